@@ -1,0 +1,1 @@
+"""Tandem: one measured training beside a looping background training."""

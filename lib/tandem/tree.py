@@ -1,0 +1,117 @@
+"""Ending a process tree, for a process that is a child subreaper. Standard library only.
+
+Whoever loses its parent becomes our child, and only we can collect our children: a pid that we
+signal cannot have been reused, and ECHILD from waitpid is the kernel's word that nobody is left.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+
+from tandem.proc import alive, children, descendants, name, stat
+
+KILL_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
+
+
+class Tree:
+    """The command that was started in a session of its own, and everything below it.
+
+    `terminated`, `killed` and `left` map pids to names: who was alive when the stop began, who
+    had to be killed, who did not even end then.
+    """
+
+    def __init__(self, main: int, on_main_end: Callable[[int], None]) -> None:
+        """Take the pid of the command and what to call with its wait status."""
+        self.main = main
+        self.on_main_end = on_main_end
+        self.terminated: dict[int, str] = {}
+        self.killed: dict[int, str] = {}
+        self.left: dict[int, str] = {}
+        self.stop_duration_s = 0.0
+
+    def reap(self) -> bool:
+        """Collect whoever has ended; False when the kernel says that nobody is left."""
+        try:
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return True
+                if pid == self.main:
+                    self.on_main_end(status)
+        except ChildProcessError:
+            return False
+
+    def kill_strays(self) -> None:
+        """Kill what was adopted while the command runs: whoever kept it has died."""
+        self.kill_each(pid for pid in self.living() if pid != self.main)
+
+    def stop(self, grace_s: float, sleep: Callable[[float], None]) -> None:
+        """TERM, grace, KILL, until nobody is left or the deadline for D state is over.
+
+        `sleep(seconds)` returns early when a child ends.
+        """
+        begin_s = time.monotonic()
+        if self.reap():
+            self.terminated = {pid: name(pid) for pid in descendants(os.getpid()) if alive(pid)}
+            if not self.terminate(begin_s + grace_s, sleep):
+                self.kill(time.monotonic() + KILL_DEADLINE_S, sleep)
+        self.stop_duration_s = time.monotonic() - begin_s
+
+    def terminate(self, deadline_s: float, sleep: Callable[[float], None]) -> bool:
+        """TERM to the command's group and, once each, to the adopted; True if all ended."""
+        term_ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+        self.signal_group(signal.SIGTERM)
+        told = {self.main}
+        pause_s = 0.002
+        while self.reap():
+            if time.monotonic() >= deadline_s:
+                return False
+            for pid in set(self.living()) - told:
+                told.add(pid)
+                if not self.got_group_signal(pid, term_ticks):
+                    send(pid, signal.SIGTERM)
+                    send(pid, signal.SIGCONT)
+            sleep(pause_s)  # an adoption gives no signal
+            pause_s = min(pause_s * 1.5, 0.05)
+        return True
+
+    def got_group_signal(self, pid: int, term_ticks: int) -> bool:
+        """A second TERM would break off the saving that the first one began."""
+        fields = stat(pid)
+        return bool(fields) and int(fields[2]) == self.main and int(fields[19]) <= term_ticks
+
+    def kill(self, deadline_s: float, sleep: Callable[[float], None]) -> None:
+        """KILL to the children, again and again: their orphans become children."""
+        while self.reap():
+            if time.monotonic() >= deadline_s:
+                self.left = {pid: name(pid) for pid in self.living()}
+                return
+            self.signal_group(signal.SIGKILL)
+            self.kill_each(self.living())
+            sleep(0.001)
+
+    def living(self) -> list[int]:
+        return [pid for pid in children(os.getpid()) if alive(pid)]
+
+    def kill_each(self, pids: Iterable[int]) -> None:
+        for pid in pids:
+            self.killed.setdefault(pid, name(pid))
+            send(pid, signal.SIGKILL)
+
+    def signal_group(self, signum: int) -> None:
+        for each in (signum, signal.SIGCONT):  # a stopped process acts on TERM when it goes on
+            try:
+                os.killpg(self.main, each)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+
+def send(pid: int, signum: int) -> None:
+    """Signal a child; one that has ended meanwhile is no error."""
+    try:
+        os.kill(pid, signum)
+    except (ProcessLookupError, PermissionError):
+        pass
