@@ -1,0 +1,57 @@
+# Shared by the commands in bin/: help from the header comment, messages, option values.
+# Sourced; defines functions only. The name in messages is that of the command.
+# shellcheck shell=bash
+
+# Prints the header comment of a script: its help.
+cli_help() { # SCRIPT
+  local line
+  while IFS= read -r line; do
+    case $line in
+      '#!'*) continue ;;
+      '#'*) line=${line#'#'} && printf '%s\n' "${line#' '}" ;;
+      *) return 0 ;;
+    esac
+  done <"$1"
+}
+
+# Prints one message to stderr.
+cli_say() { # LEVEL TEXT
+  printf '%s: %s: %s\n' "${0##*/}" "$1" "$2" >&2
+}
+
+# Ends the script because of how it was called.
+cli_fail_usage() { # TEXT
+  cli_say error "$1"
+  cli_help "$0" >&2
+  exit 2
+}
+
+# Ends the script unless a value is a number of seconds.
+cli_check_seconds() { # OPTION VALUE
+  if [[ ! $2 =~ ^[0123456789]+([.][0123456789]+)?$ ]]; then
+    cli_fail_usage "$1 takes a number of seconds, not \"$2\""
+  fi
+}
+
+# Prints the Python that runs the keeper: the project's own, or the system's.
+cli_python() { # ROOT
+  local python=$1/.venv/bin/python
+  if [[ -x $python ]]; then printf '%s\n' "$python"; else command -v python3; fi
+}
+
+# Prints a new folder's name for a run by hand, so that it never mixes with a record.
+cli_by_hand_dir() { # SCRIPT KIND
+  local folder
+  folder=$(dirname -- "$(readlink -f -- "$1")")
+  printf '%s/by_hand/%(%Y%m%d_%H%M%S)T_%s_%s\n' "$folder" -1 "$$" "$2"
+}
+
+# Ends the script unless a file was rendered from a template, which a line of it shows.
+cli_check_script() { # SCRIPT TEMPLATE LINE_START
+  if [[ ! -f $1 ]]; then
+    cli_fail_usage "there is no script \"$1\" (a command stands after --)"
+  fi
+  if ! grep -q "^$3" -- "$1"; then
+    cli_fail_usage "\"$1\" was not rendered from templates/$2.j2 (a command stands after --)"
+  fi
+}

@@ -1,0 +1,164 @@
+"""rounds.tsv, the background's own account of its rounds. Standard library only.
+
+One line an event, appended, seconds on CLOCK_BOOTTIME:
+
+    start   ROUND  SECONDS
+    end     ROUND  SECONDS  EXIT  REASON     by the round's keeper
+    lost    ROUND  SECONDS                   by the loop, when that keeper was killed
+    folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED
+
+`rounds.py FILE KEEP` folds old rounds, so that the file stays bounded however many there are.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One round, or several that were folded into one; seconds on CLOCK_BOOTTIME.
+
+    `end_s` is None while a round runs, and for ever when everything that could have noted its
+    end was killed.
+    """
+
+    first: int
+    last: int
+    start_s: float
+    end_s: float | None = None
+    running_s: float = 0.0
+    completed: int = 0
+    failed: int = 0
+    stopped: int = 0
+    exit_code: int | None = None
+    reason: str = ""
+
+
+def read_rounds(path: Path) -> list[Stretch]:
+    """Return the rounds in their order; [] without a file. A torn last line is not an event."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return []
+    stretches: dict[int, Stretch] = {}
+    for line in text[: text.rfind("\n") + 1].splitlines():
+        add_event(stretches, line.split("\t"))
+    return list(stretches.values())
+
+
+def last_round(path: Path) -> int | None:
+    """Return the number of the newest round without reading the whole file; None: no round."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 256))
+            whole = file.read().rpartition(b"\n")[0]
+    except FileNotFoundError:
+        return None
+    fields = whole.rpartition(b"\n")[2].split(b"\t")
+    return int(fields[1]) if len(fields) > 1 else None
+
+
+def add_event(stretches: dict[int, Stretch], fields: list[str]) -> None:
+    if fields[0] == "folded":
+        first, last, start, end, running, completed, failed, stopped = fields[1:]
+        counts = int(completed), int(failed), int(stopped)
+        stretch = Stretch(int(first), int(last), float(start), float(end), float(running), *counts)
+        stretches[stretch.first] = stretch
+        return
+    number, when_s = int(fields[1]), float(fields[2])
+    if fields[0] == "start":
+        stretches[number] = Stretch(number, number, when_s)
+    elif number in stretches:
+        stretches[number] = ended(stretches[number], when_s, *fields[3:])
+
+
+def ended(open_round: Stretch, end_s: float, code: str = "", reason: str = "lost") -> Stretch:
+    exit_code = int(code) if code else None
+    was_stopped = reason not in ("ended", "lost", "not started")
+    return Stretch(
+        open_round.first,
+        open_round.last,
+        open_round.start_s,
+        end_s,
+        running_s=end_s - open_round.start_s,
+        completed=int(exit_code == 0 and not was_stopped),
+        failed=int(exit_code != 0 and not was_stopped),
+        stopped=int(was_stopped),
+        exit_code=exit_code,
+        reason=reason,
+    )
+
+
+def running_s(stretches: Iterable[Stretch], from_s: float, to_s: float) -> float:
+    """Return for how long a training was running between two moments, in seconds.
+
+    A round whose end nobody noted counts as nothing. A folded stretch that lies across an edge
+    counts by its share: the error is at most the part of it that lies outside.
+    """
+    total = 0.0
+    for stretch in stretches:
+        if stretch.end_s is None or stretch.end_s <= stretch.start_s:
+            continue
+        overlap_s = min(stretch.end_s, to_s) - max(stretch.start_s, from_s)
+        total += max(0.0, overlap_s) / (stretch.end_s - stretch.start_s) * stretch.running_s
+    return total
+
+
+def fold(stretches: Sequence[Stretch], keep: int) -> list[Stretch]:
+    """Merge all but the newest `keep` rounds into at most `keep` stretches of equal length."""
+    old, new = stretches[:-keep], stretches[-keep:]
+    if len(old) <= keep:
+        return list(stretches)
+    size = 1
+    while len({(stretch.first - 1) // size for stretch in old}) > keep:
+        size *= 2
+    groups: dict[int, list[Stretch]] = {}
+    for stretch in old:
+        groups.setdefault((stretch.first - 1) // size, []).append(stretch)
+    return [merged(group) for group in groups.values()] + list(new)
+
+
+def merged(group: Sequence[Stretch]) -> Stretch:
+    if len(group) == 1:
+        return group[0]
+    return Stretch(
+        group[0].first,
+        group[-1].last,
+        group[0].start_s,
+        max(stretch.end_s or stretch.start_s for stretch in group),
+        sum(stretch.running_s for stretch in group),
+        sum(stretch.completed for stretch in group),
+        sum(stretch.failed for stretch in group),
+        sum(stretch.stopped for stretch in group),
+    )
+
+
+def lines(stretch: Stretch) -> str:
+    """Return the lines that read back as this stretch."""
+    start = f"start\t{stretch.first}\t{stretch.start_s:.3f}\n"
+    if stretch.end_s is None:
+        return start
+    if stretch.reason == "lost":
+        return start + f"lost\t{stretch.first}\t{stretch.end_s:.3f}\n"
+    if stretch.reason:
+        code = "" if stretch.exit_code is None else stretch.exit_code
+        return start + f"end\t{stretch.first}\t{stretch.end_s:.3f}\t{code}\t{stretch.reason}\n"
+    span = f"{stretch.first}\t{stretch.last}\t{stretch.start_s:.3f}\t{stretch.end_s:.3f}"
+    counts = f"{stretch.completed}\t{stretch.failed}\t{stretch.stopped}"
+    return f"folded\t{span}\t{stretch.running_s:.3f}\t{counts}\n"
+
+
+def main() -> None:
+    path, keep = Path(sys.argv[1]), int(sys.argv[2])
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text("".join(map(lines, fold(read_rounds(path), keep))))
+    temporary.rename(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# bin/bgrun, as a person types it.
+
+# What stands in single quotes must not expand; bats itself notices a failed cd.
+# shellcheck disable=SC2016,SC2164
+
+setup() {
+  load helpers.bash
+  cd "$BATS_TEST_TMPDIR"
+}
+
+# Starts bgrun in the background; its pid is in $bgrun, its messages in said.
+start_bgrun() { # ARGUMENT ...
+  "$ROOT/bin/bgrun" "$@" >said 2>&1 3>&- &
+  bgrun=$!
+}
+
+stop_bgrun() { # SIGNAL
+  kill "-$1" "$bgrun"
+  status=0
+  wait "$bgrun" || status=$?
+}
+
+@test "bgrun --help prints the header and exits 0" {
+  run -0 --separate-stderr "$ROOT/bin/bgrun" --help
+  [[ ${lines[0]} == 'Loop a background training until told to stop'* ]]
+  [[ $output == *'--restart-delay S'* ]]
+  [[ -z $stderr ]]
+}
+
+@test "bgrun without a command says so on stderr and exits 2" {
+  run -2 --separate-stderr "$ROOT/bin/bgrun" --logs logs
+  [[ -z $output ]]
+  [[ ${stderr_lines[0]} == 'bgrun: error: give a script, or a command after --' ]]
+}
+
+@test "bgrun refuses what it cannot use, by name" {
+  run -2 --separate-stderr "$ROOT/bin/bgrun" --logs logs --grace soon -- true
+  [[ ${stderr_lines[0]} == *'--grace takes a number of seconds, not "soon"' ]]
+  run -2 --separate-stderr "$ROOT/bin/bgrun" -- true
+  [[ ${stderr_lines[0]} == *'give a folder for the logs with --logs' ]]
+  run -2 --separate-stderr "$ROOT/bin/bgrun" --logs logs -C nowhere -- true
+  [[ ${stderr_lines[0]} == *'there is no folder "nowhere"' ]]
+  run -2 --separate-stderr "$ROOT/bin/bgrun" nowhere.sh
+  [[ ${stderr_lines[0]} == *'there is no script "nowhere.sh"'* ]]
+  run -2 --separate-stderr "$ROOT/bin/bgrun" --colour -- true
+  [[ ${stderr_lines[0]} == *'unknown option "--colour"'* ]]
+  [[ ! -e logs ]]
+}
+
+@test "bgrun loops a command, and TERM ends it with 143" {
+  start_bgrun --logs logs --restart-delay 0 -- bash -c 'echo round; exit 0'
+  wait_until has_line logs/rounds.tsv $'start\t4'
+  stop_bgrun TERM
+  ((status == 143))
+  [[ $(cat logs/run_1.log) == round ]]
+  grep -q $'^end\t1\t[0-9.]*\t0\tended$' logs/rounds.tsv
+  grep -q 'stopped (signal SIGTERM)' said
+  grep -q '"reason": "signal SIGTERM"' logs/keeper.json
+}
+
+@test "Ctrl-C on a terminal stops everything and says what was stopped" {
+  local sleeper
+  ctrl_c() {
+    wait_until test -s logs/run_1.log && printf '\003'
+  }
+  ctrl_c | script --quiet --return typescript --command \
+    "exec $ROOT/bin/bgrun --logs logs --no-namespace -- bash -c 'echo \$\$; exec sleep 1000'" \
+    >/dev/null || status=$?
+  ((status == 130))
+  has_line typescript 'stopped (signal SIGINT)'
+  sleeper=$(cat logs/run_1.log)
+  has_line typescript "sleep $sleeper"
+  is_gone "$sleeper"
+}
+
+@test "a failing command is tried again, later and later, and the failures are on file" {
+  start_bgrun --logs logs -- bash -c 'echo why >&2; exit 7'
+  wait_until has_line said 'round 2 ended with exit code 7, the next in 2 s'
+  stop_bgrun TERM
+  has_line said 'round 1 ended with exit code 7, the next in 1 s'
+  (($(grep -c $'\t7\tended$' logs/rounds.tsv) == 2))
+  [[ $(cat logs/run_2.log) == why ]]
+}
+
+@test "a command that cannot run is a failed round, not the end" {
+  start_bgrun --logs logs -- ./no-such-training
+  wait_until has_line logs/rounds.tsv $'end\t2'
+  stop_bgrun TERM
+  grep -q $'^end\t1\t[0-9.]*\t127\tnot started$' logs/rounds.tsv
+  has_line said 'No such file or directory'
+}
+
+@test "a rendered script runs again by hand, and its logs go elsewhere" {
+  start_bgrun --logs logs --restart-delay 0 -- bash -c 'echo round'
+  wait_until has_line logs/rounds.tsv $'start\t2'
+  stop_bgrun TERM
+  cp logs/rounds.tsv before
+  start_bgrun logs/bg_loop.sh
+  wait_until compgen -G 'logs/by_hand/*_bg/rounds.tsv'
+  stop_bgrun TERM
+  cmp before logs/rounds.tsv
+}
+
+@test "options that the script fixes are refused beside a script" {
+  start_bgrun --logs logs -- true
+  wait_until has_line logs/rounds.tsv $'start\t1'
+  stop_bgrun TERM
+  run -2 --separate-stderr "$ROOT/bin/bgrun" --grace 3 logs/bg_loop.sh
+  [[ ${stderr_lines[0]} == *'--grace is fixed in the script' ]]
+  run -2 --separate-stderr "$ROOT/bin/fgrun" logs/bg_loop.sh
+  [[ ${stderr_lines[0]} == *'was not rendered from templates/fg_run.sh.j2'* ]]
+}
+
+@test "bgrun ends when whoever started it ends" {
+  mkfifo fifo
+  bash -c "'$ROOT/bin/bgrun' --logs logs -- sleep 1000 & echo \$! >pid; read -r _ <fifo" \
+    >said 2>&1 3>&- &
+  local owner=$!
+  wait_until has_line logs/rounds.tsv $'start\t1'
+  kill -KILL "$owner"
+  wait_until is_gone "$(cat pid)"
+  has_line logs/keeper.json '"reason": "owner gone"'
+}
+
+@test "arguments reach the training exactly, whatever is in them" {
+  local odd=$'a b\n"c" $(touch pwned) `id` \\ \x27; -x é'
+  start_bgrun --logs 'odd $(touch pwned) logs' -- printf '%s|' "$odd" -- '' '-n'
+  wait_until has_line 'odd $(touch pwned) logs/rounds.tsv' $'end\t1'
+  stop_bgrun TERM
+  printf '%s|' "$odd" -- '' '-n' >expected
+  cmp expected 'odd $(touch pwned) logs/run_1.log'
+  [[ ! -e pwned ]]
+}

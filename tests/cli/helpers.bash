@@ -1,0 +1,33 @@
+# Shared by the bats files: where the project is, and waiting for conditions.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+export ROOT=${BATS_TEST_DIRNAME%/tests/cli}
+export TANDEM_LOCKS=$BATS_TEST_TMPDIR
+
+# Waits until a command succeeds; fails after 30 s, which is a guard and not a figure.
+wait_until() { # COMMAND ...
+  local end=$((SECONDS + 30))
+  until "$@" 2>/dev/null; do
+    if ((SECONDS >= end)); then
+      printf 'never true: %s\n' "$*" >&2
+      return 1
+    fi
+    sleep 0.02
+  done
+}
+
+# Succeeds while a process runs; a zombie has ended.
+is_running() { # PID
+  local stat
+  read -r stat <"/proc/$1/stat" || return 1
+  [[ ${stat##*) } != [ZX]* ]]
+}
+
+is_gone() { # PID
+  ! is_running "$1"
+}
+
+has_line() { # FILE TEXT
+  grep -qF -- "$2" "$1"
+}
