@@ -1,0 +1,275 @@
+"""What a machine has, told from real folder trees, real programs and a library built here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tandem import census, doctor, namespace
+from tandem.doctor import Check, examine, text
+from tandem.proc import COOKIE
+
+NOBODY = 65534
+NAMES = [
+    *("bash", "util-linux", "git", "Python", "NumPy", "GPU driver", "NVML", "RAPL"),
+    *("namespaces", "cgroups", "disk", "leftovers", "GPU in use"),
+]
+NVML_SOURCE = """
+int nvmlInitWithFlags(unsigned flags) { return RESULT; }
+int nvmlInit_v2(void) { return RESULT; }
+int nvmlShutdown(void) { return 0; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = COUNT; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) {
+    *device = (void *)(long)(index + 1);
+    return 0;
+}
+int nvmlDeviceGetName(void *device, char *name, unsigned length) {
+    name[0] = 'G'; name[1] = '0' + (long)device; name[2] = 0;
+    return 0;
+}
+"""
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A folder that other users may enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
+
+
+@contextmanager
+def not_root() -> Iterator[None]:
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def put(path: Path, content: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    put(folder / name, f"#!/bin/sh\n{script}\n").chmod(0o755)
+
+
+def test_examine_looks_at_everything() -> None:
+    checks = examine()
+    assert [check.name for check in checks] == NAMES
+    assert all(check.found and check.lost for check in checks)
+    assert next(check.ok for check in checks if check.name == "Python")
+
+
+def test_text_is_aligned_and_wrapped() -> None:
+    words = "word " * 30
+    checks = [
+        Check("a", True, "found", "not shown"),
+        Check("long name", False, words.strip(), "all\nsudo chmod " + "x" * 100),
+    ]
+    assert text(checks) == (
+        "ok   a          found\n"
+        "no   long name  " + ("word " * 17).strip() + "\n"
+        "                " + ("word " * 13).strip() + "\n"
+        "                lost: all\n"
+        "                  sudo chmod " + "x" * 100
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "ok", "found"),
+    [
+        ("GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)", True, "5.2.15"),
+        ("GNU bash, version 4.4.0(1)-release", True, "4.4.0"),
+        ("GNU bash, version 4.3.30(1)-release", False, "4.3.30, 4.4 or newer is needed"),
+        ("something else", False, "not found"),
+    ],
+)
+def test_bash(
+    root: Path, monkeypatch: pytest.MonkeyPatch, version: str, ok: bool, found: str
+) -> None:
+    program(root, "bash", f"echo '{version}'")
+    monkeypatch.setenv("PATH", str(root))
+    check = doctor._bash()
+    assert (check.ok, check.found) == (ok, found)
+
+
+def test_programs_that_are_missing_or_fail(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("flock", "prlimit"):
+        program(root, name, "exit 0")
+    program(root, "git", "echo git version 2.0; exit 1")
+    monkeypatch.setenv("PATH", str(root))
+    assert (doctor._bash().ok, doctor._bash().found) == (False, "not found")
+    assert (doctor._git().ok, doctor._git().found) == (False, "not found")
+    check = doctor._util_linux()
+    assert (check.ok, check.found) == (False, "missing: unshare, setsid")
+    program(root, "git", "echo git version 2.39.5")
+    assert (doctor._git().ok, doctor._git().found) == (True, "2.39.5")
+
+
+def test_modules_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("numpy", "pynvml"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert not doctor._numpy().ok
+    check = doctor._nvml()
+    assert not check.ok
+    assert "pip install nvidia-ml-py" in check.found
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 2023",
+            "NVIDIA 535.104.05",
+        ),
+        (
+            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.14  Release Build\n"
+            "GCC version:  gcc version 12.3.0\n",
+            "NVIDIA 550.54.14",
+        ),
+        ("", "NVIDIA of unknown version"),
+    ],
+)
+def test_gpu_driver(root: Path, content: str, found: str) -> None:
+    path = root / "proc/driver/nvidia/version"
+    check = doctor._gpu_driver(root)
+    assert (check.ok, check.found) == (False, f"{path}: No such file or directory")
+    put(path, content)
+    check = doctor._gpu_driver(root)
+    assert (check.ok, check.found) == (True, found)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for a library like NVML")
+@pytest.mark.parametrize(
+    ("result", "count", "expected"),
+    [(0, 2, "True G1, G2"), (0, 0, "False no device"), (9, 1, "False Driver Not Loaded")],
+)
+def test_nvml_through_its_own_binding(root: Path, result: int, count: int, expected: str) -> None:
+    source = put(root / "nvml.c", NVML_SOURCE)
+    library = root / "libnvidia-ml.so.1"
+    defines = [f"-DRESULT={result}", f"-DCOUNT={count}"]
+    subprocess.run(["cc", "-shared", "-fPIC", *defines, "-o", library, source], check=True)
+    script = "from tandem import doctor; check = doctor._nvml(); print(check.ok, check.found)"
+    answer = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"LD_LIBRARY_PATH": str(root), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout == expected + "\n"
+
+
+def test_rapl(root: Path) -> None:
+    pattern = f"{root}/sys/class/powercap/intel-rapl:*/energy_uj"
+    check = doctor._rapl(root)
+    assert (check.ok, check.found) == (False, f"no {pattern}")
+    assert "chmod" not in check.lost
+    folder = root / "sys/class/powercap"
+    counters = [put(folder / f"intel-rapl:{name}/energy_uj", "1\n") for name in ("0", "0:0")]
+    check = doctor._rapl(root)
+    assert (check.ok, check.found) == (True, "readable: intel-rapl:0, intel-rapl:0:0")
+    counters[1].chmod(0o000)
+    with not_root():
+        check = doctor._rapl(root)
+    assert (check.ok, check.found) == (False, f"{counters[1]}: Permission denied")
+    advice, command = check.lost.split("\n")
+    assert "until the next reboot" in advice
+    subprocess.run(command.removeprefix("sudo "), shell=True, check=True)
+    with not_root():
+        assert doctor._rapl(root).ok
+
+
+def test_namespaces_says_what_a_run_would_have(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolation = namespace.probe()
+    check = doctor._namespaces()
+    assert check.ok == bool(isolation.command)
+    assert check.found == f"{isolation.mode}: {isolation.reason}"
+    monkeypatch.setenv("PATH", str(root))
+    check = doctor._namespaces()
+    assert not check.ok
+    assert check.found.startswith("keepers only: not permitted: ")
+
+
+def test_cgroups(root: Path) -> None:
+    mount = root / "sys/fs/cgroup"
+
+    def seen() -> tuple[bool, str]:
+        with not_root():
+            check = doctor._cgroups(root)
+        return check.ok, check.found
+
+    assert seen() == (False, "none")
+    (mount / "memory").mkdir(parents=True)
+    assert seen() == (False, "v1")
+    put(mount / "unified/cgroup.controllers")
+    assert seen() == (False, "v1 with v2 beside it, not delegated to this user")
+    put(mount / "cgroup.controllers", "cpu memory\n")
+    assert seen() == (False, "v2, not delegated to this user")
+    put(root / "proc/self/cgroup", "1:name=systemd:/x\n0::/user.slice/a b\n")
+    own = mount / "user.slice/a b"
+    put(own / "cgroup.procs").chmod(0o666)
+    own.chmod(0o755 if os.geteuid() == 0 else 0o555)
+    assert seen() == (False, "v2, not delegated to this user")
+    own.chmod(0o777)
+    assert seen() == (True, "v2, delegated to this user")
+
+
+def test_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = root / "results" / "here"
+    monkeypatch.setattr(doctor, "ENOUGH_DISK_BYTES", 0)
+    check = doctor._disk(results)
+    assert check.ok
+    assert check.found.endswith(f" GiB free in {root}")
+    assert not results.exists()
+    results.mkdir(parents=True)
+    results.chmod(0o555)
+    with not_root():
+        check = doctor._disk(results)
+    assert not check.ok
+    assert check.found.endswith(f"{results}, but this user may not write there")
+    results.chmod(0o755)
+    monkeypatch.setattr(doctor, "ENOUGH_DISK_BYTES", 2**63)
+    assert not doctor._disk(results).ok
+
+
+def test_leftovers_of_an_owner_that_is_gone() -> None:
+    owner = subprocess.Popen(["true"])
+    owner.wait()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    mark = f"{boot}/{Path('/proc/self/ns/pid').readlink()}/{owner.pid}/1/run/experiment"
+    left = subprocess.Popen(["sleep", "600"], env=os.environ | {COOKIE: mark})
+    try:
+        check = doctor._leftovers()
+    finally:
+        left.kill()
+        left.wait()
+    assert not check.ok
+    assert f"sleep ({left.pid})" in check.found
+
+
+def test_the_persistence_daemon_is_no_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    holders = [census.Found(7, "nvidia-persiste")]
+    monkeypatch.setattr(census, "device_holders", lambda: holders)
+    assert doctor._gpu_holders().ok
+    holders.append(census.Found(8, "python"))
+    check = doctor._gpu_holders()
+    assert not check.ok
+    assert check.found.startswith("nvidia-persiste (7), python (8)")
+    holders.extend(census.Found(pid, "x") for pid in range(100, 110))
+    assert "x (105), and 4 more" in doctor._gpu_holders().found

@@ -1,0 +1,116 @@
+"""Metrics from real logs: the registry's patterns against what trainings print."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tandem import metrics
+from tandem.metrics import MAX_LINE_BYTES, read_metrics
+
+RANK1 = r"Rank@1[:\s]+([0-9.]+)"
+ACCURACY = r"(?:Accuracy|准确率)[:\s()]+([0-9.]+)"
+LOSS = r"loss[:\s]+(\S+)"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "training.log"
+
+
+def one(log: Path, text: str | bytes, pattern: str) -> float | None:
+    log.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_metrics(log, {"x": pattern})["x"]
+
+
+def test_the_last_match_of_every_pattern(log: Path) -> None:
+    log.write_text("Rank@1: 0.5 mAP: 0.3\nloss 3\nRank@1: 0.914 mAP: 0.781\nbye\n")
+    patterns = {"rank1": RANK1, "map": r"mAP[:\s]+([0-9.]+)", "recall": r"Recall: ([0-9.]+)"}
+    assert read_metrics(log, patterns) == {"rank1": 0.914, "map": 0.781, "recall": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "value"),
+    [
+        ("测试准确率: 91.71\n", r"测试准确率[:\s]+([0-9.]+)", 91.71),
+        ("Test accuracy: 97.", ACCURACY, 97.0),
+        ("Test accuracy: 97.25.\n", ACCURACY, 97.25),
+        ("{'eval_loss': 2.5e-3}", r"'eval_loss': ([0-9.e+-]+)", 0.0025),
+        ("accuracy: .5", ACCURACY, 0.5),
+        ("accuracy: 1.2.3", ACCURACY, None),
+        ("accuracy: 0.9\naccuracy: ...", ACCURACY, None),
+        ("loss: 0.5\nloss: nan\n", LOSS, None),
+        ("loss: inf\n", LOSS, None),
+        ("loss: 1e999\n", LOSS, None),
+        ("accuracy: 0.9\nAccuracy:\n17 files", ACCURACY, 0.9),
+    ],
+)
+def test_what_counts_as_a_number(log: Path, text: str, pattern: str, value: float | None) -> None:
+    assert one(log, text, pattern) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "value"),
+    [
+        ("acc 0.5 at 7", r"acc (\S+) at (\S+)", 7.0),
+        ("acc 0.5 at end", r"acc (\S+) at (\S+)", 0.5),
+        ("acc 0.5 loss nan", r"acc (\S+) loss (\S+)", None),
+        ("acc 0.5", r"acc (\S+)(?: at (\S+))?", 0.5),
+        ("Rank@1 is 0.25 after 3e2 steps", r"Rank@1 is .* steps", 300.0),
+        ("Rank@1 is nan now", r"Rank@1 is .* now", None),
+        ("Rank@1 is -1.5.", r"is .*", -1.5),
+    ],
+)
+def test_last_group_that_holds_a_number(
+    log: Path, text: str, pattern: str, value: float | None
+) -> None:
+    assert one(log, text, pattern) == value
+
+
+def test_progress_lines_and_undecodable_bytes(log: Path) -> None:
+    text = b"\xff\xfe accuracy: 0.1\raccuracy: 0.2\r\n\x00\xc3(accuracy: 0.3\xe5\r50%|###\r"
+    assert one(log, text, ACCURACY) == 0.3
+
+
+def test_a_missing_log_or_a_folder_gives_none(tmp_path: Path) -> None:
+    assert read_metrics(tmp_path / "absent.log", {"a": "a", "b": "(b)"}) == {"a": None, "b": None}
+    assert read_metrics(tmp_path, {"a": "a"}) == {"a": None}
+
+
+def test_a_match_that_touches_the_cut_of_a_long_line_is_not_taken(log: Path) -> None:
+    head = "accuracy: 0.5 "
+    number = "accuracy: 0.123"
+    line = head + "x" * (MAX_LINE_BYTES - len(head) - len(number)) + number
+    assert one(log, line, ACCURACY) == 0.123
+    assert one(log, line + "456", ACCURACY) == 0.5
+    assert one(log, line + "456\naccuracy: 0.75\n", ACCURACY) == 0.75
+
+
+def test_a_huge_line_takes_bounded_memory(log: Path) -> None:
+    with log.open("wb") as stream:
+        stream.write(b"accuracy: 0.5\n")
+        for _ in range(32):
+            stream.write(b"x" * 1024 * 1024)
+        stream.write(b"\naccuracy: 0.625")
+    tracemalloc.start()
+    value = read_metrics(log, {"x": ACCURACY})["x"]
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert value == 0.625
+    assert peak_bytes < 8 * 1024 * 1024
+
+
+@given(lines=st.lists(st.text(st.sampled_from("ab1. \r\xe9"), max_size=9), max_size=12))
+def test_chunks_do_not_change_the_lines(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str]
+) -> None:
+    log = tmp_path_factory.getbasetemp() / "chunks.log"
+    log.write_bytes("\n".join(lines).encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "_CHUNK_BYTES", 3)
+        with log.open("rb") as stream:
+            found = [text for text, _ in metrics._lines(stream)]
+    assert found == [part for line in lines for part in line.split("\r") if part]

@@ -1,0 +1,423 @@
+"""The live line on a real pseudo-terminal, plain lines in real pipes and files, epochs in logs."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+import pytest
+from tandem.progress import MAX_READ_BYTES, EpochReader, Progress, View, left_s
+
+VIEW = View(
+    experiment=1,
+    experiments=2,
+    phase="training",
+    epoch=7,
+    epochs=20,
+    background_round=3,
+    elapsed_s=6.5,
+    left_s=12.1,
+)
+LINE = "experiment 1 of 2 · training · epoch 7 of 20 · background round 3 · about 12 s left"
+ERASE = "\r\x1b[K"
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Terminal:
+    master: int
+    stream: TextIO
+
+    def resize(self, columns: int) -> None:
+        size = struct.pack("HHHH", 24, columns, 0, 0)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
+
+    def shown(self) -> str:
+        os.set_blocking(self.master, False)
+        shown = b""
+        try:
+            while part := os.read(self.master, 4096):
+                shown += part
+        except BlockingIOError:
+            pass
+        return shown.decode()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    monkeypatch.setenv("TERM", "xterm")
+    master, slave = pty.openpty()
+    with open(slave, "w", encoding="utf-8") as stream:
+        terminal = Terminal(master, stream)
+        terminal.resize(120)
+        yield terminal
+    os.close(master)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[TextIO]:
+    with (tmp_path / "stderr").open("w", encoding="utf-8") as stream:
+        yield stream
+
+
+def written(file: TextIO) -> list[str]:
+    return Path(file.name).read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, LINE),
+        ({"epochs": None, "left_s": None}, "training · epoch 7 · background round 3 · 6 s so far"),
+        (
+            {"epoch": None, "background_round": None, "phase": "warming up", "left_s": 0},
+            "experiment 1 of 2 · warming up · about 0 s left",
+        ),
+        ({"left_s": 99.4}, "about 99 s left"),
+        ({"left_s": 150}, "about 2 min left"),
+        ({"left_s": 5400}, "about 90 min left"),
+        ({"left_s": 9000}, "about 2.5 h left"),
+    ],
+)
+def test_text_of_a_view(changes: dict[str, float | None], text: str) -> None:
+    assert replace(VIEW, **changes).text().endswith(text)  # type: ignore[arg-type]
+
+
+def test_the_live_line_is_redrawn_once_a_second_at_most(terminal: Terminal) -> None:
+    clock = Clock()
+    progress = Progress(terminal.stream, clock)
+    progress.update(VIEW)
+    assert terminal.shown() == ERASE + LINE
+    clock.now_s += 0.99
+    progress.update(replace(VIEW, epoch=8))
+    assert terminal.shown() == ""
+    clock.now_s += 0.01
+    progress.update(replace(VIEW, epoch=9))
+    assert terminal.shown() == ERASE + LINE.replace("epoch 7", "epoch 9")
+
+
+def test_an_event_takes_the_place_of_the_live_line(terminal: Terminal) -> None:
+    progress = Progress(terminal.stream, Clock())
+    progress.event("one")
+    assert terminal.shown() == "one\r\n"
+    progress.update(VIEW)
+    terminal.shown()
+    progress.event("two")
+    assert terminal.shown() == ERASE + "two\r\n"
+
+
+def test_close_erases_the_live_line_once(terminal: Terminal) -> None:
+    progress = Progress(terminal.stream, Clock())
+    progress.close()
+    assert terminal.shown() == ""
+    progress.update(VIEW)
+    terminal.shown()
+    progress.close()
+    progress.close()
+    assert terminal.shown() == ERASE
+
+
+@pytest.mark.parametrize("columns", [200, 40, 10])
+def test_the_live_line_fits_the_terminal(terminal: Terminal, columns: int) -> None:
+    terminal.resize(columns)
+    Progress(terminal.stream, Clock()).update(VIEW)
+    assert terminal.shown() == ERASE + LINE[: columns - 1]
+
+
+def test_a_terminal_of_unknown_width_counts_as_80_columns(terminal: Terminal) -> None:
+    terminal.resize(0)
+    Progress(terminal.stream, Clock()).update(VIEW)
+    assert terminal.shown() == ERASE + LINE[:79]
+
+
+@pytest.mark.parametrize("name", ["dumb", None])
+def test_a_dumb_terminal_gets_plain_lines(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    if name:
+        monkeypatch.setenv("TERM", name)
+    else:
+        monkeypatch.delenv("TERM")
+    clock = Clock()
+    progress = Progress(terminal.stream, clock)
+    clock.now_s += 5
+    progress.update(VIEW)
+    progress.close()
+    assert terminal.shown() == LINE + "\r\n"
+
+
+def test_heartbeats_get_rarer_and_start_anew_after_an_event(file: TextIO) -> None:
+    clock = Clock()
+    progress = Progress(file, clock)
+    beats: list[int] = []
+    for second in range(1300):
+        clock.now_s = 1000.0 + second
+        progress.update(replace(VIEW, phase=f"at {second}"))
+        if len(lines := written(file)) > len(beats):
+            beats.append(second)
+            assert f" · at {second} · " in lines[-1]
+    assert beats == [5, 10, 20, 40, 80, 160, 320, 620, 920, 1220]
+    progress.event("attempt 2")
+    for seconds in (4, 1, 4):
+        clock.now_s += seconds
+        progress.update(VIEW)
+    assert written(file)[-2:] == ["attempt 2", LINE]
+
+
+def test_no_heartbeat_is_made_up_for(file: TextIO) -> None:
+    clock = Clock()
+    progress = Progress(file, clock)
+    for seconds in (1000, 1, 1):
+        clock.now_s += seconds
+        progress.update(VIEW)
+    assert written(file) == [LINE]
+
+
+def test_an_event_cannot_move_the_cursor(file: TextIO) -> None:
+    Progress(file, Clock()).event("log:\n\tEpoch 1\x1b[2J\r\x07 é")
+    assert written(file) == ["log:", "\tEpoch 1?[2J?? é"]
+
+
+def test_a_stream_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "stderr"
+    clock = Clock()
+    with path.open("w", encoding="ascii") as stream:
+        progress = Progress(stream, clock)
+        progress.event("é · 1")
+        clock.now_s += 5
+        progress.update(VIEW)
+    assert path.read_text() == f"? - 1\n{LINE.replace('·', '-')}\n"
+
+
+def test_a_terminal_that_was_closed(terminal: Terminal) -> None:
+    clock = Clock()
+    progress = Progress(terminal.stream, clock)
+    progress.update(VIEW)
+    os.close(terminal.master)
+    with pytest.raises(OSError, match="Input/output error"):
+        os.write(terminal.stream.fileno(), b"x")
+    for _ in range(3):
+        clock.now_s += 5
+        progress.event("still here")
+        progress.update(VIEW)
+    progress.close()
+    terminal.master = os.open(os.devnull, os.O_RDONLY)
+
+
+def test_a_reader_that_is_gone_does_not_change_the_exit_code() -> None:
+    script = (
+        "import sys\n"
+        "from tandem.progress import Progress\n"
+        "progress = Progress(sys.stderr)\n"
+        "sys.stdin.read()\n"
+        "progress.event('one')\n"
+        "progress.event('two')\n"
+        "progress.close()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stderr.close()
+    process.stdin.close()
+    assert process.wait(60) == 0
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[TextIO, BinaryIO]]:
+    """A pipe that takes 4096 bytes at most before it is read."""
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    with open(write_end, "w", encoding="utf-8") as stream, open(read_end, "rb") as reader:
+        yield stream, reader
+
+
+def test_a_reader_that_pauses_makes_nobody_wait(pipe: tuple[TextIO, BinaryIO]) -> None:
+    stream, reader = pipe
+    clock = Clock()
+    progress = Progress(stream, clock)
+    for number in range(300):
+        progress.event(f"event {number:03} " + "x" * 100)
+        clock.now_s += 100
+        progress.update(VIEW)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(reader.read)
+        progress.close()
+        progress.event("the end " + "y" * 9999)
+        stream.close()
+    lines = reading.result().decode().splitlines()
+    assert [int(line[6:9]) for line in lines if line.startswith("event")] == list(range(300))
+    assert lines[-1] == "the end " + "y" * 9999
+    assert lines.count(LINE) < 50  # what fitted before the reader paused
+
+
+def test_what_waits_goes_out_before_the_next_heartbeat(pipe: tuple[TextIO, BinaryIO]) -> None:
+    stream, reader = pipe
+    os.set_blocking(reader.fileno(), False)
+    progress = Progress(stream, Clock())
+    progress.event("x" * 5000)
+    shown = [reader.read()]
+    while shown[-1]:
+        progress.update(VIEW)
+        shown.append(reader.read() or b"")
+    assert len(shown[0]) < 5000
+    assert b"".join(shown) == b"x" * 5000 + b"\n"
+
+
+def test_the_end_does_not_wait_for_ever(
+    pipe: tuple[TextIO, BinaryIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, reader = pipe
+    monkeypatch.setattr("tandem.progress.END_PATIENCE_S", 0.01)
+    progress = Progress(stream, Clock())
+    progress.event("x" * 5000)
+    progress.close()
+    stream.close()
+    assert 0 < len(reader.read()) < 5000
+
+
+@pytest.mark.parametrize("kind", ["none", "closed", "no descriptor"])
+def test_a_stream_that_never_was(kind: str, tmp_path: Path) -> None:
+    stream: TextIO | None = None
+    if kind == "closed":
+        stream = (tmp_path / "x").open("w")
+        stream.close()
+    elif kind == "no descriptor":
+        stream = io.StringIO()
+    progress = Progress(stream, Clock())
+    progress.event("text")
+    progress.update(VIEW)
+    progress.close()
+    assert not isinstance(stream, io.StringIO) or stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("Epoch 7/20\n", (7, 20)),
+        ("Epoch 007/020 loss 0.5\n", (7, 20)),
+        ("Epoch: 7/20\n", (7, 20)),
+        ("Epoch [7/20], Step [100/600]\n", (7, 20)),
+        ("[Epoch 7 of 20]\n", (7, 20)),
+        ("Epoch: [7][10/390]\n", (7, 9)),
+        ("Train Epoch: 7 [3200/60000 (5%)]\n", (7, 9)),
+        ("Epoch 7\n", (7, 9)),
+        ("INFO epoch=7 loss=0.25\n", (7, 9)),
+        ("{'loss': 0.3, 'epoch': 7.53}\n", (7, 9)),
+        ("Epoch 7:  35%|###   | 137/390 [00:01]\r", (7, 9)),
+        ("Epoch:  35%|###   | 7/20 [00:01<00:02]\r", (7, 20)),
+        ("Epochs:  35%|###   | 7/20 [00:01<00:02]\r", (7, 20)),
+        ("Epoch 6/20\rEpoch 7/20\rEpo", (7, 20)),
+        ("Epoch 7/20\nbest epoch 3\nmax_epoch=50 epochs: 50\nepoch time 3 s\n", (7, 20)),
+        ("Epoch: 50%\nEpoch\n7/20\n", (None, 9)),
+        ("\udcff\udcfeEpoch 7/20\n", (7, 20)),
+    ],
+)
+def test_forms_of_an_epoch(tmp_path: Path, text: str, seen: tuple[int | None, int | None]) -> None:
+    log = tmp_path / "training.log"
+    log.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert EpochReader(log, 9).poll() == seen
+
+
+def test_only_what_is_new_and_whole_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    reader = EpochReader(log, None)
+    assert reader.poll() == (None, None)
+    with log.open("ab", buffering=0) as stream:
+        for text, seen in [
+            (b"Epoch 1/20\n", (1, 20)),
+            (b"", (1, 20)),
+            (b"Epoch 1", (1, 20)),
+            (b"2/20", (1, 20)),
+            (b"\nnothing\n", (12, 20)),
+            (b"Epoch 13/20\r", (13, 20)),
+        ]:
+            stream.write(text)
+            assert reader.poll() == seen
+
+
+def test_a_poll_without_news_reads_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    log.write_text("Epoch 1/20\nEpoch 2")
+    reader = EpochReader(log, None)
+    assert reader.poll() == (1, 20)
+    log.write_text("Epoch 7/20\nEpoch 8")  # unseen, for its size is the same
+    assert reader.poll() == (1, 20)
+
+
+def test_far_behind_only_the_end_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    log.write_bytes(b"Epoch 3/20\n" + b"x" * MAX_READ_BYTES + b"\n")
+    reader = EpochReader(log, 20)
+    assert reader.poll() == (None, 20)
+    with log.open("ab") as stream:
+        stream.write(b"Epoch 4/20\n" + b"y" * (MAX_READ_BYTES - 12) + b"\n")
+    assert reader.poll() == (4, 20)
+    with log.open("ab") as stream:
+        stream.write(b"z" * 3 * MAX_READ_BYTES)
+    assert reader.poll() == (4, 20)
+    with log.open("ab") as stream:
+        stream.write(b"\nEpoch 5/20\n")
+    assert reader.poll() == (5, 20)
+
+
+def test_a_log_that_is_truncated_replaced_or_gone(tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    for number in (1, 2):
+        (tmp_path / f"{number}.log").write_text(f"Epoch {number * 5}/20\nmore and more\n")
+    log.symlink_to("1.log")
+    reader = EpochReader(log, None)
+    assert reader.poll() == (5, 20)
+    log.unlink()
+    assert reader.poll() == (None, None)
+    log.symlink_to("2.log")
+    assert reader.poll() == (10, 20)
+    (tmp_path / "3.log").write_text("Epoch 2/20\nmore and more of it\n")
+    (tmp_path / "next").symlink_to("3.log")
+    (tmp_path / "next").rename(log)
+    assert reader.poll() == (2, 20)
+    log.write_text("Epoch 1/30\n")
+    assert reader.poll() == (1, 30)
+    log.write_text("")
+    assert reader.poll() == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "epoch", "epochs", "left"),
+    [
+        (10.0, 5, 20, 30.0),
+        (10.0, 20, 20, 0.0),
+        (10.0, 21, 20, None),
+        (10.0, 0, 20, None),
+        (10.0, None, 20, None),
+        (10.0, 5, None, None),
+        (0.0, 5, 20, None),
+    ],
+)
+def test_seconds_left(
+    elapsed_s: float, epoch: int | None, epochs: int | None, left: float | None
+) -> None:
+    assert left_s(elapsed_s, epoch, epochs) == left

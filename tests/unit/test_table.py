@@ -1,0 +1,353 @@
+"""summary.csv on a real disk: the old columns, whole rows, and rows that do not fit."""
+
+from __future__ import annotations
+
+import csv
+import resource
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tandem import table
+from tandem.errors import TandemError
+from tandem.plan import Experiment, Plan, Training
+
+OLD_ORDER = [
+    "experiment_id",
+    "timestamp",
+    "repository",
+    "model",
+    "training_success",
+    "duration_seconds",
+    "retries",
+    "hyperparam_epochs",
+    "hyperparam_learning_rate",
+    "hyperparam_seed",
+    "perf_loss",
+    "perf_test_accuracy",
+    "energy_cpu_pkg_joules",
+    "energy_cpu_ram_joules",
+    "energy_cpu_total_joules",
+    "energy_gpu_avg_watts",
+    "energy_gpu_max_watts",
+    "energy_gpu_min_watts",
+    "energy_gpu_total_joules",
+    "energy_gpu_temp_avg_celsius",
+    "energy_gpu_temp_max_celsius",
+    "energy_gpu_util_avg_percent",
+    "energy_gpu_util_max_percent",
+    "experiment_source",
+    "num_mutated_params",
+    "mutated_param",
+    "mode",
+    "error_message",
+]
+OWN = [
+    "status",
+    "exit_code",
+    "attempts",
+    "bg_repository",
+    "bg_model",
+    "bg_hyperparameters",
+    "bg_rounds_completed",
+    "bg_rounds_failed",
+    "coverage",
+    "valid",
+    "invalid_reasons",
+]
+
+
+def training(hyperparameters: dict[str, int | float | str], *metrics: str) -> Training:
+    return Training(
+        repo="digits",
+        model="mlp",
+        hyperparameters=hyperparameters,
+        mutated=(),
+        command=("./train.sh",),
+        work_dir=Path("/repos/digits"),
+        log_patterns=dict.fromkeys(metrics, "x ([0-9.]+)"),
+    )
+
+
+def plan(*foregrounds: Training) -> Plan:
+    load = training({"width": 512}, "load_metric")
+    experiments = tuple(
+        Experiment(
+            number=number,
+            id=f"digits_mlp_{number:03}_parallel",
+            foreground=foreground,
+            background=load,
+            foreground_mode="mutation",
+            max_retries=2,
+            timeout_s=None,
+            warmup_s=5,
+            ready_timeout_s=60,
+            restart_delay_s=0.1,
+            grace_s=10,
+            source_path=f"experiments[{number - 1}]",
+            source_entry={},
+        )
+        for number, foreground in enumerate(foregrounds, 1)
+    )
+    return Plan("p", None, Path("/registry.json"), Path("/"), 1, experiments)
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    return {
+        "experiment_id": "digits_mlp_001_parallel",
+        "timestamp": "2026-01-02T03:04:05Z",
+        "repository": "digits",
+        "model": "mlp",
+        "mode": "parallel",
+        "foreground_mode": "mutation",
+        "status": "finished",
+        "training_success": True,
+        "error_message": None,
+        "duration_seconds": 12.345678901234567,
+        "retries": 1,
+        "hyperparameters": {"epochs": 20, "learning_rate": 1e-07},
+        "mutated": ["learning_rate"],
+        "performance_metrics": {"test_accuracy": 0.9667, "loss": None},
+        "energy_metrics": None,
+        "valid": True,
+        "invalid_reasons": [],
+        "attempts": [{"number": 1, "exit_code": 1}, {"number": 2, "exit_code": 0}],
+        "background": {
+            "repository": "digits",
+            "model": "wide",
+            "hyperparameters": {"width": 512, "note": "é"},
+            "rounds_completed": 9,
+            "rounds_failed": 0,
+            "coverage": 0.998,
+        },
+        "experiment_source": "parallel example",
+        **changes,
+    }
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream, strict=True))
+
+
+@contextmanager
+def file_size_limit(limit_bytes: int) -> Iterator[None]:
+    """The kernel writes no file beyond this size: a full disk without a disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_header_is_the_old_one_and_then_our_own() -> None:
+    columns = table.header(
+        plan(
+            training({"seed": 1, "epochs": 3}, "test_accuracy"),
+            training({"learning_rate": 0.1, "epochs": 5}, "test_accuracy", "loss"),
+        )
+    )
+    assert columns == OLD_ORDER + OWN
+
+
+def test_row_is_exact(tmp_path: Path) -> None:
+    columns = OLD_ORDER + OWN
+    path = tmp_path / "summary.csv"
+    table.create(path, columns)
+    table.append_row(path, columns, table.row(record()))
+    expected = dict.fromkeys(columns, "") | {
+        "experiment_id": "digits_mlp_001_parallel",
+        "timestamp": "2026-01-02T03:04:05Z",
+        "repository": "digits",
+        "model": "mlp",
+        "training_success": "True",
+        "duration_seconds": "12.345678901234567",
+        "retries": "1",
+        "hyperparam_epochs": "20",
+        "hyperparam_learning_rate": "1e-07",
+        "perf_test_accuracy": "0.9667",
+        "experiment_source": "parallel example",
+        "num_mutated_params": "1",
+        "mutated_param": "learning_rate",
+        "mode": "parallel",
+        "status": "finished",
+        "exit_code": "0",
+        "attempts": "2",
+        "bg_repository": "digits",
+        "bg_model": "wide",
+        "bg_hyperparameters": '{"note": "é", "width": 512}',
+        "bg_rounds_completed": "9",
+        "bg_rounds_failed": "0",
+        "coverage": "0.998",
+        "valid": "True",
+    }
+    assert read(path) == [expected]
+
+
+def test_row_of_an_experiment_that_never_started() -> None:
+    cells = table.row(
+        record(
+            status="background not ready",
+            training_success=False,
+            duration_seconds=None,
+            mutated=["epochs", "seed"],
+            attempts=[],
+            background=None,
+            valid=False,
+            invalid_reasons=["no coverage", "no metric"],
+            error_message="the load\nnever worked",
+        )
+    )
+    assert cells["training_success"] == "False"
+    assert cells["valid"] == "False"
+    assert cells["invalid_reasons"] == "no coverage; no metric"
+    assert cells["num_mutated_params"] == "2"
+    empty = ["duration_seconds", "mutated_param", "exit_code", "bg_model", "coverage"]
+    assert [cells[name] for name in empty] == [""] * len(empty)
+
+
+@given(cells=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
+def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
+    path = tmp_path_factory.mktemp("table") / "summary.csv"
+    columns = [f"c{number}" for number in range(len(cells) + 1)]
+    table.create(path, columns)
+    for _ in range(2):
+        table.append_row(path, columns, dict(zip(columns, ["x", *cells], strict=True)))
+    assert [list(row.values()) for row in read(path)] == [["x", *cells]] * 2
+
+
+def test_a_lone_surrogate_does_not_lose_the_row(tmp_path: Path) -> None:
+    path = tmp_path / "summary.csv"
+    table.create(path, ["a"])
+    table.append_row(path, ["a"], {"a": "x\ud800"})
+    assert read(path) == [{"a": "x\\ud800"}]
+
+
+def test_lines_end_with_a_newline_alone(tmp_path: Path) -> None:
+    path = tmp_path / "summary.csv"
+    table.create(path, ["a", "b"])
+    table.append_row(path, ["a", "b"], {"b": "1"})
+    assert path.read_bytes() == b"a,b\n,1\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["summary.csv"]
+    assert stat.S_ISREG(path.stat().st_mode)
+
+
+def test_a_table_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "summary.csv"
+    path.write_text("old\n")
+    with pytest.raises(TandemError, match=r"there is a table already"):
+        table.create(path, ["a"])
+    assert path.read_text() == "old\n"
+
+
+def test_create_where_nothing_can_be_written(tmp_path: Path) -> None:
+    with pytest.raises(TandemError, match=r"cannot be written: No such file or directory"):
+        table.create(tmp_path / "absent" / "summary.csv", ["a"])
+    with file_size_limit(3), pytest.raises(TandemError, match=r"File too large"):
+        table.create(tmp_path / "summary.csv", ["a" * 10])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("room_bytes", [0, 1, 40])
+def test_a_row_that_does_not_fit_leaves_the_others_whole(tmp_path: Path, room_bytes: int) -> None:
+    path = tmp_path / "summary.csv"
+    table.create(path, ["a"])
+    table.append_row(path, ["a"], {"a": "first"})
+    before = path.read_bytes()
+    with (
+        file_size_limit(len(before) + room_bytes),
+        pytest.raises(TandemError, match=r"summary\.csv: the row could not be added: .+ \(see to"),
+    ):
+        table.append_row(path, ["a"], {"a": "second " * 20})
+    assert path.read_bytes() == before
+    table.append_row(path, ["a"], {"a": "third"})
+    assert [row["a"] for row in read(path)] == ["first", "third"]
+
+
+@pytest.mark.parametrize("torn", ["x", 'x,"', 'x,"two\n', 'x,"two\nlines ""and', "x,y"])
+def test_a_torn_row_is_cut_before_the_next(tmp_path: Path, torn: str) -> None:
+    path = tmp_path / "summary.csv"
+    table.create(path, ["a", "b"])
+    table.append_row(path, ["a", "b"], {"a": "1", "b": 'two\n"lines"'})
+    with path.open("a") as stream:
+        stream.write(torn)
+    table.append_row(path, ["a", "b"], {"a": "3", "b": "4"})
+    assert read(path) == [{"a": "1", "b": 'two\n"lines"'}, {"a": "3", "b": "4"}]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"a,b"])
+def test_no_row_without_a_whole_header(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "summary.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TandemError, match=r"No such file|header is missing or torn"):
+        table.append_row(path, ["a", "b"], {"a": "1"})
+    assert (path.read_bytes() if path.exists() else None) == content
+
+
+def test_a_cell_without_a_column_is_not_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "summary.csv"
+    table.create(path, ["a"])
+    with pytest.raises(ValueError, match="without a column: perf_new"):
+        table.append_row(path, ["a"], {"a": "1", "perf_new": "2"})
+    assert path.stat().st_size == len("a\n")
+
+
+def test_the_screen_shows_what_matters() -> None:
+    bad = record(
+        experiment_id="digits_mlp_002_parallel",
+        valid=False,
+        training_success=False,
+        invalid_reasons=["coverage 94.9 % is below 95 %", "exit code 1"],
+        performance_metrics={"test_accuracy": None, "loss": 1.5},
+        background=record()["background"] | {"coverage": 0.94999, "rounds_failed": 3},
+    )
+    alone = record(experiment_id="digits_mlp_003", mode="default", background=None)
+    text = table.print_table([table.row(record()), table.row(bad), table.row(alone)])
+    columns = ("experiment", "mode", "duration", "main metric", "rounds", "coverage", "valid")
+    first, second, third = "parallel", "test_accuracy 0.9667", "12.3 s"
+    assert [line.split("  ") for line in _single_gaps(text).splitlines()[:4]] == [
+        list(columns),
+        ["digits_mlp_001_parallel", first, third, second, "9", "99.8 %", "yes"],
+        ["digits_mlp_002_parallel", first, third, "loss 1.5", "9, 3 failed", "94.9 %", "no"],
+        ["digits_mlp_003", "default", third, second, "-", "-", "yes"],
+    ]
+    assert text.splitlines()[4:] == [
+        "digits_mlp_002_parallel is not valid: coverage 94.9 % is below 95 %; exit code 1"
+    ]
+
+
+def _single_gaps(text: str) -> str:
+    while "   " in text:
+        text = text.replace("   ", "  ")
+    return text
+
+
+def test_the_screen_is_never_wider_than_100_columns() -> None:
+    long = record(
+        experiment_id="x" * 100 + "_042_parallel",
+        duration_seconds=123456.7,
+        performance_metrics={"a_metric_with_a_very_long_name": 0.123456},
+        valid=False,
+        invalid_reasons=["because\nof " + "words " * 40, "y" * 150],
+        background=record()["background"] | {"rounds_completed": 1234, "rounds_failed": 567},
+    )
+    lines = table.print_table([table.row(long), table.row(record())]).splitlines()
+    assert max(map(len, lines)) <= table.SCREEN_COLUMNS
+    assert lines[1].split()[0].endswith("_042_parallel")
+    assert "123456.7 s" in lines[1]
+    assert "0.1235" in lines[1]
+    assert "y" * 90 in "".join(lines[3:])
+
+
+def test_why_falls_back_on_the_error_and_the_status() -> None:
+    unknown = record(valid=False, error_message="lost", status="interrupted")
+    silent = record(valid=False, status="interrupted")
+    text = table.print_table([table.row(unknown), table.row(silent)])
+    assert [line.rpartition(": ")[2] for line in text.splitlines()[3:]] == ["lost", "interrupted"]
