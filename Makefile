@@ -1,0 +1,66 @@
+# Tandem's commands. Bare `make` explains them. Every target installs what it needs by itself.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON3 ?= python3
+PYTHON := .venv/bin/python
+RUN := .venv/.run-installed
+DEV := .venv/.dev-installed
+
+# Handed on in the environment, never pasted into a command line.
+export CONFIG OPTIONS ?=
+
+SCRIPTS := bin/bgrun bin/fgrun lib/cli.sh templates/bg_loop.sh.j2 templates/fg_run.sh.j2 \
+	examples/digits/train.sh .ci/run
+DRIVER = exec $(PYTHON) driver.py
+
+.PHONY: help
+help: ## what can be done here
+	@echo 'make TARGET [CONFIG=settings.json] [OPTIONS="--seed 1 ..."]'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+
+.PHONY: parallel
+parallel: $(RUN) ## run the experiments of CONFIG, each beside its background where it asks for one
+	@$(DRIVER) run --stop-with-parent $(OPTIONS) -- "$$CONFIG"
+
+.PHONY: check
+check: $(RUN) ## check CONFIG and print the plan with every command line; run nothing
+	@$(DRIVER) check $(OPTIONS) -- "$$CONFIG"
+
+.PHONY: list
+list: $(RUN) ## print the repositories, models and hyperparameters of the registry
+	@$(DRIVER) list $(OPTIONS)
+
+.PHONY: doctor
+doctor: $(RUN) ## print what this machine has, and what is lost without the rest
+	@$(DRIVER) doctor $(OPTIONS)
+
+.PHONY: test
+test: $(DEV) ## run all tests; no GPU is needed
+	@$(PYTHON) -m pytest
+	@prove -e .venv/bin/bats tests/cli/*.bats
+
+.PHONY: lint
+lint: $(DEV) ## check the code: shellcheck, shfmt, ruff, mypy
+	@.venv/bin/shellcheck -x $(SCRIPTS) tests/cli/*.bats
+	@.venv/bin/shfmt -i 2 -ci -d $(SCRIPTS)
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+
+.PHONY: bench
+bench: $(DEV) ## print the figures of docs/speed.md for this machine
+	@$(PYTHON) bench/speed.py
+
+$(RUN): requirements.txt
+	@echo 'installing the requirements into .venv (once)' >&2
+	@$(PYTHON3) -m venv .venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUN)
+	@echo 'installing the tools for tests into .venv (once)' >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
