@@ -1,0 +1,159 @@
+"""The words of a settings file: aliases, keys that do nothing, and what is said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tandem.jsonfile import is_annotation
+from tandem.problems import join, nearest, quote, suggestion
+from tandem.validate import schema
+
+ALIASES = {
+    "mutate_params": "mutate",
+    "num_mutations": "runs_per_config",
+    "repository": "repo",
+    "fixed_hyperparams": "hyperparameters",
+    "timeout": "timeout_seconds",
+}
+_ALIAS_OF = {key: alias for alias, key in ALIASES.items()}
+MUTATION_MODES = ("mixed", "batch", "nonparallel")
+# Keys that stand for something which this version does not do, and what that means.
+NOT_APPLIED = {
+    "governor": "the CPU governor stays as it is",
+    "use_deduplication": "values that stand in historical_csvs may be drawn again",
+    "cleanup_gpu_memory": "nothing is cleaned up beyond stopping every process",
+    "cleanup_between_experiments": "nothing is cleaned up beyond stopping every process",
+}
+# No likeness of letters leads from these to what was probably meant.
+_MEANT = {"experiment_type": "mode", "mutation_type": "mode", "session_name": "experiment_name"}
+
+Note = tuple[str, str]  # path, message of a warning
+
+
+@dataclass(frozen=True)
+class Level:
+    """One object of the file: `kind` is "top level", "entry", "foreground" or "background"."""
+
+    kind: str
+    path: str
+    values: Mapping[str, Any]
+
+    def place(self, key: str) -> str:
+        """Where the key stands."""
+        return join(self.path, key)
+
+    def below(self, kind: str) -> Level:
+        """The foreground or background of an entry."""
+        return Level(kind, self.place(kind), self.values[kind])
+
+
+def find(key: str, levels: Sequence[Level]) -> tuple[Any, str] | None:
+    """The value that counts and its place: the first level's, an alias only after all others."""
+    for name in (key, _ALIAS_OF.get(key, key)):
+        for level in levels:
+            if name in level.values:
+                return level.values[name], level.place(name)
+    return None
+
+
+def names_to_draw(value: Any, place: str) -> dict[str, str] | None:
+    """The names that `mutate` gives, each with its place, or None for every supported one."""
+    if isinstance(value, dict):
+        places = {name: join(place, name) for name in value if not is_annotation(name)}
+    else:
+        places = {name: join(place, index) for index, name in enumerate(value)}
+    return None if not places or "all" in places else places
+
+
+def known_keys(kind: str) -> Mapping[str, Any]:
+    """The keys with a meaning in that kind of level."""
+    whole = schema("settings")
+    shape = whole if kind == "top level" else whole["$defs"][kind]
+    properties: Mapping[str, Any] = shape["properties"]
+    return properties
+
+
+def is_separator(level: Level) -> bool:
+    """Whether the entry has no key that is known or that looks like a known one mistyped."""
+    known = known_keys(level.kind)
+    return not any(
+        key in known or (not is_annotation(key) and nearest(key, known)) for key in level.values
+    )
+
+
+def unknown_notes(level: Level) -> Iterator[Note]:
+    """A warning for each key that has no meaning where it stands."""
+    known = known_keys(level.kind)
+    for key in level.values:
+        if key in known or is_annotation(key):
+            continue
+        if any(key in known_keys(kind) for kind in ("top level", "entry", "foreground")):
+            yield level.place(key), f"no effect in this place ({level.kind}), ignored"
+        elif key in _MEANT:
+            yield level.place(key), f"unknown key, ignored (did you mean {quote(_MEANT[key])}?)"
+        else:
+            real = [name for name in known if name not in ALIASES]
+            near = suggestion(key, real) if nearest(key, real) else ""
+            yield level.place(key), f"unknown key, ignored{near}"
+
+
+def unapplied_notes(top: Level) -> Iterator[Note]:
+    """A warning for each key that asks for something this version does not do."""
+    for key, consequence in NOT_APPLIED.items():
+        if top.values.get(key):
+            yield key, f"not applied by this version: {consequence}"
+
+
+def common_notes(level: Level, levels: Sequence[Level]) -> Iterator[Note]:
+    """A warning for each alias of a key that may stand at any of the `levels`."""
+    for key, unit in (("runs_per_config", "runs"), ("timeout_seconds", "s")):
+        given = find(key, levels)
+        if given and _ALIAS_OF[key] in level.values:
+            yield _alias_note(level, key, given[1], f"{given[0]} {unit}")
+
+
+def training_notes(level: Level, mode: str) -> Iterator[Note]:
+    """A warning for each alias of a key of the training itself, and for each without effect.
+
+    `mode` is "mutation", "default" or "background".
+    """
+    for key in ("repo", "mutate", "hyperparameters"):
+        given = find(key, [level])
+        if given is None:
+            continue
+        value, place = given
+        effect, idle = _effect(key, value, mode)
+        if idle and value and place == level.place(key):
+            yield place, effect
+        elif key == "mutate" and not idle and not value and place == level.place(key):
+            yield place, f"names nothing: {effect}"
+        if _ALIAS_OF[key] in level.values and (value or not idle):
+            yield _alias_note(level, key, place, effect)
+
+
+def _alias_note(level: Level, key: str, place: str, effect: str) -> Note:
+    alias = level.place(_ALIAS_OF[key])
+    if place == alias:
+        return alias, f"read as {quote(key)}: {effect}"
+    return alias, f"not read, because {quote(key)} is given: {effect}"
+
+
+def _effect(key: str, value: Any, mode: str) -> tuple[str, bool]:
+    """What the key's value does in words, and whether that is nothing at all."""
+    if key == "repo":
+        return quote(value), False
+    names = ", ".join(map(quote, value))
+    if key == "hyperparameters":
+        if mode == "mutation":
+            return 'not passed, because only drawn values are ("mode": "default" passes them)', True
+        return f"passes {names or 'none'}", False
+    if mode != "mutation":
+        why = "a background draws none" if mode == "background" else 'the mode is "default"'
+        return f"nothing is drawn, because {why}", True
+    if names_to_draw(value, "") is None:
+        return "draws every supported hyperparameter", False
+    return f"draws {names}" + (
+        " from the registry's range" if isinstance(value, dict) else ""
+    ), False

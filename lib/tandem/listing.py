@@ -1,0 +1,173 @@
+"""What `check` and `list` show: the plan and the registry, as text or for machines."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tandem.command import text_of
+from tandem.plan import Experiment, Plan, Training
+from tandem.problems import Problem, printable, problem_lines, word
+from tandem.registry import Hyperparameter, Registry, Repository
+
+_SEVERITIES = ("error", "warning", "remark")
+
+
+def shell_line(command: Iterable[str]) -> str:
+    """The command as one line that bash reads back as exactly these arguments."""
+    return " ".join(map(_shell_word, command))
+
+
+def _shell_word(argument: str) -> str:
+    if argument.isprintable():
+        return shlex.quote(argument)
+    # $'...' keeps line breaks and escape sequences away from the terminal.
+    return "$'" + "".join(map(_escaped, argument)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))
+
+
+def text_of_check(plan: Plan | None, problems: Sequence[Problem]) -> str:
+    """The plan for people, then errors, warnings and remarks, each under a heading."""
+    blocks = _plan_blocks(plan) if plan else ["nothing is planned"]
+    return "\n\n".join(blocks + _problem_blocks(problems))
+
+
+def _problem_blocks(problems: Sequence[Problem]) -> list[str]:
+    blocks = []
+    for severity in _SEVERITIES:
+        count = sum(problem.severity == severity for problem in problems)
+        if count:
+            lines = [_counted(count, severity) + ":", *problem_lines(problems, severity)]
+            blocks.append("\n  ".join(lines))
+    return blocks
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _plan_blocks(plan: Plan) -> list[str]:
+    modes = Counter(experiment.mode for experiment in plan.experiments)
+    counts = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
+    head = [
+        f"{printable(plan.name)}: {_counted(len(plan.experiments), 'experiment')} ({counts})",
+        f"  settings  {printable(str(plan.settings_file or 'none, from the command line'))}",
+        f"  registry  {printable(str(plan.registry_file))}",
+        f"  root      {printable(str(plan.root))}",
+        f"  seed      {plan.seed}",
+    ]
+    return ["\n".join(lines) for lines in [head, *map(_experiment_lines, plan.experiments)]]
+
+
+def _experiment_lines(experiment: Experiment) -> list[str]:
+    lines = [f"{experiment.id}  {_mode(experiment)}"]
+    lines += _training_lines("foreground", experiment.foreground)
+    if experiment.background:
+        lines += _training_lines("background", experiment.background)
+    return lines
+
+
+def _mode(experiment: Experiment) -> str:
+    if experiment.background is None:
+        return experiment.mode
+    return f"{experiment.mode}, {experiment.foreground_mode} in the foreground"
+
+
+def _training_lines(role: str, training: Training) -> list[str]:
+    values = ", ".join(
+        f"{word(name)}={_shell_word(text_of(value))}"
+        for name, value in training.hyperparameters.items()
+    )
+    how = f"{values} ({'drawn' if training.mutated else 'given'})" if values else "no values passed"
+    return [
+        f"  {role}  {word(training.repo)} {word(training.model)}: {how}",
+        f"    in   {shell_line([str(training.work_dir)])}",
+        f"    run  {shell_line(training.command)}",
+    ]
+
+
+def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, Any]:
+    """The plan and the problems for machines; without a plan there are no experiments."""
+    return {
+        **{
+            f"{severity}s": [
+                {"file": problem.file, "path": problem.path, "message": problem.message}
+                for problem in problems
+                if problem.severity == severity
+            ]
+            for severity in _SEVERITIES
+        },
+        "experiments": [_json_of_experiment(it) for it in plan.experiments] if plan else [],
+    }
+
+
+def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
+    backgrounds = [experiment.background] if experiment.background else []
+    return {
+        "id": experiment.id,
+        "mode": experiment.mode,
+        **_json_of_training(experiment.foreground),
+        "backgrounds": [_json_of_training(background) for background in backgrounds],
+    }
+
+
+def _json_of_training(training: Training) -> dict[str, Any]:
+    return {
+        "repo": training.repo,
+        "model": training.model,
+        "hyperparameters": dict(training.hyperparameters),
+        "command": list(training.command),
+        "work_dir": str(training.work_dir),
+    }
+
+
+def text_of_registry(registry: Registry) -> str:
+    """The repositories for people, with models and hyperparameters, then what is wrong."""
+    blocks = [_repository_text(repository) for repository in registry.repos.values()]
+    return "\n\n".join(blocks + _problem_blocks(registry.problems))
+
+
+def _repository_text(repository: Repository) -> str:
+    rows: list[tuple[str, ...]] = [
+        ("hyperparameter", "flag", "type", "range", "distribution", "default")
+    ]
+    rows += [_hyperparameter_row(it) for it in repository.hyperparameters.values()]
+    lines = [
+        word(repository.name),
+        f"  path    {shell_line([repository.path])}",
+        f"  script  {shell_line([repository.train_script, *repository.required_args])}",
+        f"  models  {', '.join(map(word, repository.models))}",
+    ]
+    return "\n".join(lines + (_table(rows) if len(rows) > 1 else []))
+
+
+def _hyperparameter_row(hyperparameter: Hyperparameter) -> tuple[str, ...]:
+    low, high = hyperparameter.low, hyperparameter.high
+    zero = f", 0 in {hyperparameter.zero_probability:g}" if hyperparameter.zero_probability else ""
+    default = hyperparameter.default
+    return (
+        word(hyperparameter.name),
+        _shell_word(hyperparameter.flag),
+        hyperparameter.kind,
+        f"{low} to {high}" if hyperparameter.has_range else "-",
+        hyperparameter.distribution + zero if hyperparameter.has_range else "-",
+        "-" if default is None else _shell_word(str(default)),
+    )
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

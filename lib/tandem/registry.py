@@ -1,0 +1,208 @@
+"""The registry: which repositories and models exist, and how their trainings are started."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.jsonfile import is_annotation, read_json
+from tandem.problems import Problem, ProblemsError, is_within, join, quote, suggestion
+from tandem.validate import schema, sift
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One hyperparameter of a repository; its unit is the training's own.
+
+    `kind` is "int", "float" or "str". `low` and `high`, both included, are None when it has no
+    range and so cannot be drawn. `default` is what the training takes without the flag.
+    """
+
+    name: str
+    flag: str
+    kind: str
+    default: int | float | str | None
+    low: int | float | None
+    high: int | float | None
+    distribution: str
+    zero_probability: float
+
+    @property
+    def has_range(self) -> bool:
+        """Whether it can be drawn."""
+        return self.low is not None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository, the script that trains its models, and how to read its log."""
+
+    name: str
+    path: str
+    train_script: str
+    models: tuple[str, ...]
+    hyperparameters: Mapping[str, Hyperparameter]
+    model_flag: str | None
+    required_args: tuple[str, ...]
+    log_patterns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The repositories by name; `broken` are the names of those that cannot be used."""
+
+    file: Path
+    repos: Mapping[str, Repository]
+    broken: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def load_registry(path: Path) -> Registry:
+    """Read the registry; what is wrong with single repositories is told in `problems`.
+
+    Raises ProblemsError when the file as a whole cannot be used.
+    """
+    value, problems = sift(_without_comments(read_json(path)), "registry", str(path))
+    if not isinstance(value, dict) or not isinstance(value.get("models"), dict):
+        raise ProblemsError(problems)
+    problems += [
+        Problem(severity, where, message, str(path))
+        for severity, where, message in _flaws(value, value["models"])
+    ]
+    wrong = [problem.path for problem in problems if problem.severity == "error"]
+    repos: dict[str, Repository] = {}
+    broken: list[str] = []
+    for name, raw in value["models"].items():
+        if any(is_within(place, join("models", name)) for place in wrong):
+            broken.append(name)
+        else:
+            repos[name] = _repository(name, raw)
+    return Registry(path, repos, tuple(broken), tuple(problems))
+
+
+def _without_comments(value: Any) -> Any:
+    """The registry without the texts that annotate a list of named objects."""
+    value = _without_texts(value, "models")
+    models = value.get("models") if isinstance(value, dict) else None
+    if not isinstance(models, dict):
+        return value
+    named = {name: _without_texts(raw, "supported_hyperparams") for name, raw in models.items()}
+    return value | {"models": named}
+
+
+def _without_texts(value: Any, key: str) -> Any:
+    if not isinstance(value, dict) or not isinstance(value.get(key), dict):
+        return value
+    kept = {
+        name: item
+        for name, item in value[key].items()
+        if not (is_annotation(name) and isinstance(item, str))
+    }
+    return value | {key: kept}
+
+
+Flaw = tuple[str, str, str]  # severity, path, message
+
+
+def _flaws(value: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[Flaw]:
+    shapes = schema("registry")["$defs"]
+    yield from _unknown_keys("", value, schema("registry"))
+    for name, raw in models.items():
+        place = join("models", name)
+        yield from _unknown_keys(place, raw, shapes["repository"])
+        yield from _argument_flaws(place, raw)
+        yield from _pattern_flaws(place, raw)
+        for key, parameter in raw.get("supported_hyperparams", {}).items():
+            where = join(join(place, "supported_hyperparams"), key)
+            yield from _unknown_keys(
+                where, parameter, schema("registry")["$defs"]["hyperparameter"]
+            )
+            yield from _range_flaws(where, parameter)
+
+
+def _unknown_keys(place: str, raw: Mapping[str, Any], shape: Mapping[str, Any]) -> Iterator[Flaw]:
+    known = shape["properties"]
+    for key in raw:
+        if key not in known and not is_annotation(key):
+            message = f"unknown key, ignored{suggestion(key, known)}"
+            yield "warning", join(place, key), message
+
+
+def _argument_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where = join(place, "required_args")
+    given = raw.get("required_args", {})
+    texts = (
+        {join(where, key): text for key, text in given.items()}
+        if isinstance(given, dict)
+        else {where: given}
+    )
+    for path, text in texts.items():
+        message = _why_not(shlex.split, text)
+        if message:
+            yield "error", path, f"{quote(text)} cannot be split as a shell would: {message}"
+
+
+def _pattern_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where = join(join(place, "performance_metrics"), "log_patterns")
+    patterns = raw.get("performance_metrics", {}).get("log_patterns", {})
+    for key, pattern in patterns.items():
+        message = _why_not(re.compile, pattern)
+        if message:
+            yield "error", join(where, key), f"{quote(pattern)} is no regular expression: {message}"
+
+
+def _why_not(reader: Callable[[str], object], text: str) -> str:
+    try:
+        reader(text)
+    except (ValueError, re.error, RecursionError, OverflowError) as error:
+        return f"{error} (mend it)"
+    return ""
+
+
+def _range_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where = join(place, "range")
+    if "range" not in raw:
+        return
+    low, high = raw["range"]
+    if raw.get("type") == "str":
+        yield "error", where, "text has no range (remove it, or give another type)"
+    if low > high:
+        yield "error", where, f"begins above its end: {low} to {high} (swap them)"
+
+
+def _repository(name: str, raw: Mapping[str, Any]) -> Repository:
+    required = raw.get("required_args", {})
+    texts = required.values() if isinstance(required, dict) else [required]
+    return Repository(
+        name=name,
+        path=raw["path"],
+        train_script=raw["train_script"],
+        models=tuple(raw["models"]),
+        hyperparameters={
+            key: _hyperparameter(key, parameter)
+            for key, parameter in raw.get("supported_hyperparams", {}).items()
+        },
+        model_flag=raw.get("model_flag"),
+        required_args=tuple(argument for text in texts for argument in shlex.split(text)),
+        log_patterns=dict(raw.get("performance_metrics", {}).get("log_patterns", {})),
+    )
+
+
+def _hyperparameter(name: str, raw: Mapping[str, Any]) -> Hyperparameter:
+    low, high = raw.get("range", (None, None))
+    if raw["type"] == "int" and low is not None:
+        low, high = int(low), int(high)
+    return Hyperparameter(
+        name=name,
+        flag=raw["flag"],
+        kind=raw["type"],
+        default=raw.get("default"),
+        low=low,
+        high=high,
+        distribution=raw.get("distribution", "uniform"),
+        zero_probability=float(raw.get("zero_probability", 0)),
+    )

@@ -1,0 +1,267 @@
+"""The settings file: which experiments to run, every value in one place and of one type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.dialect import (
+    MUTATION_MODES,
+    Level,
+    Note,
+    common_notes,
+    find,
+    is_separator,
+    names_to_draw,
+    training_notes,
+    unapplied_notes,
+    unknown_notes,
+)
+from tandem.errors import UsageError
+from tandem.jsonfile import is_annotation, read_json
+from tandem.problems import Problem, ProblemsError, join, quote
+from tandem.validate import sift
+
+MAX_ENTRIES = 100_000
+
+
+@dataclass(frozen=True)
+class TrainingEntry:
+    """A foreground or background as the settings give it.
+
+    `mode` is "mutation" or "default". `mutate` holds the names to draw and where each is written,
+    None for every one; `hyperparameters` the values to pass. `repo` or `model` is None where an
+    error was found. `places` says where each of these keys is written, an alias by its own name.
+    """
+
+    path: str
+    mode: str
+    repo: str | None
+    model: str | None
+    mutate: Mapping[str, str] | None
+    hyperparameters: Mapping[str, Any]
+    places: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry that is to run, `runs` times. `source` is the entry as written."""
+
+    path: str
+    source: Mapping[str, Any]
+    foreground: TrainingEntry
+    background: TrainingEntry | None
+    runs: int
+    max_retries: int
+    timeout_s: float | None
+    warmup_s: float
+    ready_timeout_s: float
+    restart_delay_s: float
+    grace_s: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The entries in their order, and all that is to be said about the file.
+
+    An entry that an error in `problems` lies inside cannot run.
+    """
+
+    file: Path | None
+    name: str
+    seed: int | None
+    entries: tuple[Entry, ...]
+    problems: tuple[Problem, ...]
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a settings file; what is wrong with single entries is told in `problems`.
+
+    Raises ProblemsError when the file as a whole cannot be used.
+    """
+    written = read_json(path)
+    _refuse_too_many(path, written)
+    value, problems = sift(written, "settings", str(path))
+    if not isinstance(value, dict) or "experiments" not in value:
+        raise ProblemsError(problems)
+    reader = _Reader(str(path), problems)
+    top = Level("top level", "", value)
+    reader.read_top(top)
+    entries = [
+        reader.read_entry(Level("entry", join("experiments", index), raw), top, source)
+        for index, (raw, source) in enumerate(
+            zip(value["experiments"], written["experiments"], strict=True)
+        )
+    ]
+    return Settings(
+        file=path,
+        name=value.get("experiment_name", path.stem),
+        seed=int(value["seed"]) if "seed" in value else None,
+        entries=tuple(entry for entry in entries if entry),
+        problems=tuple(reader.problems),
+    )
+
+
+def _refuse_too_many(path: Path, written: Any) -> None:
+    entries = written.get("experiments") if isinstance(written, dict) else None
+    if isinstance(entries, list) and len(entries) > MAX_ENTRIES:
+        message = f"{len(entries)} entries, and {MAX_ENTRIES} are the most (split the file)"
+        raise ProblemsError([Problem("error", "experiments", message, str(path))])
+
+
+def settings_from_arguments(
+    repo: str, model: str, mutate: Sequence[str] | None, runs: int
+) -> Settings:
+    """Settings for one training without a background, from the command line.
+
+    `mutate` None passes no hyperparameters; ["all"] draws every one. Raises UsageError for a
+    number of runs below 1.
+    """
+    if runs < 1:
+        raise UsageError(f"the number of runs must be at least 1, not {runs}")
+    source: dict[str, Any] = {"repo": repo, "model": model, "mode": "default"}
+    if mutate is not None:
+        source |= {"mode": "mutation", "mutate": list(mutate)}
+    source["runs_per_config"] = runs
+    reader = _Reader("", ())
+    top = Level("top level", "", {})
+    entry = reader.read_entry(Level("entry", "arguments", source), top, source)
+    entries = (entry,) if entry else ()
+    return Settings(None, f"{repo}_{model}", None, entries, tuple(reader.problems))
+
+
+class _Reader:
+    """Reads the levels of one file and collects the problems on the way."""
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.file = file
+        self.problems = list(problems)
+        self._wrong = {problem.path for problem in problems}
+
+    def read_top(self, top: Level) -> None:
+        self._warn(unknown_notes(top))
+        self._warn(common_notes(top, [top]))
+        self._warn(unapplied_notes(top))
+        self._mode(top, top)
+
+    def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
+        self._warn(unknown_notes(entry))
+        if is_separator(entry):
+            if not all(map(is_annotation, entry.values)):
+                self._warn([(entry.path, "has no known key: a separator, nothing runs for it")])
+            return None
+        mode = self._mode(entry, top)
+        if self._misfits(entry, mode):
+            return None
+        levels, background = [entry, top], None
+        if mode == "parallel":
+            levels = [entry, entry.below("foreground"), top]
+            foreground, background = self._pair(entry, levels)
+        else:
+            foreground = self._training(entry, mode)
+        self._warn(common_notes(entry, levels))
+        return self._entry(levels, source, foreground, background)
+
+    def _mode(self, level: Level, above: Level) -> str:
+        """The mode of the level: its own, that above, or mutation, in one of three words."""
+        mode: str = level.values.get("mode", above.values.get("mode", "mutation"))
+        if mode not in MUTATION_MODES:
+            return mode
+        if "mode" in level.values:
+            self._warn(
+                [(level.place("mode"), f'{quote(mode)} is read as "mutation": values are drawn')]
+            )
+        return "mutation"
+
+    def _misfits(self, entry: Level, mode: str) -> bool:
+        parts = [part for part in ("foreground", "background") if part in entry.values]
+        if mode == "parallel" and len(parts) == 2:
+            return False
+        if mode == "parallel" and "mode" not in entry.values:
+            message = (
+                'the top level\'s mode is "parallel", but this has no foreground and background'
+                ' (add them, or give it a "mode" of its own)'
+            )
+            self._fail(entry, message, "foreground", "background")
+        elif mode != "parallel" and parts:
+            message = (
+                f'has a {" and a ".join(parts)}, but its mode is "{mode}"'
+                ' (set "mode": "parallel", or remove them)'
+            )
+            self._fail(entry, message, "mode")
+        # Where the entry itself says that it is parallel, the schema has named what is missing.
+        return mode == "parallel" or bool(parts)
+
+    def _pair(self, entry: Level, levels: list[Level]) -> tuple[TrainingEntry, TrainingEntry]:
+        foreground, background = entry.below("foreground"), entry.below("background")
+        self._warn(unknown_notes(foreground))
+        self._warn(unknown_notes(background))
+        self._warn(common_notes(foreground, levels))
+        for key in ("mutate", "hyperparameters"):
+            value, place = find(key, [entry]) or (None, "")
+            if value:
+                self._warn([(place, 'no effect beside a foreground (move it into "foreground")')])
+        if background.values.get("mode", "default") != "default":
+            message = "no effect: a background runs with the values given"
+            self._warn([(background.place("mode"), message)])
+        mode = self._mode(foreground, Level("none", "", {}))
+        return self._training(foreground, mode), self._training(background, "background")
+
+    def _training(self, level: Level, mode: str) -> TrainingEntry:
+        keys = ("repo", "model", "mutate", "hyperparameters")
+        given = {key: find(key, [level]) or (None, level.place(key)) for key in keys}
+        for key, what in (("repo", "repository"), ("model", "model")):
+            if given[key][0] is None:
+                message = f"{quote(key)} is missing (name a {what} of the registry)"
+                self._fail(level, message, key, what)
+        self._warn(training_notes(level, mode))
+        names, place = given["mutate"]
+        return TrainingEntry(
+            path=level.path,
+            mode="mutation" if mode == "mutation" else "default",
+            repo=given["repo"][0],
+            model=given["model"][0],
+            mutate=names_to_draw(names or (), place),
+            hyperparameters=given["hyperparameters"][0] or {},
+            places={key: place for key, (_, place) in given.items()},
+        )
+
+    def _entry(
+        self,
+        levels: list[Level],
+        source: Mapping[str, Any],
+        foreground: TrainingEntry,
+        background: TrainingEntry | None,
+    ) -> Entry:
+        def number(key: str, default: float) -> float:
+            value, _ = find(key, levels) or (default, "")
+            return float(value)
+
+        timeout = find("timeout_seconds", levels)
+        runs, place = find("runs_per_config", levels) or (1, "")
+        if runs == 0:
+            self._warn([(levels[0].path, f"nothing runs for it: {place} is 0")])
+        return Entry(
+            path=levels[0].path,
+            source=source,
+            foreground=foreground,
+            background=background,
+            runs=int(runs),
+            max_retries=int(number("max_retries", 2)),
+            timeout_s=float(timeout[0]) if timeout else None,
+            warmup_s=number("warmup_seconds", 5),
+            ready_timeout_s=number("ready_timeout_seconds", 60),
+            restart_delay_s=number("restart_delay_seconds", 0.1),
+            grace_s=number("grace_seconds", 10),
+        )
+
+    def _warn(self, notes: Iterable[Note]) -> None:
+        for path, message in notes:
+            self.problems.append(Problem("warning", path, message, self.file))
+
+    def _fail(self, level: Level, message: str, *keys: str) -> None:
+        """An error about the level, unless one of the keys it is about was wrong already."""
+        if self._wrong.isdisjoint((level.path, *map(level.place, keys))):
+            self.problems.append(Problem("error", level.path, message, self.file))

@@ -1,0 +1,198 @@
+"""What check and list print: command lines that a shell reads back, on lines that hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tandem.listing import json_of_check, shell_line, text_of_check, text_of_registry
+from tandem.plan import Experiment, Plan, Training
+from tandem.problems import Problem
+from tandem.registry import load_registry
+
+ARGUMENTS = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=5
+)
+
+
+def training(**changes: Any) -> Training:
+    values: dict[str, Any] = {
+        "repo": "vision",
+        "model": "resnet20",
+        "hyperparameters": {"rate": 1e-7},
+        "mutated": ("rate",),
+        "command": ("./train.sh", "--lr", "1e-07", "a b"),
+        "work_dir": Path("/data/my repos"),
+        "log_patterns": {},
+    }
+    return Training(**values | changes)
+
+
+def experiment(**changes: Any) -> Experiment:
+    values: dict[str, Any] = {
+        "number": 1,
+        "id": "vision_resnet20_001_parallel",
+        "foreground": training(),
+        "background": training(hyperparameters={}, mutated=(), command=("./load.sh",)),
+        "foreground_mode": "mutation",
+        "max_retries": 2,
+        "timeout_s": None,
+        "warmup_s": 5.0,
+        "ready_timeout_s": 60.0,
+        "restart_delay_s": 0.1,
+        "grace_s": 10.0,
+        "source_path": "experiments[0]",
+        "source_entry": {},
+    }
+    return Experiment(**values | changes)
+
+
+def plan(*experiments: Experiment) -> Plan:
+    return Plan("night", Path("/s.json"), Path("/r.json"), Path("/root"), 7, experiments)
+
+
+PROBLEMS = [
+    Problem("warning", "governor", "not applied", "s.json"),
+    Problem("error", "experiments[0].repo", "is not in the registry", "s.json"),
+]
+
+
+def test_the_plan_as_text() -> None:
+    assert text_of_check(plan(experiment()), PROBLEMS) == (
+        "night: 1 experiment (1 parallel)\n"
+        "  settings  /s.json\n"
+        "  registry  /r.json\n"
+        "  root      /root\n"
+        "  seed      7\n"
+        "\n"
+        "vision_resnet20_001_parallel  parallel, mutation in the foreground\n"
+        "  foreground  vision resnet20: rate=1e-07 (drawn)\n"
+        "    in   '/data/my repos'\n"
+        "    run  ./train.sh --lr 1e-07 'a b'\n"
+        "  background  vision resnet20: no values passed\n"
+        "    in   '/data/my repos'\n"
+        "    run  ./load.sh\n"
+        "\n"
+        "1 error:\n"
+        "  s.json: experiments[0].repo: is not in the registry\n"
+        "\n"
+        "1 warning:\n"
+        "  s.json: governor: not applied"
+    )
+
+
+def test_without_a_plan_only_the_problems() -> None:
+    text = text_of_check(None, PROBLEMS)
+    assert text.startswith("nothing is planned\n\n1 error:\n")
+    assert json_of_check(None, PROBLEMS)["experiments"] == []
+
+
+def test_the_totals_count_the_modes() -> None:
+    single = experiment(id="a", background=None, foreground_mode="default")
+    text = text_of_check(plan(experiment(), single, single), [])
+    assert text.startswith("night: 3 experiments (2 default, 1 parallel)\n")
+    assert "\na  default\n" in text
+    assert "error" not in text
+
+
+def test_the_plan_for_machines() -> None:
+    found = json.loads(json.dumps(json_of_check(plan(experiment()), PROBLEMS)))
+    assert found == {
+        "errors": [
+            {
+                "file": "s.json",
+                "path": "experiments[0].repo",
+                "message": "is not in the registry",
+            }
+        ],
+        "warnings": [{"file": "s.json", "path": "governor", "message": "not applied"}],
+        "remarks": [],
+        "experiments": [
+            {
+                "id": "vision_resnet20_001_parallel",
+                "mode": "parallel",
+                "repo": "vision",
+                "model": "resnet20",
+                "hyperparameters": {"rate": 1e-7},
+                "command": ["./train.sh", "--lr", "1e-07", "a b"],
+                "work_dir": "/data/my repos",
+                "backgrounds": [
+                    {
+                        "repo": "vision",
+                        "model": "resnet20",
+                        "hyperparameters": {},
+                        "command": ["./load.sh"],
+                        "work_dir": "/data/my repos",
+                    }
+                ],
+            }
+        ],
+    }
+
+
+@given(arguments=ARGUMENTS)
+@example(arguments=["\\n'\n", "\x1b[31m", "", "-n", "\u2028é中", "$(x)"])
+def test_bash_reads_a_line_back_as_the_same_arguments(arguments: list[str]) -> None:
+    line = shell_line(arguments)
+    assert line.isprintable()
+    shown = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' x {line}"], capture_output=True, check=True
+    )
+    assert shown.stdout.decode().split("\0")[1:-1] == arguments
+
+
+@given(name=st.text(min_size=1), value=st.text())
+def test_no_name_breaks_the_layout(name: str, value: str) -> None:
+    odd = training(
+        repo=name, model=name, hyperparameters={name: value}, command=(name, value), mutated=()
+    )
+    shown = text_of_check(plan(experiment(foreground=odd)), [])
+    usual = text_of_check(plan(experiment()), [])
+    assert len(shown.splitlines()) == len(usual.splitlines())
+    assert all(line.isprintable() for line in shown.split("\n"))
+
+
+def test_the_registry_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    repository = {
+        "path": "repos/vision",
+        "train_script": "./train.sh",
+        "models": ["resnet20", "a\nb"],
+        "required_args": {"data": "-d 'x y'"},
+        "supported_hyperparams": {
+            "epochs": {"flag": "-e", "type": "int", "default": 10, "range": [5, 15]},
+            "decay": {
+                "flag": "--wd",
+                "type": "float",
+                "range": [1e-5, 0.001],
+                "distribution": "log_uniform",
+                "zero_probability": 0.3,
+            },
+            "tag": {"flag": "--tag", "type": "str", "default": "a b"},
+        },
+    }
+    bare = {"path": "b", "train_script": "t", "models": ["m"], "trian_script": 1}
+    path.write_text(json.dumps({"models": {"vision": repository, "bare": bare}}))
+    assert text_of_registry(load_registry(path)) == (
+        "vision\n"
+        "  path    repos/vision\n"
+        "  script  ./train.sh -d 'x y'\n"
+        '  models  resnet20, "a\\nb"\n'
+        "  hyperparameter  flag   type   range           distribution           default\n"
+        "  epochs          -e     int    5 to 15         uniform                10\n"
+        "  decay           --wd   float  1e-05 to 0.001  log_uniform, 0 in 0.3  -\n"
+        "  tag             --tag  str    -               -                      'a b'\n"
+        "\n"
+        "bare\n"
+        "  path    b\n"
+        "  script  t\n"
+        "  models  m\n"
+        "\n"
+        "1 warning:\n"
+        f"  {path}: models.bare.trian_script: unknown key, ignored"
+        ' (did you mean "train_script"?)'
+    )

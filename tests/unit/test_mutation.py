@@ -1,0 +1,167 @@
+"""Drawn values: the same everywhere, distinct, in range, never the default, never forever."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tandem.errors import UsageError
+from tandem.mutation import choices, draw, stream
+from tandem.registry import Hyperparameter
+
+
+def parameter(
+    kind: str,
+    low: float,
+    high: float,
+    default: float | None = None,
+    distribution: str = "uniform",
+    *,
+    zero_probability: float = 0.0,
+    name: str = "x",
+) -> Hyperparameter:
+    return Hyperparameter(name, "--x", kind, default, low, high, distribution, zero_probability)
+
+
+def drawn(hyperparameter: Hyperparameter, count: int, seed: int = 1) -> list[float]:
+    return [values["x"] for values in draw([hyperparameter], count, stream(seed))]
+
+
+def test_the_values_of_a_seed_are_these_on_every_machine() -> None:
+    rate = parameter("float", 5e-5, 1.5e-4, 1e-4, "log_uniform")
+    assert drawn(rate, 3) == [0.000138447, 0.000138755, 0.000115311]
+    assert drawn(parameter("float", 0.0, 0.3), 3) == [0.278113, 0.27872, 0.228181]
+    assert drawn(parameter("int", 1000, 20000, 10000, "log_uniform"), 3) == [16073, 16171, 9762]
+    assert drawn(parameter("int", 0, 9999), 3) == [9270, 9290, 7606]
+    assert drawn(parameter("int", 2, 10, 10), 8) == [8, 3, 5, 2, 7, 4, 9, 6]
+
+
+def test_streams_depend_on_seed_and_identity_alone() -> None:
+    rate = [parameter("float", 0, 1)]
+    assert draw(rate, 3, stream(1, "a", ["b"])) == draw(rate, 3, stream(1, "a", ["b"]))
+    assert draw(rate, 3, stream(1, "a")) != draw(rate, 3, stream(2, "a"))
+    assert draw(rate, 3, stream(1, "a")) != draw(rate, 3, stream(1, "b"))
+
+
+def test_more_runs_begin_with_the_values_of_fewer() -> None:
+    folds = parameter("int", 2, 10, 10)
+    assert drawn(folds, 8)[:3] == drawn(folds, 3)
+
+
+def test_all_values_of_a_small_range_can_be_had_and_no_more() -> None:
+    folds = parameter("int", 2, 10, 10)
+    assert sorted(drawn(folds, 8)) == [2, 3, 4, 5, 6, 7, 8, 9]
+    with pytest.raises(UsageError, match=r'9 different values of "x".* only 8 '):
+        drawn(folds, 9)
+
+
+def test_combinations_are_distinct_and_counted() -> None:
+    pair = [parameter("int", 1, 3, 2, name="a"), parameter("float", 0.5, 0.5, name="b")]
+    assert sorted(values["a"] for values in draw(pair, 2, stream(1))) == [1, 3]
+    with pytest.raises(UsageError, match=r'3 different combinations of "a", "b".* only 2 '):
+        draw(pair, 3, stream(1))
+
+
+def test_the_default_alone_cannot_be_drawn() -> None:
+    with pytest.raises(UsageError, match="only 0 "):
+        drawn(parameter("float", 0.5, 0.5, 0.5), 1)
+
+
+def test_a_default_of_the_other_number_type_is_never_drawn() -> None:
+    assert drawn(parameter("int", 1, 2, 1.0), 1) == [2]
+
+
+def test_zero_comes_with_its_probability_and_only_once() -> None:
+    decay = parameter("float", 1e-5, 1e-3, None, "log_uniform", zero_probability=0.999)
+    values = drawn(decay, 5)
+    assert values[0] == 0.0
+    assert all(1e-5 <= value <= 1e-3 for value in values[1:])
+    assert 0.0 not in drawn(
+        parameter("float", 1e-5, 1e-3, 0.0, "log_uniform", zero_probability=0.999), 5
+    )
+    with pytest.raises(UsageError, match="only 1 "):
+        drawn(parameter("float", 1e-5, 1e-3, None, "log_uniform", zero_probability=1.0), 2)
+
+
+def test_what_chance_would_hardly_find_is_found_all_the_same() -> None:
+    rare = [parameter("int", 5, 5, zero_probability=1e-15), parameter("int", 1, 1, name="y")]
+    assert [values["x"] for values in draw(rare, 2, stream(1))] == [5, 0]
+    often = [parameter("float", 0, 1, zero_probability=1 - 1e-15), parameter("int", 1, 1, name="y")]
+    assert len({values["x"] for values in draw(often, 4, stream(1))}) == 4
+
+
+def test_the_ends_of_an_int_are_as_likely_as_the_rest() -> None:
+    random = stream(1)
+    counts = Counter(draw([parameter("int", 1, 4)], 1, random)[0]["x"] for _ in range(4000))
+    assert sorted(counts) == [1, 2, 3, 4]
+    assert all(850 < count < 1150 for count in counts.values())
+
+
+def test_log_uniform_ints_follow_the_logarithm_at_the_ends_too() -> None:
+    random = stream(1)
+    hyperparameter = parameter("int", 1, 3, None, "log_uniform")
+    counts = Counter(draw([hyperparameter], 1, random)[0]["x"] for _ in range(6000))
+    for value in (1, 2, 3):
+        share = math.log((value + 0.5) / (value - 0.5)) / math.log(3.5 / 0.5)
+        assert abs(counts[value] / 6000 - share) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.1, 0.100002, [0.1, 0.100001, 0.100002]),
+        (0.999999, 1.00001, [0.999999, 1.0, 1.00001]),
+        (-0.1, -0.0999998, [-0.1, -0.0999999, -0.0999998]),
+        (0.12345671, 0.12345679, [0.12345679]),
+        (7.0, 7.0, [7.0]),
+    ],
+)
+def test_the_floats_of_a_narrow_range_are_known(
+    low: float, high: float, expected: list[float]
+) -> None:
+    hyperparameter = parameter("float", low, high)
+    assert sorted(choices(hyperparameter)) == expected
+    assert sorted(drawn(hyperparameter, len(expected))) == expected
+
+
+@given(
+    low=st.floats(1e-12, 1e6),
+    factor=st.floats(1, 1e6),
+    distribution=st.sampled_from(["uniform", "log_uniform"]),
+    seed=st.integers(0, 2**63),
+    count=st.integers(1, 20),
+)
+def test_floats_are_in_range_distinct_and_short(
+    low: float, factor: float, distribution: str, seed: int, count: int
+) -> None:
+    hyperparameter = parameter("float", low, low * factor, low, distribution)
+    available = len(list(islice(choices(hyperparameter), count)))
+    if available < count:
+        with pytest.raises(UsageError, match=f"only {available} "):
+            drawn(hyperparameter, count, seed)
+        return
+    values = drawn(hyperparameter, count, seed)
+    assert len(set(values)) == count
+    assert low not in values
+    for value in values:
+        assert low <= value <= low * factor
+        assert value in (float(f"{value:.5e}"), low * factor)
+
+
+@given(
+    low=st.integers(-(2**53), 2**53),
+    width=st.integers(0, 100),
+    seed=st.integers(0, 2**63),
+    data=st.data(),
+)
+def test_ints_are_in_range_and_distinct(
+    low: int, width: int, seed: int, data: st.DataObject
+) -> None:
+    count = data.draw(st.integers(1, width + 1))
+    values = drawn(parameter("int", low, min(low + width, 2**53)), min(count, 1), seed)
+    assert all(isinstance(value, int) and low <= value <= low + width for value in values)
+    assert len(set(values)) == len(values)

@@ -1,0 +1,421 @@
+"""From files to a frozen plan: everything decided, everything wrong said, nothing started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from tandem.plan import Experiment, PlanReading, read_plan
+from tandem.problems import problem_lines
+from tandem.settings import settings_from_arguments
+
+REGISTRY: dict[str, Any] = {
+    "models": {
+        "vision": {
+            "path": "repos/vision",
+            "train_script": "./train.sh",
+            "models": ["resnet20", "resnet32"],
+            "model_flag": "-n",
+            "required_args": {"data": "-d cifar"},
+            "supported_hyperparams": {
+                "epochs": {"flag": "-e", "type": "int", "default": 10, "range": [5, 15]},
+                "learning_rate": {
+                    "flag": "--lr",
+                    "type": "float",
+                    "default": 0.1,
+                    "range": [0.05, 0.2],
+                    "distribution": "log_uniform",
+                },
+                "tag": {"flag": "--tag", "type": "str"},
+            },
+            "performance_metrics": {"log_patterns": {"accuracy": "acc ([0-9.]+)"}},
+        },
+        "text": {
+            "path": "repos/text",
+            "train_script": "train.sh",
+            "models": ["default"],
+            "supported_hyperparams": {
+                "folds": {"flag": "--folds", "type": "int", "default": 4, "range": [2, 5]}
+            },
+        },
+    }
+}
+VISION = {"repo": "vision", "model": "resnet20"}
+TEXT = {"repo": "text", "model": "default"}
+PAIR = {"mode": "parallel", "foreground": VISION, "background": TEXT}
+
+Reader = Callable[..., PlanReading]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Reader:
+    """Reads entries against the registry in a project whose repositories are on the disk."""
+    (tmp_path / "config").mkdir()
+    registry = tmp_path / "config" / "registry.json"
+    registry.write_text(json.dumps(REGISTRY), encoding="utf-8")
+    for name in ("vision", "text"):
+        folder = tmp_path / "repos" / name
+        folder.mkdir(parents=True)
+        (folder / "train.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+        (folder / "train.sh").chmod(0o755)
+
+    def reader(entries: Any, top: dict[str, Any] | None = None, **options: Any) -> PlanReading:
+        settings = tmp_path / "night.json"
+        settings.write_text(json.dumps({"experiments": entries} | (top or {})), encoding="utf-8")
+        return read_plan(settings, registry, **options)
+
+    return reader
+
+
+def experiments(reading: PlanReading) -> tuple[Experiment, ...]:
+    assert reading.plan, problem_lines(reading.problems, "error")
+    return reading.plan.experiments
+
+
+def errors(reading: PlanReading) -> list[tuple[str, str]]:
+    return [(it.path, it.message) for it in reading.problems if it.severity == "error"]
+
+
+def values(reading: PlanReading) -> list[Any]:
+    return [dict(it.foreground.hyperparameters) for it in experiments(reading)]
+
+
+def test_a_parallel_experiment_with_everything_decided(read: Reader, tmp_path: Path) -> None:
+    foreground = VISION | {"mutate": ["learning_rate"]}
+    background = TEXT | {"hyperparameters": {"folds": 3.0}}
+    entry = PAIR | {"foreground": foreground, "background": background, "timeout_seconds": 9}
+    reading = read([entry], {"experiment_name": "n", "seed": 5, "max_retries": 1})
+    assert reading.problems == ()
+    [experiment] = experiments(reading)
+    assert experiment.id == "vision_resnet20_001_parallel"
+    assert (experiment.number, experiment.mode) == (1, "parallel")
+    assert (experiment.foreground_mode, experiment.max_retries) == ("mutation", 1)
+    assert (experiment.timeout_s, experiment.grace_s) == (9.0, 10.0)
+    assert (experiment.source_path, experiment.source_entry) == ("experiments[0]", entry)
+    rate = experiment.foreground.hyperparameters["learning_rate"]
+    assert isinstance(rate, float)
+    assert 0.05 <= rate <= 0.2
+    assert experiment.foreground.mutated == ("learning_rate",)
+    assert experiment.foreground.command == (
+        *("./train.sh", "-d", "cifar", "-n", "resnet20", "--lr", repr(rate)),
+    )
+    assert experiment.foreground.work_dir == tmp_path / "repos" / "vision"
+    assert experiment.foreground.log_patterns == {"accuracy": "acc ([0-9.]+)"}
+    assert experiment.background
+    assert experiment.background.command == ("./train.sh", "--folds", "3")
+    assert experiment.background.mutated == ()
+    assert reading.plan
+    assert (reading.plan.name, reading.plan.seed, reading.plan.root) == ("n", 5, tmp_path)
+
+
+def test_every_run_and_entry_is_numbered_on(read: Reader) -> None:
+    reading = read([VISION | {"runs_per_config": 2}, PAIR, TEXT | {"mode": "default"}])
+    assert [(it.id, it.mode) for it in experiments(reading)] == [
+        ("vision_resnet20_001", "mutation"),
+        ("vision_resnet20_002", "mutation"),
+        ("vision_resnet20_003_parallel", "parallel"),
+        ("text_default_004", "default"),
+    ]
+
+
+def test_default_mode_passes_exactly_what_is_given(read: Reader) -> None:
+    given_values = {"learning_rate": 1e-7, "tag": "--a 'b'\n", "epochs": 10.0}
+    entry = VISION | {"mode": "default", "hyperparameters": given_values, "runs_per_config": 2}
+    reading = read([entry])
+    for experiment in experiments(reading):
+        command = experiment.foreground.command
+        assert command[-6:] == ("-e", "10", "--lr", "1e-07", "--tag", "--a 'b'\n")
+        assert experiment.foreground.mutated == ()
+    [bare] = experiments(read([VISION | {"mode": "default"}]))
+    assert bare.foreground.command == ("./train.sh", "-d", "cifar", "-n", "resnet20")
+
+
+def test_mutation_passes_only_what_is_drawn(read: Reader) -> None:
+    reading = read([VISION | {"mutate": ["epochs"], "hyperparameters": {"learning_rate": 0.1}}])
+    [experiment] = experiments(reading)
+    assert list(experiment.foreground.hyperparameters) == ["epochs"]
+    assert "--lr" not in experiment.foreground.command
+
+
+def test_all_are_drawn_but_those_without_a_range(read: Reader) -> None:
+    reading = read([VISION | {"runs_per_config": 3}])
+    assert {name for it in values(reading) for name in it} == {"epochs", "learning_rate"}
+    [problem] = reading.problems
+    assert (problem.severity, problem.message) == ("remark", '"tag" has no range: not drawn')
+
+
+def test_the_seed_decides_and_is_recorded(read: Reader) -> None:
+    entries = [VISION | {"runs_per_config": 3}]
+    assert values(read(entries, {"seed": 1})) == values(read(entries, {"seed": 1}))
+    assert values(read(entries, {"seed": 1})) != values(read(entries, {"seed": 2}))
+    assert values(read(entries, {"seed": 1}, seed=2)) == values(read(entries, {"seed": 2}))
+    drawn = read(entries)
+    assert drawn.plan
+    assert values(read(entries, seed=drawn.plan.seed)) == values(drawn)
+
+
+def test_one_more_entry_leaves_the_values_of_the_others(read: Reader) -> None:
+    first, second = VISION | {"mutate": ["epochs"]}, VISION | {"mutate": ["learning_rate"]}
+    alone = values(read([second], seed=1))
+    between = [TEXT, first, PAIR, TEXT | {"mode": "default"}, second]
+    assert values(read(between, seed=1))[-1:] == alone
+    assert values(read([second, second], seed=1))[0] == alone[0]
+    assert values(read([second, second], seed=1))[1] != alone[0]
+
+
+def test_the_order_of_names_does_not_change_the_values(read: Reader) -> None:
+    one = read([VISION | {"mutate": ["epochs", "learning_rate"]}], seed=1)
+    other = read([VISION | {"mutate": ["learning_rate", "epochs"]}], seed=1)
+    assert values(one) == values(other)
+
+
+def test_root_and_grace_can_be_given(read: Reader, tmp_path: Path) -> None:
+    reading = read([TEXT], {"grace_seconds": 3}, root=tmp_path / "config" / "..", grace_s=0.0)
+    assert experiments(reading)[0].grace_s == 0.0
+    assert experiments(reading)[0].foreground.work_dir == tmp_path / "repos" / "text"
+    missing = read([TEXT], root=tmp_path / "elsewhere")
+    assert "elsewhere/repos/text" in errors(missing)[0][1]
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "sentence"),
+    [
+        ({"repo": "visoin", "model": "m"}, "repo", '"visoin" is not in the registry (did you'),
+        (VISION | {"model": "resnet2O"}, "model", '"resnet2O" is not a model of vision (did you'),
+        (
+            VISION | {"mutate": ["epochs", "lr"]},
+            "mutate[1]",
+            '"lr" is not a hyperparameter of vision (did you mean "learning_rate"?)',
+        ),
+        (
+            VISION | {"mutate": ["learning_rat"]},
+            "mutate[0]",
+            '"learning_rat" is not a hyperparameter of vision (did you mean "learning_rate"?)',
+        ),
+        (
+            VISION | {"mutate": ["e"]},
+            "mutate[0]",
+            '"e" is not a hyperparameter of vision (did you mean "epochs"?)',
+        ),
+        (VISION | {"mutate": ["tag"]}, "mutate[0]", '"tag" of vision has no range'),
+        (
+            {"repository": "visoin", "model": "m"},
+            "repository",
+            '"visoin" is not in the registry',
+        ),
+        (TEXT | {"runs_per_config": 4}, "mutate", '4 different values of "folds" are wanted'),
+        (
+            VISION | {"mode": "default", "hyperparameters": {"epochs": 1.5}},
+            "hyperparameters.epochs",
+            "must be a whole number, not 1.5",
+        ),
+        (
+            VISION | {"mode": "default", "hyperparameters": {"tag": "a\0"}},
+            "hyperparameters.tag",
+            "has a NUL character",
+        ),
+        (
+            VISION | {"mode": "default", "hyperparameters": {"tag": "x" * 131_072}},
+            "hyperparameters.tag",
+            "is 131072 bytes long",
+        ),
+    ],
+)
+def test_an_entry_that_cannot_run_is_an_error_or_left_out(
+    read: Reader, entry: dict[str, Any], path: str, sentence: str
+) -> None:
+    reading = read([entry, TEXT])
+    assert reading.plan is None
+    [(where, message)] = errors(reading)
+    assert where == f"experiments[0].{path}"
+    assert message.startswith(sentence)
+    rest = read([entry, TEXT], skip_invalid=True)
+    assert [it.id for it in experiments(rest)] == ["text_default_001"]
+    assert errors(rest) == errors(reading)
+    nothing = read([entry], skip_invalid=True)
+    assert nothing.plan is None
+    assert errors(nothing)[-1] == ("experiments", "nothing is left to run")
+
+
+def test_an_entry_with_a_wrong_value_is_left_out_whole(read: Reader) -> None:
+    reading = read([VISION | {"max_retries": "2"}, TEXT], skip_invalid=True)
+    assert [it.id for it in experiments(reading)] == ["text_default_001"]
+
+
+def test_a_background_that_cannot_run_takes_its_entry_along(read: Reader) -> None:
+    reading = read([PAIR | {"background": {"repo": "txt", "model": "default"}}])
+    [(path, message)] = errors(reading)
+    assert path == "experiments[0].background.repo"
+    assert 'did you mean "text"?' in message
+
+
+def test_a_value_that_is_not_supported_warns_and_is_not_passed(read: Reader) -> None:
+    passed = {"epochs": 3, "learning_rte": 0.1, "comment": "x"}
+    reading = read([VISION | {"mode": "default", "hyperparameters": passed}])
+    assert values(reading) == [{"epochs": 3}]
+    [problem] = reading.problems
+    assert (problem.severity, problem.path) == (
+        "warning",
+        "experiments[0].hyperparameters.learning_rte",
+    )
+    assert problem.message == (
+        'not a hyperparameter of vision, not passed (did you mean "learning_rate"?)'
+    )
+
+
+def test_missing_folder_and_script_and_permission(read: Reader, tmp_path: Path) -> None:
+    script = tmp_path / "repos" / "text" / "train.sh"
+    script.chmod(0o644)
+    assert errors(read([TEXT, PAIR])) == [
+        (path, f'its train script "{script}" is not executable (chmod +x it)')
+        for path in ("experiments[0].repo", "experiments[1].background.repo")
+    ]
+    script.unlink()
+    assert "does not exist (check the registry)" in errors(read([TEXT]))[0][1]
+    script.parent.rmdir()
+    message = errors(read([TEXT]))[0][1]
+    assert message.startswith(f'its folder "{script.parent}" does not exist')
+
+
+def test_a_repository_that_no_entry_names_need_not_be_there(read: Reader, tmp_path: Path) -> None:
+    (tmp_path / "repos" / "text" / "train.sh").unlink()
+    assert errors(read([VISION])) == []
+
+
+def test_a_folder_name_too_long_for_any_disk_is_missing(tmp_path: Path) -> None:
+    registry = {"models": {"a": {"path": "x" * 5000, "train_script": "t", "models": ["m"]}}}
+    (tmp_path / "registry.json").write_text(json.dumps(registry))
+    arguments = settings_from_arguments("a", "m", None, 1)
+    [(_, message)] = errors(read_plan(arguments, tmp_path / "registry.json"))
+    assert "does not exist" in message
+
+
+def test_errors_of_settings_and_registry_come_together(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"experiments": [{"repo": 1, "model": "m"}]}')
+    (tmp_path / "registry.json").write_text('{"models": {"r": {"path": 1}}}')
+    reading = read_plan(tmp_path / "settings.json", tmp_path / "registry.json")
+    assert reading.plan is None
+    assert {Path(problem.file).name for problem in reading.problems} == {
+        "settings.json",
+        "registry.json",
+    }
+    both = read_plan(tmp_path / "no_settings.json", tmp_path / "no_registry.json")
+    assert [Path(problem.file).name for problem in both.problems] == [
+        "no_settings.json",
+        "no_registry.json",
+    ]
+
+
+def test_a_broken_repository_is_an_error_even_when_others_can_run(
+    read: Reader, tmp_path: Path
+) -> None:
+    registry = tmp_path / "config" / "registry.json"
+    broken = REGISTRY["models"] | {"broken": {"path": "x"}}
+    registry.write_text(json.dumps({"models": broken}))
+    entries = [TEXT, {"repo": "broken", "model": "m"}]
+    *of_registry, of_entry = errors(read(entries))
+    assert [path for path, _ in of_registry] == ["models.broken", "models.broken"]
+    message = 'the registry\'s entry of "broken" is wrong (mend it there)'
+    assert of_entry == ("experiments[1].repo", message)
+    assert len(experiments(read(entries, skip_invalid=True))) == 1
+
+
+def test_an_error_of_the_whole_file_cannot_be_skipped(read: Reader) -> None:
+    reading = read([TEXT], {"runs_per_config": "2"}, skip_invalid=True)
+    assert reading.plan is None
+    assert [path for path, _ in errors(reading)] == ["runs_per_config"]
+
+
+@pytest.mark.parametrize("entries", [[], [{"comment": "x"}], [TEXT | {"runs_per_config": 0}]])
+def test_nothing_to_run_is_an_error(read: Reader, entries: Any) -> None:
+    reading = read(entries)
+    assert reading.plan is None
+    assert errors(reading) == [("experiments", "holds nothing to run")]
+
+
+def test_too_many_experiments_are_refused_before_they_are_made(read: Reader) -> None:
+    reading = read([VISION | {"runs_per_config": 100_000}, TEXT])
+    assert reading.plan is None
+    assert "100001 experiments" in errors(reading)[0][1]
+
+
+def test_from_arguments(read: Reader, tmp_path: Path) -> None:
+    read([TEXT])
+    registry = tmp_path / "config" / "registry.json"
+    [plain] = experiments(read_plan(settings_from_arguments("text", "default", None, 1), registry))
+    assert (plain.mode, plain.foreground.command) == ("default", ("./train.sh",))
+    drawn = read_plan(settings_from_arguments("text", "default", ["folds"], 3), registry)
+    assert sorted(it["folds"] for it in values(drawn)) == [2, 3, 5]
+    wrong = read_plan(settings_from_arguments("text", "defualt", ["fold"], 1), registry)
+    assert [path for path, _ in errors(wrong)] == ["arguments.model", "arguments.mutate[0]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a b/c\n;$(x)", "a_b_c____x__m_001"),
+        ("-rf", "rf_m_001"),
+        ("../..", "_.._m_001"),
+        ("é中", "___m_001"),
+        ("x" * 3000, "x" * 116 + "_001"),
+    ],
+)
+def test_names_become_safe_folder_names(tmp_path: Path, name: str, expected: str) -> None:
+    (tmp_path / "t.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "t.sh").chmod(0o755)
+    registry = {"models": {name: {"path": ".", "train_script": "./t.sh", "models": ["m"]}}}
+    (tmp_path / "registry.json").write_text(json.dumps(registry))
+    arguments = settings_from_arguments(name, "m", None, 1)
+    reading = read_plan(arguments, tmp_path / "registry.json", root=tmp_path)
+    [experiment] = experiments(reading)
+    assert experiment.id == expected
+    assert experiment.foreground.repo == name
+
+
+KEYS = st.sampled_from(
+    [
+        *("repo", "repository", "model", "mode", "mutate", "mutate_params", "hyperparameters"),
+        *("fixed_hyperparams", "runs_per_config", "num_mutations", "timeout", "foreground"),
+        *("background", "experiments", "seed", "governor", "comment", "epochs", "max_retries"),
+    ]
+)
+LEAVES = st.sampled_from(
+    [
+        *(None, True, 0, 1, -1, 2.5, 1e300, 10**299, "", "all", "epochs", "vision", "resnet20"),
+        *("text", "default", "parallel", "mutation", "mixed", "\0", "a\nb", "\u2028", "x" * 3000),
+    ]
+)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=25,
+)
+ENTRY = st.dictionaries(KEYS, ANYTHING, max_size=6) | st.builds(
+    lambda base, more: base | more,
+    st.sampled_from([VISION, TEXT, PAIR]),
+    st.dictionaries(KEYS, ANYTHING, max_size=2),
+)
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    entries=st.lists(ENTRY, max_size=4) | ANYTHING,
+    top=st.dictionaries(KEYS, ANYTHING, max_size=3),
+    skip_invalid=st.booleans(),
+)
+def test_whatever_a_person_writes_gives_sentences(
+    read: Reader, entries: Any, top: dict[str, Any], *, skip_invalid: bool
+) -> None:
+    reading = read(entries, top, skip_invalid=skip_invalid)
+    lines = [
+        line for kind in ("error", "warning") for line in problem_lines(reading.problems, kind)
+    ]
+    assert all(line.isprintable() and len(line) < 1000 for line in lines)
+    assert reading.plan is None or reading.plan.experiments
+    assert reading.plan or errors(reading)

@@ -1,0 +1,197 @@
+"""The registry: what is read, and what is wrong with one repository leaves the others alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tandem.problems import ProblemsError, problem_lines
+from tandem.registry import Hyperparameter, Registry, load_registry
+
+REPOSITORY: dict[str, Any] = {
+    "path": "repos/one",
+    "train_script": "./train.sh",
+    "models": ["small", "large"],
+    "model_flag": "-n",
+    "required_args": {"data": "-d 'a b'", "more": "--fast"},
+    "supported_hyperparams": {
+        "rate": {
+            "flag": "--lr",
+            "type": "float",
+            "default": 0.0,
+            "range": [1e-5, 1e-3],
+            "distribution": "log_uniform",
+            "zero_probability": 0.25,
+        },
+        "epochs": {"flag": "-e", "type": "int", "default": 10, "range": [5.0, 15]},
+        "label": {"flag": "--label", "type": "str"},
+    },
+    "performance_metrics": {"log_patterns": {"accuracy": "acc: ([0-9.]+)"}},
+}
+
+
+def load(folder: Path, value: Any) -> Registry:
+    path = folder / "registry.json"
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return load_registry(path)
+
+
+def messages(registry: Registry, severity: str = "error") -> list[tuple[str, str]]:
+    return [(it.path, it.message) for it in registry.problems if it.severity == severity]
+
+
+def test_everything_is_read(tmp_path: Path) -> None:
+    registry = load(tmp_path, {"models": {"one": REPOSITORY}})
+    assert registry.problems == ()
+    one = registry.repos["one"]
+    assert (one.name, one.path, one.train_script) == ("one", "repos/one", "./train.sh")
+    assert one.models == ("small", "large")
+    assert one.model_flag == "-n"
+    assert one.required_args == ("-d", "a b", "--fast")
+    assert one.log_patterns == {"accuracy": "acc: ([0-9.]+)"}
+    assert list(one.hyperparameters) == ["rate", "epochs", "label"]
+    assert one.hyperparameters["rate"] == Hyperparameter(
+        "rate", "--lr", "float", 0.0, 1e-5, 1e-3, "log_uniform", 0.25
+    )
+    epochs = one.hyperparameters["epochs"]
+    assert (epochs.low, type(epochs.low), epochs.distribution) == (5, int, "uniform")
+    assert not one.hyperparameters["label"].has_range
+
+
+def test_the_least_is_enough(tmp_path: Path) -> None:
+    least = {"path": "p", "train_script": "t", "models": ["default"]}
+    one = load(tmp_path, {"models": {"one": least}}).repos["one"]
+    assert (one.model_flag, one.required_args, one.hyperparameters) == (None, (), {})
+
+
+def test_required_arguments_may_be_one_text(tmp_path: Path) -> None:
+    value = {"models": {"one": REPOSITORY | {"required_args": "-d 'a b'"}}}
+    assert load(tmp_path, value).repos["one"].required_args == ("-d", "a b")
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "sentence"),
+    [
+        ({"required_args": {"data": "-d 'a"}}, "required_args.data", "cannot be split as a shell"),
+        (
+            {"performance_metrics": {"log_patterns": {"acc": "(["}}},
+            "performance_metrics.log_patterns.acc",
+            "is no regular expression",
+        ),
+        (
+            {"supported_hyperparams": {"h": {"flag": "-h", "type": "int", "range": [3, 2]}}},
+            "supported_hyperparams.h.range",
+            "begins above its end: 3 to 2",
+        ),
+        (
+            {"supported_hyperparams": {"h": {"flag": "-h", "type": "str", "range": [1, 2]}}},
+            "supported_hyperparams.h.range",
+            "text has no range",
+        ),
+        ({"supported_hyperparams": {"h": {"type": "int"}}}, "supported_hyperparams.h", '"flag" is'),
+        ({"models": "small"}, "models", "must be a list"),
+    ],
+)
+def test_one_broken_repository_leaves_the_others(
+    tmp_path: Path, change: dict[str, Any], path: str, sentence: str
+) -> None:
+    registry = load(tmp_path, {"models": {"one": REPOSITORY | change, "two": REPOSITORY}})
+    [(where, message)] = messages(registry)
+    assert where == f"models.one.{path}"
+    assert sentence in message
+    assert (registry.broken, list(registry.repos)) == (("one",), ["two"])
+
+
+def test_a_name_that_begins_like_another_is_not_broken_with_it(tmp_path: Path) -> None:
+    registry = load(tmp_path, {"models": {"one": {}, "one_more": REPOSITORY}})
+    assert list(registry.repos) == ["one_more"]
+
+
+def test_all_errors_of_a_repository_at_once(tmp_path: Path) -> None:
+    wrong = {"models": [], "required_args": "'", "supported_hyperparams": {"h": {"flag": 1}}}
+    paths = [path for path, _ in messages(load(tmp_path, {"models": {"one": wrong}}))]
+    assert sorted(paths) == [
+        "models.one",
+        "models.one",
+        "models.one.models",
+        "models.one.required_args",
+        "models.one.supported_hyperparams.h",
+        "models.one.supported_hyperparams.h.flag",
+    ]
+
+
+@pytest.mark.parametrize("value", [[], 7, {}, {"models": []}, {"models": "x"}])
+def test_no_registry_at_all(tmp_path: Path, value: Any) -> None:
+    with pytest.raises(ProblemsError, match=r"registry\.json"):
+        load(tmp_path, value)
+
+
+def test_unknown_keys_warn_with_the_nearest_and_annotations_do_not(tmp_path: Path) -> None:
+    value = {
+        "_version": 2,
+        "verison": 3,
+        "models": {
+            "_comment": "the small ones",
+            "one": REPOSITORY
+            | {
+                "note": "x",
+                "train_skript": "./x.sh",
+                "supported_hyperparams": {
+                    "_comment": "in order",
+                    "h": {"flag": "-h", "type": "int", "ranges": [1, 2]},
+                },
+            },
+        },
+    }
+    registry = load(tmp_path, value)
+    assert list(registry.repos) == ["one"]
+    assert list(registry.repos["one"].hyperparameters) == ["h"]
+    assert [path for path, _ in messages(registry, "warning")] == [
+        "verison",
+        "models.one.train_skript",
+        "models.one.supported_hyperparams.h.ranges",
+    ]
+    assert 'did you mean "train_script"?' in messages(registry, "warning")[1][1]
+    assert 'did you mean "range"?' in messages(registry, "warning")[2][1]
+
+
+KEYS = st.sampled_from(
+    [
+        *("path", "train_script", "models", "model_flag", "required_args", "flag", "type"),
+        *("supported_hyperparams", "performance_metrics", "log_patterns", "default", "range"),
+        *("distribution", "zero_probability", "comment", "one", "\0", "a\nb"),
+    ]
+)
+LEAVES = st.sampled_from(
+    [
+        *(None, True, 0, 1, -1, 2.5, 1e308, 10**299, "", "x", "\0", "'", "([", "a\nb", "int"),
+        *("float", "str", "uniform", "log_uniform"),
+    ]
+)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=25,
+)
+CHANGES = st.dictionaries(KEYS, ANYTHING, max_size=3)
+
+
+@given(repositories=st.dictionaries(KEYS, CHANGES.map(lambda it: REPOSITORY | it)) | ANYTHING)
+def test_whatever_a_person_writes_gives_sentences(
+    tmp_path_factory: pytest.TempPathFactory, repositories: Any
+) -> None:
+    try:
+        registry = load(tmp_path_factory.mktemp("registry"), {"models": repositories})
+        problems = registry.problems
+    except ProblemsError as error:
+        problems = error.problems
+        assert messages_of(problems)
+    assert all(line.isprintable() and len(line) < 1000 for line in messages_of(problems))
+
+
+def messages_of(problems: Any) -> list[str]:
+    return problem_lines(problems, "error")

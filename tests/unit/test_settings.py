@@ -1,0 +1,374 @@
+"""The settings in all their dialects: what is read, and what is said about it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tandem.errors import UsageError
+from tandem.problems import ProblemsError
+from tandem.settings import MAX_ENTRIES, Entry, Settings, load_settings, settings_from_arguments
+
+SINGLE = {"repo": "r", "model": "m"}
+PAIR = {"foreground": {"repo": "f", "model": "m"}, "background": {"repo": "b", "model": "n"}}
+
+
+def load(folder: Path, entries: Any, **top: Any) -> Settings:
+    path = folder / "night.json"
+    path.write_text(json.dumps({"experiments": entries} | top), encoding="utf-8")
+    return load_settings(path)
+
+
+def read(folder: Path, entry: dict[str, Any], **top: Any) -> tuple[Entry, list[tuple[str, str]]]:
+    """The one entry, and the warnings; nothing may be wrong with it."""
+    settings = load(folder, [entry], **top)
+    assert {problem.severity for problem in settings.problems} <= {"warning"}
+    [only] = settings.entries
+    return only, [(problem.path, problem.message) for problem in settings.problems]
+
+
+def errors(settings: Settings) -> list[tuple[str, str]]:
+    return [(it.path, it.message) for it in settings.problems if it.severity == "error"]
+
+
+def test_what_is_not_given(tmp_path: Path) -> None:
+    entry, warnings = read(tmp_path, SINGLE)
+    assert warnings == []
+    assert (entry.path, entry.source, entry.background) == ("experiments[0]", SINGLE, None)
+    assert (entry.foreground.mode, entry.foreground.mutate) == ("mutation", None)
+    assert entry.foreground.hyperparameters == {}
+    assert (entry.runs, entry.max_retries, entry.timeout_s) == (1, 2, None)
+    assert (entry.warmup_s, entry.ready_timeout_s) == (5, 60)
+    assert (entry.restart_delay_s, entry.grace_s) == (0.1, 10)
+
+
+def test_name_and_seed(tmp_path: Path) -> None:
+    settings = load(tmp_path, [SINGLE], experiment_name="a b", seed=7.0)
+    assert (settings.name, settings.seed, settings.file) == ("a b", 7, tmp_path / "night.json")
+    without = load(tmp_path, [SINGLE], session_name="old")
+    assert (without.name, without.seed) == ("night", None)
+    [problem] = without.problems
+    assert problem.path == "session_name"
+    assert problem.message == 'unknown key, ignored (did you mean "experiment_name"?)'
+
+
+@pytest.mark.parametrize("key", ["runs_per_config", "max_retries", "timeout_seconds"])
+def test_an_entry_counts_before_its_foreground_and_that_before_the_top(
+    tmp_path: Path, key: str
+) -> None:
+    field = {"runs_per_config": "runs", "timeout_seconds": "timeout_s"}.get(key, key)
+    foreground = PAIR["foreground"] | {key: 2}
+    inner = PAIR | {"mode": "parallel", "foreground": foreground}
+    assert getattr(read(tmp_path, inner | {key: 1}, **{key: 3})[0], field) == 1
+    assert getattr(read(tmp_path, inner, **{key: 3})[0], field) == 2
+    assert getattr(read(tmp_path, PAIR | {"mode": "parallel"}, **{key: 3})[0], field) == 3
+
+
+def test_times_are_read(tmp_path: Path) -> None:
+    top = {"warmup_seconds": 1, "ready_timeout_seconds": 2, "restart_delay_seconds": 0}
+    entry, _ = read(tmp_path, SINGLE | {"grace_seconds": 0.5}, **top)
+    times = (entry.warmup_s, entry.ready_timeout_s, entry.restart_delay_s, entry.grace_s)
+    assert times == (1.0, 2.0, 0.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "expected"),
+    [
+        (["all"], None),
+        (["a", "all"], None),
+        (["b", "a"], {"b": "experiments[0].mutate[0]", "a": "experiments[0].mutate[1]"}),
+        ({"a": {"min": 1}}, {"a": "experiments[0].mutate.a"}),
+        ({"a": {}, "comment": "x"}, {"a": "experiments[0].mutate.a"}),
+    ],
+)
+def test_names_to_draw(tmp_path: Path, mutate: Any, expected: Any) -> None:
+    entry, warnings = read(tmp_path, SINGLE | {"mutate": mutate})
+    assert entry.foreground.mutate == expected
+    assert warnings == []
+
+
+def test_no_names_at_all_are_said_to_be_every_one(tmp_path: Path) -> None:
+    entry, warnings = read(tmp_path, SINGLE | {"mutate": []})
+    assert entry.foreground.mutate is None
+    message = "names nothing: draws every supported hyperparameter"
+    assert warnings == [("experiments[0].mutate", message)]
+
+
+def test_parallel_by_its_own_mode_or_by_the_top_levels(tmp_path: Path) -> None:
+    own, _ = read(tmp_path, PAIR | {"mode": "parallel", "repo": "placeholder", "model": "x"})
+    inherited, _ = read(tmp_path, PAIR, mode="parallel")
+    for entry in (own, inherited):
+        assert entry.foreground.path == "experiments[0].foreground"
+        assert (entry.foreground.repo, entry.foreground.mode) == ("f", "mutation")
+        assert entry.background
+        assert (entry.background.repo, entry.background.mode) == ("b", "default")
+        assert entry.background.hyperparameters == {}
+
+
+@pytest.mark.parametrize("mode", [None, "mutation", "default", "mixed", "batch", "nonparallel"])
+@pytest.mark.parametrize("top", [None, "mutation", "default", "mixed"])
+def test_without_mode_parallel_nothing_has_a_background(
+    tmp_path: Path, mode: str | None, top: str | None
+) -> None:
+    modes = {"mode": mode} if mode else {}
+    above = {"mode": top} if top else {}
+    settings = load(tmp_path, [SINGLE | modes, PAIR | SINGLE | modes], **above)
+    assert [entry.background for entry in settings.entries] == [None]
+    [(path, message)] = errors(settings)
+    assert path == "experiments[1]"
+    assert message.startswith("has a foreground and a background, but its mode is ")
+
+
+def test_an_entrys_own_mode_counts_before_the_top_levels(tmp_path: Path) -> None:
+    entry, warnings = read(tmp_path, SINGLE | {"mode": "default"}, mode="parallel")
+    assert (entry.foreground.mode, entry.background, warnings) == ("default", None, [])
+    settings = load(tmp_path, [PAIR | {"mode": "nonparallel"}], mode="parallel")
+    assert [path for path, _ in errors(settings)] == ["experiments[0]"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "top", "sentence"),
+    [
+        ({"mode": "parallel"} | SINGLE, {}, '"foreground" is missing'),
+        (SINGLE, {"mode": "parallel"}, 'the top level\'s mode is "parallel", but'),
+        ({"foreground": PAIR["foreground"]}, {"mode": "parallel"}, "no foreground and background"),
+        ({"model": "m"}, {}, '"repo" is missing'),
+        ({"repo": "r", "modle": "m"}, {}, '"model" is missing'),
+        (PAIR | {"mode": "parallel", "background": {"repo": "b"}}, {}, '"model" is missing'),
+        ({"reop": "r"}, {}, '"repo" is missing'),
+    ],
+)
+def test_entries_that_lack_something(
+    tmp_path: Path, entry: dict[str, Any], top: dict[str, Any], sentence: str
+) -> None:
+    settings = load(tmp_path, [entry], **top)
+    assert any(sentence in message for _, message in errors(settings))
+    assert all(path.startswith("experiments[0]") for path, _ in errors(settings))
+
+
+@pytest.mark.parametrize("mode", ["mixed", "batch", "nonparallel"])
+def test_other_words_for_mutation_warn_where_they_stand(tmp_path: Path, mode: str) -> None:
+    message = f'"{mode}" is read as "mutation": values are drawn'
+    own, warnings = read(tmp_path, SINGLE | {"mode": mode})
+    assert (own.foreground.mode, warnings) == ("mutation", [("experiments[0].mode", message)])
+    inherited, warnings = read(tmp_path, SINGLE, mode=mode)
+    assert (inherited.foreground.mode, warnings) == ("mutation", [("mode", message)])
+    inside = PAIR | {"mode": "parallel", "foreground": PAIR["foreground"] | {"mode": mode}}
+    assert read(tmp_path, inside)[1] == [("experiments[0].foreground.mode", message)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "message"),
+    [
+        ({"repository": "r", "model": "m"}, "repository", 'read as "repo": "r"'),
+        (SINGLE | {"mutate_params": ["a"]}, "mutate_params", 'read as "mutate": draws "a"'),
+        (
+            SINGLE | {"mutate_params": {}},
+            "mutate_params",
+            'read as "mutate": draws every supported hyperparameter',
+        ),
+        (
+            SINGLE | {"mutate_params": {"a": {"min": 1}}},
+            "mutate_params",
+            'read as "mutate": draws "a" from the registry\'s range',
+        ),
+        (SINGLE | {"num_mutations": 3}, "num_mutations", 'read as "runs_per_config": 3 runs'),
+        (SINGLE | {"timeout": 60}, "timeout", 'read as "timeout_seconds": 60 s'),
+        (
+            SINGLE | {"mode": "default", "fixed_hyperparams": {"a": 1}},
+            "fixed_hyperparams",
+            'read as "hyperparameters": passes "a"',
+        ),
+        (
+            SINGLE | {"fixed_hyperparams": {"a": 1}},
+            "fixed_hyperparams",
+            'read as "hyperparameters": not passed, because only drawn values are'
+            ' ("mode": "default" passes them)',
+        ),
+    ],
+)
+def test_an_alias_is_read_with_a_warning(
+    tmp_path: Path, entry: dict[str, Any], path: str, message: str
+) -> None:
+    found, warnings = read(tmp_path, entry)
+    assert warnings == [(f"experiments[0].{path}", message)]
+    assert found.foreground.repo == "r"
+    assert found.runs == entry.get("num_mutations", 1)
+    assert found.timeout_s == entry.get("timeout")
+    assert found.foreground.hyperparameters == entry.get("fixed_hyperparams", {})
+    assert found.foreground.mutate == ({"a": _place(entry)} if 'draws "a"' in message else None)
+
+
+def _place(entry: dict[str, Any]) -> str:
+    listed = isinstance(entry["mutate_params"], list)
+    return "experiments[0].mutate_params" + ("[0]" if listed else ".a")
+
+
+def test_an_alias_never_overrides_the_real_key_at_any_level(tmp_path: Path) -> None:
+    aliases = {"num_mutations": 5, "timeout": 60, "mutate_params": ["a"], "repository": "x"}
+    real = {"timeout_seconds": 30, "mutate": ["b"]}
+    entry, warnings = read(tmp_path, SINGLE | aliases | real, runs_per_config=2)
+    assert (entry.runs, entry.timeout_s, entry.foreground.repo) == (2, 30, "r")
+    assert list(entry.foreground.mutate or {}) == ["b"]
+    assert sorted(warnings) == [
+        ("experiments[0].mutate_params", 'not read, because "mutate" is given: draws "b"'),
+        ("experiments[0].num_mutations", 'not read, because "runs_per_config" is given: 2 runs'),
+        ("experiments[0].repository", 'not read, because "repo" is given: "r"'),
+        ("experiments[0].timeout", 'not read, because "timeout_seconds" is given: 30 s'),
+    ]
+
+
+def test_aliases_in_a_foreground_and_at_the_top(tmp_path: Path) -> None:
+    foreground = {"repository": "f", "model": "m", "num_mutations": 4}
+    entry, warnings = read(
+        tmp_path, PAIR | {"mode": "parallel", "foreground": foreground}, timeout=60
+    )
+    assert (entry.foreground.repo, entry.runs, entry.timeout_s) == ("f", 4, 60)
+    assert entry.foreground.places["repo"] == "experiments[0].foreground.repository"
+    assert sorted(path for path, _ in warnings) == [
+        "experiments[0].foreground.num_mutations",
+        "experiments[0].foreground.repository",
+        "timeout",
+    ]
+
+
+def test_values_given_where_values_are_drawn_and_the_other_way_round(tmp_path: Path) -> None:
+    _, warnings = read(tmp_path, SINGLE | {"hyperparameters": {"a": 1}})
+    assert warnings[0][0] == "experiments[0].hyperparameters"
+    assert warnings[0][1].startswith("not passed, because only drawn values are")
+    _, warnings = read(tmp_path, SINGLE | {"mode": "default", "mutate": ["a"]})
+    message = 'nothing is drawn, because the mode is "default"'
+    assert warnings == [("experiments[0].mutate", message)]
+
+
+def test_what_has_no_effect_in_a_parallel_entry_is_said(tmp_path: Path) -> None:
+    background = PAIR["background"] | {"mode": "mutation", "mutate": ["a"], "runs_per_config": 3}
+    entry = PAIR | {"mode": "parallel", "mutate": ["a"], "hyperparameters": {}, "mutate_params": {}}
+    _, warnings = read(tmp_path, entry | {"background": background})
+    assert sorted(path for path, _ in warnings) == [
+        "experiments[0].background.mode",
+        "experiments[0].background.mutate",
+        "experiments[0].background.runs_per_config",
+        "experiments[0].mutate",
+    ]
+
+
+def test_empty_aliases_in_a_background_are_no_news(tmp_path: Path) -> None:
+    background = PAIR["background"] | {"mode": "default", "mutate_params": {}}
+    assert read(tmp_path, PAIR | {"mode": "parallel", "background": background})[1] == []
+
+
+def test_separators_and_annotations_are_silent(tmp_path: Path) -> None:
+    entries = [
+        {"comment": "part 1", "_x": 1},
+        SINGLE | {"note": "x", "description": [], "notes": {}, "comment2": 1, "_todo": 1},
+        {},
+    ]
+    settings = load(tmp_path, entries, notes=["a"], _version=1, description="d")
+    assert settings.problems == ()
+    assert [entry.path for entry in settings.entries] == ["experiments[1]"]
+
+
+def test_a_separator_with_other_keys_is_one_but_says_so(tmp_path: Path) -> None:
+    settings = load(tmp_path, [{"comment": "x", "estimated_time_hours": 5}, SINGLE])
+    assert [(it.severity, it.path) for it in settings.problems] == [
+        ("warning", "experiments[0].estimated_time_hours"),
+        ("warning", "experiments[0]"),
+    ]
+    assert len(settings.entries) == 1
+
+
+def test_unknown_keys_warn_with_the_nearest_known_name(tmp_path: Path) -> None:
+    entry = SINGLE | {"hyperparamters": {}, "experiment_id": 3, "experiment_type": "x", "seed": 1}
+    _, warnings = read(tmp_path, entry, run_per_config=2, version=1)
+    assert warnings == [
+        ("run_per_config", 'unknown key, ignored (did you mean "runs_per_config"?)'),
+        ("version", "unknown key, ignored"),
+        (
+            "experiments[0].hyperparamters",
+            'unknown key, ignored (did you mean "hyperparameters"?)',
+        ),
+        ("experiments[0].experiment_id", "unknown key, ignored"),
+        ("experiments[0].experiment_type", 'unknown key, ignored (did you mean "mode"?)'),
+        ("experiments[0].seed", "no effect in this place (entry), ignored"),
+    ]
+
+
+def test_what_this_version_does_not_do_is_said_only_where_it_was_asked_for(tmp_path: Path) -> None:
+    asked = {"governor": "performance", "use_deduplication": True, "cleanup_gpu_memory": True}
+    _, warnings = read(tmp_path, SINGLE, historical_csvs=["a.csv"], **asked)
+    assert [path for path, _ in warnings] == list(asked)
+    assert all(message.startswith("not applied by this version") for _, message in warnings)
+    _, warnings = read(tmp_path, SINGLE, historical_csvs=["a.csv"], use_deduplication=False)
+    assert warnings == []
+
+
+def test_errors_of_one_entry_leave_the_others(tmp_path: Path) -> None:
+    wrong = SINGLE | {"runs_per_config": "two", "mutate": [1], "modle": "m"}
+    settings = load(tmp_path, [wrong, "text", SINGLE])
+    assert sorted(path for path, _ in errors(settings)) == [
+        "experiments[0].mutate[0]",
+        "experiments[0].runs_per_config",
+        "experiments[1]",
+    ]
+    assert [entry.path for entry in settings.entries] == ["experiments[0]", "experiments[2]"]
+    assert settings.entries[0].source == wrong
+
+
+def test_what_is_wrong_is_not_missing_too(tmp_path: Path) -> None:
+    entries = [
+        {"repo": 1, "model": "m"},
+        PAIR | {"mode": "paralel"},
+        PAIR | {"foreground": "f"},
+    ]
+    settings = load(tmp_path, entries, mode="parallel")
+    assert [path for path, _ in errors(settings)] == [
+        "experiments[0].repo",
+        "experiments[1].mode",
+        "experiments[2].foreground",
+        "experiments[0]",
+    ]
+
+
+@pytest.mark.parametrize("value", [[], "x", 1, None, {}, {"experiments": {}}])
+def test_no_settings_at_all(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(ProblemsError, match=r"x\.json: "):
+        load_settings(path)
+
+
+def test_too_many_entries_are_refused_before_they_are_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(ProblemsError, match="100001 entries"):
+        load(tmp_path, [0] * (MAX_ENTRIES + 1))
+
+
+def test_no_runs_at_all_are_said(tmp_path: Path) -> None:
+    entry, warnings = read(tmp_path, SINGLE | {"runs_per_config": 0})
+    assert entry.runs == 0
+    assert warnings == [
+        ("experiments[0]", "nothing runs for it: experiments[0].runs_per_config is 0")
+    ]
+
+
+def test_from_arguments_without_names_nothing_is_drawn_or_passed() -> None:
+    settings = settings_from_arguments("r", "m", None, 2)
+    [entry] = settings.entries
+    assert (settings.file, settings.name, settings.problems) == (None, "r_m", ())
+    assert (entry.foreground.mode, entry.runs, entry.background) == ("default", 2, None)
+    assert entry.source == {"repo": "r", "model": "m", "mode": "default", "runs_per_config": 2}
+
+
+def test_from_arguments_with_names() -> None:
+    [entry] = settings_from_arguments("r", "m", ["a"], 1).entries
+    assert entry.foreground.mode == "mutation"
+    assert entry.foreground.mutate == {"a": "arguments.mutate[0]"}
+    [every] = settings_from_arguments("r", "m", ["all"], 1).entries
+    assert (every.foreground.mode, every.foreground.mutate) == ("mutation", None)
+
+
+def test_from_arguments_at_least_one_run() -> None:
+    with pytest.raises(UsageError, match="at least 1, not 0"):
+        settings_from_arguments("r", "m", None, 0)

@@ -1,0 +1,186 @@
+"""The schemas, and the sentences made of what does not fit them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from tandem.problems import Problem, has_errors, join, problem_lines
+from tandem.validate import check, schema, sift
+
+NAMES = ("settings", "registry")
+
+
+def properties(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property with its schema; those of conditions only narrow, and are left out."""
+    if isinstance(part, dict):
+        yield from part.get("properties", {}).items()
+        for key, inner in part.items():
+            if key not in ("if", "then", "allOf", "examples"):
+                yield from properties(inner)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_schema_is_one(name: str) -> None:
+    raw = json.loads(
+        (Path(__file__).parents[2] / "schemas" / f"{name}.schema.json").read_text("utf-8")
+    )
+    jsonschema.Draft202012Validator.check_schema(raw)
+    assert raw["$id"] == f"urn:tandem:schema:{name}:1"
+    assert raw["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_property_has_a_description_and_examples_that_fit(name: str) -> None:
+    found = list(properties(schema(name)))
+    assert len(found) > 10
+    for key, shape in found:
+        assert shape.get("description"), key
+        assert shape.get("examples"), key
+        for example in shape["examples"]:
+            jsonschema.Draft202012Validator(shape).validate(example)
+
+
+def test_an_alias_is_described_as_one() -> None:
+    entry = schema("settings")["$defs"]["entry"]["properties"]
+    for alias in ("mutate_params", "num_mutations", "repository", "fixed_hyperparams", "timeout"):
+        assert entry[alias]["description"].startswith("Read as")
+
+
+def found(value: Any, name: str = "settings") -> list[tuple[str, str]]:
+    return [(problem.path, problem.message) for problem in check(value, name)]
+
+
+def test_all_errors_at_once_each_a_sentence() -> None:
+    value = {
+        "mode": "paralel",
+        "runs_per_config": "3",
+        "seed": True,
+        "max_retries": -1,
+        "experiments": [
+            {"repo": 7, "mutate": ["a", 5], "timeout_seconds": 0},
+            "text",
+            {"mode": "parallel", "foreground": {"repo": ""}},
+        ],
+    }
+    assert sorted(found(value)) == [
+        ("experiments[0].mutate[1]", "must be text, not 5"),
+        ("experiments[0].repo", "must be text, not 7"),
+        ("experiments[0].timeout_seconds", "must be more than 0, not 0"),
+        ("experiments[1]", 'must be an object, not text "text"'),
+        ("experiments[2]", '"background" is missing (add it)'),
+        ("experiments[2].foreground.repo", "must not be empty"),
+        ("max_retries", "must be at least 0, not -1"),
+        (
+            "mode",
+            'must be one of "default", "mutation", "parallel", "mixed", "batch", "nonparallel",'
+            ' not text "paralel" (did you mean "parallel"?)',
+        ),
+        ("runs_per_config", 'must be a whole number, not text "3"'),
+        ("seed", "must be a whole number, not true"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "sentence"),
+    [
+        ([], "", "must be an object, not a list"),
+        ({}, "", '"experiments" is missing'),
+        ({"experiments": {}}, "experiments", "must be a list, not an object"),
+        ({"experiments": None}, "experiments", "must be a list, not null"),
+    ],
+)
+def test_the_whole_is_wrong(value: Any, path: str, sentence: str) -> None:
+    [(where, message)] = found(value)
+    assert where == path
+    assert sentence in message
+
+
+def test_an_alias_takes_what_its_key_takes() -> None:
+    wrong = {"num_mutations": -1, "timeout": 0, "repository": "", "mutate_params": "all"}
+    paths = [path for path, _ in found({"experiments": [wrong], "num_mutations": None})]
+    assert sorted(paths) == [*(f"experiments[0].{key}" for key in sorted(wrong)), "num_mutations"]
+
+
+def registry(**changes: Any) -> dict[str, Any]:
+    repository = {"path": "p", "train_script": "./t.sh", "models": ["m"]} | changes
+    return {"models": {"r": repository}}
+
+
+def hyperparameter(**changes: Any) -> dict[str, Any]:
+    return registry(supported_hyperparams={"h": {"flag": "--h", "type": "int"} | changes})
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "sentence"),
+    [
+        (registry(models=["m", "n", "m"]), "models.r.models", 'holds "m" more than once'),
+        (registry(models=[]), "models.r.models", "must not be empty"),
+        (registry(path="a\0b"), "models.r.path", "NUL character"),
+        (registry(model_flag="x" * 40_000), "models.r.model_flag", "at most 32000 characters"),
+        (hyperparameter(range=[1]), "models.r.supported_hyperparams.h.range", "at least 2 values"),
+        (
+            hyperparameter(range=[1.5, 3]),
+            "models.r.supported_hyperparams.h.range[0]",
+            "must be a whole number, not 1.5",
+        ),
+        (
+            hyperparameter(type="float", range=[0, 1], distribution="log_uniform"),
+            "models.r.supported_hyperparams.h.range[0]",
+            "must be more than 0, not 0",
+        ),
+        (
+            hyperparameter(distribution="log_unifrom"),
+            "models.r.supported_hyperparams.h.distribution",
+            'did you mean "log_uniform"?',
+        ),
+        (
+            hyperparameter(zero_probability=1.5),
+            "models.r.supported_hyperparams.h.zero_probability",
+            "must be at most 1, not 1.5",
+        ),
+    ],
+)
+def test_registry_sentences(value: Any, path: str, sentence: str) -> None:
+    [(where, message)] = found(value, "registry")
+    assert where == path
+    assert sentence in message
+
+
+def test_a_range_that_fits_its_kind_is_accepted() -> None:
+    assert not found(hyperparameter(range=[1, 3.0]), "registry")
+    assert not found(hyperparameter(type="float", range=[0, 0.5]), "registry")
+
+
+def test_sift_takes_out_what_does_not_fit_and_leaves_the_value_alone() -> None:
+    value = {
+        "runs_per_config": "3",
+        "experiments": [[], {"repo": 1, "model": "m", "mutate": ["a", 2]}, {"mode": "parallel"}],
+    }
+    before = json.dumps(value)
+    sifted, problems = sift(value, "settings")
+    assert sifted == {"experiments": [{}, {"model": "m"}, {"mode": "parallel"}]}
+    assert has_errors(problems)
+    assert json.dumps(value) == before
+    assert sift(sifted, "settings")[0] == sifted
+
+
+def test_repeated_mistakes_share_a_line_and_lines_are_limited() -> None:
+    alike = [Problem("error", f"experiments[{i}].repo", "wrong", "f") for i in range(1000)]
+    assert problem_lines(alike, "error") == ["f: experiments[0].repo (and 999 more like it): wrong"]
+    few = problem_lines(alike[:3], "error")
+    assert few == [f"f: experiments[{i}].repo: wrong" for i in range(3)]
+    different = [Problem("error", "x", f"wrong {i}") for i in range(1000)]
+    lines = problem_lines(different, "error")
+    assert len(lines) == 51
+    assert lines[-1] == "and 950 more errors"
+    assert problem_lines(different, "warning") == []
+
+
+def test_paths_of_odd_keys_are_quoted_on_one_line() -> None:
+    assert join(join("a", "b c\n\x1b[0m"), 3) == 'a["b c\\n\\u001b[0m"][3]'
+    assert len(join("", "k" * 100_000)) < 200
