@@ -9,8 +9,10 @@ PYTHON := .venv/bin/python
 RUN := .venv/.run-installed
 DEV := .venv/.dev-installed
 
-# Handed on in the environment, never pasted into a command line.
-export CONFIG OPTIONS ?=
+# The name of the settings file reaches the driver as written, whatever is in it.
+unexport CONFIG
+export SETTINGS := $(value CONFIG)
+needs-config = $(if $(SETTINGS),,$(error which settings? make $@ CONFIG=examples/parallel.json))
 
 SCRIPTS := bin/bgrun bin/fgrun lib/cli.sh templates/bg_loop.sh.j2 templates/fg_run.sh.j2 \
 	examples/digits/train.sh .ci/run
@@ -23,11 +25,13 @@ help: ## what can be done here
 
 .PHONY: parallel
 parallel: $(RUN) ## run the experiments of CONFIG, each beside its background where it asks for one
-	@$(DRIVER) run --stop-with-parent $(OPTIONS) -- "$$CONFIG"
+	$(needs-config)
+	@$(DRIVER) run --stop-with-parent $(OPTIONS) -- "$$SETTINGS"
 
 .PHONY: check
 check: $(RUN) ## check CONFIG and print the plan with every command line; run nothing
-	@$(DRIVER) check $(OPTIONS) -- "$$CONFIG"
+	$(needs-config)
+	@$(DRIVER) check $(OPTIONS) -- "$$SETTINGS"
 
 .PHONY: list
 list: $(RUN) ## print the repositories, models and hyperparameters of the registry

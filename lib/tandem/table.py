@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tandem.errors import TandemError
+from tandem.errors import NotReadyError, TandemError
 from tandem.plan import Plan
 
 SCREEN_COLUMNS = 100
@@ -119,7 +119,7 @@ def create(path: Path, columns: Sequence[str]) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise TandemError(
+        raise NotReadyError(
             f"{path}: the table cannot be written: {error.strerror} (see to the disk)"
         ) from error
 
@@ -130,7 +130,7 @@ def append_row(path: Path, columns: Sequence[str], cells: Mapping[str, str]) -> 
     A row that a killed run left torn at the end is cut off first. If this row cannot be written
     whole, the table is cut back to what it was, so that earlier rows stay whole.
 
-    Raises TandemError when the row could not be added, ValueError for a cell without a column.
+    Raises NotReadyError when the row could not be added, ValueError for a cell without a column.
     """
     if stray := cells.keys() - set(columns):
         raise ValueError(f"cells without a column: {', '.join(sorted(stray))}")
@@ -177,8 +177,8 @@ def _whole_rows_bytes(descriptor: int) -> int:
     return end
 
 
-def _not_added(path: Path, error: OSError) -> TandemError:
-    return TandemError(
+def _not_added(path: Path, error: OSError) -> NotReadyError:
+    return NotReadyError(
         f"{path}: the row could not be added: {error.strerror} "
         "(see to the disk; earlier rows are whole, and experiment.json has what this row says)"
     )

@@ -1,0 +1,153 @@
+"""Who is there that should not be: what an owner left behind, who holds a GPU.
+
+Every process below an owner (the driver, or a keeper started by hand) carries a cookie in its
+environment: boot id, PID namespace, pid and start time of the owner, and a label. The keeper also
+writes it beside the log that it gives a training, for those that clear their environment. A
+process whose cookie names an owner that is gone has been left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from glob import glob
+
+from tandem.proc import COOKIE, OWNER_FILE, alive, name, stat
+
+ROUND_LOG = re.compile(r".*/run_\d+\.log", re.DOTALL)
+REMOVE_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
+
+
+@dataclass(frozen=True)
+class Found:
+    """A process, by its pid, name and cookie ("" where it has none)."""
+
+    pid: int
+    name: str
+    cookie: str = ""
+
+    def facts(self) -> dict[str, int | str]:
+        return {"pid": self.pid, "name": self.name}
+
+
+def process_ids() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def cookie_of(pid: int) -> str:
+    """Return the cookie in a process's environment; "" without one, or without the right."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            environment = file.read()
+    except OSError:
+        return ""
+    prefix = f"{COOKIE}=".encode()
+    for entry in environment.split(b"\0"):
+        if entry.startswith(prefix):
+            return entry[len(prefix) :].decode(errors="replace")
+    return ""
+
+
+def log_cookie_of(pid: int) -> str:
+    """Return the cookie that lies beside the log which a process writes to; "" without one."""
+    for descriptor in (1, 2):
+        try:
+            log = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+            if os.path.basename(log) == "training.log" or ROUND_LOG.fullmatch(log):
+                with open(os.path.join(os.path.dirname(log), OWNER_FILE)) as file:
+                    return file.read().strip()
+        except OSError:
+            continue
+    return ""
+
+
+def mark_of(pid: int) -> str:
+    return cookie_of(pid) or log_cookie_of(pid)
+
+
+def marked() -> Iterator[Found]:
+    """Yield every living process that has a cookie, but not this one."""
+    for pid in process_ids():
+        cookie = mark_of(pid)
+        if cookie and pid != os.getpid() and alive(pid):
+            yield Found(pid, name(pid), cookie)
+
+
+def owner_is_gone(cookie: str) -> bool:
+    """Tell whether a cookie's owner has ended; False where that cannot be known from here."""
+    boot, namespace, owner, start, *_ = [*cookie.split("/"), "", "", ""]
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        if boot != file.read().strip() or namespace != os.readlink("/proc/self/ns/pid"):
+            return False
+    if not owner.isdigit():
+        return False
+    fields = stat(int(owner))
+    return not fields or fields[0] in "ZX" or fields[19] != start
+
+
+def leftovers() -> list[Found]:
+    """Return what earlier runs left behind: alive, and its owner is gone."""
+    return [found for found in marked() if owner_is_gone(found.cookie)]
+
+
+def below(cookie: str) -> list[Found]:
+    """Return the living processes that carry exactly this cookie."""
+    return [found for found in marked() if found.cookie == cookie]
+
+
+def remove(found: list[Found]) -> list[Found]:
+    """Kill processes, each only if its pid still carries the cookie; return who is left."""
+    for process in found:
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except OSError:
+            continue
+        try:
+            if mark_of(process.pid) == process.cookie:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        except OSError:
+            pass
+        finally:
+            os.close(pidfd)
+    deadline_s = time.monotonic() + REMOVE_DEADLINE_S
+    while time.monotonic() < deadline_s and any(alive(process.pid) for process in found):
+        time.sleep(0.002)
+    return [process for process in found if alive(process.pid)]
+
+
+def remove_all(cookie: str | None = None) -> tuple[list[Found], list[Found]]:
+    """Kill until none is left: what earlier runs left, or all that carries one cookie.
+
+    Returns who was found and who is still alive.
+    """
+    everyone: dict[int, Found] = {}
+    left: list[Found] = []
+    for _ in range(10):  # what forks while it is killed has children that carry the cookie too
+        found = leftovers() if cookie is None else below(cookie)
+        if not found:
+            return list(everyone.values()), []
+        everyone.update((process.pid, process) for process in found)
+        left = remove(found)
+    return list(everyone.values()), left
+
+
+def device_holders(pattern: str = "/dev/nvidia*") -> list[Found]:
+    """Return who has a device file open, as far as this user may see it."""
+    devices = set(glob(pattern))
+    if not devices:
+        return []
+    return [Found(pid, name(pid)) for pid in process_ids() if devices & open_files(pid)]
+
+
+def open_files(pid: int) -> set[str]:
+    files = set()
+    try:
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            files.add(os.readlink(entry.path))
+    except OSError:
+        pass  # gone, or somebody else's
+    return files

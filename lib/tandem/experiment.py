@@ -1,0 +1,211 @@
+"""One experiment from its first file to its record: load, attempts, stop, account."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tandem import census
+from tandem.foreground import Attempt
+from tandem.launch import Interrupted, Watch
+from tandem.load import Load, LoadNotReady
+from tandem.namespace import Isolation
+from tandem.paths import ROOT, TEMPLATES
+from tandem.plan import Experiment
+from tandem.proc import COOKIE, cookie, reap_adopted
+from tandem.progress import EpochReader, Progress, View, left_s
+from tandem.render import render_file
+from tandem.rounds import last_round
+
+LOGS_KEPT = 20
+ROUNDS_KEPT = 500
+
+
+@dataclass
+class Outcome:
+    """What an experiment left, from which its record is made."""
+
+    status: str = "finished"
+    error_message: str | None = None
+    started_utc_s: float = 0.0
+    attempts: list[Attempt] = field(default_factory=list)
+    load: Load | None = None
+    stop_reason: str = "foreground ended"
+    holders_before: list[census.Found] = field(default_factory=list)
+    holders_after: list[census.Found] = field(default_factory=list)
+    strays: list[census.Found] = field(default_factory=list)
+    left: list[census.Found] = field(default_factory=list)
+    interrupted: Interrupted | None = None
+
+
+@dataclass
+class ExperimentRun:
+    """Runs one experiment in its folder; `total` is how many the plan has."""
+
+    experiment: Experiment
+    folder: Path
+    total: int
+    isolation: Isolation
+    watch: Watch
+    progress: Progress
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def run(self) -> Outcome:
+        """Run to an outcome; nothing of the experiment is alive afterwards, whatever happened.
+
+        OSError: a file could not be written (the disk is full).
+        """
+        outcome = self.outcome
+        outcome.started_utc_s, self.begin_s = time.time(), time.monotonic()
+        self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
+        try:
+            self.prepare()
+            outcome.holders_before = census.device_holders()
+            self.run_attempts()
+        except LoadNotReady as problem:
+            outcome.status, outcome.error_message = "background not ready", str(problem)
+            outcome.stop_reason = "background not ready"
+            self.say(f"background not ready: {problem}; the foreground is not started")
+            for line in problem.lines:
+                self.progress.event(f"    {line}")
+        except Interrupted as interrupted:
+            outcome.status, outcome.interrupted = "interrupted", interrupted
+            outcome.stop_reason = outcome.error_message = f"interrupted by {interrupted}"
+        finally:
+            self.stop()
+        return outcome
+
+    # -- before ------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make the folder and render what will run."""
+        self.folder.mkdir()
+        experiment = self.experiment
+        timeout_s = experiment.timeout_s
+        common = {"root": str(ROOT), "python": sys.executable, "grace_s": f"{experiment.grace_s:g}"}
+        render_file(
+            TEMPLATES / "fg_run.sh.j2",
+            self.folder / "fg_run.sh",
+            {
+                **common,
+                "work_dir": str(experiment.foreground.work_dir),
+                "timeout": [] if timeout_s is None else ["--timeout", f"{timeout_s:g}"],
+                "command": experiment.foreground.command,
+            },
+        )
+        if experiment.background is None:
+            return
+        render_file(
+            TEMPLATES / "bg_loop.sh.j2",
+            self.folder / "bg_loop.sh",
+            {
+                **common,
+                "work_dir": str(experiment.background.work_dir),
+                "restart_delay_s": f"{experiment.restart_delay_s:g}",
+                "logs_kept": str(LOGS_KEPT),
+                "rounds_kept": str(ROUNDS_KEPT),
+                "isolation": self.isolation.command,
+                "command": experiment.background.command,
+            },
+        )
+        self.outcome.load = Load(
+            experiment,
+            self.folder / "bg_loop.sh",
+            self.folder / "background_logs",
+            self.environment,
+        )
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {**os.environ, COOKIE: self.cookie}
+
+    # -- during ------------------------------------------------------------------------
+
+    def run_attempts(self) -> None:
+        """Try the foreground until it succeeds or no retry is left, always beside the load."""
+        tries = 1 + self.experiment.max_retries
+        for number in range(1, tries + 1):
+            self.ensure_load()
+            attempt = self.run_attempt(number)
+            if attempt.succeeded:
+                return
+            retry = f", trying again ({number + 1} of {tries})" if number < tries else ""
+            self.say(f"foreground failed: {attempt.error()}{retry}")
+        self.outcome.error_message = attempt.error()
+
+    def ensure_load(self) -> None:
+        """Have the background running and ready; a failed attempt may have found it dead."""
+        load = self.outcome.load
+        if load is None or load.running():
+            return
+        load.stop()
+        load.start()
+        load.wait_ready(self.watch, self.show_warm_up)
+        failed = sum(each.failed for each in load.rounds())
+        self.say(f"background ready, but {failed} rounds failed" if failed else "background ready")
+
+    def run_attempt(self, number: int) -> Attempt:
+        attempt = Attempt(self.experiment, number, self.folder / "attempts" / str(number))
+        self.outcome.attempts.append(attempt)
+        self.epochs = EpochReader(attempt.log, self.epochs_expected())
+        self.begin_s = time.monotonic()
+        attempt.start(self.folder / "fg_run.sh", self.environment)
+        point_to(self.folder / "training.log", attempt.log)
+        load = self.outcome.load
+        attempt.wait(self.watch, lambda: load.script if load else None, self.show_training)
+        attempt.stop()
+        return attempt
+
+    def epochs_expected(self) -> int | None:
+        epochs = self.experiment.foreground.hyperparameters.get("epochs")
+        return epochs if isinstance(epochs, int) else None
+
+    def show_warm_up(self, phase: str) -> None:
+        self.show(phase, None, None, None)
+
+    def show_training(self) -> None:
+        elapsed_s = time.monotonic() - self.begin_s
+        epoch, epochs = self.epochs.poll()
+        self.show("training", epoch, epochs, left_s(elapsed_s, epoch, epochs))
+
+    def show(self, phase: str, epoch: int | None, epochs: int | None, left: float | None) -> None:
+        load = self.outcome.load
+        round_number = last_round(load.rounds_file) if load else None
+        elapsed_s = time.monotonic() - self.begin_s
+        number = self.experiment.number
+        self.progress.update(
+            View(number, self.total, phase, epoch, epochs, round_number, elapsed_s, left)
+        )
+
+    def say(self, text: str) -> None:
+        self.progress.event(f"experiment {self.experiment.number} of {self.total}: {text}")
+
+    # -- after -------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End load and foreground at once, then whatever still carries this experiment's cookie."""
+        outcome = self.outcome
+        if outcome.load:
+            outcome.load.tell_to_stop()
+        for attempt in outcome.attempts:
+            attempt.stop()
+        if outcome.load:
+            outcome.load.stop()
+        outcome.strays, outcome.left = census.remove_all(self.cookie)
+        for found in outcome.strays:
+            self.say(f"process {found.pid} ({found.name}) had outlived its keeper and was killed")
+        for found in outcome.left:
+            self.say(f"process {found.pid} ({found.name}) cannot be ended")
+        reap_adopted()
+        outcome.holders_after = census.device_holders()
+
+
+def point_to(link: Path, target: Path) -> None:
+    """Make `training.log` lead to the latest attempt's."""
+    temporary = link.with_name(f".{link.name}")
+    temporary.symlink_to(os.path.relpath(target, link.parent))
+    temporary.rename(link)

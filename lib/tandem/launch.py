@@ -1,0 +1,141 @@
+"""Starting the scripts of bin/ and waiting for them without using the processor.
+
+The scripts are started through `sh`. Each gets a lifeline: the read end of a pipe whose other end
+only this process holds, so that its keeper notices our end however it comes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LIFELINE = "TANDEM_LIFELINE_FD"
+STOP_MARGIN_S = 8.0  # beyond the grace: the keepers' margin and their deadline for D state
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Interrupted(BaseException):
+    """A signal asked this process to stop. Not an Exception: nobody may swallow it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+@dataclass
+class Script:
+    """A script that was started; `pid` is that of the keeper it turns into."""
+
+    pid: int
+    pidfd: int
+    lifeline: int
+    running: Any  # sh.RunningCommand
+
+    def ended(self) -> bool:
+        return bool(select.select([self.pidfd], [], [], 0)[0])
+
+    def signal(self, signum: int) -> None:
+        try:
+            signal.pidfd_send_signal(self.pidfd, signum)
+        except ProcessLookupError:
+            pass
+
+    def close(self) -> int:
+        """Collect the exit status of a script that has ended (-N: ended by signal N)."""
+        import sh
+
+        try:
+            self.running.wait()
+        except sh.ErrorReturnCode:
+            pass
+        os.close(self.pidfd)
+        os.close(self.lifeline)
+        return int(self.running.process.exit_code)
+
+
+def start(
+    path: Path, arguments: Sequence[str], log: Path, environment: Mapping[str, str]
+) -> Script:
+    """Start a script in a session of its own, with its messages appended to a log."""
+    import sh
+
+    lifeline_out, lifeline = os.pipe()
+    os.set_inheritable(lifeline_out, True)
+    with open(os.devnull) as nothing, open(log, "ab") as messages:
+        running = sh.Command(str(path))(
+            *arguments,
+            _bg=True,
+            _bg_exc=False,
+            _in=nothing,
+            _out=messages,
+            _err=messages,
+            _new_session=True,  # a Ctrl-C is for the driver alone
+            _pass_fds={lifeline_out},
+            _env={**environment, LIFELINE: str(lifeline_out)},
+            _return_cmd=True,
+        )
+    os.close(lifeline_out)
+    return Script(running.pid, os.pidfd_open(running.pid), lifeline, running)
+
+
+class Watch:
+    """Waits for scripts, the clock and the signals that ask this process to stop."""
+
+    def __init__(self) -> None:
+        """Take over TERM, INT, HUP and QUIT from now on (HUP not under nohup)."""
+        self.wakeup, wakeup_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.signum = 0
+        signal.set_wakeup_fd(wakeup_in, warn_on_full_buffer=False)
+        for signum in STOP_SIGNALS:
+            if signum == signal.SIGHUP and signal.getsignal(signum) == signal.SIG_IGN:
+                continue
+            signal.signal(signum, self.note)
+
+    def note(self, signum: int, _frame: object) -> None:
+        self.signum = self.signum or signum
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal has come."""
+        if self.signum:
+            raise Interrupted(self.signum)
+
+    def wait(
+        self,
+        scripts: Sequence[Script],
+        until_s: float | None = None,
+        done: Callable[[], bool] = lambda: False,
+        period_s: float = 1.0,
+    ) -> None:
+        """Return when a script ends, `done()` is true or the monotonic clock reaches `until_s`.
+
+        `done` is asked once a period. Interrupted is raised when a signal comes.
+        """
+        while True:
+            self.check()
+            left_s = float("inf") if until_s is None else until_s - time.monotonic()
+            if done() or left_s <= 0:
+                return
+            fds = [self.wakeup, *(script.pidfd for script in scripts)]
+            ready = select.select(fds, [], [], min(period_s, left_s))[0]
+            if self.wakeup in ready:
+                os.read(self.wakeup, 4096)
+                continue
+            if ready:
+                return
+
+
+def end_script(script: Script, grace_s: float) -> int:
+    """TERM to a keeper, KILL if it does not end in time; return its exit status.
+
+    Another signal to this process does not cut the waiting short.
+    """
+    script.signal(signal.SIGTERM)
+    if not select.select([script.pidfd], [], [], grace_s + STOP_MARGIN_S)[0]:
+        script.signal(signal.SIGKILL)
+    return script.close()

@@ -1,0 +1,159 @@
+"""The background of one experiment: started, seen to work, stopped, accounted for."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tandem.launch import Script, Watch, end_script, start
+from tandem.paths import BGRUN
+from tandem.plan import Experiment
+from tandem.proc import cpu_s, descendants, stat
+from tandem.reports import read_report
+from tandem.rounds import Stretch, read_rounds, running_s
+
+NOT_STARTED_CODES = (126, 127)  # what a shell, and the keeper, say of a command that cannot run
+WORK_CPU_S = 0.05
+LAST_LINES = 10
+
+
+class LoadNotReady(Exception):
+    """The background never became ready; the message says why, `lines` are its log's last."""
+
+    def __init__(self, reason: str, lines: list[str]) -> None:
+        super().__init__(reason)
+        self.lines = lines
+
+
+@dataclass
+class Load:
+    """The background loop of an experiment; `folder` gets its logs and rounds."""
+
+    experiment: Experiment
+    script_file: Path
+    folder: Path
+    environment: Mapping[str, str]
+    script: Script | None = None
+    launched_s: float = 0.0
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    # -- starting ----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the loop; its round numbers go on where an earlier start left off."""
+        self.folder.mkdir(exist_ok=True)
+        self.launched_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        arguments = ["--logs", str(self.folder), str(self.script_file)]
+        self.script = start(BGRUN, arguments, self.folder / "bgrun.log", self.environment)
+
+    def running(self) -> bool:
+        return self.script is not None and not self.script.ended()
+
+    def wait_ready(self, watch: Watch, tick: Callable[[str], None]) -> None:
+        """Return when the loop has been alive for the warm-up and has shown work.
+
+        Raises LoadNotReady when it ends, cannot start its training, or shows no work in time.
+        """
+        assert self.script is not None
+        give_up_s = time.monotonic() + self.experiment.warmup_s + self.experiment.ready_timeout_s
+
+        def cannot_start() -> bool:
+            tick("warming up")
+            return any(stretch.reason == "not started" for stretch in self.rounds())
+
+        watch.wait([self.script], give_up_s, lambda: bool(self.rounds()), period_s=0.02)
+        self.check_startable()
+        now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        alive_s = now_s - self.rounds()[0].start_s if self.rounds() else 0.0
+        warm_s = time.monotonic() + self.experiment.warmup_s - alive_s
+        watch.wait([self.script], warm_s, cannot_start, period_s=0.25)
+        self.check_startable()
+        watch.wait([self.script], give_up_s, self.shows_work, period_s=0.1)
+        self.check_startable()
+        if not self.shows_work():
+            waited_s = self.experiment.warmup_s + self.experiment.ready_timeout_s
+            raise self.not_ready(f"no output and no CPU time in {waited_s:g} s")
+
+    def check_startable(self) -> None:
+        """Raise LoadNotReady if the loop has ended or every round says that it cannot run."""
+        if not self.running():
+            raise self.not_ready("the loop ended")
+        rounds = self.rounds()
+        ended = [stretch for stretch in rounds if stretch.end_s is not None]
+        if ended and all(stretch.exit_code in NOT_STARTED_CODES for stretch in rounds):
+            raise self.not_ready(f"its training cannot be run (exit code {ended[-1].exit_code})")
+
+    def shows_work(self) -> bool:
+        """Tell whether a training of this start wrote something, used CPU time, or has ended."""
+        rounds = self.rounds()
+        if any(stretch.end_s is not None for stretch in rounds):
+            return True
+        logs = (self.folder / f"run_{stretch.first}.log" for stretch in rounds)
+        if any(log.exists() and log.stat().st_size > 0 for log in logs):
+            return True
+        return sum(map(cpu_s, self.training_processes())) >= WORK_CPU_S
+
+    def training_processes(self) -> list[int]:
+        """Return who is below a round's keeper: whoever left the sessions of loop and keeper."""
+        assert self.script is not None
+        everyone = [(pid, stat(pid)) for pid in descendants(self.script.pid)]
+        own_sessions = {str(self.script.pid), *(str(pid) for pid, _ in everyone[:1])}
+        return [pid for pid, fields in everyone if fields and fields[3] not in own_sessions]
+
+    def not_ready(self, reason: str) -> LoadNotReady:
+        numbers = [stretch.last for stretch in read_rounds(self.rounds_file)][-1:]
+        logs = [self.folder / f"run_{number}.log" for number in numbers]
+        lines = [line for log in (*logs, self.folder / "bgrun.log") for line in last_lines(log)]
+        return LoadNotReady(reason, lines[:LAST_LINES])
+
+    # -- stopping ----------------------------------------------------------------------
+
+    def tell_to_stop(self) -> None:
+        if self.script:
+            self.script.signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End the loop and all below it, and keep its keeper's report."""
+        if not self.script:
+            return
+        if self.script.ended():
+            self.problems.append("the background loop ended before the foreground")
+        end_script(self.script, self.experiment.grace_s)
+        self.script = None
+        report = read_report(self.folder, since_s=self.launched_s)
+        if report is None:
+            self.problems.append("the background's keeper was killed")
+        else:
+            self.reports.append(report)
+
+    # -- accounting --------------------------------------------------------------------
+
+    @property
+    def rounds_file(self) -> Path:
+        return self.folder / "rounds.tsv"
+
+    def rounds(self) -> list[Stretch]:
+        """Return the rounds since the latest start."""
+        return [each for each in read_rounds(self.rounds_file) if each.start_s >= self.launched_s]
+
+    def coverage(self, from_s: float, to_s: float) -> float | None:
+        """Return the share, 0 to 1, of a window in which a training ran; None if it is empty."""
+        if to_s <= from_s:
+            return None
+        return min(1.0, running_s(read_rounds(self.rounds_file), from_s, to_s) / (to_s - from_s))
+
+
+def last_lines(log: Path) -> list[str]:
+    """Return the last lines of a log; [] if there is none."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    return text.replace("\r", "\n").splitlines()[-LAST_LINES:]

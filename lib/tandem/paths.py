@@ -1,0 +1,11 @@
+"""Where the parts of the project lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BGRUN = ROOT / "bin" / "bgrun"
+FGRUN = ROOT / "bin" / "fgrun"
+TEMPLATES = ROOT / "templates"
+REGISTRY = ROOT / "config" / "models_config.json"

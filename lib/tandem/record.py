@@ -1,0 +1,218 @@
+"""experiment.json: what an experiment was, what happened, and whether it counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tandem.environment import device_of
+from tandem.experiment import Outcome
+from tandem.foreground import Attempt
+from tandem.load import Load
+from tandem.metrics import read_metrics
+from tandem.namespace import Isolation
+from tandem.plan import Experiment, Plan
+from tandem.reports import stop_of
+from tandem.rounds import Stretch, read_rounds
+
+RECORD_VERSION = 1
+MIN_COVERAGE = 0.95
+NO_ENERGY = "this version of Tandem has no energy sensors"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is the same for all experiments of a run."""
+
+    plan: Plan
+    isolation: Isolation
+    host: Mapping[str, Any]
+    git: Mapping[str, Mapping[str, Any]]  # by folder; "" is Tandem's own
+
+
+def make_record(
+    experiment: Experiment, folder: Path, outcome: Outcome, around: Surroundings
+) -> dict[str, Any]:
+    """Return the record as schemas/record.schema.json describes it."""
+    last = outcome.attempts[-1] if outcome.attempts else None
+    succeeded = outcome.status == "finished" and last is not None and last.succeeded
+    metrics = read_metrics(last.log if last else Path(), experiment.foreground.log_patterns)
+    background = background_facts(experiment, outcome, around.isolation)
+    report = (last.report if last else None) or {}
+    reasons = invalid_reasons(outcome, metrics, background)
+    return {
+        "record_version": RECORD_VERSION,
+        "experiment_id": experiment.id,
+        "timestamp": utc(outcome.started_utc_s),
+        "experiment_source": around.plan.name,
+        "repository": experiment.foreground.repo,
+        "model": experiment.foreground.model,
+        "mode": experiment.mode,
+        "foreground_mode": experiment.foreground_mode,
+        "status": outcome.status,
+        "training_success": succeeded,
+        "error_message": outcome.error_message,
+        "duration_seconds": report.get("duration_s"),
+        "retries": max(0, len(outcome.attempts) - 1),
+        "hyperparameters": dict(experiment.foreground.hyperparameters),
+        "mutated": list(experiment.foreground.mutated),
+        "seed": around.plan.seed,
+        "performance_metrics": metrics,
+        "energy_metrics": None,
+        "energy_reason": NO_ENERGY,
+        "valid": not reasons,
+        "invalid_reasons": reasons,
+        "attempts": [
+            attempt.facts(folder, coverage_beside(attempt, outcome.load))
+            for attempt in outcome.attempts
+        ],
+        "background": background,
+        "stop": stop_facts(outcome),
+        "census": {
+            "before": {"gpu_holders": [found.facts() for found in outcome.holders_before]},
+            "after": {"gpu_holders": [found.facts() for found in outcome.holders_after]},
+        },
+        "environment": environment_facts(experiment, last, around),
+        "settings": {
+            "file": str(around.plan.settings_file) if around.plan.settings_file else None,
+            "path": experiment.source_path,
+            "entry": dict(experiment.source_entry),
+        },
+    }
+
+
+def coverage_beside(attempt: Attempt, load: Load | None) -> float | None:
+    """Return the share of an attempt's time in which a background training ran, 0 to 1."""
+    report = attempt.report
+    if load is None or report is None or not report["started"] or not report["ended"]:
+        return None
+    return load.coverage(report["started"]["boottime_s"], report["ended"]["boottime_s"])
+
+
+def background_facts(
+    experiment: Experiment, outcome: Outcome, isolation: Isolation
+) -> dict[str, Any] | None:
+    """Return the background's part of the record; counts are over the whole experiment."""
+    training, load = experiment.background, outcome.load
+    if training is None or load is None:
+        return None
+    rounds = read_rounds(load.rounds_file)
+    boot_utc_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    last = outcome.attempts[-1] if outcome.attempts else None
+    return {
+        "repository": training.repo,
+        "model": training.model,
+        "hyperparameters": dict(training.hyperparameters),
+        "command": list(training.command),
+        "working_directory": str(training.work_dir),
+        "warmup_seconds": experiment.warmup_s,
+        "isolation": isolation.mode,
+        "isolation_reason": isolation.reason,
+        "rounds_completed": sum(stretch.completed for stretch in rounds),
+        "rounds_failed": sum(stretch.failed for stretch in rounds),
+        "rounds_stopped": sum(stretch.stopped for stretch in rounds),
+        "rounds_open": sum(stretch.end_s is None for stretch in rounds),
+        "training_seconds": round(sum(stretch.running_s for stretch in rounds), 3),
+        "coverage": coverage_beside(last, load) if last else None,
+        "rounds": [round_facts(stretch, boot_utc_s) for stretch in rounds],
+        "problems": load.problems,
+    }
+
+
+def round_facts(stretch: Stretch, boot_utc_s: float) -> dict[str, Any]:
+    return {
+        "first": stretch.first,
+        "last": stretch.last,
+        "started": utc(stretch.start_s + boot_utc_s),
+        "ended": None if stretch.end_s is None else utc(stretch.end_s + boot_utc_s),
+        "training_seconds": round(stretch.running_s, 3),
+        "completed": stretch.completed,
+        "failed": stretch.failed,
+        "exit_code": stretch.exit_code,
+        "reason": stretch.reason or None,
+    }
+
+
+def stop_facts(outcome: Outcome) -> dict[str, Any]:
+    """Return how the experiment's processes were ended; `left` is who could not be."""
+    reports = outcome.load.reports if outcome.load else []
+    nothing: dict[str, Any] = {"duration_seconds": None, "terminated": [], "killed": [], "left": []}
+    last = stop_of(reports[-1]) if reports else nothing
+    return {
+        "reason": outcome.stop_reason,
+        **last,
+        "strays_killed": [found.facts() for found in outcome.strays],
+        "left": last["left"] + [found.facts() for found in outcome.left],
+    }
+
+
+def invalid_reasons(
+    outcome: Outcome, metrics: Mapping[str, float | None], background: Mapping[str, Any] | None
+) -> list[str]:
+    """Return why the experiment does not count as what it was meant to be; [] if it does."""
+    reasons = []
+    if outcome.status != "finished":
+        reasons.append(outcome.error_message or outcome.status)
+    elif not outcome.attempts[-1].succeeded:
+        reasons.append(f"foreground failed: {outcome.attempts[-1].error()}")
+    elif all(value is None for value in metrics.values()):
+        reasons.append("no metric found in the foreground's log")
+    if background:
+        reasons += background_reasons(background, bool(outcome.attempts))
+    if outcome.strays or outcome.left:
+        names = ", ".join(f"{found.name} {found.pid}" for found in outcome.strays[:5])
+        reasons.append(f"processes survived their keepers and were killed: {names}")
+    return reasons
+
+
+def background_reasons(background: Mapping[str, Any], has_foreground: bool) -> list[str]:
+    reasons = list(background["problems"])
+    coverage = background["coverage"]
+    if has_foreground and coverage is None:
+        reasons.append("coverage unknown")
+    elif has_foreground and coverage < MIN_COVERAGE:
+        reasons.append(f"coverage {coverage:.1%} is below {MIN_COVERAGE:.0%}")
+    if background["rounds_failed"] and not background["rounds_completed"]:
+        reasons.append(f"no background round succeeded ({background['rounds_failed']} failed)")
+    return reasons
+
+
+def environment_facts(
+    experiment: Experiment, last: Attempt | None, around: Surroundings
+) -> dict[str, Any]:
+    foreground = experiment.foreground
+    return {
+        **around.host,
+        "tandem_git": around.git[""],
+        "repository_git": around.git[str(foreground.work_dir)],
+        "command": list(foreground.command),
+        "working_directory": str(foreground.work_dir),
+        "registry": str(around.plan.registry_file),
+        "device": device_of(last.log) if last else None,
+    }
+
+
+def utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")
+
+
+def write_record(record: Mapping[str, Any], path: Path) -> None:
+    """Write the record so that it exists whole or not at all, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(record, file, ensure_ascii=False, indent=2, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

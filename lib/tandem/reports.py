@@ -1,0 +1,27 @@
+"""keeper.json, what a keeper says of the command that it kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def read_report(folder: Path, since_s: float) -> dict[str, Any] | None:
+    """Return the report in a folder, None if the keeper never wrote one.
+
+    A report of a command that started before `since_s` (CLOCK_BOOTTIME) is an earlier one's.
+    """
+    try:
+        report: dict[str, Any] = json.loads((folder / "keeper.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    started = report["started"]
+    return report if started and started["boottime_s"] >= since_s else None
+
+
+def stop_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a keeper ended the tree, under the record's names."""
+    stop = dict(report["stop"])
+    return {"duration_seconds": stop.pop("duration_s"), **stop}

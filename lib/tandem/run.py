@@ -1,0 +1,152 @@
+"""A whole run: the machine made sure of, every experiment in its order, the table."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tandem import census, table
+from tandem.environment import git_state, host
+from tandem.errors import NotReadyError, TandemError
+from tandem.experiment import ExperimentRun
+from tandem.launch import Interrupted, Watch
+from tandem.locks import gpu_locks
+from tandem.namespace import Isolation, off, probe
+from tandem.paths import ROOT
+from tandem.plan import Plan
+from tandem.proc import become_subreaper
+from tandem.progress import Progress
+from tandem.record import Surroundings, make_record, write_record
+
+
+@dataclass
+class Run:
+    """One run of a plan; its folder is made below `results`."""
+
+    plan: Plan
+    results: Path
+    use_namespace: bool
+    progress: Progress
+    rows: list[dict[str, str]] = field(default_factory=list)
+
+    def run(self) -> int:
+        """Run all experiments and return the exit code: 0 all valid, 1 not all.
+
+        Ends this process by the signal that interrupted it. NotReadyError, LockedError: nothing
+        was started, or the disk is full and everything was stopped.
+        """
+        become_subreaper()
+        watch = Watch()
+        try:
+            with gpu_locks():
+                self.remove_leftovers()
+                self.run_all(watch)
+        except Interrupted as interrupted:
+            self.end(f"stopped by {interrupted}")
+            end_by(interrupted.signum)
+        except OSError as error:
+            raise disk_error(error) from error
+        self.end("")
+        return 0 if all(row["valid"] == "True" for row in self.rows) else 1
+
+    def remove_leftovers(self) -> None:
+        """Remove, and name, what an earlier run left behind when everything was killed."""
+        found, left = census.remove_all()
+        for process in found:
+            self.progress.event(f"removed process {process.pid} ({process.name}) of an earlier run")
+        if left:
+            names = ", ".join(f"{process.pid} ({process.name})" for process in left)
+            raise NotReadyError(f"still alive from an earlier run, and cannot be ended: {names}")
+
+    def run_all(self, watch: Watch) -> None:
+        isolation = self.isolation()
+        around = Surroundings(self.plan, isolation, host(), self.git_states())
+        self.folder = make_run_folder(self.results)
+        columns = table.header(self.plan)
+        table.create(self.folder / "summary.csv", columns)
+        for experiment in self.plan.experiments:
+            watch.check()
+            folder = self.folder / experiment.id
+            total = len(self.plan.experiments)
+            run = ExperimentRun(experiment, folder, total, isolation, watch, self.progress)
+            run.say(f"{experiment.id} started")
+            outcome = run.run()
+            record = make_record(experiment, folder, outcome, around)
+            write_record(record, folder / "experiment.json")
+            if outcome.interrupted:
+                raise outcome.interrupted
+            self.add_row(record, columns)
+            run.say(summary(record))
+
+    def isolation(self) -> Isolation:
+        if all(experiment.background is None for experiment in self.plan.experiments):
+            return off("no background")
+        return probe() if self.use_namespace else off("switched off")
+
+    def git_states(self) -> dict[str, dict[str, Any]]:
+        """Return the git state of each folder before any training can change it."""
+        folders = {experiment.foreground.work_dir for experiment in self.plan.experiments}
+        return {"": git_state(ROOT), **{str(folder): git_state(folder) for folder in folders}}
+
+    def add_row(self, record: dict[str, Any], columns: list[str]) -> None:
+        row = table.row(record)
+        table.append_row(self.folder / "summary.csv", columns, row)
+        self.rows.append(row)
+
+    def end(self, text: str) -> None:
+        """Print how it went, the table and where everything is."""
+        self.progress.close()
+        if text:
+            self.progress.event(text)
+        if self.rows:
+            self.progress.event("\n" + table.print_table(self.rows))
+        if hasattr(self, "folder"):
+            self.progress.event(f"results: {as_seen_from_here(self.folder)}")
+
+
+def make_run_folder(results: Path) -> Path:
+    """Make results/run_YYYYMMDD_HHMMSS (local time), with a suffix if that exists."""
+    results.mkdir(parents=True, exist_ok=True)
+    stem = time.strftime("run_%Y%m%d_%H%M%S")
+    for suffix in ["", *(f"_{number}" for number in range(2, 1000))]:
+        try:
+            (results / f"{stem}{suffix}").mkdir()
+            return (results / f"{stem}{suffix}").resolve()
+        except FileExistsError:
+            continue
+    raise TandemError(f"{results}: no free name for a run (look what makes so many)")
+
+
+def as_seen_from_here(folder: Path) -> Path:
+    """Return a path as a person here would type it."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+
+
+def summary(record: dict[str, Any]) -> str:
+    duration_s = record["duration_seconds"]
+    words = "ended" if duration_s is None else f"ended after {duration_s:.1f} s"
+    return words + (
+        ", valid" if record["valid"] else f", not valid: {record['invalid_reasons'][0]}"
+    )
+
+
+def disk_error(error: OSError) -> NotReadyError:
+    where = error.filename or "a file of the run"
+    hint = " (free some space and run again)" if error.errno == errno.ENOSPC else ""
+    return NotReadyError(
+        f"{where}: {error.strerror}{hint}; everything was stopped, earlier records are whole"
+    )
+
+
+def end_by(signum: int) -> None:
+    """End as whoever sent the signal expects: by that signal."""
+    sys.stderr.flush()
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
