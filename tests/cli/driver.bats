@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# driver.py and the make targets, as a person types them.
+
+# What stands in single quotes must not expand; bats itself notices a failed cd.
+# shellcheck disable=SC2016,SC2164
+
+setup() {
+  load helpers.bash
+  cd "$BATS_TEST_TMPDIR"
+  mkdir -p repos/fast
+  cat >repos/fast/train.sh <<'BASH'
+#!/bin/bash
+printf '%s ' "$@" >arguments
+echo Test Accuracy: 70
+BASH
+  chmod +x repos/fast/train.sh
+  cat >registry.json <<'JSON'
+{"models": {"fast": {"path": "repos/fast", "train_script": "./train.sh", "models": ["tiny"],
+  "model_flag": "-n", "supported_hyperparams": {"learning_rate": {"flag": "--lr", "type": "float",
+  "default": 0.1, "range": [1e-7, 1.0], "distribution": "log_uniform"}},
+  "performance_metrics": {"log_patterns": {"accuracy": "Test Accuracy: ([0-9.]+)"}}}}}
+JSON
+  printf '{"mode": "default", "experiments": [{"repo": "fast", "model": "tiny"}]}' >settings.json
+}
+
+# A failed test must not leave a driver that waits for ever.
+teardown() {
+  if [[ -n ${first_driver-} ]]; then kill -TERM "$first_driver" 2>/dev/null || true; fi
+}
+
+driver() { # SUBCOMMAND ARGUMENT ...
+  local subcommand=$1
+  shift
+  "$ROOT/.venv/bin/python" "$ROOT/driver.py" "$subcommand" --registry registry.json "$@"
+}
+
+driver_run() { # ARGUMENT ...
+  driver run --root . --results results "$@"
+}
+
+# Starts a run whose training waits until something is written to the pipe `hold`.
+start_held_driver() {
+  mkfifo hold
+  printf '#!/bin/bash\necho >../../held; read -r <../../hold; echo Test Accuracy: 1\n' \
+    >repos/fast/train.sh
+  "$ROOT/.venv/bin/python" "$ROOT/driver.py" run --registry registry.json --root . \
+    --results results settings.json >first 2>&1 3>&- &
+  first_driver=$!
+  wait_until test -s held
+}
+
+@test "a run without settings: one training, drawn values, no background" {
+  run -0 --separate-stderr driver_run --repo fast --model tiny --mutate learning_rate --seed 3
+  [[ -z $output ]]
+  [[ $stderr == *'ended after'*', valid'* ]]
+  [[ $(cat repos/fast/arguments) =~ ^'-n tiny --lr '[0-9.e-]+' '$ ]]
+  [[ ! -e $(echo results/*/*/bg_loop.sh) ]]
+  first=$(cat repos/fast/arguments)
+  run -0 driver_run --repo fast --model tiny --mutate learning_rate --seed 3
+  [[ $(cat repos/fast/arguments) == "$first" ]]
+}
+
+@test "a settings file without a mode of parallel starts no background" {
+  cat >both.json <<'JSON'
+{"experiments": [{"foreground": {"repo": "fast", "model": "tiny"},
+  "background": {"repo": "fast", "model": "tiny"}}]}
+JSON
+  run -2 --separate-stderr driver_run both.json
+  [[ $stderr == *'both.json: experiments[0]'*'parallel'* ]]
+  [[ ! -e results ]]
+}
+
+@test "check prints the command lines and runs nothing" {
+  run -0 --separate-stderr driver check --root . settings.json
+  [[ $output == *'./train.sh -n tiny'* ]]
+  [[ ! -e repos/fast/arguments ]]
+  run -0 --separate-stderr driver check --root . --json settings.json
+  [[ $output == '{"errors": []'*'"command": ["./train.sh", "-n", "tiny"]'* ]]
+}
+
+@test "check and run take the same commands from the same seed" {
+  printf '{"experiments": [{"repo": "fast", "model": "tiny", "mutate": ["learning_rate"]}]}' >draw.json
+  run -0 --separate-stderr driver check --root . --seed 11 draw.json
+  planned=$(grep -o -- '--lr .*' <<<"$output")
+  run -0 driver_run --seed 11 draw.json
+  [[ $(cat repos/fast/arguments) == "-n tiny $planned " ]]
+}
+
+@test "every bad input is a sentence with its place, exit 2, and nothing started" {
+  bad() { # NAME TEXT EXPECTED
+    printf '%s' "$2" >"$1.json"
+    run -2 --separate-stderr driver_run "$1.json"
+    [[ $stderr == *"$1.json"*"$3"* ]] || {
+      printf 'not "%s" in: %s\n' "$3" "$stderr"
+      return 1
+    }
+    [[ $stderr != *Traceback* ]]
+    [[ ! -e results && ! -e repos/fast/arguments ]]
+  }
+  bad empty '' 'the file is empty'
+  bad text 'hello' 'not JSON at line 1, column 1'
+  bad list '[1, 2]' 'list'
+  bad types '{"experiments": "all"}' 'experiments'
+  bad negative '{"mode": "default", "experiments": [{"repo": "fast", "model": "tiny", "max_retries": -1}]}' 'experiments[0].max_retries'
+  bad deep "$(printf '{"a":%.0s' {1..2000})1$(printf '}%.0s' {1..2000})" 'deep'
+  bad repo '{"mode": "default", "experiments": [{"repo": "fest", "model": "tiny"}]}' 'did you mean "fast"'
+  bad model '{"mode": "default", "experiments": [{"repo": "fast", "model": "tinny"}]}' 'did you mean "tiny"'
+  bad hyper '{"experiments": [{"repo": "fast", "model": "tiny", "mutate": ["lerning_rate"]}]}' 'experiments[0].mutate[0]'
+  bad twice '{"mode": "default", "mode": "parallel", "experiments": []}' 'twice'
+  bad two '{"experiments": [{"repo": "fest", "model": "tiny"}, {"repo": "fast", "model": "x"}]}' 'experiments[1]'
+}
+
+@test "a missing or unexecutable train script is found before anything starts" {
+  chmod -x repos/fast/train.sh
+  run -2 --separate-stderr driver_run settings.json
+  [[ $stderr == *'not executable'* ]]
+  rm repos/fast/train.sh
+  run -2 --separate-stderr driver_run settings.json
+  [[ $stderr == *'train.sh'* ]]
+  [[ ! -e results ]]
+}
+
+@test "--skip-invalid runs the rest" {
+  printf '{"mode": "default", "experiments": [{"repo": "fest", "model": "tiny"}, {"repo": "fast", "model": "tiny"}]}' >mixed.json
+  run -2 driver_run mixed.json
+  run -0 --separate-stderr driver_run --skip-invalid mixed.json
+  [[ $stderr == *'error: '*'fest'* ]]
+  (($(grep -c . results/*/summary.csv) == 2))
+}
+
+@test "a training that fails gives exit 1 and its log is kept" {
+  printf '#!/bin/bash\necho broken; exit 3\n' >repos/fast/train.sh
+  run -1 --separate-stderr driver_run settings.json
+  [[ $stderr == *'foreground failed: exit code 3, trying again (2 of 3)'* ]]
+  (($(grep -l broken results/*/*/attempts/*/training.log | wc -l) == 3))
+}
+
+@test "a second run at the same time stops with 75 and names the first" {
+  start_held_driver
+  run -75 --separate-stderr driver_run settings.json
+  [[ $stderr == *'another run uses this machine: process '*'driver.py'* ]]
+  echo go >hold
+  wait "$first_driver"
+}
+
+@test "different GPUs are used side by side" {
+  CUDA_VISIBLE_DEVICES=0 start_held_driver
+  CUDA_VISIBLE_DEVICES=0 run -75 driver_run settings.json
+  printf '#!/bin/bash\necho Test Accuracy: 1\n' >repos/fast/other.sh
+  chmod +x repos/fast/other.sh
+  run -75 driver_run settings.json
+  mv repos/fast/other.sh repos/fast/train.sh
+  CUDA_VISIBLE_DEVICES=1 run -0 driver_run settings.json
+  echo go >hold
+  wait "$first_driver"
+}
+
+@test "a name with spaces, quotes and dollars is only a name" {
+  mkdir -p '$(touch pwned) "a" b'
+  cp settings.json '$(touch pwned) "a" b/se t.json'
+  run -0 driver_run '$(touch pwned) "a" b/se t.json' --results '$(touch pwned) "a" b/out'
+  [[ -s $(echo '$(touch pwned) "a" b/out'/*/summary.csv) ]]
+  [[ ! -e pwned ]]
+}
+
+@test "list and doctor print and exit 0" {
+  run -0 --separate-stderr driver list
+  [[ $output == *learning_rate*--lr*log_uniform* ]]
+  run -0 --separate-stderr "$ROOT/.venv/bin/python" "$ROOT/driver.py" doctor
+  [[ $output == *bash*namespaces*leftovers* ]]
+}
+
+@test "bare make explains, and a missing CONFIG is asked for" {
+  run -0 make -s -C "$ROOT"
+  [[ $output == *'parallel '*'doctor '* ]]
+  run -2 --separate-stderr make -s -C "$ROOT" parallel
+  [[ $stderr == *'which settings? make parallel CONFIG='* ]]
+}
+
+@test "make check passes the name of the settings on as written" {
+  run -2 --separate-stderr make -s -C "$ROOT" check CONFIG='no $(touch pwned) "file"; x'
+  [[ $output == *'no $(touch pwned) "file"; x: no such file'* ]]
+  [[ ! -e $ROOT/pwned ]]
+}

@@ -1,0 +1,186 @@
+"""A stage for fault tests: repositories of rude trainings, the real driver, and who is alive."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = Path(__file__).with_name("worker.py")
+DEADLINE_S = 60.0  # a hang guard, not a figure: those are in bench/
+GRACE_S = 0.5
+
+
+def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
+    """Return the first true answer; fail, saying what did not happen, when there is none."""
+    end_s = time.monotonic() + deadline_s
+    while time.monotonic() < end_s:
+        answer = condition()
+        if answer:
+            return answer
+        time.sleep(0.01)
+    raise AssertionError(f"not within {deadline_s:g} s: {what}")
+
+
+def processes(word: str) -> dict[int, str]:
+    """Return the living processes with a word in their command line, as pid: command line."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                words = Path(f"/proc/{entry}/cmdline").read_bytes().decode(errors="replace")
+                state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if word in words and state not in "ZX":
+                found[int(entry)] = words.replace("\0", " ")
+    return found
+
+
+@dataclass
+class Stage:
+    """One folder with repositories `front` and `back`, whose trainings can be told to end."""
+
+    folder: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def marker(self) -> str:
+        return f"marker-of-{self.folder}"
+
+    def build(self, front: str, back: str | None, **settings: Any) -> None:
+        """Write repositories whose training is a Bash line each, the registry, the settings."""
+        models = {}
+        for name, line in (("front", front), ("back", back)):
+            repository = self.folder / "repos" / name
+            repository.mkdir(parents=True)
+            script = repository / "train.sh"
+            script.write_text(f"#!/bin/bash\n{line}\n")
+            script.chmod(0o755)
+            models[name] = {
+                "path": f"repos/{name}",
+                "train_script": "./train.sh",
+                "models": ["default"],
+                "supported_hyperparams": {},
+                "performance_metrics": {"log_patterns": {"accuracy": "Test Accuracy: ([0-9.]+)"}},
+            }
+        entry: dict[str, Any] = {"foreground": {"repo": "front", "model": "default"}}
+        entry["foreground"]["mode"] = "default"
+        if back is None:
+            entry = {"mode": "default", "repo": "front", "model": "default"}
+        else:
+            entry |= {"mode": "parallel", "background": {"repo": "back", "model": "default"}}
+        values = {"max_retries": 0, "warmup_seconds": 0.2, **settings}
+        (self.folder / "registry.json").write_text(json.dumps({"models": models}))
+        (self.folder / "settings.json").write_text(json.dumps({**values, "experiments": [entry]}))
+
+    def worker(self, part: str, main: str = "obeys", kinds: str = "none") -> str:
+        """Return the Bash line of a rude training that ends when `release(part)` is called."""
+        words = [sys.executable, "-S", "-E", WORKER, self.marker, main, kinds, self.folder / part]
+        return "exec " + " ".join(f"'{word}'" for word in words)
+
+    def release(self, part: str) -> None:
+        (self.folder / part).touch()
+
+    def command(self, *options: str) -> list[str]:
+        return [
+            *(sys.executable, str(ROOT / "driver.py"), "run", *options),
+            *("--registry", str(self.folder / "registry.json"), "--root", str(self.folder)),
+            *("--results", str(self.folder / "results"), "--grace", str(GRACE_S)),
+            str(self.folder / "settings.json"),
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "TANDEM_LOCKS": str(self.folder)}
+
+    def start(self, command: list[str], **more: Any) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command,
+            env=self.environment,
+            stdin=more.pop("stdin", subprocess.DEVNULL),
+            stdout=more.pop("stdout", subprocess.PIPE),
+            stderr=more.pop("stderr", subprocess.STDOUT),
+            text=True,
+            **more,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run the driver to its end."""
+        return subprocess.run(
+            self.command(*options),
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    # -- looking -----------------------------------------------------------------------
+
+    @property
+    def experiment(self) -> Path:
+        """Return the folder of the only experiment of the newest run."""
+        runs = sorted(self.folder.glob("results/run_*"), key=lambda run: run.stat().st_mtime_ns)
+        return next(path for path in runs[-1].iterdir() if path.is_dir())
+
+    def record(self) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads((self.experiment / "experiment.json").read_text())
+        return record
+
+    def wait_for_foreground(self) -> None:
+        log = "results/run_*/*/attempts/*/training.log"
+        wait_for(
+            "the foreground works",
+            lambda: any(path.stat().st_size for path in self.folder.glob(log)),
+        )
+
+    def part(self, words: str) -> int:
+        """Return the pid of the one process of this stage with these words after its path."""
+        mine = {
+            pid: line
+            for pid, line in processes(str(self.folder)).items()
+            if words in line and "driver.py" not in line
+        }
+        assert len(mine) == 1, f"{words}: {mine}"
+        return next(iter(mine))
+
+    def trainings(self) -> dict[int, str]:
+        return processes(self.marker)
+
+    def everything(self) -> dict[int, str]:
+        """Return all that was started on this stage: trainings, keepers, loops, shells."""
+        return processes(str(self.folder))
+
+    def wait_until_nothing_lives(self) -> None:
+        wait_for(f"all ended: {self.everything()}", lambda: not self.everything())
+
+    def clean_up(self) -> None:
+        """End what a failed test left, each by its id."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+        for _ in range(100):
+            for pid in self.everything():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            if not self.everything():
+                return
+            time.sleep(0.01)

@@ -1,0 +1,129 @@
+"""Backgrounds that fail, cannot start, or are too quick: the record says what load there was."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from stage import Stage, wait_for
+
+
+def test_background_that_fails_every_time(stage: Stage) -> None:
+    """The loop goes on, later and later; the failures show; the foreground finishes."""
+    stage.build(stage.worker("front"), "echo no data >&2; exit 9")
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    rounds = stage.experiment / "background_logs/rounds.tsv"
+    wait_for("a third round", lambda: "end\t3\t" in rounds.read_text())
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 1
+    record = stage.record()
+    background = record["background"]
+    assert record["training_success"] is True
+    assert record["valid"] is False
+    assert background["rounds_failed"] >= 3
+    assert background["rounds_completed"] == 0
+    assert background["coverage"] < 0.5
+    starts = [float(line.split("\t")[2]) for line in rounds.read_text().splitlines()[0::2]]
+    assert starts[1] - starts[0] >= 1
+    assert starts[2] - starts[1] >= 2
+    assert "not valid: coverage" in output
+    assert (stage.experiment / "background_logs/run_3.log").read_text() == "no data\n"
+
+
+def test_background_that_cannot_start(stage: Stage) -> None:
+    """The foreground is not started; the reason and the last lines of the log are shown."""
+    stage.build("touch started; echo Test Accuracy: 1", "echo looking for it; ./no-such-program")
+    done = stage.run()
+    assert done.returncode == 1
+    assert not list(stage.folder.glob("repos/*/started"))
+    assert "background not ready: its training cannot be run (exit code 127)" in done.stdout
+    assert "looking for it" in done.stdout
+    assert "./no-such-program: No such file or directory" in done.stdout
+    record = stage.record()
+    assert record["status"] == "background not ready"
+    assert record["attempts"] == []
+    assert record["training_success"] is False
+    assert record["valid"] is False
+
+
+def test_background_whose_interpreter_is_missing(stage: Stage) -> None:
+    stage.build("touch started; echo Test Accuracy: 1", "exit 0")
+    (stage.folder / "repos/back/train.sh").write_text("#!/no/such/interpreter\n")
+    done = stage.run()
+    assert done.returncode == 1
+    assert not list(stage.folder.glob("repos/*/started"))
+    assert "background not ready: its training cannot be run" in done.stdout
+    assert "No such file or directory: './train.sh'" in done.stdout
+
+
+def test_background_that_shows_no_work(stage: Stage) -> None:
+    stage.build("touch started", "exec sleep 1000", ready_timeout_seconds=0.3)
+    done = stage.run()
+    assert done.returncode == 1
+    assert not list(stage.folder.glob("repos/*/started"))
+    assert "background not ready: no output and no CPU time in 0.5 s" in done.stdout
+    assert stage.everything() == {}
+
+
+def test_quick_rounds_leave_bounded_files(stage: Stage) -> None:
+    """Thousands of rounds would: here the limits are small. All rounds stay counted."""
+    stage.build(stage.worker("front"), "exit 0", restart_delay_seconds=0)
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    driver.terminate()
+    driver.communicate()
+    script = (stage.experiment / "bg_loop.sh").read_text()
+    small = script.replace("readonly LOGS_KEPT=20 ", "readonly LOGS_KEPT=3 ")
+    small = small.replace("readonly ROUNDS_KEPT=500 ", "readonly ROUNDS_KEPT=5 ")
+    assert small.count("LOGS_KEPT=3 ") + small.count("ROUNDS_KEPT=5 ") == 2
+    script_file = stage.folder / "bg_loop.sh"
+    script_file.write_text(small)
+    logs = stage.folder / "logs"
+    loop = stage.start(["bash", str(script_file), str(logs)])
+
+    def newest_round() -> int:
+        numbers = [int(log.stem.removeprefix("run_")) for log in logs.glob("run_*.log")]
+        return max(numbers, default=0)
+
+    wait_for("60 rounds", lambda: newest_round() >= 60)
+    loop.send_signal(signal.SIGTERM)
+    loop.communicate()
+    kept = sorted(int(log.stem.removeprefix("run_")) for log in logs.glob("run_*.log"))
+    assert kept[0] == 1
+    assert len(kept) <= 1 + 3 + 2  # the first, the newest, and the last one before it was tidied
+    lines = (logs / "rounds.tsv").read_text().splitlines()
+    assert len(lines) <= 5 + 3 * 5 * 2  # folded, and one by one until the next folding
+    folded = [line.split("\t") for line in lines if line.startswith("folded")]
+    single = [line for line in lines if line.startswith("end")]
+    counted = sum(int(fields[6]) for fields in folded) + len(single)
+    assert counted == kept[-1]
+
+
+def test_load_that_dies_is_no_load(stage: Stage) -> None:
+    """With retries left: the dead load is started again for the next attempt."""
+    stage.build(
+        'if [ -e once ]; then echo Test Accuracy: 2; else touch once; read -r < "$PWD/hold"; fi',
+        stage.worker("back"),
+        max_retries=1,
+    )
+    os.mkfifo(stage.folder / "repos/front/hold")
+    driver = stage.start(stage.command("--no-namespace"))
+    wait_for("the first attempt", lambda: list(stage.folder.glob("repos/front/once")))
+    loops = [
+        pid for pid, line in stage.everything().items() if " --loop " in line and "bash" in line
+    ]
+    for pid in loops:
+        if stage.everything().get(pid, "").startswith("bash "):
+            os.kill(pid, signal.SIGKILL)
+    wait_for("the load is gone", lambda: not stage.trainings())
+    with open(stage.folder / "repos/front/hold", "w"):
+        pass  # the first attempt reads end of file, and fails
+    output, _ = driver.communicate()
+    record = stage.record()
+    assert [attempt["exit_code"] for attempt in record["attempts"]] == [1, 0], output
+    assert record["performance_metrics"] == {"accuracy": 2.0}
+    assert record["attempts"][1]["coverage"] > 0.95
+    assert record["valid"] is False
+    assert "the background loop ended before the foreground" in record["invalid_reasons"]

@@ -1,0 +1,179 @@
+"""Whatever is killed, nothing outlives its owner, and no record says more than what happened."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+
+import pytest
+from stage import ROOT, Stage, wait_for
+
+STRAYS = "setsid+daemon+bare+children"
+MAINS = pytest.mark.parametrize("main", ["obeys", "ignores"])
+NAMESPACES = pytest.mark.parametrize("namespace", ["--namespace", "--no-namespace"])
+
+KEEPERS = {
+    "outer keeper": "--strict",
+    "round's keeper": "--round",
+    "foreground's keeper": "--name fgrun",
+    "loop": "bash {}",
+}
+
+
+def running(stage: Stage, main: str, namespace: str) -> subprocess.Popen[str]:
+    """Start a parallel experiment of rude trainings; return when both are at work."""
+    stage.build(stage.worker("front", main, STRAYS), stage.worker("back", main, STRAYS))
+    driver = stage.start(stage.command(namespace), start_new_session=True)
+    stage.wait_for_foreground()
+    # main, setsid, daemon, bare, 200 children; twice
+    wait_for("all strays live", lambda: len(stage.trainings()) == 2 * 204)
+    return driver
+
+
+def pid_of(stage: Stage, part: str) -> int:
+    loop = f"bash {stage.experiment}/bg_loop.sh --loop"
+    words = {**KEEPERS, "loop": loop}[part]
+    mine = [
+        pid
+        for pid, line in stage.everything().items()
+        if words in line and (part != "loop" or line.startswith("bash "))
+    ]
+    assert len(mine) == 1, f"{part}: {mine}"
+    return mine[0]
+
+
+@NAMESPACES
+@MAINS
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_driver_told_to_stop(stage: Stage, main: str, namespace: str, signum: int) -> None:
+    driver = running(stage, main, namespace)
+    driver.send_signal(signum)
+    driver.communicate()
+    assert driver.returncode == -signum
+    assert stage.everything() == {}
+    record = stage.record()
+    assert record["status"] == "interrupted"
+    assert record["training_success"] is False
+    assert record["invalid_reasons"][0] == f"interrupted by {signal.Signals(signum).name}"
+    assert (stage.experiment.parent / "summary.csv").read_text().count("\n") == 1
+
+
+@NAMESPACES
+@MAINS
+def test_driver_killed(stage: Stage, main: str, namespace: str) -> None:
+    driver = running(stage, main, namespace)
+    driver.kill()
+    stage.wait_until_nothing_lives()
+    assert not (stage.experiment / "experiment.json").exists()
+
+
+@NAMESPACES
+@MAINS
+def test_driver_and_outer_keeper_killed_in_the_same_instant(
+    stage: Stage, main: str, namespace: str
+) -> None:
+    driver = running(stage, main, namespace)
+    keeper = pid_of(stage, "outer keeper")
+    os.kill(driver.pid, signal.SIGSTOP)  # so that neither can act on the other's death
+    os.kill(keeper, signal.SIGKILL)
+    os.kill(driver.pid, signal.SIGKILL)
+    stage.wait_until_nothing_lives()
+    assert not (stage.experiment / "experiment.json").exists()
+
+
+@NAMESPACES
+@MAINS
+@pytest.mark.parametrize("part", [*KEEPERS])
+def test_part_killed(stage: Stage, main: str, namespace: str, part: str) -> None:
+    driver = running(stage, main, namespace)
+    os.kill(pid_of(stage, part), signal.SIGKILL)
+    if part == "foreground's keeper":
+        stage.release("unused")
+    else:
+        wait_for("the load's trainings have ended", lambda: len(stage.trainings()) < 2 * 204)
+        stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 1, output
+    assert stage.everything() == {}
+    record = stage.record()
+    assert record["status"] == "finished"
+    assert record["valid"] is False, output
+    assert record["training_success"] is (part != "foreground's keeper")
+
+
+@NAMESPACES
+def test_make_killed(stage: Stage, namespace: str) -> None:
+    stage.build(stage.worker("front", "obeys", STRAYS), stage.worker("back", "obeys", STRAYS))
+    config, *options = reversed(stage.command(namespace)[3:])
+    command = ["make", "-C", str(ROOT), "parallel", f"CONFIG={config}"]
+    make = stage.start([*command, f"OPTIONS={' '.join(reversed(options))}"])
+    stage.wait_for_foreground()
+    make.kill()
+    stage.wait_until_nothing_lives()
+    assert stage.record()["invalid_reasons"][0] == "interrupted by SIGTERM"
+
+
+@NAMESPACES
+@MAINS
+def test_terminal_closed(stage: Stage, main: str, namespace: str) -> None:
+    stage.build(stage.worker("front", main, STRAYS), stage.worker("back", main, STRAYS))
+    ours, theirs = pty.openpty()
+    command = ["setsid", "--ctty", "--wait", *stage.command(namespace)]
+    stage.start(command, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    stage.wait_for_foreground()
+    os.close(ours)
+    stage.wait_until_nothing_lives()
+    assert stage.record()["invalid_reasons"][0] == "interrupted by SIGHUP"
+
+
+@MAINS
+def test_stop_while_a_round_is_being_restarted(stage: Stage, main: str) -> None:
+    """Rounds of a few milliseconds: almost every stop lands in a restart."""
+    stage.build(stage.worker("front", main), "exit 0", restart_delay_seconds=0)
+    for _ in range(5):
+        driver = stage.start(stage.command("--no-namespace"), start_new_session=True)
+        stage.wait_for_foreground()
+        driver.terminate()
+        driver.communicate()
+        assert driver.returncode == -signal.SIGTERM
+        assert stage.everything() == {}
+
+
+@MAINS
+def test_everything_killed_without_namespace(stage: Stage, main: str) -> None:
+    """Nobody is left to keep; the next run finds what is left, removes it and names it."""
+    driver = running(stage, main, "--no-namespace")
+    keepers = [pid_of(stage, part) for part in KEEPERS]
+    for pid in (driver.pid, *keepers):
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (driver.pid, *keepers):
+        os.kill(pid, signal.SIGKILL)
+    driver.wait()
+    wait_for(
+        "only strays live", lambda: not any("keep.py" in w for w in stage.everything().values())
+    )
+    left = stage.trainings()
+    assert left, "the worst case left nothing: this test shows nothing"
+    (stage.folder / "settings.json").write_text(
+        '{"mode": "default", "experiments": [{"repo": "front", "model": "default"}]}'
+    )
+    (stage.folder / "repos/front/train.sh").write_text("#!/bin/bash\necho Test Accuracy: 50\n")
+    done = stage.run()
+    assert done.returncode == 0, done.stdout
+    assert stage.everything() == {}
+    for pid in left:
+        assert f"removed process {pid} (" in done.stdout
+
+
+def test_worker_is_what_the_stage_looks_for(stage: Stage) -> None:
+    """The detector must detect: a stray that nobody keeps is seen."""
+    line = stage.worker("front", "ignores", "daemon+bare")
+    script = stage.folder / "train.sh"
+    script.write_text(f"#!/bin/bash\n{line}\n")
+    stage.start(["bash", str(script)])
+    wait_for("main, daemon and bare are seen", lambda: len(stage.trainings()) == 3)
+    stage.release("front")
+    stage.wait_until_nothing_lives()

@@ -1,0 +1,53 @@
+"""A training as rude as one can be: what the keepers must end. Standard library only.
+
+    worker.py MARKER MAIN KINDS RELEASE
+
+MARKER stands in the command line of every process of it, so that a test finds them all, whatever
+they do to their environment, session and parents. MAIN: `obeys` or `ignores` TERM. KINDS, joined
+by +: `setsid`, `daemon` (double fork), `bare` (double fork, cleared environment), `children` (200).
+Each of these ignores TERM when MAIN does. Ends with exit code 0 once the file RELEASE exists.
+"""
+
+import os
+import signal
+import sys
+import time
+
+MARKER, MAIN, KINDS, RELEASE = sys.argv[1:5]
+
+
+def linger() -> None:
+    while not os.path.exists(RELEASE):
+        time.sleep(0.02)
+    os._exit(0)
+
+
+def stray(kind: str) -> None:
+    """Start one process that tries to get away."""
+    if os.fork():
+        return
+    if kind in ("setsid", "daemon", "bare"):
+        os.setsid()
+    if kind in ("daemon", "bare") and os.fork():
+        os._exit(0)
+    if kind == "bare":
+        arguments = [sys.executable, "-S", "-E", __file__, MARKER, MAIN, "none", RELEASE]
+        os.execve(sys.executable, arguments, {})
+    linger()
+
+
+def main() -> None:
+    if MAIN == "ignores":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for kind in KINDS.split("+"):
+        if kind != "none":
+            for _ in range(200 if kind == "children" else 1):
+                stray(kind)
+    print("Device: none", flush=True)
+    while not os.path.exists(RELEASE):
+        time.sleep(0.02)
+    print("Test Accuracy: 50.0", flush=True)
+    os._exit(0)
+
+
+main()
