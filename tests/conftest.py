@@ -1,9 +1,22 @@
-"""Shared by all Python tests: the project's own library on the path, nothing of the user's."""
+"""Shared by all Python tests: the project's own library on the path, the stage of fault tests."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "lib"))
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
+
+from stage import Stage  # noqa: E402
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A stage for rude trainings, cleared afterwards whatever happened."""
+    made = Stage(tmp_path)
+    yield made
+    made.clean_up()
