@@ -86,14 +86,14 @@ class ExperimentRun:
         self.folder.mkdir()
         experiment = self.experiment
         timeout_s = experiment.timeout_s
-        common = {"root": str(ROOT), "python": sys.executable, "grace_s": f"{experiment.grace_s:g}"}
+        common = {"root": str(ROOT), "python": sys.executable, "grace_s": repr(experiment.grace_s)}
         render_file(
             TEMPLATES / "fg_run.sh.j2",
             self.folder / "fg_run.sh",
             {
                 **common,
                 "work_dir": str(experiment.foreground.work_dir),
-                "timeout": [] if timeout_s is None else ["--timeout", f"{timeout_s:g}"],
+                "timeout": [] if timeout_s is None else ["--timeout", repr(timeout_s)],
                 "command": experiment.foreground.command,
             },
         )
@@ -105,7 +105,7 @@ class ExperimentRun:
             {
                 **common,
                 "work_dir": str(experiment.background.work_dir),
-                "restart_delay_s": f"{experiment.restart_delay_s:g}",
+                "restart_delay_s": repr(experiment.restart_delay_s),
                 "logs_kept": str(LOGS_KEPT),
                 "rounds_kept": str(ROUNDS_KEPT),
                 "isolation": self.isolation.command,
