@@ -112,6 +112,30 @@ stop_bgrun() { # SIGNAL
   [[ ${stderr_lines[0]} == *'was not rendered from templates/fg_run.sh.j2'* ]]
 }
 
+@test "a stop in the instant before a round starts is not lost" {
+  start_bgrun --logs logs --no-namespace -- true
+  wait_until has_line logs/rounds.tsv $'start\t1'
+  stop_bgrun TERM
+  # The worst instant: the loop is past its last look at the flag, the round is not yet begun.
+  sed 's/^  "\$@" &$/  kill -TERM $$\n&/; s/^readonly -a COMMAND=.*/readonly -a COMMAND=(sleep 1000)/' \
+    logs/bg_loop.sh >worst.sh
+  (($(grep -c 'kill -TERM \$\$$' worst.sh) == 1))
+  run -143 timeout 30 bash worst.sh worst_logs
+}
+
+@test "killed itself, bgrun leaves nothing, with and without a namespace" {
+  local option
+  for option in --no-namespace ''; do
+    start_bgrun --logs "logs$option" ${option:+"$option"} -- bash -c 'exec sleep 1000.25'
+    wait_until has_line "logs$option/rounds.tsv" $'start\t1'
+    local training
+    training=$(grep -lsz '1000.25' /proc/[0-9]*/cmdline | sed -n 's|^/proc/\([0-9]*\)/.*|\1|p')
+    [[ -n $training ]]
+    kill -KILL "$bgrun"
+    for pid in $training; do wait_until is_gone "$pid"; done
+  done
+}
+
 @test "bgrun ends when whoever started it ends" {
   mkfifo fifo
   bash -c "'$ROOT/bin/bgrun' --logs logs -- sleep 1000 & echo \$! >pid; read -r _ <fifo" \
