@@ -145,10 +145,8 @@ def make_plan(
     Arguments as for `read_plan`. Raises ProblemsError with all of them when there are errors and
     they are not to be skipped, when one concerns a file as a whole, or when nothing is left.
     """
-    if seed is None:
-        seed = settings.seed
-    if seed is None:
-        seed = int.from_bytes(os.urandom(4), "big")
+    given_seed = settings.seed if seed is None else seed
+    seed = int.from_bytes(os.urandom(4), "big") if given_seed is None else given_seed
     problems = [*settings.problems, *registry.problems]
     planner = _Planner(settings, registry, root, seed, grace_s)
     experiments = planner.experiments() if _fits(settings, problems) else []
@@ -158,6 +156,9 @@ def make_plan(
         problems.append(Problem("error", "experiments", message, str(settings.file or "")))
     if has_errors(problems) and not (skip_invalid and all(map(_can_be_skipped, problems))):
         raise ProblemsError(problems)
+    if given_seed is None and any(each.foreground.mutated for each in experiments):
+        message = f"drawn now; --seed {seed} gives these values again"
+        problems.append(Problem("remark", "seed", message, str(settings.file or "")))
     plan = Plan(
         name=settings.name,
         settings_file=settings.file and _absolute(settings.file),

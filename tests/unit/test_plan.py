@@ -144,7 +144,7 @@ def test_mutation_passes_only_what_is_drawn(read: Reader) -> None:
 
 
 def test_all_are_drawn_but_those_without_a_range(read: Reader) -> None:
-    reading = read([VISION | {"runs_per_config": 3}])
+    reading = read([VISION | {"runs_per_config": 3}], {"seed": 1})
     assert {name for it in values(reading) for name in it} == {"epochs", "learning_rate"}
     [problem] = reading.problems
     assert (problem.severity, problem.message) == ("remark", '"tag" has no range: not drawn')
@@ -158,6 +158,18 @@ def test_the_seed_decides_and_is_recorded(read: Reader) -> None:
     drawn = read(entries)
     assert drawn.plan
     assert values(read(entries, seed=drawn.plan.seed)) == values(drawn)
+
+
+def test_a_drawn_seed_is_told_and_repeats_the_plan(read: Reader) -> None:
+    entry = VISION | {"mutate": ["epochs"]}
+    drawn = read([entry])
+    assert drawn.plan is not None
+    (remark,) = drawn.problems
+    assert remark.severity == "remark"
+    assert f"--seed {drawn.plan.seed} " in remark.message
+    again = read([entry], seed=drawn.plan.seed)
+    assert again.plan == drawn.plan
+    assert again.problems == ()
 
 
 def test_one_more_entry_leaves_the_values_of_the_others(read: Reader) -> None:
