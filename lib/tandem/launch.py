@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LIFELINE = "TANDEM_LIFELINE_FD"
+from tandem.proc import LIFELINE, catch_stop_signals
+
 STOP_MARGIN_S = 8.0  # beyond the grace: the keepers' margin and their deadline for D state
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Interrupted(BaseException):
@@ -89,13 +89,8 @@ class Watch:
 
     def __init__(self) -> None:
         """Take over TERM, INT, HUP and QUIT from now on (HUP not under nohup)."""
-        self.wakeup, wakeup_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.signum = 0
-        signal.set_wakeup_fd(wakeup_in, warn_on_full_buffer=False)
-        for signum in STOP_SIGNALS:
-            if signum == signal.SIGHUP and signal.getsignal(signum) == signal.SIG_IGN:
-                continue
-            signal.signal(signum, self.note)
+        self.wakeup = catch_stop_signals(self.note)
 
     def note(self, signum: int, _frame: object) -> None:
         self.signum = self.signum or signum

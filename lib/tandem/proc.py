@@ -5,8 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Callable
+from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+LIFELINE = "TANDEM_LIFELINE_FD"  # the number of a pipe whose other end only the owner holds
 COOKIE = "TANDEM_COOKIE"  # in the environment of every process that has an owner
 OWNER_FILE = "owner"  # the same beside its log, for those that clear their environment
 
@@ -116,3 +120,16 @@ def become_subreaper() -> None:
 def die_with_parent(signum: int = signal.SIGKILL) -> None:
     """Get a signal when the parent dies; the caller checks that it has not died before."""
     prctl(PR_SET_PDEATHSIG, signum)
+
+
+def catch_stop_signals(handler: Callable[[int, Any], None]) -> int:
+    """Handle what asks a process to stop, but not HUP under nohup.
+
+    Returns the read end of a pipe that gets the number of every signal with a handler.
+    """
+    wakeup, wakeup_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wakeup_in, warn_on_full_buffer=False)
+    for signum in STOP_SIGNALS:
+        if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, handler)
+    return wakeup
