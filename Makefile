@@ -59,6 +59,7 @@ bench: $(DEV) ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/speed.py
 
 $(RUN): requirements.txt
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make ... PYTHON3=python3.12")'
 	@echo 'installing the requirements into .venv (once)' >&2
 	@$(PYTHON3) -m venv .venv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt

@@ -38,9 +38,9 @@ def command_run(arguments: argparse.Namespace) -> int:
         stop_with_parent()
     reading = read_plan(arguments)
     progress = Progress(sys.stderr)
-    for severity in ("error", "warning"):
+    for severity in ("error", "warning", "remark"):
         for line in problem_lines(reading.problems, severity):
-            progress.event(f"{severity}: {line}")
+            progress.event(f"driver.py: {severity}: {line}")
     if reading.plan is None:
         return UsageError.exit_code
     return Run(reading.plan, arguments.results.resolve(), arguments.namespace, progress).run()
@@ -49,14 +49,13 @@ def command_run(arguments: argparse.Namespace) -> int:
 def command_check(arguments: argparse.Namespace) -> int:
     """check settings and registry, print every command line as it will run; run nothing"""
     from tandem.listing import json_of_check, text_of_check
-    from tandem.problems import has_errors
 
     reading = read_plan(arguments)
     if arguments.json:
         print(json.dumps(json_of_check(reading.plan, reading.problems)))
     else:
         print(text_of_check(reading.plan, reading.problems))
-    return UsageError.exit_code if has_errors(reading.problems) else 0
+    return UsageError.exit_code if reading.plan is None else 0
 
 
 def command_list(arguments: argparse.Namespace) -> int:
@@ -83,15 +82,17 @@ def read_plan(arguments: argparse.Namespace) -> PlanReading:
     from tandem.plan import read_plan as read
     from tandem.settings import settings_from_arguments
 
-    if (arguments.config is None) == (arguments.repo is None):
-        raise UsageError("give either a settings file, or --repo and --model")
-    if arguments.config is None:
-        if arguments.model is None:
-            raise UsageError("--repo needs --model (driver.py list prints them)")
-        names = None if arguments.mutate is None else arguments.mutate.split(",")
-        source = settings_from_arguments(arguments.repo, arguments.model, names, arguments.runs)
-    else:
+    of_one = (arguments.repo, arguments.model, arguments.mutate, arguments.runs)
+    if arguments.config is not None:
+        if of_one != (None, None, None, None):
+            raise UsageError("--repo, --model, --mutate and --runs are for a run without settings")
         source = arguments.config
+    elif arguments.repo is None or arguments.model is None:
+        raise UsageError("give a settings file, or --repo and --model (driver.py list prints them)")
+    else:
+        names = None if arguments.mutate is None else arguments.mutate.split(",")
+        runs = 1 if arguments.runs is None else arguments.runs
+        source = settings_from_arguments(arguments.repo, arguments.model, names, runs)
     return read(
         source,
         arguments.registry,
@@ -132,7 +133,7 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--repo", help="instead of a settings file: the repository to train")
     plan.add_argument("--model", help="with --repo: its model")
     plan.add_argument("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")
-    plan.add_argument("--runs", type=int, default=1, help="with --repo: how often (%(default)s)")
+    plan.add_argument("--runs", type=int, help="with --repo: how often (1)")
     plan.add_argument("--root", type=Path, help="what the registry's paths are relative to")
     plan.add_argument("--seed", type=int, help="seed of the drawn values (the settings', or drawn)")
     plan.add_argument("--grace", type=seconds, metavar="S", help="seconds from TERM to KILL (10)")

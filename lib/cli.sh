@@ -19,6 +19,12 @@ cli_say() { # LEVEL TEXT
   printf '%s: %s: %s\n' "${0##*/}" "$1" "$2" >&2
 }
 
+# Ends the script because of a value it was given.
+cli_fail() { # TEXT
+  cli_say error "$1"
+  exit 2
+}
+
 # Ends the script because of how it was called.
 cli_fail_usage() { # TEXT
   cli_say error "$1"
@@ -29,7 +35,7 @@ cli_fail_usage() { # TEXT
 # Ends the script unless a value is a number of seconds.
 cli_check_seconds() { # OPTION VALUE
   if [[ ! $2 =~ ^[0123456789]+([.][0123456789]+)?$ ]]; then
-    cli_fail_usage "$1 takes a number of seconds, not \"$2\""
+    cli_fail "$1 takes a number of seconds, not \"$2\""
   fi
 }
 
@@ -39,19 +45,32 @@ cli_python() { # ROOT
   if [[ -x $python ]]; then printf '%s\n' "$python"; else command -v python3; fi
 }
 
-# Prints a new folder's name for a run by hand, so that it never mixes with a record.
-cli_by_hand_dir() { # SCRIPT KIND
-  local folder
-  folder=$(dirname -- "$(readlink -f -- "$1")")
-  printf '%s/by_hand/%(%Y%m%d_%H%M%S)T_%s_%s\n' "$folder" -1 "$$" "$2"
+# Sets a variable to a path that does not depend on the working folder, nor begins with -.
+cli_absolute() { # VARIABLE PATH
+  if [[ $2 == /* ]]; then printf -v "$1" '%s' "$2"; else printf -v "$1" '%s' "$PWD/$2"; fi
+}
+
+# Sets a variable to a new folder's name for a run by hand, which never mixes with a record.
+cli_by_hand_dir() { # VARIABLE SCRIPT KIND
+  local script
+  cli_absolute script "$2"
+  printf -v "$1" '%s/by_hand/%(%Y%m%d_%H%M%S)T_%s_%s' "${script%/*}" -1 "$$" "$3"
+}
+
+# Makes a folder, or ends the script saying for which option.
+cli_make_dir() { # OPTION FOLDER
+  local problem
+  if ! problem=$(mkdir -p -- "$2" 2>&1); then
+    cli_fail "$1: ${problem#mkdir: }"
+  fi
 }
 
 # Ends the script unless a file was rendered from a template, which a line of it shows.
 cli_check_script() { # SCRIPT TEMPLATE LINE_START
   if [[ ! -f $1 ]]; then
-    cli_fail_usage "there is no script \"$1\" (a command stands after --)"
+    cli_fail "there is no script \"$1\" (a command stands after --)"
   fi
   if ! grep -q "^$3" -- "$1"; then
-    cli_fail_usage "\"$1\" was not rendered from templates/$2.j2 (a command stands after --)"
+    cli_fail "\"$1\" was not rendered from templates/$2.j2 (a command stands after --)"
   fi
 }

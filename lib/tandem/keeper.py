@@ -128,11 +128,10 @@ class Keeper:
 
     def wait_s(self) -> float | None:
         """Return for how long nothing need be done; None: until something happens."""
-        if self.options.strict:
-            return STRICT_PERIOD_S
-        if self.options.timeout is None:
-            return None
-        return float(self.start_s + self.options.timeout - time.monotonic())
+        waits_s = [STRICT_PERIOD_S] if self.options.strict else []
+        if self.options.timeout is not None:
+            waits_s.append(self.start_s + self.options.timeout - time.monotonic())
+        return min(waits_s, default=None)
 
     def told_to_stop(self, wait_s: float | None) -> bool:
         """Sleep until something happens; True if a signal or the owner's end did."""
@@ -232,13 +231,14 @@ class Keeper:
 
     def say_what_was_stopped(self) -> None:
         stopped = {**self.tree.terminated, **self.tree.killed}
-        if self.reason == "ended" and not stopped:
+        if self.reason == "not started" or (self.reason == "ended" and not stopped):
             return
         names = ", ".join(f"{name} {pid}" for pid, name in sorted(stopped.items())[:20])
         more = f" and {len(stopped) - 20} more" if len(stopped) > 20 else ""
         self.say(
             f"info: stopped ({self.reason}) in {self.tree.stop_duration_s:.2f} s:"
-            f" {len(stopped)} processes ({names}{more}), {len(self.tree.killed)} had to be killed"
+            f" {len(stopped)} process{'es' * (len(stopped) != 1)} ({names}{more}),"
+            f" {len(self.tree.killed)} had to be killed"
         )
 
     def end(self) -> NoReturn:

@@ -100,19 +100,32 @@ class Run:
         self.rows.append(row)
 
     def end(self, text: str) -> None:
-        """Print how it went, the table and where everything is."""
-        self.progress.close()
+        """Say how it went; the table and where everything is go to stdout."""
         if text:
             self.progress.event(text)
-        if self.rows:
-            self.progress.event("\n" + table.print_table(self.rows))
-        if hasattr(self, "folder"):
-            self.progress.event(f"results: {as_seen_from_here(self.folder)}")
+        self.progress.close()
+        if not hasattr(self, "folder"):
+            return
+        lines = ["", table.print_table(self.rows)] if self.rows else []
+        try:
+            print(*lines, f"results: {as_seen_from_here(self.folder)}", sep="\n", flush=True)
+        except OSError:  # the terminal or the reader is gone; the files are there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_run_folder(results: Path) -> Path:
     """Make results/run_YYYYMMDD_HHMMSS (local time), with a suffix if that exists."""
-    results.mkdir(parents=True, exist_ok=True)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        return numbered_folder(results)
+    except OSError as error:
+        raise NotReadyError(
+            f"{results}: no folder for the run can be made there: {error.strerror}"
+            " (choose another with --results)"
+        ) from None
+
+
+def numbered_folder(results: Path) -> Path:
     stem = time.strftime("run_%Y%m%d_%H%M%S")
     for suffix in ["", *(f"_{number}" for number in range(2, 1000))]:
         try:

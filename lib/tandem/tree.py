@@ -89,6 +89,9 @@ class Tree:
             if time.monotonic() >= deadline_s:
                 self.left = {pid: name(pid) for pid in self.living()}
                 return
+            for pid in descendants(os.getpid()):
+                if alive(pid):
+                    self.killed.setdefault(pid, name(pid))  # before the first one takes it along
             self.signal_group(signal.SIGKILL)
             self.kill_each(self.living())
             sleep(0.001)

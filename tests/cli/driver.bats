@@ -51,7 +51,7 @@ start_held_driver() {
 
 @test "a run without settings: one training, drawn values, no background" {
   run -0 --separate-stderr driver_run --repo fast --model tiny --mutate learning_rate --seed 3
-  [[ -z $output ]]
+  [[ $output == *'fast_tiny_001 '*' yes'*'results: results/run_'* ]]
   [[ $stderr == *'ended after'*', valid'* ]]
   [[ $(cat repos/fast/arguments) =~ ^'-n tiny --lr '[0-9.e-]+' '$ ]]
   [[ ! -e $(echo results/*/*/bg_loop.sh) ]]

@@ -60,6 +60,21 @@ setup() {
   [[ $(cat out/by_hand/*_fg/training.log) == again ]]
 }
 
+@test "two trainings never share a log" {
+  run -0 "$ROOT/bin/fgrun" --out out -- echo one
+  run -2 --separate-stderr "$ROOT/bin/fgrun" --out out -- echo two
+  [[ $stderr == 'fgrun: error: --out: '*'holds the log of a training already'* ]]
+  [[ $(cat out/training.log) == one ]]
+}
+
+@test "a rendered script started without its folder says how, and runs nothing" {
+  run -0 "$ROOT/bin/fgrun" --out out -- touch ran
+  rm ran
+  run -2 --separate-stderr bash out/fg_run.sh --help
+  [[ $stderr == *'give the folder for the results, or use bin/fgrun out/fg_run.sh'* ]]
+  [[ ! -e ran ]]
+}
+
 @test "TERM to fgrun stops the training, and says so" {
   "$ROOT/bin/fgrun" --out out -- bash -c 'echo $$; sleep 1000' >shown 2>said 3>&- &
   local fgrun=$! status=0

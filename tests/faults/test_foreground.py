@@ -13,12 +13,9 @@ from stage import Stage
 
 
 def test_hanging_foreground_is_timed_out_and_retried(stage: Stage) -> None:
-    stage.build(
-        stage.worker("front", "ignores", "setsid+bare"),
-        stage.worker("back"),
-        timeout_seconds=2,
-        max_retries=1,
-    )
+    """It ignores TERM, and so does the stray in a session of its own."""
+    deaf = "trap '' TERM; echo deaf; setsid sleep 1000 & sleep 1000"
+    stage.build(deaf, stage.worker("back"), timeout_seconds=2, max_retries=1)
     done = stage.run()
     assert done.returncode == 1
     assert "timeout after 2 s, trying again (2 of 2)" in done.stdout
@@ -28,7 +25,10 @@ def test_hanging_foreground_is_timed_out_and_retried(stage: Stage) -> None:
     for attempt in record["attempts"]:
         assert attempt["reason"] == "timeout"
         assert attempt["signal"] == 9
-        assert len(attempt["stop"]["killed"]) == 3
+        killed = [process["name"] for process in attempt["stop"]["killed"]]
+        assert sorted(killed) == ["sleep", "sleep", "train.sh"]
+        for process in attempt["stop"]["killed"]:
+            assert not Path(f"/proc/{process['pid']}").exists()
     assert record["training_success"] is False
     assert record["invalid_reasons"] == ["foreground failed: timeout after 2 s"]
 
