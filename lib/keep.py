@@ -12,7 +12,8 @@ Options:
   --directory DIR  the command's working folder (.)
   --grace S        seconds from TERM to KILL (10)
   --timeout S      stop the command after S seconds (never)
-  --owner PID      the process whose death ends the command; 0: nobody's (the parent)
+  --owner PID      the parent, whose death ends the command: end at once if it is another
+                   by now; 0: nobody's death does (whoever is the parent)
   --log FILE       append the command's stdout and stderr to FILE (inherited)
   --report FILE    write what happened to FILE as JSON, atomically
   --events FILE    append a line at the start and one at the end of the command:

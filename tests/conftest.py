@@ -14,6 +14,12 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
 from stage import Stage  # noqa: E402
 
 
+@pytest.fixture(autouse=True)
+def own_realm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test meet the locks or the processes of anybody else's run."""
+    monkeypatch.setenv("TANDEM_LOCKS", str(tmp_path))
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A stage for rude trainings, cleared afterwards whatever happened."""

@@ -1,9 +1,9 @@
 """Who is there that should not be: what an owner left behind, who holds a GPU.
 
 Every process below an owner (the driver, or a keeper started by hand) carries a cookie in its
-environment: boot id, PID namespace, pid and start time of the owner, and a label. The keeper also
-writes it beside the log that it gives a training, for those that clear their environment. A
-process whose cookie names an owner that is gone has been left behind.
+environment: the owner's realm (boot, PID namespace, locks), pid and start time, and a label. The
+keeper also writes it beside the log that it gives a training, for those that clear their
+environment. A process whose cookie names an owner that is gone has been left behind.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import glob
 
-from tandem.proc import COOKIE, OWNER_FILE, alive, name, stat
+from tandem.proc import COOKIE, OWNER_FILE, alive, name, read, realm, stat
 
+COOKIE_FORM = re.compile(
+    r"(?P<realm>[^/]*/[^/]*/[^/]*)/(?P<owner>[0-9]{1,10})/(?P<start>[0-9]{1,20})(/|$)"
+)
 ROUND_LOG = re.compile(r".*/run_\d+\.log", re.DOTALL)
 REMOVE_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
 
@@ -58,8 +61,7 @@ def log_cookie_of(pid: int) -> str:
         try:
             log = os.readlink(f"/proc/{pid}/fd/{descriptor}")
             if os.path.basename(log) == "training.log" or ROUND_LOG.fullmatch(log):
-                with open(os.path.join(os.path.dirname(log), OWNER_FILE)) as file:
-                    return file.read().strip()
+                return read(os.path.join(os.path.dirname(log), OWNER_FILE)).strip()
         except OSError:
             continue
     return ""
@@ -79,14 +81,11 @@ def marked() -> Iterator[Found]:
 
 def owner_is_gone(cookie: str) -> bool:
     """Tell whether a cookie's owner has ended; False where that cannot be known from here."""
-    boot, namespace, owner, start, *_ = [*cookie.split("/"), "", "", ""]
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        if boot != file.read().strip() or namespace != os.readlink("/proc/self/ns/pid"):
-            return False
-    if not owner.isdigit():
+    match = COOKIE_FORM.match(cookie)
+    if not match or match["realm"] != realm():
         return False
-    fields = stat(int(owner))
-    return not fields or fields[0] in "ZX" or fields[19] != start
+    fields = stat(int(match["owner"]))
+    return not fields or fields[0] in "ZX" or fields[19] != match["start"]
 
 
 def leftovers() -> list[Found]:
@@ -144,10 +143,14 @@ def device_holders(pattern: str = "/dev/nvidia*") -> list[Found]:
 
 
 def open_files(pid: int) -> set[str]:
-    files = set()
+    files: set[str] = set()
     try:
-        for entry in os.scandir(f"/proc/{pid}/fd"):
-            files.add(os.readlink(entry.path))
+        descriptors = os.listdir(f"/proc/{pid}/fd")
     except OSError:
-        pass  # gone, or somebody else's
+        return files  # gone, or somebody else's
+    for descriptor in descriptors:
+        try:
+            files.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+        except OSError:
+            continue  # closed meanwhile
     return files

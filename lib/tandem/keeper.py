@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from tandem.proc import (
     COOKIE,
     LIFELINE,
+    OWNER,
     STOP_SIGNALS,
     become,
     become_subreaper,
@@ -65,12 +66,13 @@ class Keeper:
     def watch_owner(self) -> list[int]:
         """Return the lifeline and the owner's pidfd; a dead owner ends the keeper here."""
         lifeline = os.environ.pop(LIFELINE, "")
+        os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
         fds = [int(lifeline)] if lifeline.isdigit() else []
-        owner = os.getppid() if self.options.owner is None else self.options.owner
-        if owner:
-            try:
-                fds.append(os.pidfd_open(owner))
-            except ProcessLookupError:
+        if self.options.owner != 0:
+            fds.append(os.pidfd_open(os.getppid()))
+            # Whoever died before this line has left us to another parent.
+            if self.options.owner not in (None, os.getppid()):
+                self.say("error: whoever started this has ended already")
                 sys.exit(1)
         for fd in fds:
             os.set_inheritable(fd, False)
@@ -215,8 +217,8 @@ class Keeper:
             return
         temporary = f"{self.options.report}.{os.getpid()}.tmp"
         try:
-            with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-                json.dump(self.report(), file, ensure_ascii=False, indent=1)
+            with open(temporary, "w", encoding="ascii") as file:
+                json.dump(self.report(), file, indent=1)
                 file.flush()
                 os.fsync(file.fileno())
             os.rename(temporary, self.options.report)

@@ -14,8 +14,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tandem.errors import LockedError, NotReadyError
+from tandem.proc import LOCKS
 
-FOLDER = "TANDEM_LOCKS"  # where the lock files are; /tmp, because all users must meet there
+FOLDER = "/tmp"  # unless TANDEM_LOCKS names another; all users must meet there
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def gpu_locks() -> Iterator[None]:
 @contextmanager
 def lock(name: str, kind: int) -> Iterator[None]:
     safe = re.sub(r"[^A-Za-z0-9.-]", "_", name)
-    path = Path(os.environ.get(FOLDER, "/tmp")) / f"tandem-{safe}.lock"
+    path = Path(os.environ.get(LOCKS, FOLDER)) / f"tandem-{safe}.lock"
     try:
         file = open_shared(path)
     except OSError as error:

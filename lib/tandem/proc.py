@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+OWNER = "TANDEM_OWNER"  # the pid of the parent that bgrun and fgrun had at their start
 LIFELINE = "TANDEM_LIFELINE_FD"  # the number of a pipe whose other end only the owner holds
+LOCKS = "TANDEM_LOCKS"  # the folder of the lock files
 COOKIE = "TANDEM_COOKIE"  # in the environment of every process that has an owner
 OWNER_FILE = "owner"  # the same beside its log, for those that clear their environment
 
@@ -58,10 +61,20 @@ def name(pid: int) -> str:
         return "?"
 
 
-def cookie(pid: int) -> str:
-    """Return what marks the processes of an owner: boot id, PID namespace, pid, start time."""
+def realm() -> str:
+    """Return within what an owner's pid means something, and whose business its processes are.
+
+    Boot id, PID namespace, and the folder of the locks: runs that do not know of each other's
+    locks (a test's, say) leave each other's processes alone.
+    """
     boot = read("/proc/sys/kernel/random/boot_id").strip()
-    return f"{boot}/{os.readlink('/proc/self/ns/pid')}/{pid}/{stat(pid)[19]}"
+    locks = zlib.crc32(os.fsencode(os.environ.get(LOCKS, "")))
+    return f"{boot}/{os.readlink('/proc/self/ns/pid')}/{locks:08x}"
+
+
+def cookie(pid: int) -> str:
+    """Return what marks the processes of an owner: its realm, pid and start time."""
+    return f"{realm()}/{pid}/{stat(pid)[19]}"
 
 
 def alive(pid: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from tandem.atomic import write_whole
 from tandem.environment import device_of
 from tandem.experiment import Outcome
 from tandem.foreground import Attempt
@@ -203,16 +203,6 @@ def utc(seconds: float) -> str:
 
 
 def write_record(record: Mapping[str, Any], path: Path) -> None:
-    """Write the record so that it exists whole or not at all, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(record, file, ensure_ascii=False, indent=2, allow_nan=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Write the record; bytes of a path that are no UTF-8 stay as JSON's own escapes."""
+    text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False)
+    write_whole(path, f"{text}\n".encode(errors="backslashreplace"))

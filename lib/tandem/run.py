@@ -116,6 +116,10 @@ class Run:
 def make_run_folder(results: Path) -> Path:
     """Make results/run_YYYYMMDD_HHMMSS (local time), with a suffix if that exists."""
     try:
+        str(results).encode()  # sh starts the scripts with it
+    except UnicodeEncodeError:
+        raise NotReadyError(f"{results}: not UTF-8 (choose another with --results)") from None
+    try:
         results.mkdir(parents=True, exist_ok=True)
         return numbered_folder(results)
     except OSError as error:

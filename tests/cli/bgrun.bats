@@ -147,6 +147,19 @@ stop_bgrun() { # SIGNAL
   has_line logs/keeper.json '"reason": "owner gone"'
 }
 
+@test "an owner that ends while bgrun is still starting is missed by nobody" {
+  # The owner starts bgrun and ends at once; a slow Python gives it all the time for that.
+  mkdir slow
+  printf '#!/bin/bash\nsleep 0.3\nexec python3 "$@"\n' >slow/python3
+  chmod +x slow/python3
+  bash -c "cd '$BATS_TEST_TMPDIR'; '$ROOT/bin/bgrun' --logs logs --no-namespace -- true & sleep 0.1" \
+    >said 2>&1 3>&-
+  sed "s|^readonly PYTHON=.*|readonly PYTHON=$PWD/slow/python3|" logs/bg_loop.sh >slow.sh
+  bash -c "bash slow.sh late & echo \$! >pid; sleep 0.1" >said 2>&1 3>&-
+  wait_until is_gone "$(cat pid)"
+  [[ ! -e late/rounds.tsv ]]
+}
+
 @test "arguments reach the training exactly, whatever is in them" {
   local odd=$'a b\n"c" $(touch pwned) `id` \\ \x27; -x é'
   start_bgrun --logs 'odd $(touch pwned) logs' -- printf '%s|' "$odd" -- '' '-n'

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tandem import census, doctor, namespace
 from tandem.doctor import Check, examine, text
-from tandem.proc import COOKIE
+from tandem.proc import COOKIE, realm
 
 NOBODY = 65534
 NAMES = [
@@ -251,8 +251,7 @@ def test_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_leftovers_of_an_owner_that_is_gone() -> None:
     owner = subprocess.Popen(["true"])
     owner.wait()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    mark = f"{boot}/{Path('/proc/self/ns/pid').readlink()}/{owner.pid}/1/run/experiment"
+    mark = f"{realm()}/{owner.pid}/1/run/experiment"
     left = subprocess.Popen(["sleep", "600"], env=os.environ | {COOKIE: mark})
     try:
         check = doctor._leftovers()
