@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "lib"))
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
+
 from tandem.errors import TandemError, UsageError  # noqa: E402
 from tandem.paths import REGISTRY  # noqa: E402
 
@@ -187,8 +189,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 3
-    except BrokenPipeError:  # whoever read the output had enough
+    except OSError as error:  # stdout is full, or whoever read it had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(f"driver.py: error: {error}", file=sys.stderr)
         return 1
 
 

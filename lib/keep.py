@@ -21,7 +21,7 @@ Options:
                    end<TAB>ROUND<TAB>SECONDS<TAB>EXIT<TAB>REASON, on CLOCK_BOOTTIME
   --round N        the number in those lines (1)
   --strict         a keeper of keepers: kill at once whatever is adopted while the command
-                   runs, and give those below half a second more than the grace
+                   runs, and give the keepers below the time that they need
   --name NAME      the name in messages (keep)
   --verbose        say on stderr what was stopped
 
@@ -39,10 +39,13 @@ second).
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from typing import NoReturn
 
-from tandem.keeper import Keeper
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
+
+from tandem.keeper import Keeper  # noqa: E402
 
 
 def options_from(arguments: list[str]) -> argparse.Namespace:
@@ -73,8 +76,9 @@ def main() -> NoReturn:
     options = options_from(sys.argv[1:])
     try:
         keeper = Keeper(options)
-    except OSError as error:
-        print(f"{options.name}: error: Linux 5.3 or newer is needed: {error}", file=sys.stderr)
+    except (OSError, AttributeError) as error:
+        need = "Linux 5.3 or newer, and a Python that has os.pidfd_open"
+        print(f"{options.name}: error: {need}, is needed: {error}", file=sys.stderr)
         sys.exit(3)
     if keeper.start():
         keeper.watch()

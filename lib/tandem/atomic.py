@@ -1,27 +1,31 @@
-"""Files that exist whole or not at all, also after a power cut."""
+"""Files that exist whole or not at all, also after a power cut. Standard library only."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, have it on the disk, and only then rename it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_whole(path: str, data: bytes) -> None:
+    """Write a file under a temporary name, have it on the disk, and only then rename it.
+
+    OSError: nothing was written, and what stood there before still stands.
+    """
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        with open(file, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(file)
+        os.rename(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import glob
 
-from tandem.proc import COOKIE, OWNER_FILE, alive, name, read, realm, stat
+from tandem.proc import COOKIE, OWNER_FILE, alive, ancestors, name, read, realm, stat
 
 COOKIE_FORM = re.compile(
     r"(?P<realm>[^/]*/[^/]*/[^/]*)/(?P<owner>[0-9]{1,10})/(?P<start>[0-9]{1,20})(/|$)"
 )
 ROUND_LOG = re.compile(r".*/run_\d+\.log", re.DOTALL)
+KEEPER_MARGIN_S = 12.0  # beyond its grace: a keeper of keepers, and its deadline for D state
 REMOVE_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
 
 
@@ -72,10 +73,11 @@ def mark_of(pid: int) -> str:
 
 
 def marked() -> Iterator[Found]:
-    """Yield every living process that has a cookie, but not this one."""
+    """Yield every living process that has a cookie, but not this one nor who is above it."""
+    spared = {os.getpid(), *ancestors(os.getpid())}
     for pid in process_ids():
         cookie = mark_of(pid)
-        if cookie and pid != os.getpid() and alive(pid):
+        if cookie and pid not in spared and alive(pid):
             yield Found(pid, name(pid), cookie)
 
 
@@ -98,8 +100,33 @@ def below(cookie: str) -> list[Found]:
     return [found for found in marked() if found.cookie == cookie]
 
 
+def let_keepers_finish(found: list[Found]) -> None:
+    """Wait for the keepers among them: a keeper that lives is just ending what is its own.
+
+    Killing it would break off the saving that its TERM began, and free what it holds.
+    """
+    keepers = {process.pid: grace_s(process.pid) for process in found}
+    waits_s = [grace + KEEPER_MARGIN_S for grace in keepers.values() if grace is not None]
+    deadline_s = time.monotonic() + max(waits_s, default=0.0)
+    pids = [pid for pid, grace in keepers.items() if grace is not None]
+    while time.monotonic() < deadline_s and any(map(alive, pids)):
+        time.sleep(0.02)
+
+
+def grace_s(pid: int) -> float | None:
+    """Return the grace that a keeper was started with, None if a process is no keeper."""
+    try:
+        words = read(f"/proc/{pid}/cmdline").split("\0")
+        if not any(word.endswith("lib/keep.py") for word in words):
+            return None
+        return float(words[words.index("--grace") + 1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def remove(found: list[Found]) -> list[Found]:
     """Kill processes, each only if its pid still carries the cookie; return who is left."""
+    let_keepers_finish(found)
     for process in found:
         try:
             pidfd = os.pidfd_open(process.pid)

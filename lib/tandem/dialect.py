@@ -18,7 +18,6 @@ ALIASES = {
     "timeout": "timeout_seconds",
 }
 _ALIAS_OF = {key: alias for alias, key in ALIASES.items()}
-MUTATION_MODES = ("mixed", "batch", "nonparallel")
 # Keys that stand for something which this version does not do, and what that means.
 NOT_APPLIED = {
     "governor": "the CPU governor stays as it is",
@@ -58,13 +57,18 @@ def find(key: str, levels: Sequence[Level]) -> tuple[Any, str] | None:
     return None
 
 
-def names_to_draw(value: Any, place: str) -> dict[str, str] | None:
-    """The names that `mutate` gives, each with its place, or None for every supported one."""
+def names_to_draw(value: Any, place: str) -> tuple[dict[str, str], bool]:
+    """The names that `mutate` gives, each with its place; and whether every supported one is meant.
+
+    The names beside "all" are given too: they may be mistyped.
+    """
     if isinstance(value, dict):
         places = {name: join(place, name) for name in value if not is_annotation(name)}
     else:
         places = {name: join(place, index) for index, name in enumerate(value)}
-    return None if not places or "all" in places else places
+    draws_all = not places or "all" in places
+    places.pop("all", None)
+    return places, draws_all
 
 
 def known_keys(kind: str) -> Mapping[str, Any]:
@@ -108,10 +112,11 @@ def unapplied_notes(top: Level) -> Iterator[Note]:
 
 def common_notes(level: Level, levels: Sequence[Level]) -> Iterator[Note]:
     """A warning for each alias of a key that may stand at any of the `levels`."""
-    for key, unit in (("runs_per_config", "runs"), ("timeout_seconds", "s")):
+    for key, unit in (("runs_per_config", "run"), ("timeout_seconds", "s")):
         given = find(key, levels)
         if given and _ALIAS_OF[key] in level.values:
-            yield _alias_note(level, key, given[1], f"{given[0]} {unit}")
+            many = "s" if unit == "run" and given[0] != 1 else ""
+            yield _alias_note(level, key, given[1], f"{given[0]} {unit}{many}")
 
 
 def training_notes(level: Level, mode: str) -> Iterator[Note]:
@@ -129,8 +134,17 @@ def training_notes(level: Level, mode: str) -> Iterator[Note]:
             yield place, effect
         elif key == "mutate" and not idle and not value and place == level.place(key):
             yield place, f"names nothing: {effect}"
+        elif key == "mutate" and not idle and _has_values(value) and place == level.place(key):
+            yield place, f"the values beside the names are not read: {effect}"
         if _ALIAS_OF[key] in level.values and (value or not idle):
             yield _alias_note(level, key, place, effect)
+
+
+def _has_values(mutate: Any) -> bool:
+    """Whether `mutate` says more of a hyperparameter than its name."""
+    return isinstance(mutate, dict) and any(
+        value not in ({}, [], "", None) for name, value in mutate.items() if not is_annotation(name)
+    )
 
 
 def _alias_note(level: Level, key: str, place: str, effect: str) -> Note:
@@ -144,16 +158,13 @@ def _effect(key: str, value: Any, mode: str) -> tuple[str, bool]:
     """What the key's value does in words, and whether that is nothing at all."""
     if key == "repo":
         return quote(value), False
-    names = ", ".join(map(quote, value))
     if key == "hyperparameters":
         if mode == "mutation":
             return 'not passed, because only drawn values are ("mode": "default" passes them)', True
-        return f"passes {names or 'none'}", False
+        return f"passes {', '.join(map(quote, value)) or 'none'}", False
     if mode != "mutation":
         why = "a background draws none" if mode == "background" else 'the mode is "default"'
         return f"nothing is drawn, because {why}", True
-    if names_to_draw(value, "") is None:
-        return "draws every supported hyperparameter", False
-    return f"draws {names}" + (
-        " from the registry's range" if isinstance(value, dict) else ""
-    ), False
+    drawn, draws_all = names_to_draw(value, "")
+    what = "every supported hyperparameter" if draws_all else ", ".join(map(quote, drawn))
+    return f"draws {what}" + (" from the registry's range" if _has_values(value) else ""), False

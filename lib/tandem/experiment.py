@@ -16,10 +16,11 @@ from tandem.load import Load, LoadNotReady
 from tandem.namespace import Isolation
 from tandem.paths import ROOT, TEMPLATES
 from tandem.plan import Experiment
-from tandem.proc import COOKIE, cookie, reap_adopted
+from tandem.proc import COOKIE, cookie
 from tandem.progress import EpochReader, Progress, View, left_s
 from tandem.render import render_file
 from tandem.rounds import last_round
+from tandem.tree import kill_children
 
 LOGS_KEPT = 20
 ROUNDS_KEPT = 500
@@ -69,7 +70,8 @@ class ExperimentRun:
         except LoadNotReady as problem:
             outcome.status, outcome.error_message = "background not ready", str(problem)
             outcome.stop_reason = "background not ready"
-            self.say(f"background not ready: {problem}; the foreground is not started")
+            again = " again" if outcome.attempts else ""
+            self.say(f"background not ready: {problem}; the foreground is not started{again}")
             for line in problem.lines:
                 self.progress.event(f"    {line}")
         except Interrupted as interrupted:
@@ -146,7 +148,9 @@ class ExperimentRun:
         load.start()
         load.wait_ready(self.watch, self.show_warm_up)
         failed = sum(each.failed for each in load.rounds())
-        self.say(f"background ready, but {failed} rounds failed" if failed else "background ready")
+        self.say(
+            f"background ready, rounds failed so far: {failed}" if failed else "background ready"
+        )
 
     def run_attempt(self, number: int) -> Attempt:
         attempt = Attempt(self.experiment, number, self.folder / "attempts" / str(number))
@@ -195,12 +199,15 @@ class ExperimentRun:
             attempt.stop()
         if outcome.load:
             outcome.load.stop()
-        outcome.strays, outcome.left = census.remove_all(self.cookie)
+        # Whoever lost its keeper has become our child; whoever did not, carries the cookie.
+        orphans, orphans_left = kill_children()
+        marked, marked_left = census.remove_all(self.cookie)
+        outcome.strays = [census.Found(*each) for each in orphans.items()] + marked
+        outcome.left = [census.Found(*each) for each in orphans_left.items()] + marked_left
         for found in outcome.strays:
             self.say(f"process {found.pid} ({found.name}) had outlived its keeper and was killed")
         for found in outcome.left:
             self.say(f"process {found.pid} ({found.name}) cannot be ended")
-        reap_adopted()
         outcome.holders_after = census.device_holders()
 
 

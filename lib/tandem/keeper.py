@@ -5,6 +5,7 @@ Standard library only, because a keeper starts with every round; lib/keep.py is 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -16,10 +17,12 @@ import time
 from argparse import Namespace
 from typing import Any, NoReturn
 
+from tandem.atomic import write_whole
 from tandem.proc import (
     COOKIE,
     LIFELINE,
     OWNER,
+    OWNER_FILE,
     STOP_SIGNALS,
     become,
     become_subreaper,
@@ -27,10 +30,11 @@ from tandem.proc import (
     cookie,
     die_with_parent,
 )
-from tandem.tree import Tree
+from tandem.tree import KILL_DEADLINE_S, Tree
 
 STRICT_PERIOD_S = 0.5
-STRICT_MARGIN_S = 0.5
+STRICT_MARGIN_S = KILL_DEADLINE_S + 0.5  # so that the keepers below finish their own work
+LONGEST_WAIT_S = 86400.0  # poll(2) takes no more than 24 days
 
 
 def moment() -> dict[str, Any]:
@@ -56,6 +60,7 @@ class Keeper:
         self.start_s = self.duration_s = 0.0
         self.tree = Tree(0, self.note_end)
         become_subreaper()
+        os.stat(f"/proc/self/task/{os.getpid()}/children")  # without it nobody would be found
         self.poll = select.poll()
         self.wakeup = catch_stop_signals(lambda *_: None)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -82,6 +87,9 @@ class Keeper:
 
     def start(self) -> bool:
         """Start the command in a session of its own; False if it could not be."""
+        if self.options.report:
+            with contextlib.suppress(OSError):  # an earlier command's would be taken for ours
+                os.unlink(self.options.report)
         os.environ.setdefault(COOKIE, cookie(os.getpid()))
         os.environ.setdefault("SPT_NOENV", "1")  # setproctitle would wipe the environment
         failure, failure_in = os.pipe2(os.O_CLOEXEC)
@@ -119,7 +127,7 @@ class Keeper:
         """Wait until the command ends or something says that it must."""
         while self.status is None:
             wait_s = self.wait_s()
-            if wait_s is not None and wait_s <= 0:
+            if wait_s <= 0:
                 self.reason = "timeout"
                 return
             if self.told_to_stop(wait_s):
@@ -128,16 +136,16 @@ class Keeper:
             if self.options.strict:
                 self.tree.kill_strays()
 
-    def wait_s(self) -> float | None:
-        """Return for how long nothing need be done; None: until something happens."""
-        waits_s = [STRICT_PERIOD_S] if self.options.strict else []
+    def wait_s(self) -> float:
+        """Return for how long nothing need be done."""
+        waits_s = [LONGEST_WAIT_S, STRICT_PERIOD_S] if self.options.strict else [LONGEST_WAIT_S]
         if self.options.timeout is not None:
             waits_s.append(self.start_s + self.options.timeout - time.monotonic())
-        return min(waits_s, default=None)
+        return min(waits_s)
 
-    def told_to_stop(self, wait_s: float | None) -> bool:
+    def told_to_stop(self, wait_s: float) -> bool:
         """Sleep until something happens; True if a signal or the owner's end did."""
-        ready = {fd for fd, _ in self.poll.poll(None if wait_s is None else wait_s * 1000)}
+        ready = {fd for fd, _ in self.poll.poll(wait_s * 1000)}
         if self.wakeup in ready:
             signals = [signum for signum in os.read(self.wakeup, 4096) if signum in STOP_SIGNALS]
             if signals:
@@ -152,8 +160,11 @@ class Keeper:
     def stop(self) -> None:
         """End whatever is left of the command."""
         margin_s = STRICT_MARGIN_S if self.options.strict else 0.0
-        self.tree.stop(self.options.grace + margin_s, self.sleep)
+        self.tree.stop(self.options.grace + margin_s, self.sleep, self.options.strict)
         self.all_ended = moment()
+        if self.options.log and not self.tree.left:
+            with contextlib.suppress(OSError):  # nobody is left to be found by it
+                os.unlink(os.path.join(os.path.dirname(self.options.log), OWNER_FILE))
         if self.ended is None:
             self.note_end(None)
 
@@ -182,8 +193,10 @@ class Keeper:
             return
         line = "\t".join([what, str(self.options.round), f"{when['boottime_s']:.3f}", *more])
         try:
-            with open(self.options.events, "ab", buffering=0) as file:
-                file.write(f"{line}\n".encode())
+            with open(self.options.events, "ab+", buffering=0) as file:
+                size = file.seek(0, os.SEEK_END)
+                torn = size and os.pread(file.fileno(), 1, size - 1) != b"\n"
+                file.write((b"\n" if torn else b"") + f"{line}\n".encode())
         except OSError as error:
             self.say(f"error: {self.options.events}: {error.strerror}")
 
@@ -215,13 +228,8 @@ class Keeper:
     def write_report(self) -> None:
         if not self.options.report:
             return
-        temporary = f"{self.options.report}.{os.getpid()}.tmp"
         try:
-            with open(temporary, "w", encoding="ascii") as file:
-                json.dump(self.report(), file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, self.options.report)
+            write_whole(self.options.report, json.dumps(self.report(), indent=1).encode())
         except OSError as error:
             self.say(f"error: {self.options.report}: {error.strerror}")
 
@@ -246,7 +254,9 @@ class Keeper:
     def end(self) -> NoReturn:
         """Leave as the command did, or by the signal that stopped the keeper."""
         for pid, who in self.tree.left.items():
-            self.say(f"error: process {pid} ({who}) did not end; it waits for a device or disk")
+            self.say(
+                f"error: process {pid} ({who}) did not end: not this user's, or held by a device"
+            )
         if self.options.verbose:
             self.say_what_was_stopped()
         if self.stop_signal:

@@ -11,6 +11,7 @@ from tandem.command import text_of
 from tandem.plan import Experiment, Plan, Training
 from tandem.problems import Problem, printable, problem_lines, word
 from tandem.registry import Hyperparameter, Registry, Repository
+from tandem.table import aligned
 
 _SEVERITIES = ("error", "warning", "remark")
 
@@ -70,6 +71,7 @@ def _plan_blocks(plan: Plan) -> list[str]:
 
 def _experiment_lines(experiment: Experiment) -> list[str]:
     lines = [f"{experiment.id}  {_mode(experiment)}"]
+    lines.append(f"  {_limits(experiment)}")
     lines += _training_lines("foreground", experiment.foreground)
     if experiment.background:
         lines += _training_lines("background", experiment.background)
@@ -80,6 +82,21 @@ def _mode(experiment: Experiment) -> str:
     if experiment.background is None:
         return experiment.mode
     return f"{experiment.mode}, {experiment.foreground_mode} in the foreground"
+
+
+def _limits(experiment: Experiment) -> str:
+    timeout, retries = experiment.timeout_s, experiment.max_retries
+    limits = [
+        f"timeout {'none' if timeout is None else _seconds(timeout)}",
+        f"{retries} {'retry' if retries == 1 else 'retries'}",
+    ]
+    if experiment.background:
+        limits.append(f"warm-up {_seconds(experiment.warmup_s)}")
+    return ", ".join(limits)
+
+
+def _seconds(value: float) -> str:
+    return f"{str(value).removesuffix('.0')} s"
 
 
 def _training_lines(role: str, training: Training) -> list[str]:
@@ -96,8 +113,14 @@ def _training_lines(role: str, training: Training) -> list[str]:
 
 
 def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, Any]:
-    """The plan and the problems for machines; without a plan there are no experiments."""
+    """The plan and the problems for machines; without a plan null and no experiments.
+
+    Times are in seconds; a timeout of null is none.
+    """
     return {
+        "seed": plan.seed if plan else None,
+        "root": str(plan.root) if plan else None,
+        "registry": str(plan.registry_file) if plan else None,
         **{
             f"{severity}s": [
                 {"file": problem.file, "path": problem.path, "message": problem.message}
@@ -115,6 +138,11 @@ def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
     return {
         "id": experiment.id,
         "mode": experiment.mode,
+        "timeout_seconds": experiment.timeout_s,
+        "max_retries": experiment.max_retries,
+        "warmup_seconds": experiment.warmup_s,
+        "grace_seconds": experiment.grace_s,
+        "restart_delay_seconds": experiment.restart_delay_s,
         **_json_of_training(experiment.foreground),
         "backgrounds": [_json_of_training(background) for background in backgrounds],
     }
@@ -147,27 +175,20 @@ def _repository_text(repository: Repository) -> str:
         f"  script  {shell_line([repository.train_script, *repository.required_args])}",
         f"  models  {', '.join(map(word, repository.models))}",
     ]
-    return "\n".join(lines + (_table(rows) if len(rows) > 1 else []))
+    table = [f"  {line}" for line in aligned(rows)] if len(rows) > 1 else []
+    return "\n".join(lines + table)
 
 
 def _hyperparameter_row(hyperparameter: Hyperparameter) -> tuple[str, ...]:
     low, high = hyperparameter.low, hyperparameter.high
-    zero = f", 0 in {hyperparameter.zero_probability:g}" if hyperparameter.zero_probability else ""
+    zero = hyperparameter.zero_probability
+    chance = f", 0 with probability {zero:g}" if zero else ""
     default = hyperparameter.default
     return (
         word(hyperparameter.name),
         _shell_word(hyperparameter.flag),
         hyperparameter.kind,
         f"{low} to {high}" if hyperparameter.has_range else "-",
-        hyperparameter.distribution + zero if hyperparameter.has_range else "-",
+        hyperparameter.distribution + chance if hyperparameter.has_range else "-",
         "-" if default is None else _shell_word(str(default)),
     )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  "
-        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

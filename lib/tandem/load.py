@@ -39,6 +39,7 @@ class Load:
     environment: Mapping[str, str]
     script: Script | None = None
     launched_s: float = 0.0
+    is_stopping: bool = False
     reports: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -47,6 +48,7 @@ class Load:
     def start(self) -> None:
         """Start the loop; its round numbers go on where an earlier start left off."""
         self.folder.mkdir(exist_ok=True)
+        self.is_stopping = False
         self.launched_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         arguments = ["--logs", str(self.folder), str(self.script_file)]
         self.script = start(BGRUN, arguments, self.folder / "bgrun.log", self.environment)
@@ -85,7 +87,7 @@ class Load:
             raise self.not_ready("the loop ended")
         rounds = self.rounds()
         ended = [stretch for stretch in rounds if stretch.end_s is not None]
-        if ended and all(stretch.exit_code in NOT_STARTED_CODES for stretch in rounds):
+        if ended and all(stretch.exit_code in NOT_STARTED_CODES for stretch in ended):
             raise self.not_ready(f"its training cannot be run (exit code {ended[-1].exit_code})")
 
     def shows_work(self) -> bool:
@@ -114,20 +116,25 @@ class Load:
     # -- stopping ----------------------------------------------------------------------
 
     def tell_to_stop(self) -> None:
-        if self.script:
+        """Begin the stop, and notice before it whether the loop had ended by itself."""
+        if self.script and not self.is_stopping:
+            self.is_stopping = True
+            if self.script.ended():
+                self.problems.append("the background loop ended before the foreground")
             self.script.signal(signal.SIGTERM)
 
     def stop(self) -> None:
         """End the loop and all below it, and keep its keeper's report."""
         if not self.script:
             return
-        if self.script.ended():
-            self.problems.append("the background loop ended before the foreground")
+        self.tell_to_stop()
         end_script(self.script, self.experiment.grace_s)
         self.script = None
         report = read_report(self.folder, since_s=self.launched_s)
         if report is None:
-            self.problems.append("the background's keeper was killed")
+            self.problems.append(
+                "no report from the background's keeper, which was killed or found the disk full"
+            )
         else:
             self.reports.append(report)
 
@@ -142,10 +149,15 @@ class Load:
         return [each for each in read_rounds(self.rounds_file) if each.start_s >= self.launched_s]
 
     def coverage(self, from_s: float, to_s: float) -> float | None:
-        """Return the share, 0 to 1, of a window in which a training ran; None if it is empty."""
-        if to_s <= from_s:
+        """Return the share, 0 to 1, of a window in which a training ran.
+
+        None: the window is empty, or nobody was left to note the end of a round in it.
+        """
+        rounds = read_rounds(self.rounds_file)
+        is_open = any(each.end_s is None and each.start_s < to_s for each in rounds)
+        if to_s <= from_s or is_open:
             return None
-        return min(1.0, running_s(read_rounds(self.rounds_file), from_s, to_s) / (to_s - from_s))
+        return min(1.0, running_s(rounds, from_s, to_s) / (to_s - from_s))
 
 
 def last_lines(log: Path) -> list[str]:

@@ -39,56 +39,70 @@ def draw(
 
     Floats are rounded to six significant digits and stay inside their range. A larger count
     begins with the values of a smaller one. Every hyperparameter must have a range. Raises
-    UsageError when there are fewer than `count` combinations, saying how many there are.
+    UsageError when there are fewer than `count` combinations, saying how many there are unless
+    that depends on a range of floats.
     """
-    _refuse_too_few(hyperparameters, count)
+    _refuse_too_few(hyperparameters, count, random)
     drawn: dict[tuple[Number, ...], None] = {}
     while len(drawn) < count:
-        drawn[_new_combination(hyperparameters, drawn, random)] = None
+        values = _new_combination(hyperparameters, drawn, random)
+        if values is None:
+            raise _too_few(hyperparameters, count, "too few distinct values")
+        drawn[values] = None
     names = [hyperparameter.name for hyperparameter in hyperparameters]
     return [dict(zip(names, values, strict=True)) for values in drawn]
 
 
-def _refuse_too_few(hyperparameters: Sequence[Hyperparameter], count: int) -> None:
+def _refuse_too_few(hyperparameters: Sequence[Hyperparameter], count: int, random: Random) -> None:
     available = 1
     for hyperparameter in hyperparameters:
-        # Counting stops at what is needed: a range of floats holds millions.
-        available *= len(list(islice(choices(hyperparameter), count)))
+        # Nobody counts the floats of a range: there are millions in all but the narrowest.
+        is_countable = _is_countable(hyperparameter)
+        available *= len(_choices(hyperparameter, count, random)) if is_countable else count
     if available < count:
-        names = ", ".join(quote(hyperparameter.name) for hyperparameter in hyperparameters)
-        kind = "values" if len(hyperparameters) == 1 else "combinations"
-        raise UsageError(
-            f"{count} different {kind} of {names} are wanted, but without the default there are"
-            f" only {available} (lower runs_per_config or widen the range)"
-        )
+        raise _too_few(hyperparameters, count, f"only {available}")
+
+
+def _too_few(hyperparameters: Sequence[Hyperparameter], count: int, available: str) -> UsageError:
+    names = ", ".join(quote(hyperparameter.name) for hyperparameter in hyperparameters)
+    kind = "values" if len(hyperparameters) == 1 else "combinations"
+    return UsageError(
+        f"{count} different {kind} of {names} are wanted, but without the default there are"
+        f" {available} (lower runs_per_config or widen the range)"
+    )
 
 
 def _new_combination(
     hyperparameters: Sequence[Hyperparameter], drawn: dict[tuple[Number, ...], None], random: Random
-) -> tuple[Number, ...]:
+) -> tuple[Number, ...] | None:
     for _ in range(_ATTEMPTS):
-        values = tuple(_draw_one(hyperparameter, random) for hyperparameter in hyperparameters)
-        if values not in drawn:
+        found = [_draw_one(hyperparameter, random) for hyperparameter in hyperparameters]
+        values = tuple(value for value in found if value is not None)
+        if len(values) == len(found) and values not in drawn:
             return values
     # Chance finds no new one: take the first that is left. Among one more combination than
-    # were drawn there must be one.
+    # were drawn there must be one, unless a range of floats is nearly used up.
     needed = len(drawn) + 1
-    every = product(*(list(islice(choices(h), needed)) for h in hyperparameters))
-    return next(values for values in every if values not in drawn)
+    every = product(*(_choices(it, needed, random) for it in hyperparameters))
+    return next((values for values in every if values not in drawn), None)
 
 
-def _draw_one(hyperparameter: Hyperparameter, random: Random) -> Number:
+def _draw_one(hyperparameter: Hyperparameter, random: Random) -> Number | None:
     for _ in range(_ATTEMPTS):
         value = _sample(hyperparameter, random)
         if value != hyperparameter.default:
             return value
-    return next(choices(hyperparameter))
+    return next(iter(_choices(hyperparameter, 1, random)), None)
 
 
 def _sample(hyperparameter: Hyperparameter, random: Random) -> Number:
     zero = 0 if hyperparameter.kind == "int" else 0.0
     if hyperparameter.zero_probability and random.random() < hyperparameter.zero_probability:
         return zero
+    return _in_range(hyperparameter, random)
+
+
+def _in_range(hyperparameter: Hyperparameter, random: Random) -> Number:
     low, high = _bounds(hyperparameter)
     share = random.random()
     if hyperparameter.kind == "int":
@@ -124,14 +138,13 @@ def _bounds(hyperparameter: Hyperparameter) -> tuple[Number, Number]:
     return hyperparameter.low, hyperparameter.high
 
 
-def choices(hyperparameter: Hyperparameter) -> Iterator[Number]:
-    """Every value that can be drawn, each once, without the default."""
-    for value in _with_zero(hyperparameter):
-        if value != hyperparameter.default:
-            yield value
+def _choices(hyperparameter: Hyperparameter, most: int, random: Random) -> list[Number]:
+    """Up to `most` values to draw, the default left out; of a range of floats some by chance."""
+    values = _values(hyperparameter, random)
+    return list(islice((value for value in values if value != hyperparameter.default), most))
 
 
-def _with_zero(hyperparameter: Hyperparameter) -> Iterator[Number]:
+def _values(hyperparameter: Hyperparameter, random: Random) -> Iterator[Number]:
     low, high = _bounds(hyperparameter)
     only_zero = hyperparameter.zero_probability == 1
     if only_zero or (hyperparameter.zero_probability and not low <= 0 <= high):
@@ -140,37 +153,12 @@ def _with_zero(hyperparameter: Hyperparameter) -> Iterator[Number]:
         return
     if hyperparameter.kind == "int":
         yield from range(int(low), int(high) + 1)
+    elif low == high:
+        yield float(low)
     else:
-        yield from _floats(float(low), float(high))
+        yield from dict.fromkeys(_in_range(hyperparameter, random) for _ in range(_ATTEMPTS))
 
 
-def _floats(low: float, high: float) -> Iterator[float]:
-    if high > 0:
-        yield from _descending(max(low, 0.0), high)
-    if low <= 0 <= high:
-        yield 0.0
-    if low < 0:
-        yield from (-value for value in _descending(max(-high, 0.0), -low))
-
-
-def _descending(low: float, high: float) -> Iterator[float]:
-    """What the floats from `high` down to `low`, neither negative, are rounded to."""
-    value, end = _rounded_within(high, low, high), _rounded_within(low, low, high)
-    yield value
-    digits, exponent = _digits(value)
-    while value > end:
-        step = float(f"{digits}e{exponent}")
-        if end < step < value:
-            yield step
-        value = min(step, value)
-        digits -= 1
-        if digits < 10 ** (_DIGITS - 1):
-            digits, exponent = 10**_DIGITS - 1, exponent - 1
-    if 0 < end < high:
-        yield end
-
-
-def _digits(value: float) -> tuple[int, int]:
-    """Whole `digits` and `exponent`: the rounded value is digits times ten to the exponent."""
-    mantissa, exponent = f"{value:.{_DIGITS - 1}e}".split("e")
-    return int(mantissa.replace(".", "")), int(exponent) - (_DIGITS - 1)
+def _is_countable(hyperparameter: Hyperparameter) -> bool:
+    low, high = _bounds(hyperparameter)
+    return hyperparameter.kind == "int" or low == high or hyperparameter.zero_probability == 1

@@ -1,86 +1,30 @@
-"""The frozen plan of a run: every experiment with every value decided."""
+"""From settings and registry to the plan of a run: every value decided, every mistake told."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from tandem.command import Value, training_command
 from tandem.errors import UsageError
 from tandem.mutation import draw, stream
-from tandem.problems import Problem, ProblemsError, has_errors
+from tandem.planned import Experiment, Plan, Training
+from tandem.problems import Problem, ProblemsError, has_errors, is_within, join, line_of, show
 from tandem.registry import Registry, load_registry
 from tandem.resolve import Resolved, Resolver
 from tandem.settings import Entry, Settings, load_settings
 
+__all__ = ["Experiment", "Plan", "PlanReading", "Training", "make_plan", "read_plan"]
+
 MAX_EXPERIMENTS = 100_000
+MAX_SEED = 2**63 - 1
 _LONGEST_ID = 120
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training with its values fixed.
-
-    `hyperparameters` are exactly those passed as flags, `mutated` the names among them that were
-    drawn. `command` is the argv; its first element is the train script as the registry writes it,
-    relative to `work_dir`, the absolute folder of the repository.
-    """
-
-    repo: str
-    model: str
-    hyperparameters: Mapping[str, int | float | str]
-    mutated: tuple[str, ...]
-    command: tuple[str, ...]
-    work_dir: Path
-    log_patterns: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One foreground training with its background, if any.
-
-    `id` is the folder name, safe characters only, unique in the plan. `timeout_s` is None when
-    the foreground may take as long as it likes; the other times are in seconds.
-    `source_path` says where the entry stands in the settings file ("experiments[3]") and
-    `source_entry` is that entry as written.
-    """
-
-    number: int
-    id: str
-    foreground: Training
-    background: Training | None
-    foreground_mode: str
-    max_retries: int
-    timeout_s: float | None
-    warmup_s: float
-    ready_timeout_s: float
-    restart_delay_s: float
-    grace_s: float
-    source_path: str
-    source_entry: Mapping[str, Any]
-
-    @property
-    def mode(self) -> str:
-        """`parallel` beside a background, else `mutation` or `default`."""
-        return "parallel" if self.background else self.foreground_mode
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All experiments of a run, in order, and the seed that the drawn values come from."""
-
-    name: str
-    settings_file: Path | None
-    registry_file: Path
-    root: Path
-    seed: int
-    experiments: tuple[Experiment, ...]
 
 
 @dataclass(frozen=True)
@@ -145,6 +89,10 @@ def make_plan(
     Arguments as for `read_plan`. Raises ProblemsError with all of them when there are errors and
     they are not to be skipped, when one concerns a file as a whole, or when nothing is left.
     """
+    if seed is not None and not 0 <= seed <= MAX_SEED:
+        message = f"must be 0 to {MAX_SEED}, not {show(seed)} (give another)"
+        problem = Problem("error", "--seed", message)
+        raise ProblemsError([*settings.problems, *registry.problems, problem])
     given_seed = settings.seed if seed is None else seed
     seed = int.from_bytes(os.urandom(4), "big") if given_seed is None else given_seed
     problems = [*settings.problems, *registry.problems]
@@ -154,7 +102,11 @@ def make_plan(
     if not experiments and (skip_invalid or not has_errors(problems)):
         message = "nothing is left to run" if has_errors(problems) else "holds nothing to run"
         problems.append(Problem("error", "experiments", message, str(settings.file or "")))
-    if has_errors(problems) and not (skip_invalid and all(map(_can_be_skipped, problems))):
+    can_be_skipped = all(map(_can_be_skipped, problems))
+    if has_errors(problems) and not (skip_invalid and can_be_skipped):
+        if can_be_skipped and experiments:
+            message = f"--skip-invalid runs the other {len(experiments)}"
+            problems.append(Problem("remark", "experiments", message, str(settings.file or "")))
         raise ProblemsError(problems)
     if given_seed is None and any(each.foreground.mutated for each in experiments):
         message = f"drawn now; --seed {seed} gives these values again"
@@ -208,18 +160,22 @@ class _Planner:
         self._grace_s = grace_s
         self._alike: Counter[str] = Counter()
         self._wrong = {
-            problem.path.partition(".")[0]
-            for problem in settings.problems
-            if problem.severity == "error"
+            _entry_of(problem) for problem in settings.problems if problem.severity == "error"
+        }
+        self._of_entry: defaultdict[str, list[Problem]] = defaultdict(list)
+        for problem in settings.problems:
+            self._of_entry[_entry_of(problem)].append(problem)
+        self._of_repository = {
+            name: [it for it in registry.problems if is_within(it.path, join("models", name))]
+            for name in registry.repos
         }
 
     def experiments(self) -> list[Experiment]:
         experiments: list[Experiment] = []
         for entry in self._settings.entries:
             for foreground, background in self._trainings(entry):
-                experiments.append(
-                    self._experiment(len(experiments) + 1, entry, foreground, background)
-                )
+                number = len(experiments) + 1
+                experiments.append(self._experiment(number, entry, foreground, background))
         return experiments
 
     def _trainings(self, entry: Entry) -> Iterable[tuple[Training, Training | None]]:
@@ -230,6 +186,7 @@ class _Planner:
             background, more = self._resolver.resolve(entry.background)
             problems = problems + more
         self.problems += problems
+        self._of_entry[entry.path] += problems
         if has_errors(problems) or foreground is None or entry.path in self._wrong:
             return []
         try:
@@ -272,7 +229,18 @@ class _Planner:
             grace_s=entry.grace_s if self._grace_s is None else self._grace_s,
             source_path=entry.path,
             source_entry=entry.source,
+            warnings=self._warnings(entry.path, foreground, background),
         )
+
+    def _warnings(self, path: str, *trainings: Training | None) -> tuple[str, ...]:
+        repositories = dict.fromkeys(training.repo for training in trainings if training)
+        problems = [self._of_entry[path], *map(self._of_repository.__getitem__, repositories)]
+        return tuple(line_of(it) for it in chain(*problems) if it.severity == "warning")
+
+
+def _entry_of(problem: Problem) -> str:
+    """The path of the entry, or of the key of the top level, that the problem lies in."""
+    return re.split(r"(?<=\])|\.", problem.path, maxsplit=1)[0]
 
 
 def _training(resolved: Resolved, hyperparameters: Mapping[str, Value]) -> Training:

@@ -118,7 +118,8 @@ def suggestion(name: str, known: Collection[str]) -> str:
     return ""
 
 
-def _line(problem: Problem, more: int = 0) -> str:
+def line_of(problem: Problem, more: int = 0) -> str:
+    """The problem as `file: path: message`; `more` others are like it but for their index."""
     also = f" (and {more} more like it)" if more else ""
     where = ": ".join(filter(None, (printable(problem.file), problem.path + also)))
     return f"{where}: {problem.message}" if where else problem.message
@@ -138,9 +139,9 @@ def problem_lines(problems: Iterable[Problem], severity: str) -> list[str]:
     lines: list[str] = []
     for group in groups.values():
         if len(group) > _LISTED_ALIKE:
-            lines.append(_line(group[0], len(group) - 1))
+            lines.append(line_of(group[0], len(group) - 1))
         else:
-            lines += map(_line, group)
+            lines += map(line_of, group)
     if len(lines) > _LISTED:
         lines[_LISTED:] = [f"and {len(lines) - _LISTED} more {severity}s"]
     return lines

@@ -30,7 +30,7 @@ def children(pid: int) -> list[int]:
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
             found += map(int, read(f"/proc/{pid}/task/{task}/children").split())
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # gone, or hidden from this user
         pass
     return found
 
@@ -43,12 +43,20 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def ancestors(pid: int) -> list[int]:
+    """Return the parent of a process, its parent, and so on, as far as they can be seen."""
+    found: list[int] = []
+    while (fields := stat(found[-1] if found else pid)) and int(fields[1]) > 0:
+        found.append(int(fields[1]))
+    return found
+
+
 def stat(pid: int) -> list[str]:
     """Return /proc/PID/stat from the state on ([0] state, [1] ppid, [2] pgrp, [3] session,
     [19] start time in clock ticks since boot); [] if the process is gone."""
     try:
         text = read(f"/proc/{pid}/stat")
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # gone, or hidden from this user
         return []
     return text.rpartition(")")[2].split()
 
@@ -57,7 +65,7 @@ def name(pid: int) -> str:
     """Return the command name of a process, "?" if it is gone."""
     try:
         return read(f"/proc/{pid}/comm").rstrip("\n")
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # gone, or hidden from this user
         return "?"
 
 
@@ -107,15 +115,6 @@ def become(command: list[str], directory: str, log: str | None) -> None:
 def cpu_s(pid: int) -> float:
     """Return the CPU seconds of a process and of its children that have ended; 0 if gone."""
     return sum(map(int, stat(pid)[11:15])) / os.sysconf("SC_CLK_TCK")
-
-
-def reap_adopted() -> None:
-    """Collect the children of this process that have ended, orphans that it adopted among them."""
-    for pid in children(os.getpid()):
-        try:
-            os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass  # collected meanwhile
 
 
 def prctl(option: int, value: int) -> None:

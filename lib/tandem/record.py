@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from tandem.atomic import write_whole
+from tandem.census import Found
 from tandem.environment import device_of
 from tandem.experiment import Outcome
 from tandem.foreground import Attempt
@@ -34,6 +35,7 @@ class Surroundings:
     isolation: Isolation
     host: Mapping[str, Any]
     git: Mapping[str, Mapping[str, Any]]  # by folder; "" is Tandem's own
+    leftovers: Sequence[Found]  # of earlier runs, removed when this one started
 
 
 def make_record(
@@ -43,7 +45,7 @@ def make_record(
     last = outcome.attempts[-1] if outcome.attempts else None
     succeeded = outcome.status == "finished" and last is not None and last.succeeded
     metrics = read_metrics(last.log if last else Path(), experiment.foreground.log_patterns)
-    background = background_facts(experiment, outcome, around.isolation)
+    background = background_facts(experiment, outcome, around)
     report = (last.report if last else None) or {}
     reasons = invalid_reasons(outcome, metrics, background)
     return {
@@ -75,7 +77,10 @@ def make_record(
         "background": background,
         "stop": stop_facts(outcome),
         "census": {
-            "before": {"gpu_holders": [found.facts() for found in outcome.holders_before]},
+            "before": {
+                "gpu_holders": [found.facts() for found in outcome.holders_before],
+                "leftovers_removed": [found.facts() for found in around.leftovers],
+            },
             "after": {"gpu_holders": [found.facts() for found in outcome.holders_after]},
         },
         "environment": environment_facts(experiment, last, around),
@@ -96,7 +101,7 @@ def coverage_beside(attempt: Attempt, load: Load | None) -> float | None:
 
 
 def background_facts(
-    experiment: Experiment, outcome: Outcome, isolation: Isolation
+    experiment: Experiment, outcome: Outcome, around: Surroundings
 ) -> dict[str, Any] | None:
     """Return the background's part of the record; counts are over the whole experiment."""
     training, load = experiment.background, outcome.load
@@ -112,17 +117,26 @@ def background_facts(
         "command": list(training.command),
         "working_directory": str(training.work_dir),
         "warmup_seconds": experiment.warmup_s,
-        "isolation": isolation.mode,
-        "isolation_reason": isolation.reason,
+        "isolation": around.isolation.mode,
+        "isolation_reason": around.isolation.reason,
         "rounds_completed": sum(stretch.completed for stretch in rounds),
         "rounds_failed": sum(stretch.failed for stretch in rounds),
         "rounds_stopped": sum(stretch.stopped for stretch in rounds),
         "rounds_open": sum(stretch.end_s is None for stretch in rounds),
         "training_seconds": round(sum(stretch.running_s for stretch in rounds), 3),
+        "cpu_seconds": cpu_seconds(load),
+        "repository_git": around.git[str(training.work_dir)],
         "coverage": coverage_beside(last, load) if last else None,
         "rounds": [round_facts(stretch, boot_utc_s) for stretch in rounds],
         "problems": load.problems,
     }
+
+
+def cpu_seconds(load: Load) -> float | None:
+    """Return the CPU seconds of the load with its loop and keepers; None if a report is missing."""
+    if not load.reports or load.problems:
+        return None
+    return float(sum(each["cpu_user_s"] + each["cpu_system_s"] for each in load.reports))
 
 
 def round_facts(stretch: Stretch, boot_utc_s: float) -> dict[str, Any]:
@@ -148,7 +162,7 @@ def stop_facts(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.stop_reason,
         **last,
         "strays_killed": [found.facts() for found in outcome.strays],
-        "left": last["left"] + [found.facts() for found in outcome.left],
+        "left": everyone_left(outcome),
     }
 
 
@@ -165,10 +179,26 @@ def invalid_reasons(
         reasons.append("no metric found in the foreground's log")
     if background:
         reasons += background_reasons(background, bool(outcome.attempts))
-    if outcome.strays or outcome.left:
-        names = ", ".join(f"{found.name} {found.pid}" for found in outcome.strays[:5])
-        reasons.append(f"processes survived their keepers and were killed: {names}")
+    left = everyone_left(outcome)
+    killed = [found.facts() for found in outcome.strays if found.facts() not in left]
+    if killed:
+        reasons.append(f"processes outlived their keepers and were killed: {names(killed)}")
+    if left:
+        reasons.append(f"processes are still alive: {names(left)}")
     return reasons
+
+
+def names(processes: list[dict[str, Any]]) -> str:
+    more = f" and {len(processes) - 5} more" if len(processes) > 5 else ""
+    return ", ".join(f"{each['name']} {each['pid']}" for each in processes[:5]) + more
+
+
+def everyone_left(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return who could not be ended, as any keeper or the census says."""
+    reports = [attempt.report for attempt in outcome.attempts if attempt.report]
+    reports += outcome.load.reports if outcome.load else []
+    left = [process for report in reports for process in report["stop"]["left"]]
+    return left + [found.facts() for found in outcome.left]
 
 
 def background_reasons(background: Mapping[str, Any], has_foreground: bool) -> list[str]:
@@ -205,4 +235,4 @@ def utc(seconds: float) -> str:
 def write_record(record: Mapping[str, Any], path: Path) -> None:
     """Write the record; bytes of a path that are no UTF-8 stay as JSON's own escapes."""
     text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(path, f"{text}\n".encode(errors="backslashreplace"))
+    write_whole(str(path), f"{text}\n".encode(errors="backslashreplace"))

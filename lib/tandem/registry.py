@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,19 +111,19 @@ Flaw = tuple[str, str, str]  # severity, path, message
 
 
 def _flaws(value: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[Flaw]:
-    shapes = schema("registry")["$defs"]
-    yield from _unknown_keys("", value, schema("registry"))
+    shape = schema("registry")
+    yield from _unknown_keys("", value, shape)
     for name, raw in models.items():
         place = join("models", name)
-        yield from _unknown_keys(place, raw, shapes["repository"])
+        yield from _unknown_keys(place, raw, shape["$defs"]["repository"])
+        yield from _model_flaws(place, raw)
         yield from _argument_flaws(place, raw)
         yield from _pattern_flaws(place, raw)
         for key, parameter in raw.get("supported_hyperparams", {}).items():
             where = join(join(place, "supported_hyperparams"), key)
-            yield from _unknown_keys(
-                where, parameter, schema("registry")["$defs"]["hyperparameter"]
-            )
+            yield from _unknown_keys(where, parameter, shape["$defs"]["hyperparameter"])
             yield from _range_flaws(where, parameter)
+            yield from _zero_flaws(where, parameter)
 
 
 def _unknown_keys(place: str, raw: Mapping[str, Any], shape: Mapping[str, Any]) -> Iterator[Flaw]:
@@ -130,6 +132,12 @@ def _unknown_keys(place: str, raw: Mapping[str, Any], shape: Mapping[str, Any]) 
         if key not in known and not is_annotation(key):
             message = f"unknown key, ignored{suggestion(key, known)}"
             yield "warning", join(place, key), message
+
+
+def _model_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    if len(raw.get("models", ())) > 1 and raw.get("model_flag") is None:
+        message = 'all of them run the same command, because there is no "model_flag" (add it)'
+        yield "warning", join(place, "models"), message
 
 
 def _argument_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
@@ -149,10 +157,29 @@ def _argument_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
 def _pattern_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
     where = join(join(place, "performance_metrics"), "log_patterns")
     patterns = raw.get("performance_metrics", {}).get("log_patterns", {})
+    if not patterns:
+        message = (
+            "no pattern finds a metric: experiments may succeed, but are never valid (add one)"
+        )
+        yield "warning", where, message
     for key, pattern in patterns.items():
-        message = _why_not(re.compile, pattern)
-        if message:
-            yield "error", join(where, key), f"{quote(pattern)} is no regular expression: {message}"
+        why, doubts = _reading_of(pattern)
+        if why:
+            yield "error", join(where, key), f"{quote(pattern)} is no regular expression: {why}"
+        for doubt in doubts:
+            yield "warning", join(where, key), f"{quote(pattern)}: {doubt}"
+
+
+@cache  # the compiler's warnings come once, for then it remembers the pattern
+def _reading_of(pattern: str) -> tuple[str, tuple[str, ...]]:
+    """Why the pattern cannot be compiled, or "", and what else is odd about it."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        why = _why_not(re.compile, pattern)
+    doubts = [f"{warning.message} (escape it if it is meant as it stands)" for warning in told]
+    if not why and {"\n", "\r"} & set(pattern) and not re.compile(pattern).flags & re.VERBOSE:
+        doubts.append("its line break is never found, because every line is looked at by itself")
+    return why, tuple(doubts)
 
 
 def _why_not(reader: Callable[[str], object], text: str) -> str:
@@ -172,6 +199,11 @@ def _range_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
         yield "error", where, "text has no range (remove it, or give another type)"
     if low > high:
         yield "error", where, f"begins above its end: {low} to {high} (swap them)"
+
+
+def _zero_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    if raw.get("zero_probability") and raw.get("default") == 0 and "range" in raw:
+        yield "warning", join(place, "zero_probability"), "0 is never drawn: it is the default"
 
 
 def _repository(name: str, raw: Mapping[str, Any]) -> Repository:

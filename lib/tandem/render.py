@@ -62,7 +62,7 @@ def quoted(place: re.Match[str], value: str | Sequence[str]) -> str:
 def render_file(template: Path, output: Path, values: Values) -> None:
     """Render into an executable file, complete or not at all."""
     text = render(template.read_text(encoding="utf-8"), values)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
     temporary.chmod(0o755)
     temporary.rename(output)

@@ -83,17 +83,6 @@ class Resolver:
     ) -> tuple[list[Hyperparameter], list[Problem]]:
         """What to draw, in the registry's order."""
         supported, of = repository.hyperparameters, word(repository.name)
-        if entry.mutate is None:
-            place = entry.places["mutate"]
-            problems = [
-                Problem("remark", place, f"{quote(name)} has no range: not drawn", self._file)
-                for name in supported
-                if not supported[name].has_range
-            ]
-            drawn = [found for found in supported.values() if found.has_range]
-            if not drawn:
-                problems.append(self._error(place, f"{of} has nothing with a range to draw from"))
-            return drawn, problems
         problems = []
         for name, place in entry.mutate.items():
             if name not in supported:
@@ -103,7 +92,28 @@ class Resolver:
             elif not supported[name].has_range:
                 message = f"{quote(name)} of {of} has no range to draw from (add it there)"
                 problems.append(self._error(place, message))
+            elif entry.draws_all:
+                message = f'{quote(name)} is drawn with all others, because "all" is given'
+                problems.append(Problem("warning", place, message, self._file))
+        if entry.draws_all:
+            drawn, more = self._all(entry, repository)
+            return drawn, problems + more
         return [supported[name] for name in supported if name in entry.mutate], problems
+
+    def _all(
+        self, entry: TrainingEntry, repository: Repository
+    ) -> tuple[list[Hyperparameter], list[Problem]]:
+        place, supported = entry.places["mutate"], repository.hyperparameters.values()
+        problems = [
+            Problem("remark", place, f"{quote(found.name)} has no range: not drawn", self._file)
+            for found in supported
+            if not found.has_range
+        ]
+        drawn = [found for found in supported if found.has_range]
+        if not drawn:
+            message = f"{word(repository.name)} has nothing with a range to draw from"
+            problems.append(self._error(place, message))
+        return drawn, problems
 
     def _given(
         self, entry: TrainingEntry, repository: Repository

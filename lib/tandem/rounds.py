@@ -40,14 +40,20 @@ class Stretch:
 
 
 def read_rounds(path: Path) -> list[Stretch]:
-    """Return the rounds in their order; [] without a file. A torn last line is not an event."""
+    """Return the rounds in their order; [] without a file.
+
+    A line that a full disk or a kill left torn is no event, and harms no other.
+    """
     try:
-        text = path.read_text()
+        text = path.read_text(errors="replace")
     except FileNotFoundError:
         return []
     stretches: dict[int, Stretch] = {}
     for line in text[: text.rfind("\n") + 1].splitlines():
-        add_event(stretches, line.split("\t"))
+        try:
+            add_event(stretches, line.split("\t"))
+        except (ValueError, IndexError, TypeError):
+            continue
     return list(stretches.values())
 
 
@@ -60,7 +66,7 @@ def last_round(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     fields = whole.rpartition(b"\n")[2].split(b"\t")
-    return int(fields[1]) if len(fields) > 1 else None
+    return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else None
 
 
 def add_event(stretches: dict[int, Stretch], fields: list[str]) -> None:
@@ -155,7 +161,7 @@ def lines(stretch: Stretch) -> str:
 
 def main() -> None:
     path, keep = Path(sys.argv[1]), int(sys.argv[2])
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_text("".join(map(lines, fold(read_rounds(path), keep))))
     temporary.rename(path)
 

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tandem import census, table
 from tandem.environment import git_state, host
@@ -41,21 +41,24 @@ class Run:
         Ends this process by the signal that interrupted it. NotReadyError, LockedError: nothing
         was started, or the disk is full and everything was stopped.
         """
+        if not hasattr(os, "pidfd_open"):
+            raise NotReadyError("this Python has no os.pidfd_open (use another, 3.10 or newer)")
         become_subreaper()
         watch = Watch()
         try:
             with gpu_locks():
-                self.remove_leftovers()
-                self.run_all(watch)
+                self.run_all(watch, self.remove_leftovers())
         except Interrupted as interrupted:
             self.end(f"stopped by {interrupted}")
             end_by(interrupted.signum)
         except OSError as error:
+            self.end("")
             raise disk_error(error) from error
         self.end("")
-        return 0 if all(row["valid"] == "True" for row in self.rows) else 1
+        all_valid = all(row["valid"] == "True" for row in self.rows)
+        return 0 if all_valid and len(self.rows) == len(self.plan.experiments) else 1
 
-    def remove_leftovers(self) -> None:
+    def remove_leftovers(self) -> list[census.Found]:
         """Remove, and name, what an earlier run left behind when everything was killed."""
         found, left = census.remove_all()
         for process in found:
@@ -63,10 +66,11 @@ class Run:
         if left:
             names = ", ".join(f"{process.pid} ({process.name})" for process in left)
             raise NotReadyError(f"still alive from an earlier run, and cannot be ended: {names}")
+        return found
 
-    def run_all(self, watch: Watch) -> None:
+    def run_all(self, watch: Watch, leftovers: list[census.Found]) -> None:
         isolation = self.isolation()
-        around = Surroundings(self.plan, isolation, host(), self.git_states())
+        around = Surroundings(self.plan, isolation, host(), self.git_states(), leftovers)
         self.folder = make_run_folder(self.results)
         columns = table.header(self.plan)
         table.create(self.folder / "summary.csv", columns)
@@ -77,12 +81,17 @@ class Run:
             run = ExperimentRun(experiment, folder, total, isolation, watch, self.progress)
             run.say(f"{experiment.id} started")
             outcome = run.run()
-            record = make_record(experiment, folder, outcome, around)
-            write_record(record, folder / "experiment.json")
+            try:
+                record = make_record(experiment, folder, outcome, around)
+                write_record(record, folder / "experiment.json")
+            except FileNotFoundError as error:  # the training removed its own folder
+                run.say(f"no record: {error.filename}: {error.strerror}")
+                continue
             if outcome.interrupted:
                 raise outcome.interrupted
             self.add_row(record, columns)
             run.say(summary(record))
+        watch.check()
 
     def isolation(self) -> Isolation:
         if all(experiment.background is None for experiment in self.plan.experiments):
@@ -91,7 +100,12 @@ class Run:
 
     def git_states(self) -> dict[str, dict[str, Any]]:
         """Return the git state of each folder before any training can change it."""
-        folders = {experiment.foreground.work_dir for experiment in self.plan.experiments}
+        trainings = [
+            training
+            for experiment in self.plan.experiments
+            for training in (experiment.foreground, experiment.background)
+        ]
+        folders = {training.work_dir for training in trainings if training}
         return {"": git_state(ROOT), **{str(folder): git_state(folder) for folder in folders}}
 
     def add_row(self, record: dict[str, Any], columns: list[str]) -> None:
@@ -158,12 +172,13 @@ def disk_error(error: OSError) -> NotReadyError:
     where = error.filename or "a file of the run"
     hint = " (free some space and run again)" if error.errno == errno.ENOSPC else ""
     return NotReadyError(
-        f"{where}: {error.strerror}{hint}; everything was stopped, earlier records are whole"
+        f"{where}: {error.strerror}{hint}; nothing is left running, earlier records are whole"
     )
 
 
-def end_by(signum: int) -> None:
+def end_by(signum: int) -> NoReturn:
     """End as whoever sent the signal expects: by that signal."""
     sys.stderr.flush()
     signal.signal(signum, signal.SIG_DFL)
     os.kill(os.getpid(), signum)
+    os._exit(128 + signum)  # the first process of a container is not ended by signals

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tandem.dialect import (
-    MUTATION_MODES,
     Level,
     Note,
     common_notes,
@@ -22,25 +21,28 @@ from tandem.dialect import (
 from tandem.errors import UsageError
 from tandem.jsonfile import is_annotation, read_json
 from tandem.problems import Problem, ProblemsError, join, quote
-from tandem.validate import sift
+from tandem.validate import MUTATION_MODES, sift
 
 MAX_ENTRIES = 100_000
+PARTS = ("foreground", "background")
 
 
 @dataclass(frozen=True)
 class TrainingEntry:
     """A foreground or background as the settings give it.
 
-    `mode` is "mutation" or "default". `mutate` holds the names to draw and where each is written,
-    None for every one; `hyperparameters` the values to pass. `repo` or `model` is None where an
-    error was found. `places` says where each of these keys is written, an alias by its own name.
+    `mode` is "mutation" or "default". `mutate` holds the names to draw and where each is written;
+    with `draws_all` every supported one is drawn, and `mutate` holds those that are named all the
+    same. `hyperparameters` are the values to pass. `repo` or `model` is None where an error was
+    found. `places` says where each of these keys is written, an alias by its own name.
     """
 
     path: str
     mode: str
     repo: str | None
     model: str | None
-    mutate: Mapping[str, str] | None
+    mutate: Mapping[str, str]
+    draws_all: bool
     hyperparameters: Mapping[str, Any]
     places: Mapping[str, str]
 
@@ -132,6 +134,10 @@ def settings_from_arguments(
     return Settings(None, f"{repo}_{model}", None, entries, tuple(reader.problems))
 
 
+def _parts(entry: Level) -> list[str]:
+    return [part for part in PARTS if part in entry.values]
+
+
 class _Reader:
     """Reads the levels of one file and collects the problems on the way."""
 
@@ -139,12 +145,12 @@ class _Reader:
         self.file = file
         self.problems = list(problems)
         self._wrong = {problem.path for problem in problems}
+        self._told: set[Note] = set()
 
     def read_top(self, top: Level) -> None:
         self._warn(unknown_notes(top))
         self._warn(common_notes(top, [top]))
         self._warn(unapplied_notes(top))
-        self._mode(top, top)
 
     def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
         self._warn(unknown_notes(entry))
@@ -153,6 +159,8 @@ class _Reader:
                 self._warn([(entry.path, "has no known key: a separator, nothing runs for it")])
             return None
         mode = self._mode(entry, top)
+        if mode is None and len(_parts(entry)) == 2:
+            mode = "parallel"  # what else it says, it would be wrong
         if self._misfits(entry, mode):
             return None
         levels, background = [entry, top], None
@@ -164,28 +172,30 @@ class _Reader:
         self._warn(common_notes(entry, levels))
         return self._entry(levels, source, foreground, background)
 
-    def _mode(self, level: Level, above: Level) -> str:
-        """The mode of the level: its own, that above, or mutation, in one of three words."""
-        mode: str = level.values.get("mode", above.values.get("mode", "mutation"))
-        if mode not in MUTATION_MODES:
-            return mode
-        if "mode" in level.values:
-            self._warn(
-                [(level.place("mode"), f'{quote(mode)} is read as "mutation": values are drawn')]
-            )
+    def _mode(self, *levels: Level) -> str | None:
+        """The mode: of the first level that has one, or mutation, in one of three words.
+
+        None where what the level says is wrong, so that nothing can be said of what hangs on it.
+        """
+        for level in levels:
+            place = level.place("mode")
+            if place in self._wrong:
+                return None
+            if "mode" in level.values:
+                mode: str = level.values["mode"]
+                if mode not in MUTATION_MODES:
+                    return mode
+                self._warn_once(place, f'{quote(mode)} is read as "mutation": values are drawn')
+                break
         return "mutation"
 
-    def _misfits(self, entry: Level, mode: str) -> bool:
-        parts = [part for part in ("foreground", "background") if part in entry.values]
+    def _misfits(self, entry: Level, mode: str | None) -> bool:
+        parts = _parts(entry)
         if mode == "parallel" and len(parts) == 2:
             return False
         if mode == "parallel" and "mode" not in entry.values:
-            message = (
-                'the top level\'s mode is "parallel", but this has no foreground and background'
-                ' (add them, or give it a "mode" of its own)'
-            )
-            self._fail(entry, message, "foreground", "background")
-        elif mode != "parallel" and parts:
+            self._fail_without_parts(entry)
+        elif mode not in (None, "parallel") and parts:
             message = (
                 f'has a {" and a ".join(parts)}, but its mode is "{mode}"'
                 ' (set "mode": "parallel", or remove them)'
@@ -193,6 +203,16 @@ class _Reader:
             self._fail(entry, message, "mode")
         # Where the entry itself says that it is parallel, the schema has named what is missing.
         return mode == "parallel" or bool(parts)
+
+    def _fail_without_parts(self, entry: Level) -> None:
+        wrong = {part for part in PARTS if entry.place(part) in self._wrong}
+        missing = [part for part in PARTS if part not in {*_parts(entry), *wrong}]
+        if missing:
+            message = (
+                f'the top level\'s mode is "parallel", but this has no {" and no ".join(missing)}'
+                f' (add {"it" if len(missing) == 1 else "them"}, or give it a "mode" of its own)'
+            )
+            self._fail(entry, message)
 
     def _pair(self, entry: Level, levels: list[Level]) -> tuple[TrainingEntry, TrainingEntry]:
         foreground, background = entry.below("foreground"), entry.below("background")
@@ -206,24 +226,29 @@ class _Reader:
         if background.values.get("mode", "default") != "default":
             message = "no effect: a background runs with the values given"
             self._warn([(background.place("mode"), message)])
-        mode = self._mode(foreground, Level("none", "", {}))
+        mode = self._mode(foreground)
         return self._training(foreground, mode), self._training(background, "background")
 
-    def _training(self, level: Level, mode: str) -> TrainingEntry:
+    def _training(self, level: Level, mode: str | None) -> TrainingEntry:
         keys = ("repo", "model", "mutate", "hyperparameters")
         given = {key: find(key, [level]) or (None, level.place(key)) for key in keys}
         for key, what in (("repo", "repository"), ("model", "model")):
             if given[key][0] is None:
                 message = f"{quote(key)} is missing (name a {what} of the registry)"
                 self._fail(level, message, key, what)
-        self._warn(training_notes(level, mode))
+        if mode is None:
+            given |= {key: (None, level.place(key)) for key in ("mutate", "hyperparameters")}
+        else:
+            self._warn(training_notes(level, mode))
         names, place = given["mutate"]
+        mutate, draws_all = names_to_draw(names or (), place)
         return TrainingEntry(
             path=level.path,
             mode="mutation" if mode == "mutation" else "default",
             repo=given["repo"][0],
             model=given["model"][0],
-            mutate=names_to_draw(names or (), place),
+            mutate=mutate,
+            draws_all=draws_all,
             hyperparameters=given["hyperparameters"][0] or {},
             places={key: place for key, (_, place) in given.items()},
         )
@@ -260,6 +285,11 @@ class _Reader:
     def _warn(self, notes: Iterable[Note]) -> None:
         for path, message in notes:
             self.problems.append(Problem("warning", path, message, self.file))
+
+    def _warn_once(self, path: str, message: str) -> None:
+        if (path, message) not in self._told:
+            self._told.add((path, message))
+            self._warn([(path, message)])
 
     def _fail(self, level: Level, message: str, *keys: str) -> None:
         """An error about the level, unless one of the keys it is about was wrong already."""

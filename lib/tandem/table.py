@@ -27,6 +27,24 @@ _FIRST = (
     "duration_seconds",
     "retries",
 )
+_METRICS = (
+    "accuracy",
+    "best_val_accuracy",
+    "map",
+    "precision",
+    "rank1",
+    "rank5",
+    "recall",
+    "test_accuracy",
+    "test_loss",
+    "eval_loss",
+    "final_training_loss",
+    "eval_samples_per_second",
+    "top1_accuracy",
+    "top5_accuracy",
+    "top10_accuracy",
+    "top20_accuracy",
+)
 _ENERGY = (
     "energy_cpu_pkg_joules",
     "energy_cpu_ram_joules",
@@ -59,14 +77,18 @@ _GAP = "  "
 
 
 def header(plan: Plan) -> list[str]:
-    """The columns of a run, fixed by its plan: those of the old table first, in its order."""
+    """The columns of a run, fixed by its plan: those of the old table first, in its order.
+
+    Metrics that the old table did not have stand behind those that it had, by name.
+    """
     foregrounds = [experiment.foreground for experiment in plan.experiments]
     hyperparameters = {name for training in foregrounds for name in training.hyperparameters}
     metrics = {name for training in foregrounds for name in training.log_patterns}
     return [
         *_FIRST,
         *(f"hyperparam_{name}" for name in sorted(hyperparameters)),
-        *(f"perf_{name}" for name in sorted(metrics)),
+        *(f"perf_{name}" for name in _METRICS if name in metrics),
+        *(f"perf_{name}" for name in sorted(metrics.difference(_METRICS))),
         *_ENERGY,
         *_ORIGIN,
         *_OWN,
@@ -217,15 +239,16 @@ def print_table(rows: Sequence[Mapping[str, str]]) -> str:
     `SCREEN_COLUMNS`, long names are cut in the middle, and there is no newline at the end.
     """
     cells = [_TITLES, *(_screen_cells(row) for row in rows)]
-    _, *others = _widths(cells)
-    left = SCREEN_COLUMNS - sum(others) - len(_GAP) * len(others)
-    cells = [(_shortened(experiment, left), *rest) for experiment, *rest in cells]
-    lines = [_GAP.join(map(str.ljust, line, _widths(cells))).rstrip() for line in cells]
+    others = max(map(len, aligned([rest for _, *rest in cells])))
+    left = SCREEN_COLUMNS - others - len(_GAP)
+    lines = aligned([(_shortened(experiment, left), *rest) for experiment, *rest in cells])
     return "\n".join(lines + [line for row in rows for line in _why(row)])
 
 
-def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(*cells, strict=True)]
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines, each column as wide as its widest cell, nothing trailing."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [_GAP.join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _screen_cells(row: Mapping[str, str]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ class Tree:
     def __init__(self, main: int, on_main_end: Callable[[int], None]) -> None:
         """Take the pid of the command and what to call with its wait status."""
         self.main = main
+        self.main_ended = False
         self.on_main_end = on_main_end
         self.terminated: dict[int, str] = {}
         self.killed: dict[int, str] = {}
@@ -40,6 +41,7 @@ class Tree:
                 if pid == 0:
                     return True
                 if pid == self.main:
+                    self.main_ended = True
                     self.on_main_end(status)
         except ChildProcessError:
             return False
@@ -48,19 +50,20 @@ class Tree:
         """Kill what was adopted while the command runs: whoever kept it has died."""
         self.kill_each(pid for pid in self.living() if pid != self.main)
 
-    def stop(self, grace_s: float, sleep: Callable[[float], None]) -> None:
+    def stop(self, grace_s: float, sleep: Callable[[float], None], repeat: bool = False) -> None:
         """TERM, grace, KILL, until nobody is left or the deadline for D state is over.
 
-        `sleep(seconds)` returns early when a child ends.
+        `sleep(seconds)` returns early when a child ends. `repeat` sends TERM again and again to
+        the command's group: the first process of a PID namespace drops what comes before its trap.
         """
         begin_s = time.monotonic()
         if self.reap():
             self.terminated = {pid: name(pid) for pid in descendants(os.getpid()) if alive(pid)}
-            if not self.terminate(begin_s + grace_s, sleep):
+            if not self.terminate(begin_s + grace_s, sleep, repeat):
                 self.kill(time.monotonic() + KILL_DEADLINE_S, sleep)
         self.stop_duration_s = time.monotonic() - begin_s
 
-    def terminate(self, deadline_s: float, sleep: Callable[[float], None]) -> bool:
+    def terminate(self, deadline_s: float, sleep: Callable[[float], None], repeat: bool) -> bool:
         """TERM to the command's group and, once each, to the adopted; True if all ended."""
         term_ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
         self.signal_group(signal.SIGTERM)
@@ -74,6 +77,8 @@ class Tree:
                 if not self.got_group_signal(pid, term_ticks):
                     send(pid, signal.SIGTERM)
                     send(pid, signal.SIGCONT)
+            if repeat:
+                self.signal_group(signal.SIGTERM)
             sleep(pause_s)  # an adoption gives no signal
             pause_s = min(pause_s * 1.5, 0.05)
         return True
@@ -87,7 +92,7 @@ class Tree:
         """KILL to the children, again and again: their orphans become children."""
         while self.reap():
             if time.monotonic() >= deadline_s:
-                self.left = {pid: name(pid) for pid in self.living()}
+                self.left = {pid: name(pid) for pid in self.living()} or {0: "unknown"}
                 return
             for pid in descendants(os.getpid()):
                 if alive(pid):
@@ -104,7 +109,15 @@ class Tree:
             self.killed.setdefault(pid, name(pid))
             send(pid, signal.SIGKILL)
 
+    def has_member(self) -> bool:
+        """Tell whether a descendant is in the command's group, which keeps its number taken."""
+        group = [str(self.main)]
+        return any(stat(pid)[2:3] == group for pid in descendants(os.getpid()))
+
     def signal_group(self, signum: int) -> None:
+        """Signal the command's group, as long as its number cannot have become a stranger's."""
+        if self.main_ended and not self.has_member():
+            return
         for each in (signum, signal.SIGCONT):  # a stopped process acts on TERM when it goes on
             try:
                 os.killpg(self.main, each)
@@ -118,3 +131,14 @@ def send(pid: int, signum: int) -> None:
         os.kill(pid, signum)
     except (ProcessLookupError, PermissionError):
         pass
+
+
+def kill_children() -> tuple[dict[int, str], dict[int, str]]:
+    """KILL every child of this process, a subreaper, and whatever it adopts meanwhile.
+
+    Returns who was killed and who is still alive, as pid: name.
+    """
+    orphans = Tree(0, lambda _status: None)
+    orphans.main_ended = True  # there is no command, and so no group to signal
+    orphans.kill(time.monotonic() + KILL_DEADLINE_S, time.sleep)
+    return orphans.killed, orphans.left

@@ -40,6 +40,8 @@ _COUNTS = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
 }
+MUTATION_MODES = ("mixed", "batch", "nonparallel")
+"""Other words for the mode "mutation": understood, but never suggested."""
 _ABOUT_MEMBERS = ("required", "minProperties")
 
 Keys = tuple[str | int, ...]
@@ -145,7 +147,7 @@ def _type(given: Any, wanted: Any) -> str:
 
 def _enum(given: Any, wanted: Any) -> str:
     near = nearest(given, list(filter(_is_text, wanted))) if _is_text(given) else ""
-    hint = f" (did you mean {quote(near)}?)" if near else ""
+    hint = f" (did you mean {quote(near)}?)" if near and near not in MUTATION_MODES else ""
     names = ", ".join(quote(name) if isinstance(name, str) else show(name) for name in wanted)
     return f"must be one of {names}, not {show(given)}{hint}"
 
