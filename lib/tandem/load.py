@@ -14,7 +14,7 @@ from tandem.paths import BGRUN
 from tandem.plan import Experiment
 from tandem.proc import cpu_s, descendants, stat
 from tandem.reports import read_report
-from tandem.rounds import Stretch, read_rounds, running_s
+from tandem.rounds import Stretch, has_unknown_end, read_rounds, running_s
 
 NOT_STARTED_CODES = (126, 127)  # what a shell, and the keeper, say of a command that cannot run
 WORK_CPU_S = 0.05
@@ -154,8 +154,7 @@ class Load:
         None: the window is empty, or nobody was left to note the end of a round in it.
         """
         rounds = read_rounds(self.rounds_file)
-        is_open = any(each.end_s is None and each.start_s < to_s for each in rounds)
-        if to_s <= from_s or is_open:
+        if to_s <= from_s or has_unknown_end(rounds, from_s, to_s):
             return None
         return min(1.0, running_s(rounds, from_s, to_s) / (to_s - from_s))
 

@@ -153,8 +153,6 @@ def _values(hyperparameter: Hyperparameter, random: Random) -> Iterator[Number]:
         return
     if hyperparameter.kind == "int":
         yield from range(int(low), int(high) + 1)
-    elif low == high:
-        yield float(low)
     else:
         yield from dict.fromkeys(_in_range(hyperparameter, random) for _ in range(_ATTEMPTS))
 

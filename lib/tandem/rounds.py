@@ -115,6 +115,18 @@ def running_s(stretches: Iterable[Stretch], from_s: float, to_s: float) -> float
     return total
 
 
+def has_unknown_end(stretches: Sequence[Stretch], from_s: float, to_s: float) -> bool:
+    """Tell whether a round that may have run in a window has an end that nobody noted.
+
+    It ended before the next round started.
+    """
+    latest_ends_s = [following.start_s for following in stretches[1:]] + [float("inf")]
+    return any(
+        stretch.end_s is None and stretch.start_s < to_s and latest_end_s > from_s
+        for stretch, latest_end_s in zip(stretches, latest_ends_s, strict=True)
+    )
+
+
 def fold(stretches: Sequence[Stretch], keep: int) -> list[Stretch]:
     """Merge all but the newest `keep` rounds into at most `keep` stretches of equal length."""
     old, new = stretches[:-keep], stretches[-keep:]

@@ -160,7 +160,7 @@ class _Reader:
             return None
         mode = self._mode(entry, top)
         if mode is None and len(_parts(entry)) == 2:
-            mode = "parallel"  # what else it says, it would be wrong
+            mode = "parallel"  # no other is right beside the two
         if self._misfits(entry, mode):
             return None
         levels, background = [entry, top], None
@@ -237,7 +237,7 @@ class _Reader:
                 message = f"{quote(key)} is missing (name a {what} of the registry)"
                 self._fail(level, message, key, what)
         if mode is None:
-            given |= {key: (None, level.place(key)) for key in ("mutate", "hyperparameters")}
+            given["hyperparameters"] = None, ""  # whether they count, only the mode says
         else:
             self._warn(training_notes(level, mode))
         names, place = given["mutate"]

@@ -47,8 +47,13 @@ class Tree:
             return False
 
     def kill_strays(self) -> None:
-        """Kill what was adopted while the command runs: whoever kept it has died."""
-        self.kill_each(pid for pid in self.living() if pid != self.main)
+        """Kill what was adopted while the command runs: whoever kept it has died.
+
+        What the command itself leaves when it ends is not stray: it gets its TERM and its grace.
+        """
+        strays = [pid for pid in self.living() if pid != self.main]
+        if alive(self.main):
+            self.kill_each(strays)
 
     def stop(self, grace_s: float, sleep: Callable[[float], None], repeat: bool = False) -> None:
         """TERM, grace, KILL, until nobody is left or the deadline for D state is over.
