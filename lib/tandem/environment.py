@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tandem.logs import open_log
+
 VERSION = "0.1.0"
 
 _LOG_BYTES = 1024 * 1024
@@ -118,7 +120,7 @@ def device_of(log: Path) -> str | None:
 
 def _head(path: Path, limit_bytes: int) -> str:
     try:
-        with path.open("rb") as stream:
+        with open_log(path) as stream:
             return stream.read(limit_bytes).decode("utf-8", "replace")
     except OSError:
         return ""

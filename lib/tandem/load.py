@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.launch import Script, Watch, end_script, start
+from tandem.logs import open_log
 from tandem.paths import BGRUN
 from tandem.plan import Experiment
 from tandem.proc import cpu_s, descendants, stat
@@ -162,7 +163,7 @@ class Load:
 def last_lines(log: Path) -> list[str]:
     """Return the last lines of a log; [] if there is none."""
     try:
-        with open(log, "rb") as file:
+        with open_log(log) as file:
             file.seek(max(0, log.stat().st_size - 8192))
             text = file.read().decode(errors="replace")
     except OSError:

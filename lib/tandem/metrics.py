@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from tandem.logs import open_log
+
 MAX_LINE_BYTES = 64 * 1024
 """As much of a line as is looked at; it bounds the memory and the work of a pattern."""
 
@@ -49,7 +51,7 @@ def read_metrics(log: Path, patterns: Mapping[str, str]) -> dict[str, float | No
         compiled = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in patterns.items()}
     last: dict[str, re.Match[str]] = {}
     try:
-        with log.open("rb") as stream:
+        with open_log(log) as stream:
             for line, is_cut in _lines(stream):
                 for name, pattern in compiled.items():
                     for match in pattern.finditer(line):

@@ -153,6 +153,8 @@ def _values(hyperparameter: Hyperparameter, random: Random) -> Iterator[Number]:
         return
     if hyperparameter.kind == "int":
         yield from range(int(low), int(high) + 1)
+    elif low == high:
+        yield float(low)  # counted before anything is drawn, it must leave the stream alone
     else:
         yield from dict.fromkeys(_in_range(hyperparameter, random) for _ in range(_ATTEMPTS))
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from tandem.logs import open_log
+
 REDRAW_PERIOD_S = 1.0
 FIRST_HEARTBEAT_S = 5.0
 LONGEST_SILENCE_S = 300.0
@@ -208,7 +210,7 @@ class EpochReader:
 
     def _read(self, size_bytes: int) -> None:
         start = max(self._read_bytes, size_bytes - MAX_READ_BYTES)
-        with self._log.open("rb") as stream:
+        with open_log(self._log) as stream:
             stream.seek(start)
             data = stream.read(MAX_READ_BYTES)
         # The last line may still grow ("Epoch 1" of "Epoch 12"): it is read again when it has.

@@ -26,11 +26,13 @@ def stray(kind: str) -> None:
     """Start one process that tries to get away."""
     if os.fork():
         return
-    if kind in ("setsid", "daemon", "bare"):
+    if kind in ("setsid", "daemon", "bare", "hidden"):
         os.setsid()
-    if kind in ("daemon", "bare") and os.fork():
+    if kind in ("daemon", "bare", "hidden") and os.fork():
         os._exit(0)
-    if kind == "bare":
+    if kind == "hidden":
+        os.closerange(0, 3)
+    if kind in ("bare", "hidden"):
         arguments = [sys.executable, "-S", "-E", __file__, MARKER, MAIN, "none", RELEASE]
         os.execve(sys.executable, arguments, {})
     linger()

@@ -1,0 +1,17 @@
+"""Opening the log of a training, which may have put anything in its place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log for reading; OSError if it is missing or no regular file (a pipe would hang)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "not a regular file", str(path))
+    return open(descriptor, "rb")
