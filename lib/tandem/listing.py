@@ -118,9 +118,6 @@ def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, A
     Times are in seconds; a timeout of null is none.
     """
     return {
-        "seed": plan.seed if plan else None,
-        "root": str(plan.root) if plan else None,
-        "registry": str(plan.registry_file) if plan else None,
         **{
             f"{severity}s": [
                 {"file": problem.file, "path": problem.path, "message": problem.message}
@@ -129,6 +126,9 @@ def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, A
             ]
             for severity in _SEVERITIES
         },
+        "seed": plan.seed if plan else None,
+        "root": str(plan.root) if plan else None,
+        "registry": str(plan.registry_file) if plan else None,
         "experiments": [_json_of_experiment(it) for it in plan.experiments] if plan else [],
     }
 

@@ -88,6 +88,7 @@ def make_record(
             "file": str(around.plan.settings_file) if around.plan.settings_file else None,
             "path": experiment.source_path,
             "entry": dict(experiment.source_entry),
+            "warnings": list(experiment.warnings),
         },
     }
 

@@ -166,6 +166,14 @@ def test_a_git_hook_around_us_does_not_answer(
     assert git_state(repository)["commit"] == commit
 
 
+def test_the_index_of_a_git_hook_around_us_does_not_count(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "an index that holds nothing"))
+    assert git(repository, "status", "--porcelain") != ""
+    assert git_state(repository)["dirty"] is False
+
+
 def test_reading_changes_nothing_and_starts_no_program(repository: Path, tmp_path: Path) -> None:
     witness = tmp_path / "was here"
     monitor = tmp_path / "monitor"

@@ -70,6 +70,7 @@ def test_the_plan_as_text() -> None:
         "  seed      7\n"
         "\n"
         "vision_resnet20_001_parallel  parallel, mutation in the foreground\n"
+        "  timeout none, 2 retries, warm-up 5 s\n"
         "  foreground  vision resnet20: rate=1e-07 (drawn)\n"
         "    in   '/data/my repos'\n"
         "    run  ./train.sh --lr 1e-07 'a b'\n"
@@ -88,20 +89,31 @@ def test_the_plan_as_text() -> None:
 def test_without_a_plan_only_the_problems() -> None:
     text = text_of_check(None, PROBLEMS)
     assert text.startswith("nothing is planned\n\n1 error:\n")
-    assert json_of_check(None, PROBLEMS)["experiments"] == []
+    found = json_of_check(None, PROBLEMS)
+    assert found["experiments"] == []
+    assert found["seed"] is found["root"] is found["registry"] is None
 
 
 def test_the_totals_count_the_modes() -> None:
     single = experiment(id="a", background=None, foreground_mode="default")
     text = text_of_check(plan(experiment(), single, single), [])
     assert text.startswith("night: 3 experiments (2 default, 1 parallel)\n")
-    assert "\na  default\n" in text
+    assert "\na  default\n  timeout none, 2 retries\n" in text
     assert "error" not in text
+
+
+def test_the_limits_of_an_experiment() -> None:
+    limits = experiment(timeout_s=31536000.0, max_retries=1, warmup_s=0.25)
+    text = text_of_check(plan(limits), [])
+    assert "\n  timeout 31536000 s, 1 retry, warm-up 0.25 s\n" in text
 
 
 def test_the_plan_for_machines() -> None:
     found = json.loads(json.dumps(json_of_check(plan(experiment()), PROBLEMS)))
     assert found == {
+        "seed": 7,
+        "root": "/root",
+        "registry": "/r.json",
         "errors": [
             {
                 "file": "s.json",
@@ -115,6 +127,11 @@ def test_the_plan_for_machines() -> None:
             {
                 "id": "vision_resnet20_001_parallel",
                 "mode": "parallel",
+                "timeout_seconds": None,
+                "max_retries": 2,
+                "warmup_seconds": 5.0,
+                "grace_seconds": 10.0,
+                "restart_delay_seconds": 0.1,
                 "repo": "vision",
                 "model": "resnet20",
                 "hyperparameters": {"rate": 1e-7},
@@ -174,18 +191,25 @@ def test_the_registry_as_text(tmp_path: Path) -> None:
             },
             "tag": {"flag": "--tag", "type": "str", "default": "a b"},
         },
+        "model_flag": "-n",
+        "performance_metrics": {"log_patterns": {"accuracy": "acc ([0-9.]+)"}},
     }
     bare = {"path": "b", "train_script": "t", "models": ["m"], "trian_script": 1}
+    bare["performance_metrics"] = repository["performance_metrics"]
     path.write_text(json.dumps({"models": {"vision": repository, "bare": bare}}))
     assert text_of_registry(load_registry(path)) == (
         "vision\n"
         "  path    repos/vision\n"
         "  script  ./train.sh -d 'x y'\n"
         '  models  resnet20, "a\\nb"\n'
-        "  hyperparameter  flag   type   range           distribution           default\n"
-        "  epochs          -e     int    5 to 15         uniform                10\n"
-        "  decay           --wd   float  1e-05 to 0.001  log_uniform, 0 in 0.3  -\n"
-        "  tag             --tag  str    -               -                      'a b'\n"
+        "  hyperparameter  flag   type   range           "
+        "distribution                         default\n"
+        "  epochs          -e     int    5 to 15         "
+        "uniform                              10\n"
+        "  decay           --wd   float  1e-05 to 0.001  "
+        "log_uniform, 0 with probability 0.3  -\n"
+        "  tag             --tag  str    -               "
+        "-                                    'a b'\n"
         "\n"
         "bare\n"
         "  path    b\n"

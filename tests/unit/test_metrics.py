@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,8 @@ def test_the_last_match_of_every_pattern(log: Path) -> None:
         ("loss: inf\n", LOSS, None),
         ("loss: 1e999\n", LOSS, None),
         ("accuracy: 0.9\nAccuracy:\n17 files", ACCURACY, 0.9),
+        ("accuracy: 0.9\naccuracy: nan", ACCURACY, 0.9),
+        ("accuracy: 0.9\naccuracy: 1,234.5", ACCURACY, None),
     ],
 )
 def test_what_counts_as_a_number(log: Path, text: str, pattern: str, value: float | None) -> None:
@@ -68,6 +71,73 @@ def test_last_group_that_holds_a_number(
     log: Path, text: str, pattern: str, value: float | None
 ) -> None:
     assert one(log, text, pattern) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "value"),
+    [
+        ("Eval loss: 9.5e-05", r"eval loss: ([0-9.]+)", 9.5e-05),
+        ("Eval loss: 9.5e-05", r"eval loss: ([0-9.]+)e", 9.5e-05),
+        ("Eval loss: 9.5E+2.", r"eval loss: [0-9.]+", 950.0),
+        ("{'eval_loss': 0.5, 'epoch': 3.0}", r"(?:'eval_loss':|eval_loss:)\s*([0-9.]+)", 0.5),
+        ("accuracy: 97.End", ACCURACY, 97.0),
+        ("accuracy: 97.25", r"accuracy: (\d+)", 97.25),
+        ("accuracy: 97.25", r"accuracy: (\d)", 97.25),
+        ("accuracy: 97.25", r"accuracy: (\d+(\.\d+)?)", 97.25),
+        ("accuracy: 97.25", r"accuracy.*([0-9.]+)", 97.25),
+        ("accuracy: 2e-3", r"accuracy.*([0-9.]+)", 0.002),
+        ("loss: 1,234.5", r"loss: ([0-9.]+)", None),
+        ("loss: 1,234.5", r"loss: 1,([0-9.]+)", None),
+        ("loss: 1,234,567", r"loss: ([0-9.]+)", None),
+        ("loss: 1_000", r"loss: ([0-9.]+)", None),
+        ("loss: 1_000", LOSS, None),
+        ("loss: 0.5_final", r"loss: ([0-9.]+)", 0.5),
+        ("3,0.25,1234", r"^\d+,([0-9.]+)", 0.25),
+        ("0.25,234", r"^([0-9.]+)", 0.25),
+        ("1,2345", r"^([0-9.]+)", 1.0),
+    ],
+)
+def test_a_part_of_a_number_is_never_taken_for_another(
+    log: Path, text: str, pattern: str, value: float | None
+) -> None:
+    assert one(log, text, pattern) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "value"),
+    [
+        ("loss: -0.5", r"loss[: ]+-?([0-9.]+)", -0.5),
+        ("loss: -0.5", r"loss:?.*?([0-9.]+)", -0.5),
+        ("loss: -2e-3", r"loss.*([0-9])", -0.002),
+        ("loss=-0.5", r"loss\D+([0-9.]+)", -0.5),
+        ("-0.5", r"([0-9.]+)", -0.5),
+        ("-5", r"5", -5.0),
+        ("loss--0.5", r"loss-(\S+)", -0.5),
+        ("top-1: 0.7", r"top-1: ([0-9.]+)", 0.7),
+        ("top-0.7", r"top-([0-9.]+)", 0.7),
+        ("top-7", r"top-\d", 7.0),
+        ("eval_loss: 0.5", r"eval_loss: ([0-9.]+)", 0.5),
+        ("5-10", r"\d-(\d+)", 10.0),
+        ("(top)-0.5", r"-([0-9.]+)", 0.5),
+        ("loss --0.5", r"-([0-9.]+)", 0.5),
+        ("5%-10%", r"-([0-9.]+)", 10.0),
+    ],
+)
+def test_a_minus_sign_is_no_hyphen(log: Path, text: str, pattern: str, value: float) -> None:
+    assert one(log, text, pattern) == value
+
+
+def test_a_number_that_goes_on_behind_the_cut_of_a_long_line_is_not_taken(log: Path) -> None:
+    head, number = "accuracy: 0.5 ", "accuracy: 9.5e-"
+    line = head + "x" * (MAX_LINE_BYTES - len(head) - len(number)) + number
+    assert one(log, line + "05", ACCURACY) == 0.5
+
+
+def test_what_python_dislikes_about_a_pattern_is_not_said_again(log: Path) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert one(log, "loss [ 0.5", r"loss [[]\s([0-9.]+)") == 0.5
+    assert told == []
 
 
 def test_progress_lines_and_undecodable_bytes(log: Path) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tandem.errors import UsageError
-from tandem.mutation import choices, draw, stream
+from tandem.mutation import draw, stream
 from tandem.registry import Hyperparameter
 
 
@@ -38,6 +37,8 @@ def test_the_values_of_a_seed_are_these_on_every_machine() -> None:
     assert drawn(parameter("int", 1000, 20000, 10000, "log_uniform"), 3) == [16073, 16171, 9762]
     assert drawn(parameter("int", 0, 9999), 3) == [9270, 9290, 7606]
     assert drawn(parameter("int", 2, 10, 10), 8) == [8, 3, 5, 2, 7, 4, 9, 6]
+    pair = [parameter("float", 0.5, 0.5, name="a"), parameter("int", 0, 9999)]
+    assert draw(pair, 2, stream(1)) == [{"a": 0.5, "x": 9290}, {"a": 0.5, "x": 1291}]
 
 
 def test_streams_depend_on_seed_and_identity_alone() -> None:
@@ -120,17 +121,27 @@ def test_log_uniform_ints_follow_the_logarithm_at_the_ends_too() -> None:
         (7.0, 7.0, [7.0]),
     ],
 )
-def test_the_floats_of_a_narrow_range_are_known(
+def test_the_floats_of_a_narrow_range_can_be_had_and_no_more(
     low: float, high: float, expected: list[float]
 ) -> None:
     hyperparameter = parameter("float", low, high)
-    assert sorted(choices(hyperparameter)) == expected
     assert sorted(drawn(hyperparameter, len(expected))) == expected
+    with pytest.raises(UsageError, match=r"there are (too few distinct values|only 1) \(lower"):
+        drawn(hyperparameter, len(expected) + 1)
+
+
+def test_a_range_that_holds_the_default_alone_has_too_few() -> None:
+    with pytest.raises(UsageError, match="too few distinct values"):
+        drawn(parameter("float", 0.12345671, 0.12345679, 0.12345679), 1)
+    both = [parameter("float", 0.1, 0.100002, name="a"), parameter("int", 1, 2, name="b")]
+    assert len(draw(both, 6, stream(1))) == 6
+    with pytest.raises(UsageError, match=r'7 different combinations of "a", "b".* too few'):
+        draw(both, 7, stream(1))
 
 
 @given(
     low=st.floats(1e-12, 1e6),
-    factor=st.floats(1, 1e6),
+    factor=st.floats(1.001, 1e6),
     distribution=st.sampled_from(["uniform", "log_uniform"]),
     seed=st.integers(0, 2**63),
     count=st.integers(1, 20),
@@ -139,11 +150,6 @@ def test_floats_are_in_range_distinct_and_short(
     low: float, factor: float, distribution: str, seed: int, count: int
 ) -> None:
     hyperparameter = parameter("float", low, low * factor, low, distribution)
-    available = len(list(islice(choices(hyperparameter), count)))
-    if available < count:
-        with pytest.raises(UsageError, match=f"only {available} "):
-            drawn(hyperparameter, count, seed)
-        return
     values = drawn(hyperparameter, count, seed)
     assert len(set(values)) == count
     assert low not in values

@@ -43,6 +43,7 @@ REGISTRY: dict[str, Any] = {
             "supported_hyperparams": {
                 "folds": {"flag": "--folds", "type": "int", "default": 4, "range": [2, 5]}
             },
+            "performance_metrics": {"log_patterns": {"loss": "loss ([0-9.]+)"}},
         },
     }
 }
@@ -215,6 +216,11 @@ def test_root_and_grace_can_be_given(read: Reader, tmp_path: Path) -> None:
             "mutate[0]",
             '"e" is not a hyperparameter of vision (did you mean "epochs"?)',
         ),
+        (
+            VISION | {"mutate": ["all", "lerning_rate"]},
+            "mutate[1]",
+            '"lerning_rate" is not a hyperparameter of vision (did you mean "learning_rate"?)',
+        ),
         (VISION | {"mutate": ["tag"]}, "mutate[0]", '"tag" of vision has no range'),
         (
             {"repository": "visoin", "model": "m"},
@@ -258,6 +264,69 @@ def test_an_entry_that_cannot_run_is_an_error_or_left_out(
 def test_an_entry_with_a_wrong_value_is_left_out_whole(read: Reader) -> None:
     reading = read([VISION | {"max_retries": "2"}, TEXT], skip_invalid=True)
     assert [it.id for it in experiments(reading)] == ["text_default_001"]
+
+
+def test_a_name_beside_all_is_drawn_with_the_others(read: Reader) -> None:
+    reading = read([TEXT | {"mutate": ["folds", "all"]}], seed=1)
+    assert values(reading) == values(read([TEXT], seed=1))
+    [problem] = reading.problems
+    assert (problem.severity, problem.path) == ("warning", "experiments[0].mutate[0]")
+    assert problem.message == '"folds" is drawn with all others, because "all" is given'
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**4000])
+def test_a_seed_out_of_range_is_an_error(read: Reader, seed: int) -> None:
+    reading = read([TEXT], seed=seed)
+    assert reading.plan is None
+    [(path, message)] = errors(reading)
+    assert path == "--seed"
+    assert message.startswith(f"must be 0 to {2**63 - 1}, not {str(seed)[:60]}")
+    assert len(message) < 200
+    assert experiments(read([TEXT], seed=2**63 - 1))
+
+
+def test_how_many_can_run_all_the_same_is_told(read: Reader) -> None:
+    def remarks(*entries: Any, **top: Any) -> list[str]:
+        reading = read([*entries], {"seed": 1} | top)
+        return [it.message for it in reading.problems if it.severity == "remark"]
+
+    wrong = TEXT | {"model": "x"}
+    assert remarks(TEXT, wrong, TEXT | {"runs_per_config": 2}) == [
+        "--skip-invalid runs the other 3"
+    ]
+    assert remarks(wrong) == []
+    assert remarks(TEXT) == []
+    assert remarks(TEXT, wrong, max_retries="x") == []
+    left = read([TEXT, wrong], seed=1, skip_invalid=True)
+    assert {problem.severity for problem in left.problems} == {"error"}
+
+
+def test_an_experiment_has_the_warnings_about_it(read: Reader, tmp_path: Path) -> None:
+    registry = tmp_path / "config" / "registry.json"
+    text = REGISTRY["models"]["text"] | {"pathh": 1}
+    registry.write_text(json.dumps({"models": REGISTRY["models"] | {"text": text}, "verison": 1}))
+    vision = VISION | {"mode": "default", "a b": 1}
+    pair = PAIR | {"background": TEXT | {"hyperparameters": {"fold": 1}}, "runs_per_config": 2}
+    reading = read([vision, pair], {"governor": "x"})
+    settings = f"{tmp_path / 'night.json'}: experiments"
+    assert [it.warnings for it in experiments(reading)] == [
+        (f'{settings}[0]["a b"]: unknown key, ignored',),
+        *[
+            (
+                f"{settings}[1].background.hyperparameters.fold: not a hyperparameter of text,"
+                ' not passed (did you mean "folds"?)',
+                f'{registry}: models.text.pathh: unknown key, ignored (did you mean "path"?)',
+            )
+        ]
+        * 2,
+    ]
+
+
+def test_beside_a_wrong_mode_only_what_does_not_hang_on_it_is_said(read: Reader) -> None:
+    wrong = {"mode": "defualt", "hyperparameters": {"folds": 1.5}, "mutate": ["fold"]}
+    assert [path for path, _ in errors(read([TEXT | wrong]))] == ["experiments[0].mode"]
+    paths = [path for path, _ in errors(read([TEXT | wrong | {"repo": "txt"}]))]
+    assert paths == ["experiments[0].mode", "experiments[0].repo"]
 
 
 def test_a_background_that_cannot_run_takes_its_entry_along(read: Reader) -> None:

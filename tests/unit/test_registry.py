@@ -22,7 +22,7 @@ REPOSITORY: dict[str, Any] = {
         "rate": {
             "flag": "--lr",
             "type": "float",
-            "default": 0.0,
+            "default": 1e-4,
             "range": [1e-5, 1e-3],
             "distribution": "log_uniform",
             "zero_probability": 0.25,
@@ -55,7 +55,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert one.log_patterns == {"accuracy": "acc: ([0-9.]+)"}
     assert list(one.hyperparameters) == ["rate", "epochs", "label"]
     assert one.hyperparameters["rate"] == Hyperparameter(
-        "rate", "--lr", "float", 0.0, 1e-5, 1e-3, "log_uniform", 0.25
+        "rate", "--lr", "float", 1e-4, 1e-5, 1e-3, "log_uniform", 0.25
     )
     epochs = one.hyperparameters["epochs"]
     assert (epochs.low, type(epochs.low), epochs.distribution) == (5, int, "uniform")
@@ -157,6 +157,52 @@ def test_unknown_keys_warn_with_the_nearest_and_annotations_do_not(tmp_path: Pat
     ]
     assert 'did you mean "train_script"?' in messages(registry, "warning")[1][1]
     assert 'did you mean "range"?' in messages(registry, "warning")[2][1]
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "sentence"),
+    [
+        ({"model_flag": None}, "models", "all of them run the same command"),
+        ({"performance_metrics": {}}, "performance_metrics.log_patterns", "but are never valid"),
+        (
+            {"performance_metrics": {"log_patterns": {"acc": "acc:\n([0-9.]+)"}}},
+            "performance_metrics.log_patterns.acc",
+            "its line break is never found",
+        ),
+        (
+            {"performance_metrics": {"log_patterns": {"acc": "[[a]b"}}},
+            "performance_metrics.log_patterns.acc",
+            '"[[a]b": Possible nested set at position 1 (escape it',
+        ),
+        (
+            {
+                "supported_hyperparams": {
+                    "h": {
+                        **{"flag": "-h", "type": "float", "range": [0.1, 1], "default": 0},
+                        "zero_probability": 0.3,
+                    }
+                }
+            },
+            "supported_hyperparams.h.zero_probability",
+            "never drawn: it is the default",
+        ),
+    ],
+)
+def test_what_runs_but_hardly_as_meant_warns(
+    tmp_path: Path, change: dict[str, Any], path: str, sentence: str
+) -> None:
+    for _ in range(2):  # Python tells of a pattern's flaws only once
+        registry = load(tmp_path, {"models": {"one": REPOSITORY | change}})
+        [(where, message)] = messages(registry, "warning")
+        assert where == f"models.one.{path}"
+        assert sentence in message
+        assert list(registry.repos) == ["one"]
+
+
+def test_what_runs_as_meant_does_not_warn(tmp_path: Path) -> None:
+    patterns = {"log_patterns": {"acc": "(?x) acc:\n ([0-9.]+)", "loss": r"[\[a]\n?([0-9.]+)"}}
+    one = REPOSITORY | {"models": ["small"], "model_flag": None, "performance_metrics": patterns}
+    assert load(tmp_path, {"models": {"one": one}}).problems == ()
 
 
 KEYS = st.sampled_from(

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from tandem.errors import UsageError
 from tandem.problems import ProblemsError
-from tandem.settings import MAX_ENTRIES, Entry, Settings, load_settings, settings_from_arguments
+from tandem.settings import (
+    MAX_ENTRIES,
+    Entry,
+    Settings,
+    TrainingEntry,
+    load_settings,
+    settings_from_arguments,
+)
 
 SINGLE = {"repo": "r", "model": "m"}
 PAIR = {"foreground": {"repo": "f", "model": "m"}, "background": {"repo": "b", "model": "n"}}
@@ -33,11 +40,16 @@ def errors(settings: Settings) -> list[tuple[str, str]]:
     return [(it.path, it.message) for it in settings.problems if it.severity == "error"]
 
 
+def drawn(training: TrainingEntry) -> Any:
+    """The names to draw and their places, None for all."""
+    return None if training.draws_all else training.mutate
+
+
 def test_what_is_not_given(tmp_path: Path) -> None:
     entry, warnings = read(tmp_path, SINGLE)
     assert warnings == []
     assert (entry.path, entry.source, entry.background) == ("experiments[0]", SINGLE, None)
-    assert (entry.foreground.mode, entry.foreground.mutate) == ("mutation", None)
+    assert (entry.foreground.mode, drawn(entry.foreground)) == ("mutation", None)
     assert entry.foreground.hyperparameters == {}
     assert (entry.runs, entry.max_retries, entry.timeout_s) == (1, 2, None)
     assert (entry.warmup_s, entry.ready_timeout_s) == (5, 60)
@@ -79,19 +91,31 @@ def test_times_are_read(tmp_path: Path) -> None:
         (["all"], None),
         (["a", "all"], None),
         (["b", "a"], {"b": "experiments[0].mutate[0]", "a": "experiments[0].mutate[1]"}),
-        ({"a": {"min": 1}}, {"a": "experiments[0].mutate.a"}),
         ({"a": {}, "comment": "x"}, {"a": "experiments[0].mutate.a"}),
     ],
 )
 def test_names_to_draw(tmp_path: Path, mutate: Any, expected: Any) -> None:
     entry, warnings = read(tmp_path, SINGLE | {"mutate": mutate})
-    assert entry.foreground.mutate == expected
+    assert drawn(entry.foreground) == expected
     assert warnings == []
+
+
+def test_names_beside_all_are_kept(tmp_path: Path) -> None:
+    entry, _ = read(tmp_path, SINGLE | {"mutate": ["all", "a"]})
+    assert entry.foreground.mutate == {"a": "experiments[0].mutate[1]"}
+
+
+@pytest.mark.parametrize("value", [[0.1, 0.2], {"min": 1}, 0, False])
+def test_values_beside_the_names_are_said_to_be_not_read(tmp_path: Path, value: Any) -> None:
+    entry, warnings = read(tmp_path, SINGLE | {"mutate": {"a": value, "b": {}, "note": 1}})
+    assert list(entry.foreground.mutate) == ["a", "b"]
+    message = 'the values beside the names are not read: draws "a", "b" from the registry\'s range'
+    assert warnings == [("experiments[0].mutate", message)]
 
 
 def test_no_names_at_all_are_said_to_be_every_one(tmp_path: Path) -> None:
     entry, warnings = read(tmp_path, SINGLE | {"mutate": []})
-    assert entry.foreground.mutate is None
+    assert entry.foreground.draws_all
     message = "names nothing: draws every supported hyperparameter"
     assert warnings == [("experiments[0].mutate", message)]
 
@@ -133,7 +157,12 @@ def test_an_entrys_own_mode_counts_before_the_top_levels(tmp_path: Path) -> None
     [
         ({"mode": "parallel"} | SINGLE, {}, '"foreground" is missing'),
         (SINGLE, {"mode": "parallel"}, 'the top level\'s mode is "parallel", but'),
-        ({"foreground": PAIR["foreground"]}, {"mode": "parallel"}, "no foreground and background"),
+        (SINGLE, {"mode": "parallel"}, "this has no foreground and no background (add them"),
+        (
+            {"foregound": {}, "background": PAIR["background"]},
+            {"mode": "parallel"},
+            "this has no foreground (add it",
+        ),
         ({"model": "m"}, {}, '"repo" is missing'),
         ({"repo": "r", "modle": "m"}, {}, '"model" is missing'),
         (PAIR | {"mode": "parallel", "background": {"repo": "b"}}, {}, '"model" is missing'),
@@ -155,6 +184,9 @@ def test_other_words_for_mutation_warn_where_they_stand(tmp_path: Path, mode: st
     assert (own.foreground.mode, warnings) == ("mutation", [("experiments[0].mode", message)])
     inherited, warnings = read(tmp_path, SINGLE, mode=mode)
     assert (inherited.foreground.mode, warnings) == ("mutation", [("mode", message)])
+    assert read(tmp_path, SINGLE | {"mode": "default"}, mode=mode)[1] == []
+    both = load(tmp_path, [SINGLE, {"comment": "x"}, SINGLE], mode=mode)
+    assert [problem.path for problem in both.problems] == ["mode"]
     inside = PAIR | {"mode": "parallel", "foreground": PAIR["foreground"] | {"mode": mode}}
     assert read(tmp_path, inside)[1] == [("experiments[0].foreground.mode", message)]
 
@@ -175,6 +207,7 @@ def test_other_words_for_mutation_warn_where_they_stand(tmp_path: Path, mode: st
             'read as "mutate": draws "a" from the registry\'s range',
         ),
         (SINGLE | {"num_mutations": 3}, "num_mutations", 'read as "runs_per_config": 3 runs'),
+        (SINGLE | {"num_mutations": 1}, "num_mutations", 'read as "runs_per_config": 1 run'),
         (SINGLE | {"timeout": 60}, "timeout", 'read as "timeout_seconds": 60 s'),
         (
             SINGLE | {"mode": "default", "fixed_hyperparams": {"a": 1}},
@@ -198,7 +231,7 @@ def test_an_alias_is_read_with_a_warning(
     assert found.runs == entry.get("num_mutations", 1)
     assert found.timeout_s == entry.get("timeout")
     assert found.foreground.hyperparameters == entry.get("fixed_hyperparams", {})
-    assert found.foreground.mutate == ({"a": _place(entry)} if 'draws "a"' in message else None)
+    assert drawn(found.foreground) == ({"a": _place(entry)} if 'draws "a"' in message else None)
 
 
 def _place(entry: dict[str, Any]) -> str:
@@ -211,7 +244,7 @@ def test_an_alias_never_overrides_the_real_key_at_any_level(tmp_path: Path) -> N
     real = {"timeout_seconds": 30, "mutate": ["b"]}
     entry, warnings = read(tmp_path, SINGLE | aliases | real, runs_per_config=2)
     assert (entry.runs, entry.timeout_s, entry.foreground.repo) == (2, 30, "r")
-    assert list(entry.foreground.mutate or {}) == ["b"]
+    assert list(entry.foreground.mutate) == ["b"]
     assert sorted(warnings) == [
         ("experiments[0].mutate_params", 'not read, because "mutate" is given: draws "b"'),
         ("experiments[0].num_mutations", 'not read, because "runs_per_config" is given: 2 runs'),
@@ -332,6 +365,34 @@ def test_what_is_wrong_is_not_missing_too(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *(SINGLE, PAIR, {"foreground": {}}, {"comment": "x"}),
+        SINGLE | {"mutate": {"a": 1}, "hyperparameters": {"a": 1}},
+        SINGLE | {"mutate": []},
+    ],
+)
+def test_a_wrong_mode_is_one_mistake_wherever_it_stands(
+    tmp_path: Path, entry: dict[str, Any]
+) -> None:
+    top = load(tmp_path, [entry, entry], mode="paralel")
+    assert [problem.path for problem in top.problems] == ["mode"]
+    own = load(tmp_path, [entry | {"mode": "defualt"}, SINGLE], mode="default")
+    assert [problem.path for problem in own.problems] == ["experiments[0].mode"]
+    inner = PAIR | {"foreground": entry | PAIR["foreground"] | {"mode": "defualt"}}
+    mistakes = errors(load(tmp_path, [inner], mode="parallel"))
+    assert [path for path, _ in mistakes] == ["experiments[0].foreground.mode"]
+
+
+def test_beside_a_wrong_mode_the_two_parts_are_looked_at_all_the_same(tmp_path: Path) -> None:
+    pair = PAIR | {"mode": "paralel", "background": {"repo": "b"}}
+    assert [path for path, _ in errors(load(tmp_path, [pair]))] == [
+        "experiments[0].mode",
+        "experiments[0].background",
+    ]
+
+
 @pytest.mark.parametrize("value", [[], "x", 1, None, {}, {"experiments": {}}])
 def test_no_settings_at_all(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "x.json"
@@ -366,7 +427,7 @@ def test_from_arguments_with_names() -> None:
     assert entry.foreground.mode == "mutation"
     assert entry.foreground.mutate == {"a": "arguments.mutate[0]"}
     [every] = settings_from_arguments("r", "m", ["all"], 1).entries
-    assert (every.foreground.mode, every.foreground.mutate) == ("mutation", None)
+    assert (every.foreground.mode, drawn(every.foreground)) == ("mutation", None)
 
 
 def test_from_arguments_at_least_one_run() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import resource
 import stat
 from collections.abc import Iterator
@@ -28,8 +29,8 @@ OLD_ORDER = [
     "hyperparam_epochs",
     "hyperparam_learning_rate",
     "hyperparam_seed",
-    "perf_loss",
     "perf_test_accuracy",
+    "perf_loss",
     "energy_cpu_pkg_joules",
     "energy_cpu_ram_joules",
     "energy_cpu_total_joules",
@@ -156,6 +157,20 @@ def test_header_is_the_old_one_and_then_our_own() -> None:
     assert columns == OLD_ORDER + OWN
 
 
+def test_metrics_stand_in_the_old_order_and_new_ones_behind_them_by_name() -> None:
+    header_of_old = (
+        "perf_accuracy,perf_best_val_accuracy,perf_map,perf_precision,perf_rank1,perf_rank5,"
+        "perf_recall,perf_test_accuracy,perf_test_loss,perf_eval_loss,perf_final_training_loss,"
+        "perf_eval_samples_per_second,perf_top1_accuracy,perf_top5_accuracy,perf_top10_accuracy,"
+        "perf_top20_accuracy"
+    )
+    old = header_of_old.split(",")
+    names = sorted([*(name.removeprefix("perf_") for name in old), "f1", "a"])
+    columns = table.header(plan(training({}, *names), training({}, "z", "test_loss")))
+    found = [name for name in columns if name.startswith("perf_")]
+    assert found == [*old, "perf_a", "perf_f1", "perf_z"]
+
+
 def test_row_is_exact(tmp_path: Path) -> None:
     columns = OLD_ORDER + OWN
     path = tmp_path / "summary.csv"
@@ -236,6 +251,24 @@ def test_lines_end_with_a_newline_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == b"a,b\n,1\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["summary.csv"]
     assert stat.S_ISREG(path.stat().st_mode)
+
+
+def test_a_row_is_on_the_disk_before_append_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "summary.csv"
+    table.create(path, ["a"])
+    synced: list[bytes] = []
+    fsync = os.fsync
+
+    def counting(descriptor: int) -> None:
+        fsync(descriptor)
+        assert os.path.samestat(os.fstat(descriptor), path.stat())
+        synced.append(path.read_bytes())
+
+    monkeypatch.setattr(os, "fsync", counting)
+    table.append_row(path, ["a"], {"a": "1"})
+    assert synced == [b"a\n1\n"]
 
 
 def test_a_table_is_never_overwritten(tmp_path: Path) -> None:

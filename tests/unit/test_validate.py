@@ -12,7 +12,7 @@ import pytest
 from tandem.problems import Problem, has_errors, join, problem_lines
 from tandem.validate import check, schema, sift
 
-NAMES = ("settings", "registry")
+NAMES = ("settings", "registry", "record")
 
 
 def properties(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -40,7 +40,7 @@ def test_every_property_has_a_description_and_examples_that_fit(name: str) -> No
     assert len(found) > 10
     for key, shape in found:
         assert shape.get("description"), key
-        assert shape.get("examples"), key
+        assert shape.get("examples") not in (None, [], [{}], [[]]), key
         for example in shape["examples"]:
             jsonschema.Draft202012Validator(shape).validate(example)
 
@@ -83,6 +83,14 @@ def test_all_errors_at_once_each_a_sentence() -> None:
         ("runs_per_config", 'must be a whole number, not text "3"'),
         ("seed", "must be a whole number, not true"),
     ]
+
+
+@pytest.mark.parametrize("mode", ["parallel", "nonparalel", "mixd", "bach"])
+def test_other_words_for_mutation_are_never_suggested(mode: str) -> None:
+    entry = {"mode": "parallel", "foreground": {"mode": mode}, "background": {}}
+    [(path, message)] = found({"experiments": [entry]})
+    assert path == "experiments[0].foreground.mode"
+    assert "did you mean" not in message
 
 
 @pytest.mark.parametrize(
