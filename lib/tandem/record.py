@@ -123,7 +123,7 @@ def background_facts(
         "rounds_completed": sum(stretch.completed for stretch in rounds),
         "rounds_failed": sum(stretch.failed for stretch in rounds),
         "rounds_stopped": sum(stretch.stopped for stretch in rounds),
-        "rounds_open": sum(stretch.end_s is None for stretch in rounds),
+        "rounds_open": sum(stretch.open for stretch in rounds),
         "training_seconds": round(sum(stretch.running_s for stretch in rounds), 3),
         "cpu_seconds": cpu_seconds(load),
         "repository_git": around.git[str(training.work_dir)],

@@ -5,7 +5,7 @@ One line an event, appended, seconds on CLOCK_BOOTTIME:
     start   ROUND  SECONDS
     end     ROUND  SECONDS  EXIT  REASON     by the round's keeper
     lost    ROUND  SECONDS                   by the loop, when that keeper was killed
-    folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED
+    folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED  OPEN
 
 `rounds.py FILE KEEP` folds old rounds, so that the file stays bounded however many there are.
 """
@@ -24,7 +24,7 @@ class Stretch:
     """One round, or several that were folded into one; seconds on CLOCK_BOOTTIME.
 
     `end_s` is None while a round runs, and for ever when everything that could have noted its
-    end was killed.
+    end was killed; `open` counts such rounds.
     """
 
     first: int
@@ -35,6 +35,7 @@ class Stretch:
     completed: int = 0
     failed: int = 0
     stopped: int = 0
+    open: int = 0
     exit_code: int | None = None
     reason: str = ""
 
@@ -71,14 +72,16 @@ def last_round(path: Path) -> int | None:
 
 def add_event(stretches: dict[int, Stretch], fields: list[str]) -> None:
     if fields[0] == "folded":
-        first, last, start, end, running, completed, failed, stopped = fields[1:]
-        counts = int(completed), int(failed), int(stopped)
-        stretch = Stretch(int(first), int(last), float(start), float(end), float(running), *counts)
-        stretches[stretch.first] = stretch
+        first, last, start, end, running, *rest = fields[1:]
+        completed, failed, stopped, unended = map(int, rest)
+        stretches[int(first)] = Stretch(
+            *(int(first), int(last), float(start), float(end), float(running)),
+            *(completed, failed, stopped, unended),
+        )
         return
     number, when_s = int(fields[1]), float(fields[2])
     if fields[0] == "start":
-        stretches[number] = Stretch(number, number, when_s)
+        stretches[number] = Stretch(number, number, when_s, open=1)
     elif number in stretches:
         stretches[number] = ended(stretches[number], when_s, *fields[3:])
 
@@ -122,7 +125,7 @@ def has_unknown_end(stretches: Sequence[Stretch], from_s: float, to_s: float) ->
     """
     latest_ends_s = [following.start_s for following in stretches[1:]] + [float("inf")]
     return any(
-        stretch.end_s is None and stretch.start_s < to_s and latest_end_s > from_s
+        stretch.open and stretch.start_s < to_s and latest_end_s > from_s
         for stretch, latest_end_s in zip(stretches, latest_ends_s, strict=True)
     )
 
@@ -153,6 +156,7 @@ def merged(group: Sequence[Stretch]) -> Stretch:
         sum(stretch.completed for stretch in group),
         sum(stretch.failed for stretch in group),
         sum(stretch.stopped for stretch in group),
+        sum(stretch.open for stretch in group),
     )
 
 
@@ -167,15 +171,19 @@ def lines(stretch: Stretch) -> str:
         code = "" if stretch.exit_code is None else stretch.exit_code
         return start + f"end\t{stretch.first}\t{stretch.end_s:.3f}\t{code}\t{stretch.reason}\n"
     span = f"{stretch.first}\t{stretch.last}\t{stretch.start_s:.3f}\t{stretch.end_s:.3f}"
-    counts = f"{stretch.completed}\t{stretch.failed}\t{stretch.stopped}"
+    counts = f"{stretch.completed}\t{stretch.failed}\t{stretch.stopped}\t{stretch.open}"
     return f"folded\t{span}\t{stretch.running_s:.3f}\t{counts}\n"
 
 
 def main() -> None:
     path, keep = Path(sys.argv[1]), int(sys.argv[2])
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text("".join(map(lines, fold(read_rounds(path), keep))))
-    temporary.rename(path)
+    try:
+        temporary.write_text("".join(map(lines, fold(read_rounds(path), keep))))
+        temporary.rename(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        sys.exit(f"rounds: error: {path}: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,565 @@
+"""lib/keep.py as a program: what a command leaves behind is ended, and told exactly.
+
+Nearly every process here holds the write end of a pipe that only this test reads: its end of file
+is the kernel's word that nobody is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tandem import census
+from tandem.paths import ROOT
+from tandem.proc import COOKIE, children, cookie, stat
+from tandem.reports import read_report
+
+KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]
+PYTHON = [sys.executable, "-S", "-E", "-c"]
+DEADLINE_S = 30.0  # a hang guard, not a figure
+FOREVER = "import signal\nwhile True: signal.pause()\n"
+
+
+@dataclass
+class Stage:
+    """A folder for a keeper's files, and the keepers started in it."""
+
+    folder: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    life: tuple[int, int] = field(default_factory=os.pipe)
+
+    def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
+        """Start a program in the folder; it and whoever it starts hold the pipe."""
+        process = subprocess.Popen(
+            words,
+            cwd=self.folder,
+            stdin=more.pop("stdin", subprocess.DEVNULL),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(self.life[1], *more.pop("pass_fds", ())),
+            text=True,
+            **more,
+        )
+        self.started.append(process)
+        return process
+
+    def keep(self, options: str, *command: str, **more: Any) -> subprocess.Popen[str]:
+        return self.start(*KEEP, "--report", "report", *options.split(), "--", *command, **more)
+
+    def run(self, options: str, *command: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        process = self.keep(options, *command, **more)
+        output, messages = process.communicate(timeout=DEADLINE_S)
+        return subprocess.CompletedProcess(command, process.returncode, output, messages)
+
+    def report(self) -> dict[str, Any]:
+        report: dict[str, Any] = json.loads((self.folder / "report").read_text())
+        return report
+
+    def nobody_is_left(self) -> bool:
+        """Wait until every process that was started here has ended."""
+        reading, writing = self.life
+        os.close(writing)
+        ready = select.select([reading], [], [], DEADLINE_S)[0]
+        self.life = (reading, os.open(os.devnull, os.O_WRONLY))
+        return bool(ready)
+
+    def survivors(self) -> list[int]:
+        """Return who still holds the pipe."""
+        pipe = os.readlink(f"/proc/self/fd/{self.life[0]}")
+        everybody = set(census.process_ids()) - {os.getpid()}
+        return [pid for pid in everybody if pipe in census.open_files(pid)]
+
+    def clean_up(self) -> None:
+        """End what a failed test left, each by its id."""
+        while left := self.survivors():
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for process in self.started:
+                process.poll()
+        for process in self.started:
+            process.communicate()
+        for fd in self.life:
+            os.close(fd)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path)
+    yield made
+    made.clean_up()
+
+
+def wait_for(what: str, condition: Callable[[], object]) -> None:
+    end_s = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end_s, f"never: {what}"
+        time.sleep(0.002)
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """Wait for a line of a program's output."""
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+# -- how it ends ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "exit_code", "signum"),
+    [
+        ("exit 0", 0, 0, None),
+        ("exit 7", 7, 7, None),
+        ("exit 255", 255, 255, None),
+        ("kill -KILL $$", 137, None, 9),
+        ("kill -TERM $$", 143, None, 15),
+        ("kill -SEGV $$", 139, None, 11),
+    ],
+)
+def test_ends_as_the_command_does(
+    stage: Stage, line: str, code: int, exit_code: int | None, signum: int | None
+) -> None:
+    done = stage.run("", "bash", "-c", f"ulimit -c 0; echo out; echo err >&2; {line}")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "out\n", "err\n")
+    report = stage.report()
+    assert (report["exit_code"], report["signal"]) == (exit_code, signum)
+    assert (report["reason"], report["error"]) == ("ended", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "command", "code", "error"),
+    [
+        ("", "./nowhere", 127, "No such file or directory: './nowhere'"),
+        ("", "no-such-program", 127, "No such file or directory: 'no-such-program'"),
+        ("", "", 126, "cannot be empty"),
+        ("", "./plain", 126, "Permission denied: './plain'"),
+        ("", "./odd", 126, "Exec format error: './odd'"),
+        ("", "./orphan", 127, "No such file or directory: './orphan'"),
+        ("--directory nowhere", "true", 127, "No such file or directory: 'nowhere'"),
+        ("--directory plain", "true", 126, "Not a directory: 'plain'"),
+        ("--log nowhere/log", "true", 127, "No such file or directory: 'nowhere/log'"),
+    ],
+)
+def test_a_command_that_cannot_start(
+    stage: Stage, options: str, command: str, code: int, error: str
+) -> None:
+    for name, text in (("plain", "exit 0"), ("odd", "exit 0"), ("orphan", "#!/no/such/shell\n")):
+        (stage.folder / name).write_text(text)
+        (stage.folder / name).chmod(0o644 if name == "plain" else 0o755)
+    done = stage.run(f"--events events --name me {options}", command)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert done.stderr.startswith("me: error: cannot start the command: ")
+    assert error in done.stderr
+    assert done.stderr.count("\n") == 1
+    report = stage.report()
+    assert error in report["error"]
+    assert (report["reason"], report["exit_code"], report["signal"]) == ("not started", code, None)
+    started, ended = (stage.folder / "events").read_text().splitlines()
+    assert re.fullmatch(r"start\t1\t\d+\.\d{3}", started)
+    assert re.fullmatch(rf"end\t1\t\d+\.\d{{3}}\t{code}\tnot started", ended)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "no command after --"),
+        (["--"], "no command after --"),
+        (["true"], "unrecognized arguments: true"),
+        (["--grace", "soon", "--", "true"], "invalid float value: 'soon'"),
+        (["--colour", "--", "true"], "unrecognized arguments: --colour"),
+    ],
+)
+def test_wrong_usage(stage: Stage, arguments: list[str], complaint: str) -> None:
+    process = stage.start(*KEEP, *arguments)
+    output, messages = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, output) == (2, "")
+    assert complaint in messages.splitlines()[-1]
+    assert "Traceback" not in messages
+
+
+def test_help_is_the_header(stage: Stage) -> None:
+    process = stage.start(*KEEP, "--help")
+    output, messages = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, messages) == (0, "")
+    assert output.startswith("Keep a process tree: ")
+    for option in ("--directory", "--grace", "--timeout", "--owner", "--log", "--report"):
+        assert f"\n  {option} " in output
+
+
+def test_words_after_the_dashes_are_the_commands(stage: Stage) -> None:
+    done = stage.run("", "printf", "%s|", "--", "--grace", "", "-x")
+    assert done.stdout == "--|--grace||-x|"
+
+
+# -- timeout and stop ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trap", "signum", "is_killed"), [("-", 15, False), ("''", 9, True)], ids=["obeys", "ignores"]
+)
+def test_a_timeout(stage: Stage, trap: str, signum: int, is_killed: bool) -> None:
+    done = stage.run(
+        "--timeout 0.2 --grace 0.2 --events events",
+        *("bash", "-c", f"trap {trap} TERM; echo $$; exec sleep 1000"),
+    )
+    assert done.returncode == 124
+    assert stage.nobody_is_left()
+    report = stage.report()
+    assert (report["reason"], report["exit_code"], report["signal"]) == ("timeout", None, signum)
+    stop = report["stop"]
+    assert [person["pid"] for person in stop["terminated"]] == [int(done.stdout)]
+    assert stop["killed"] == [] or is_killed
+    assert stop["left"] == []
+    assert report["duration_s"] >= 0.2
+    assert stop["duration_s"] >= (0.2 if is_killed else 0)
+    assert (stage.folder / "events").read_text().endswith(f"\t{128 + signum}\ttimeout\n")
+
+
+def test_a_timeout_of_a_strict_keeper(stage: Stage) -> None:
+    done = stage.run("--strict --timeout 0.1", "sleep", "1000")
+    assert done.returncode == 124
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_stops_everything(stage: Stage, signum: signal.Signals) -> None:
+    keeper = stage.keep("--verbose", "bash", "-c", "ulimit -c 0; echo ready; exec sleep 1000")
+    assert first_line(keeper) == "ready"
+    keeper.send_signal(signum)
+    _, messages = keeper.communicate(timeout=DEADLINE_S)
+    assert keeper.returncode == -signum
+    assert stage.nobody_is_left()
+    assert stage.report()["reason"] == f"signal {signum.name}"
+    assert stage.report()["signal"] == signal.SIGTERM
+    assert f"stopped (signal {signum.name})" in messages
+
+
+def test_hup_under_nohup_stops_nothing(stage: Stage) -> None:
+    """Of the two signals only the second one is the reason."""
+    nohup = ["bash", "-c", "trap '' HUP; exec \"$@\"", "bash"]
+    keeper = stage.start(
+        *nohup, *KEEP, "--report", "report", "--", "bash", "-c", "echo; sleep 1000"
+    )
+    first_line(keeper)
+    keeper.send_signal(signal.SIGHUP)
+    keeper.send_signal(signal.SIGTERM)
+    keeper.communicate(timeout=DEADLINE_S)
+    assert keeper.returncode == -signal.SIGTERM
+    assert stage.report()["reason"] == "signal SIGTERM"
+
+
+def test_a_stopped_command_goes_on_to_end(stage: Stage) -> None:
+    """SIGSTOP holds back a TERM until a CONT comes."""
+    line = "trap 'echo bye; exit 3' TERM; echo ready; kill -STOP $$; while true; do :; done"
+    keeper = stage.keep("", "bash", "-c", line)
+    assert first_line(keeper) == "ready"
+    (command,) = children(keeper.pid)
+    wait_for("it is stopped", lambda: stat(command)[0] == "T")
+    keeper.terminate()
+    output, _ = keeper.communicate(timeout=DEADLINE_S)
+    assert output == "bye\n"
+    assert stage.report()["exit_code"] == 3
+    assert stage.report()["stop"]["killed"] == []
+
+
+COUNTS_TERMS = f"""
+import os, signal
+def tell(*_): os.write(2, b"TERM\\n")
+signal.signal(signal.SIGTERM, tell)
+os.write(1, b"ready\\n")
+{FOREVER}"""
+
+
+@pytest.mark.parametrize("prefix", ["", "setsid "], ids=["in the group", "of its own session"])
+def test_term_comes_once(stage: Stage, prefix: str) -> None:
+    """The shell dies at once; the training below it saves, and a second TERM would end that.
+
+    It stays until it is killed, so it would have seen every TERM of the grace period.
+    """
+    script = stage.folder / "train.py"
+    script.write_text(COUNTS_TERMS)
+    python = " ".join(KEEP[:3])
+    keeper = stage.keep("--grace 0.5", "bash", "-c", f"{prefix}{python} train.py & wait")
+    assert first_line(keeper) == "ready"
+    keeper.terminate()
+    _, messages = keeper.communicate(timeout=DEADLINE_S)
+    assert messages == "TERM\n"
+    assert stage.nobody_is_left()
+    stop = stage.report()["stop"]
+    assert len(stop["terminated"]) == 2
+    assert stop["duration_s"] >= 0.5
+
+
+# -- nobody stays --------------------------------------------------------------------------
+
+DAEMON = f"""
+import os, signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork(): os._exit(0)
+os.setsid()
+if os.fork(): os._exit(0)
+{FOREVER}"""
+FORK_CHAIN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.setsid() if os.fork() == 0 else os._exit(0)
+os.write(1, b"ready\\n")
+while True:
+    if os.fork():
+        os._exit(0)
+    time.sleep(0.001)
+"""
+SPREADS = f"""
+import os, signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(50):
+    if os.fork() == 0:
+        os.setsid()
+        {FOREVER.replace(chr(10), chr(10) + "        ")}
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "killed"),
+    [
+        pytest.param(DAEMON, 1, id="daemon"),
+        pytest.param(SPREADS, 50, id="50 sessions"),
+        pytest.param(SPREADS.replace("os.setsid()", ""), 50, id="a group of 50"),
+    ],
+)
+def test_what_the_command_leaves_is_ended(stage: Stage, code: str, killed: int) -> None:
+    """The exit code stays the command's, and the report names everybody."""
+    done = stage.run("--grace 0.1", *PYTHON, code)
+    assert done.returncode == 0, done.stderr
+    assert stage.nobody_is_left()
+    stop = stage.report()["stop"]
+    assert len(stop["killed"]) == killed
+    assert stop["left"] == []
+    assert stage.report()["reason"] == "ended"
+
+
+def test_a_chain_of_forks_is_ended(stage: Stage) -> None:
+    """Whoever changes its pid every millisecond still has the keeper as its last parent."""
+    keeper = stage.keep("--grace 0.1", "bash", "-c", '"$@" & sleep 1000', "-", *PYTHON, FORK_CHAIN)
+    assert first_line(keeper) == "ready"
+    keeper.terminate()
+    keeper.communicate(timeout=DEADLINE_S)
+    assert stage.nobody_is_left()
+    assert stage.report()["stop"]["left"] == []
+
+
+def test_a_strict_keeper_kills_strays_while_the_command_runs(stage: Stage) -> None:
+    """The command itself waits for the end of what it let go."""
+    line = '(setsid sleep 1000 & echo $! >stray); exec tail -s 0.02 --pid="$(<stray)" -f /dev/null'
+    done = stage.run("--strict", "bash", "-c", line)
+    assert done.returncode == 0
+    stop = stage.report()["stop"]
+    stray = int((stage.folder / "stray").read_text())
+    assert stop["killed"] == [{"pid": stray, "name": "sleep"}]
+    assert stop["terminated"] == []
+
+
+# -- the owner -----------------------------------------------------------------------------
+
+
+def test_the_end_of_the_lifeline_is_the_end(stage: Stage) -> None:
+    """The command has nothing of it: neither the pipe nor the variable."""
+    ours, lifeline = os.pipe()[::-1]
+    inode = os.readlink(f"/proc/self/fd/{lifeline}")
+    line = 'echo "${TANDEM_LIFELINE_FD-none}"; readlink /proc/$$/fd/*; echo ready; exec sleep 1000'
+    keeper = stage.keep(
+        "--owner 0",
+        *("bash", "-c", line),
+        pass_fds=(lifeline,),
+        env={**os.environ, "TANDEM_LIFELINE_FD": str(lifeline)},
+    )
+    os.close(lifeline)
+    assert first_line(keeper) == "none"
+    files = list(iter(lambda: first_line(keeper), "ready"))
+    assert len(files) >= 3
+    assert inode not in files
+    assert keeper.poll() is None
+    os.close(ours)
+    keeper.communicate(timeout=DEADLINE_S)
+    assert keeper.returncode == 1
+    assert stage.nobody_is_left()
+    assert stage.report()["reason"] == "owner gone"
+
+
+@pytest.mark.parametrize("option", ["", '--owner "$$"'], ids=["unnamed", "named"])
+def test_the_death_of_the_parent_is_the_end(stage: Stage, option: str) -> None:
+    """It is not even collected yet: a zombie owner is a dead one."""
+    line = f'"$@" {option} --report report -- bash -c "echo ready; exec sleep 1000" & wait'
+    owner = stage.start("bash", "-c", line, "bash", *KEEP)
+    assert first_line(owner) == "ready"
+    owner.kill()
+    assert stage.nobody_is_left()
+    assert stage.report()["reason"] == "owner gone"
+
+
+def test_an_owner_that_is_dead_already(stage: Stage) -> None:
+    """Whoever adopted the keeper meanwhile is not its owner."""
+    owner = stage.start("true")
+    owner.communicate()
+    done = stage.run(f"--owner {owner.pid}", "touch", "started")
+    assert done.returncode == 1
+    assert done.stderr == "keep: error: whoever started this has ended already\n"
+    assert not (stage.folder / "started").exists()
+
+
+def test_nobodys_keeper_outlives_its_parent(stage: Stage) -> None:
+    os.mkfifo(stage.folder / "fifo")
+    line = "echo ready; read -r _ <fifo; exit 4"
+    words = [*KEEP, "--report", "report", "--owner", "0", "--", "bash", "-c", line]
+    parent = stage.start("bash", "-c", '"$@" & wait', "bash", *words)
+    assert first_line(parent) == "ready"
+    parent.kill()
+    parent.wait()
+    (stage.folder / "fifo").write_text("go on\n")
+    assert stage.nobody_is_left()
+    assert (stage.report()["reason"], stage.report()["exit_code"]) == ("ended", 4)
+
+
+# -- what the command gets -----------------------------------------------------------------
+
+
+def test_signals_are_as_a_program_expects_them(stage: Stage) -> None:
+    """Whatever is ignored or blocked where the keeper was started."""
+    shell = "trap '' INT QUIT PIPE HUP TERM USR1; exec \"$@\""
+    block = (
+        "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, 10});"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]
+    keeper = stage.start("bash", "-c", shell, "bash", *PYTHON, block, *KEEP, "--", *command)
+    output, messages = keeper.communicate(timeout=DEADLINE_S)
+    assert (keeper.returncode, messages) == (0, "")
+    assert output.split() == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
+
+
+def test_input_is_empty(stage: Stage) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"not for the training\n")
+    done = stage.run("", "cat", stdin=reading)
+    os.close(reading)
+    os.close(writing)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_command_leads_a_session_in_its_folder(stage: Stage) -> None:
+    (stage.folder / "below").mkdir()
+    line = 'pwd; read -r pid _ _ _ group session _ </proc/$$/stat; echo "$pid $group $session"'
+    done = stage.run("--directory below", "bash", "-c", line)
+    where, ids = done.stdout.splitlines()
+    assert where == str(stage.folder / "below")
+    assert len(set(ids.split())) == 1
+
+
+def test_a_log_is_appended_to_and_has_its_owner_beside(stage: Stage) -> None:
+    """As long as there is anybody whom the census might have to find."""
+    (stage.folder / "log").write_text("earlier\n")
+    line = "echo out; echo err >&2; echo $PPID; cat owner"
+    done = stage.run("--log log", "bash", "-c", line)
+    assert (done.stdout, done.stderr) == ("", "")
+    *output, pid, owner = (stage.folder / "log").read_text().splitlines()
+    assert output == ["earlier", "out", "err"]
+    assert owner.split("/")[-2] == pid
+    assert not (stage.folder / "owner").exists()
+
+
+def test_the_cookie_names_the_keeper(stage: Stage) -> None:
+    """Everybody below it has the cookie, and only while it lives is somebody theirs."""
+    environment = {name: value for name, value in os.environ.items() if name != COOKIE}
+    keeper = stage.keep("", "bash", "-c", f"echo ${COOKIE}; exec sleep 1000", env=environment)
+    mark = first_line(keeper)
+    assert mark == cookie(keeper.pid)
+    assert [found.pid for found in census.below(mark)] == children(keeper.pid)
+    assert not census.owner_is_gone(mark)
+    keeper.terminate()
+    keeper.communicate(timeout=DEADLINE_S)
+    assert census.owner_is_gone(mark)
+    assert census.below(mark) == []
+
+
+def test_an_owners_cookie_is_handed_on(stage: Stage) -> None:
+    line = f'[[ "${COOKIE}" == "$(<owner)" ]] && cat owner'
+    done = stage.run("--log log", "bash", "-c", line, env={**os.environ, COOKIE: "the driver's"})
+    assert done.returncode == 0
+    assert (stage.folder / "log").read_text() == "the driver's"
+
+
+# -- what is told --------------------------------------------------------------------------
+
+
+def test_the_report(stage: Stage) -> None:
+    """Seconds, bytes and clocks: 0.2 s of work in 64 MiB."""
+    work = "import time\nkept = bytearray(64 << 20)\nwhile time.process_time() < 0.2: pass\n"
+    before_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    stage.run("", *PYTHON, work)
+    after_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    report = stage.report()
+    assert [*report] == [
+        *("command", "started", "ended", "all_ended", "duration_s", "exit_code", "signal"),
+        *("reason", "error", "cpu_user_s", "cpu_system_s", "peak_memory_bytes", "stop"),
+    ]
+    assert report["command"] == [*PYTHON, work]
+    moments = [report[key]["boottime_s"] for key in ("started", "ended", "all_ended")]
+    assert [before_s, *moments, after_s] == sorted([before_s, *moments, after_s])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", report["started"]["utc"])
+    assert 0.2 <= report["duration_s"] <= after_s - before_s
+    assert report["cpu_user_s"] + report["cpu_system_s"] >= 0.2
+    assert 64 << 20 <= report["peak_memory_bytes"] <= 256 << 20
+    assert report["stop"]["duration_s"] <= after_s - before_s
+    assert report["stop"]["terminated"] == report["stop"]["killed"] == report["stop"]["left"] == []
+    assert read_report(stage.folder.parent, 0.0) is None
+    assert not list(stage.folder.glob("*.tmp"))
+
+
+def test_cpu_seconds_are_those_of_the_whole_tree(stage: Stage) -> None:
+    """A grandchild that double-forked is the keeper's in the end."""
+    work = "while time.process_time() < 0.2: pass"
+    code = f"if os.fork() == 0:\n if os.fork() == 0:\n  {work}\n"
+    ignoring = "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    stage.run("", *PYTHON, ignoring + code)
+    assert stage.report()["cpu_user_s"] + stage.report()["cpu_system_s"] >= 0.2
+
+
+def test_events_are_appended(stage: Stage) -> None:
+    (stage.folder / "events").write_text("start\t1\t1.000\nend\t1\t2.000\t0\tended\n")
+    stage.run("--events events --round 2", "bash", "-c", "exit 5")
+    lines = (stage.folder / "events").read_text().splitlines()
+    assert len(lines) == 4
+    report = stage.report()
+    started_s, ended_s = report["started"]["boottime_s"], report["ended"]["boottime_s"]
+    assert lines[2] == f"start\t2\t{started_s:.3f}"
+    assert lines[3] == f"end\t2\t{ended_s:.3f}\t5\tended"
+
+
+@pytest.mark.parametrize("option", ["--report", "--events"])
+def test_a_file_that_cannot_be_written_is_said(stage: Stage, option: str) -> None:
+    done = stage.run(f"{option} nowhere/file", "bash", "-c", "exit 6")
+    assert done.returncode == 6
+    messages = set(done.stderr.splitlines())
+    assert messages == {"keep: error: nowhere/file: No such file or directory"}
+
+
+def test_an_argument_that_is_no_utf8(stage: Stage) -> None:
+    done = stage.run("--report keeper.json --log log", "printf", "%s", "\udcff")
+    assert done.returncode == 0
+    assert (stage.folder / "log").read_bytes() == b"\xff"
+    report = read_report(stage.folder, 0.0)
+    assert report
+    assert report["command"] == ["printf", "%s", "\udcff"]
