@@ -6,7 +6,9 @@ started here, and nothing is removed without a cookie that only this test knows.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -43,6 +45,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             stdout=more.pop("stdout", subprocess.DEVNULL),
             stderr=subprocess.DEVNULL,
             text=True,
+            start_new_session=True,
             **more,
         )
         started.append(process)
@@ -54,7 +57,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     yield run
     for process in started:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what a shell started, too
         process.communicate()
 
 
