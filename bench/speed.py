@@ -158,7 +158,9 @@ def bench_share(runs: int) -> None:
         front = Path(name) / "repos/front/train.sh"
         front.write_text(f"#!/bin/bash\necho Accuracy: 1\nexec sleep {(runs + 1) * SHARE_S}\n")
         environment = {**os.environ, "TANDEM_LOCKS": name}
-        driver = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        driver = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         time.sleep(WARMUP_S + 3)
         ours = [pid for pid in processes_below(driver.pid) if is_ours(pid)]
         shares = [share_of(ours) for _ in range(runs)]

@@ -71,6 +71,8 @@ class Run:
     def run_all(self, watch: Watch, leftovers: list[census.Found]) -> None:
         isolation = self.isolation()
         around = Surroundings(self.plan, isolation, host(), self.git_states(), leftovers)
+        for found in census.device_holders():
+            self.progress.event(f"a GPU is in use by process {found.pid} ({found.name})")
         self.folder = make_run_folder(self.results)
         columns = table.header(self.plan)
         table.create(self.folder / "summary.csv", columns)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tandem.atomic import write_whole
 from tandem.errors import NotReadyError, TandemError
 from tandem.plan import Plan
 
@@ -130,17 +131,9 @@ def create(path: Path, columns: Sequence[str]) -> None:
     """Write a new table that holds only its header; a table that exists is never overwritten."""
     if path.exists():
         raise TandemError(f"{path}: there is a table already (give the run another folder)")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("xb") as stream:
-            stream.write(_line(columns))
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.rename(path)
-        _sync_folder(path.parent)
+        write_whole(str(path), _line(columns))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise NotReadyError(
             f"{path}: the table cannot be written: {error.strerror} (see to the disk)"
         ) from error
@@ -204,14 +197,6 @@ def _not_added(path: Path, error: OSError) -> NotReadyError:
         f"{path}: the row could not be added: {error.strerror} "
         "(see to the disk; earlier rows are whole, and experiment.json has what this row says)"
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _line(cells: Sequence[str]) -> bytes:

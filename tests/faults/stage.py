@@ -166,7 +166,7 @@ class Stage:
 
     def wait_until_nothing_lives(self) -> None:
         """Fail unless all have ended within grace plus a second, and some for a busy machine."""
-        wait_for("all ended", lambda: not self.everything(), GRACE_S + 1 + 4)
+        wait_for("all ended", lambda: not self.everything(), GRACE_S + 1 + 8)
 
     def clean_up(self) -> None:
         """End what a failed test left, each by its id."""

@@ -255,6 +255,8 @@ def test_hup_under_nohup_stops_nothing(stage: Stage) -> None:
     )
     first_line(keeper)
     keeper.send_signal(signal.SIGHUP)
+    pending = Path(f"/proc/{keeper.pid}/status")
+    wait_for("HUP has come", lambda: f"ShdPnd:\t{0:016x}" in pending.read_text())
     keeper.send_signal(signal.SIGTERM)
     keeper.communicate(timeout=DEADLINE_S)
     assert keeper.returncode == -signal.SIGTERM
