@@ -13,7 +13,7 @@ from tandem.launch import Script, Watch, end_script, start
 from tandem.logs import open_log
 from tandem.paths import BGRUN
 from tandem.plan import Experiment
-from tandem.proc import cpu_s, descendants, stat
+from tandem.proc import alive, children, cpu_s, descendants, stat
 from tandem.reports import read_report
 from tandem.rounds import Stretch, has_unknown_end, read_rounds, running_s
 
@@ -40,6 +40,7 @@ class Load:
     environment: Mapping[str, str]
     script: Script | None = None
     launched_s: float = 0.0
+    loop_pid: int = 0  # 0 until it has begun its first round
     is_stopping: bool = False
     reports: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -49,13 +50,16 @@ class Load:
     def start(self) -> None:
         """Start the loop; its round numbers go on where an earlier start left off."""
         self.folder.mkdir(exist_ok=True)
-        self.is_stopping = False
+        self.is_stopping, self.loop_pid = False, 0
         self.launched_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         arguments = ["--logs", str(self.folder), str(self.script_file)]
         self.script = start(BGRUN, arguments, self.folder / "bgrun.log", self.environment)
 
     def running(self) -> bool:
-        return self.script is not None and not self.script.ended()
+        """Tell whether the loop lives; without it, its keeper is only tidying up."""
+        if self.script is None or self.script.ended():
+            return False
+        return not self.loop_pid or alive(self.loop_pid)
 
     def wait_ready(self, watch: Watch, tick: Callable[[str], None]) -> None:
         """Return when the loop has been alive for the warm-up and has shown work.
@@ -70,6 +74,7 @@ class Load:
             return any(stretch.reason == "not started" for stretch in self.rounds())
 
         watch.wait([self.script], give_up_s, lambda: bool(self.rounds()), period_s=0.02)
+        self.loop_pid = next(iter(children(self.script.pid)), 0)
         self.check_startable()
         now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         alive_s = now_s - self.rounds()[0].start_s if self.rounds() else 0.0
@@ -120,7 +125,7 @@ class Load:
         """Begin the stop, and notice before it whether the loop had ended by itself."""
         if self.script and not self.is_stopping:
             self.is_stopping = True
-            if self.script.ended():
+            if not self.running():
                 self.problems.append("the background loop ended before the foreground")
             self.script.signal(signal.SIGTERM)
 

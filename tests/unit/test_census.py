@@ -7,6 +7,7 @@ started here, and nothing is removed without a cookie that only this test knows.
 from __future__ import annotations
 
 import contextlib
+import contextlib
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from tandem import census
 from tandem.census import Found
 from tandem.paths import ROOT
-from tandem.proc import COOKIE, OWNER_FILE, alive, cookie, realm
+from tandem.proc import COOKIE, OWNER_FILE, alive, cookie, name, realm
 
 KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]
 DEADLINE_S = 60.0  # a hang guard, not a figure
@@ -248,13 +249,18 @@ def test_a_killed_keepers_training_is_found(start: Start, tmp_path: Path, only: 
     while not (log.exists() and log.read_text().endswith("\n")):
         assert keeper.poll() is None
     only.append(int(log.read_text()))
-    while census.cookie_of(only[0]):  # until env has become sleep
-        assert alive(only[0])
-    assert census.leftovers() == []
-    keeper.kill()
-    keeper.wait()
-    assert [(each.pid, each.name) for each in census.leftovers()] == [(only[0], "sleep")]
-    found, left = census.remove_all()
+    try:
+        while name(only[0]) != "sleep":  # until bash has become env, and env that
+            assert alive(only[0])
+        assert census.cookie_of(only[0]) == ""
+        assert census.leftovers() == []
+        keeper.kill()
+        keeper.wait()
+        assert [(each.pid, each.name) for each in census.leftovers()] == [(only[0], "sleep")]
+        found, left = census.remove_all()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(only[0], signal.SIGKILL)
     assert [each.pid for each in found] == only
     assert left == []
     assert not alive(only[0])
