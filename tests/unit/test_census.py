@@ -7,7 +7,6 @@ started here, and nothing is removed without a cookie that only this test knows.
 from __future__ import annotations
 
 import contextlib
-import contextlib
 import os
 import signal
 import subprocess
@@ -351,8 +350,8 @@ def test_who_is_gone_by_now_is_not_left(start: Start) -> None:
 
 
 def test_who_holds_a_device(start: Start, tmp_path: Path) -> None:
-    for name in ("device0", "device1", "other"):
-        (tmp_path / name).touch()
+    for file in ("device0", "device1", "other"):
+        (tmp_path / file).touch()
     pattern = str(tmp_path / "device*")
     assert census.device_holders(pattern) == []
     with open(tmp_path / "device1") as device, open(tmp_path / "other") as other:
