@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "lib"))
 
+if sys.getfilesystemencoding() != "utf-8":  # settings are UTF-8, and names must not change
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.argv])
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
 from tandem.errors import TandemError, UsageError  # noqa: E402

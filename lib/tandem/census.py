@@ -15,7 +15,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import glob
+from pathlib import Path
 
+from tandem.logs import open_log
 from tandem.proc import COOKIE, OWNER_FILE, alive, ancestors, name, read, realm, stat
 
 COOKIE_FORM = re.compile(
@@ -62,7 +64,8 @@ def log_cookie_of(pid: int) -> str:
         try:
             log = os.readlink(f"/proc/{pid}/fd/{descriptor}")
             if os.path.basename(log) == "training.log" or ROUND_LOG.fullmatch(log):
-                return read(os.path.join(os.path.dirname(log), OWNER_FILE)).strip()
+                with open_log(Path(log).with_name(OWNER_FILE)) as file:
+                    return file.read(4096).decode(errors="replace").strip()
         except OSError:
             continue
     return ""
@@ -151,14 +154,14 @@ def remove_all(cookie: str | None = None) -> tuple[list[Found], list[Found]]:
     Returns who was found and who is still alive.
     """
     everyone: dict[int, Found] = {}
-    left: list[Found] = []
+    found: list[Found] = []
     for _ in range(10):  # what forks while it is killed has children that carry the cookie too
         found = leftovers() if cookie is None else below(cookie)
         if not found:
-            return list(everyone.values()), []
+            break
         everyone.update((process.pid, process) for process in found)
-        left = remove(found)
-    return list(everyone.values()), left
+        remove(found)
+    return list(everyone.values()), [process for process in found if alive(process.pid)]
 
 
 def device_holders(pattern: str = "/dev/nvidia*") -> list[Found]:

@@ -107,6 +107,7 @@ class Keeper:
             return True
         self.status = (127 if int(number) == errno.ENOENT else 126) << 8
         os.waitpid(self.tree.main, 0)
+        self.remove_owner_file()
         self.note_end(self.status)
         return False
 
@@ -162,11 +163,15 @@ class Keeper:
         margin_s = STRICT_MARGIN_S if self.options.strict else 0.0
         self.tree.stop(self.options.grace + margin_s, self.sleep, self.options.strict)
         self.all_ended = moment()
-        if self.options.log and not self.tree.left:
-            with contextlib.suppress(OSError):  # nobody is left to be found by it
-                os.unlink(os.path.join(os.path.dirname(self.options.log), OWNER_FILE))
+        self.remove_owner_file()
         if self.ended is None:
             self.note_end(None)
+
+    def remove_owner_file(self) -> None:
+        """Nobody is left to be found by it, and later writers to the log are not ours."""
+        if self.options.log and not self.tree.left:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(os.path.dirname(self.options.log), OWNER_FILE))
 
     def sleep(self, pause_s: float) -> None:
         """Wait for the next SIGCHLD, at most this long."""

@@ -14,9 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tandem.errors import LockedError, NotReadyError
-from tandem.proc import LOCKS
-
-FOLDER = "/tmp"  # unless TANDEM_LOCKS names another; all users must meet there
+from tandem.proc import lock_folder
 
 
 @contextmanager
@@ -36,7 +34,7 @@ def gpu_locks() -> Iterator[None]:
 @contextmanager
 def lock(name: str, kind: int) -> Iterator[None]:
     safe = re.sub(r"[^A-Za-z0-9.-]", "_", name)
-    path = Path(os.environ.get(LOCKS, FOLDER)) / f"tandem-{safe}.lock"
+    path = Path(lock_folder()) / f"tandem-{safe}.lock"
     try:
         file = open_shared(path)
     except OSError as error:

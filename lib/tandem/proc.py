@@ -69,6 +69,11 @@ def name(pid: int) -> str:
         return "?"
 
 
+def lock_folder() -> str:
+    """Return where the lock files are: /tmp, where all users meet, unless told otherwise."""
+    return os.environ.get(LOCKS, "/tmp")
+
+
 def realm() -> str:
     """Return within what an owner's pid means something, and whose business its processes are.
 
@@ -76,7 +81,7 @@ def realm() -> str:
     locks (a test's, say) leave each other's processes alone.
     """
     boot = read("/proc/sys/kernel/random/boot_id").strip()
-    locks = zlib.crc32(os.fsencode(os.environ.get(LOCKS, "")))
+    locks = zlib.crc32(os.fsencode(lock_folder()))
     return f"{boot}/{os.readlink('/proc/self/ns/pid')}/{locks:08x}"
 
 

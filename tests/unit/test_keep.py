@@ -484,6 +484,11 @@ def test_a_log_is_appended_to_and_has_its_owner_beside(stage: Stage) -> None:
     assert not (stage.folder / "owner").exists()
 
 
+def test_a_command_that_cannot_start_has_no_owner_beside_its_log(stage: Stage) -> None:
+    assert stage.run("--log log", "./nowhere").returncode == 127
+    assert not (stage.folder / "owner").exists()
+
+
 def test_the_cookie_names_the_keeper(stage: Stage) -> None:
     """Everybody below it has the cookie, and only while it lives is somebody theirs."""
     environment = {name: value for name, value in os.environ.items() if name != COOKIE}

@@ -248,17 +248,47 @@ def test_folders_typed_by_hand(tmp_path: Path, tool: Path, results: str, work_di
     assert not list(tmp_path.rglob("pwned"))
 
 
-def test_a_locale_that_is_not_utf8(tmp_path: Path) -> None:
+@pytest.fixture
+def latin1(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user whose locale is not UTF-8."""
     sources = Path("/usr/share/i18n/charmaps/ISO-8859-1.gz")
     if not shutil.which("localedef") or not sources.exists():
         pytest.skip("this machine cannot make a locale")
     locale = "de_DE.ISO-8859-1"
     made = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(tmp_path / locale)]
     subprocess.run(made, check=True)
-    environment = {**os.environ, "LOCPATH": str(tmp_path), "LC_ALL": locale}
+    return {**os.environ, "LOCPATH": str(tmp_path), "LC_ALL": locale}
+
+
+def test_a_locale_that_is_not_utf8(tmp_path: Path, latin1: dict[str, str]) -> None:
     command = [str(FGRUN), "--quiet", "--out", "out", "--", "printf", "%s", "é"]
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=DEADLINE_S)
+    subprocess.run(command, cwd=tmp_path, env=latin1, check=True, timeout=DEADLINE_S)
     assert (tmp_path / "out" / "training.log").read_bytes() == "é".encode()
+
+
+def test_a_driver_in_a_locale_that_is_not_utf8(tmp_path: Path, latin1: dict[str, str]) -> None:
+    script = tmp_path / "é" / "train.sh"
+    script.parent.mkdir()
+    script.write_text("#!/bin/bash\necho Accuracy: 5\n")
+    script.chmod(0o755)
+    repository = {
+        "path": ".",
+        "train_script": "./train.sh",
+        "models": ["m"],
+        "performance_metrics": {"log_patterns": {"accuracy": "Accuracy: ([0-9]+)"}},
+    }
+    (tmp_path / "registry.json").write_text(json.dumps({"models": {"r": repository}}))
+    options = ["--registry", "registry.json", "--root", "é", "--results", "results"]
+    command = [sys.executable, str(ROOT / "driver.py"), "run", "--repo", "r", "--model", "m"]
+    done = subprocess.run(
+        [*command, *options],
+        cwd=tmp_path,
+        env=latin1,
+        check=False,
+        capture_output=True,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 # -- from the settings to the training -----------------------------------------------------
