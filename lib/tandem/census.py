@@ -19,13 +19,12 @@ from pathlib import Path
 
 from tandem.logs import open_log
 from tandem.proc import COOKIE, OWNER_FILE, alive, ancestors, name, read, realm, stat
+from tandem.tree import KEEPER_MARGIN_S, KILL_DEADLINE_S
 
 COOKIE_FORM = re.compile(
     r"(?P<realm>[^/]*/[^/]*/[^/]*)/(?P<owner>[0-9]{1,10})/(?P<start>[0-9]{1,20})(/|$)"
 )
 ROUND_LOG = re.compile(r".*/run_\d+\.log", re.DOTALL)
-KEEPER_MARGIN_S = 12.0  # beyond its grace: a keeper of keepers, and its deadline for D state
-REMOVE_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def remove(found: list[Found]) -> list[Found]:
             pass
         finally:
             os.close(pidfd)
-    deadline_s = time.monotonic() + REMOVE_DEADLINE_S
+    deadline_s = time.monotonic() + KILL_DEADLINE_S
     while time.monotonic() < deadline_s and any(alive(process.pid) for process in found):
         time.sleep(0.002)
     return [process for process in found if alive(process.pid)]

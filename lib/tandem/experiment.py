@@ -160,7 +160,7 @@ class ExperimentRun:
         attempt.start(self.folder / "fg_run.sh", self.environment)
         point_to(self.folder / "training.log", attempt.log)
         load = self.outcome.load
-        attempt.wait(self.watch, lambda: load.script if load else None, self.show_training)
+        attempt.wait(self.watch, load.script if load else None, self.show_training)
         attempt.stop()
         return attempt
 
@@ -168,8 +168,8 @@ class ExperimentRun:
         epochs = self.experiment.foreground.hyperparameters.get("epochs")
         return epochs if isinstance(epochs, int) else None
 
-    def show_warm_up(self, phase: str) -> None:
-        self.show(phase, None, None, None)
+    def show_warm_up(self) -> None:
+        self.show("warming up", None, None, None)
 
     def show_training(self) -> None:
         elapsed_s = time.monotonic() - self.begin_s

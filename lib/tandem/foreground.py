@@ -39,19 +39,13 @@ class Attempt:
         arguments = ["--quiet", "--out", str(self.folder), str(script_file)]
         self.script = start(FGRUN, arguments, self.folder / "fgrun.log", environment)
 
-    def wait(
-        self, watch: Watch, load: Callable[[], Script | None], tick: Callable[[], None]
-    ) -> None:
+    def wait(self, watch: Watch, load: Script | None, tick: Callable[[], None]) -> None:
         """Wait for the end; the load's early end is noticed, and does not end the foreground."""
         assert self.script is not None
-
-        def beside() -> list[Script]:
-            script = load()
-            return [] if script is None or script.ended() else [script]
-
         while not self.script.ended():
             tick()
-            watch.wait([self.script, *beside()], time.monotonic() + 1.0)
+            beside = [load] if load and not load.ended() else []
+            watch.wait([self.script, *beside], time.monotonic() + 1.0)
 
     def stop(self) -> None:
         """End it if it has not ended, and keep its keeper's report."""

@@ -30,11 +30,9 @@ from tandem.proc import (
     cookie,
     die_with_parent,
 )
-from tandem.tree import KILL_DEADLINE_S, Tree
+from tandem.tree import LONGEST_WAIT_S, STRICT_MARGIN_S, Tree
 
 STRICT_PERIOD_S = 0.5
-STRICT_MARGIN_S = KILL_DEADLINE_S + 0.5  # so that the keepers below finish their own work
-LONGEST_WAIT_S = 86400.0  # poll(2) takes no more than 24 days
 
 
 def moment() -> dict[str, Any]:

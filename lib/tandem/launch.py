@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.proc import LIFELINE, catch_stop_signals
-
-STOP_MARGIN_S = 12.0  # beyond the grace: the outer keeper's margin and its deadline for D state
-LONGEST_WAIT_S = 86400.0  # select(2) has its limits
+from tandem.tree import KEEPER_MARGIN_S, LONGEST_WAIT_S
 
 
 class Interrupted(BaseException):
@@ -132,7 +130,7 @@ def end_script(script: Script, grace_s: float) -> int:
     Another signal to this process does not cut the waiting short.
     """
     script.signal(signal.SIGTERM)
-    wait_s = min(grace_s + STOP_MARGIN_S, LONGEST_WAIT_S)
+    wait_s = min(grace_s + KEEPER_MARGIN_S, LONGEST_WAIT_S)
     if not select.select([script.pidfd], [], [], wait_s)[0]:
         script.signal(signal.SIGKILL)
     return script.close()

@@ -61,7 +61,7 @@ class Load:
             return False
         return not self.loop_pid or alive(self.loop_pid)
 
-    def wait_ready(self, watch: Watch, tick: Callable[[str], None]) -> None:
+    def wait_ready(self, watch: Watch, tick: Callable[[], None]) -> None:
         """Return when the loop has been alive for the warm-up and has shown work.
 
         Raises LoadNotReady when it ends, cannot start its training, or shows no work in time.
@@ -70,7 +70,7 @@ class Load:
         give_up_s = time.monotonic() + self.experiment.warmup_s + self.experiment.ready_timeout_s
 
         def cannot_start() -> bool:
-            tick("warming up")
+            tick()
             return any(stretch.reason == "not started" for stretch in self.rounds())
 
         watch.wait([self.script], give_up_s, lambda: bool(self.rounds()), period_s=0.02)

@@ -45,7 +45,12 @@ def make_record(
     last = outcome.attempts[-1] if outcome.attempts else None
     succeeded = outcome.status == "finished" and last is not None and last.succeeded
     metrics = read_metrics(last.log if last else Path(), experiment.foreground.log_patterns)
-    background = background_facts(experiment, outcome, around)
+    attempts = [
+        attempt.facts(folder, coverage_beside(attempt, outcome.load))
+        for attempt in outcome.attempts
+    ]
+    coverage = attempts[-1]["coverage"] if attempts else None
+    background = background_facts(experiment, outcome.load, coverage, around)
     report = (last.report if last else None) or {}
     reasons = invalid_reasons(outcome, metrics, background)
     return {
@@ -70,10 +75,7 @@ def make_record(
         "energy_reason": NO_ENERGY,
         "valid": not reasons,
         "invalid_reasons": reasons,
-        "attempts": [
-            attempt.facts(folder, coverage_beside(attempt, outcome.load))
-            for attempt in outcome.attempts
-        ],
+        "attempts": attempts,
         "background": background,
         "stop": stop_facts(outcome),
         "census": {
@@ -102,15 +104,14 @@ def coverage_beside(attempt: Attempt, load: Load | None) -> float | None:
 
 
 def background_facts(
-    experiment: Experiment, outcome: Outcome, around: Surroundings
+    experiment: Experiment, load: Load | None, coverage: float | None, around: Surroundings
 ) -> dict[str, Any] | None:
     """Return the background's part of the record; counts are over the whole experiment."""
-    training, load = experiment.background, outcome.load
+    training = experiment.background
     if training is None or load is None:
         return None
     rounds = read_rounds(load.rounds_file)
     boot_utc_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    last = outcome.attempts[-1] if outcome.attempts else None
     return {
         "repository": training.repo,
         "model": training.model,
@@ -127,7 +128,7 @@ def background_facts(
         "training_seconds": round(sum(stretch.running_s for stretch in rounds), 3),
         "cpu_seconds": cpu_seconds(load),
         "repository_git": around.git[str(training.work_dir)],
-        "coverage": coverage_beside(last, load) if last else None,
+        "coverage": coverage,
         "rounds": [round_facts(stretch, boot_utc_s) for stretch in rounds],
         "problems": load.problems,
     }

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable
 from tandem.proc import alive, children, descendants, name, stat
 
 KILL_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
+STRICT_MARGIN_S = KILL_DEADLINE_S + 0.5  # what a keeper of keepers gives those below it
+KEEPER_MARGIN_S = STRICT_MARGIN_S + KILL_DEADLINE_S + 1.5  # beyond its grace, any keeper has ended
+LONGEST_WAIT_S = 86400.0  # poll(2) and select(2) have their limits
 
 
 class Tree:

@@ -331,7 +331,7 @@ def test_a_pid_that_is_another_process_by_now_is_spared(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between finding and killing: the cookie is looked at again."""
-    monkeypatch.setattr(census, "REMOVE_DEADLINE_S", 0.05)
+    monkeypatch.setattr(census, "KILL_DEADLINE_S", 0.05)
     process = start(mark=living_owner())
     found = Found(process.pid, "sleep", living_owner())
     assert census.remove([found]) == [found]
