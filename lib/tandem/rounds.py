@@ -5,13 +5,14 @@ One line an event, appended, seconds on CLOCK_BOOTTIME:
     start   ROUND  SECONDS
     end     ROUND  SECONDS  EXIT  REASON     by the round's keeper
     lost    ROUND  SECONDS                   by the loop, when that keeper was killed
-    folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED  OPEN
+    folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED  OPEN  PAUSE
 
 `rounds.py FILE KEEP` folds old rounds, so that the file stays bounded however many there are.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ class Stretch:
     """One round, or several that were folded into one; seconds on CLOCK_BOOTTIME.
 
     `end_s` is None while a round runs, and for ever when everything that could have noted its
-    end was killed; `open` counts such rounds.
+    end was killed; `open` counts such rounds. `longest_pause_s` is between the rounds inside.
     """
 
     first: int
@@ -38,6 +39,7 @@ class Stretch:
     open: int = 0
     exit_code: int | None = None
     reason: str = ""
+    longest_pause_s: float = 0.0
 
 
 def read_rounds(path: Path) -> list[Stretch]:
@@ -72,11 +74,12 @@ def last_round(path: Path) -> int | None:
 
 def add_event(stretches: dict[int, Stretch], fields: list[str]) -> None:
     if fields[0] == "folded":
-        first, last, start, end, running, *rest = fields[1:]
-        completed, failed, stopped, unended = map(int, rest)
+        first, last, start, end, running, *counts, pause = fields[1:]
+        completed, failed, stopped, unended = map(int, counts)
         stretches[int(first)] = Stretch(
             *(int(first), int(last), float(start), float(end), float(running)),
             *(completed, failed, stopped, unended),
+            longest_pause_s=float(pause),
         )
         return
     number, when_s = int(fields[1]), float(fields[2])
@@ -130,6 +133,47 @@ def has_unknown_end(stretches: Sequence[Stretch], from_s: float, to_s: float) ->
     )
 
 
+def pauses(stretches: Sequence[Stretch], from_s: float, to_s: float) -> tuple[float, float]:
+    """Return for how long no training was running between two moments, and the longest such gap.
+
+    Seconds both. A pause inside a folded stretch counts whole when the stretch reaches into the
+    window: the longest gap may then be one that lies just outside.
+    """
+    longest_s, covered_s = 0.0, from_s
+    for stretch in stretches:
+        start_s, end_s = max(stretch.start_s, from_s), min(stretch.end_s or stretch.start_s, to_s)
+        if end_s <= start_s:
+            continue
+        longest_s = max(longest_s, start_s - covered_s, stretch.longest_pause_s)
+        covered_s = max(covered_s, end_s)
+    longest_s = max(longest_s, to_s - covered_s)
+    return max(0.0, to_s - from_s - running_s(stretches, from_s, to_s)), longest_s
+
+
+def rate(stretches: Sequence[Stretch], from_s: float, to_s: float) -> tuple[int, float | None]:
+    """Return how many whole rounds completed inside a window, and their rate in rounds a second.
+
+    The rate counts from the start of the first of them to the start of the round after the last,
+    so that each has its pause and the rate does not depend on where the window cuts. None without
+    a whole round, or when another one (failed, lost) lies between them.
+    """
+    inside = [
+        (each, after)
+        for each, after in zip(stretches, [*stretches[1:], None], strict=True)
+        if each.start_s >= from_s and each.end_s is not None and each.end_s <= to_s
+    ]
+    whole = [(each, after) for each, after in inside if each.completed]
+    if not whole:
+        return 0, None
+    completed = sum(each.completed for each, _ in whole)
+    first, (last, after) = whole[0][0], whole[-1]
+    if completed != last.last - first.first + 1:
+        return completed, None
+    end_s = after.start_s if after else last.end_s
+    assert end_s is not None
+    return completed, completed / (end_s - first.start_s)
+
+
 def fold(stretches: Sequence[Stretch], keep: int) -> list[Stretch]:
     """Merge all but the newest `keep` rounds into at most `keep` stretches of equal length."""
     old, new = stretches[:-keep], stretches[-keep:]
@@ -157,6 +201,13 @@ def merged(group: Sequence[Stretch]) -> Stretch:
         sum(stretch.failed for stretch in group),
         sum(stretch.stopped for stretch in group),
         sum(stretch.open for stretch in group),
+        longest_pause_s=max(
+            *(stretch.longest_pause_s for stretch in group),
+            *(
+                after.start_s - (before.end_s or before.start_s)
+                for before, after in itertools.pairwise(group)
+            ),
+        ),
     )
 
 
@@ -172,7 +223,8 @@ def lines(stretch: Stretch) -> str:
         return start + f"end\t{stretch.first}\t{stretch.end_s:.3f}\t{code}\t{stretch.reason}\n"
     span = f"{stretch.first}\t{stretch.last}\t{stretch.start_s:.3f}\t{stretch.end_s:.3f}"
     counts = f"{stretch.completed}\t{stretch.failed}\t{stretch.stopped}\t{stretch.open}"
-    return f"folded\t{span}\t{stretch.running_s:.3f}\t{counts}\n"
+    pause = f"{stretch.longest_pause_s:.3f}"
+    return f"folded\t{span}\t{stretch.running_s:.3f}\t{counts}\t{pause}\n"
 
 
 def main() -> None:

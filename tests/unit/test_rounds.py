@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tandem.paths import BGRUN, ROOT
-from tandem.rounds import Stretch, fold, last_round, lines, read_rounds, running_s
+from tandem.rounds import Stretch, fold, last_round, lines, pauses, rate, read_rounds, running_s
 
 PROGRAM = [sys.executable, "-S", "-E", str(ROOT / "lib" / "tandem" / "rounds.py")]
 
@@ -291,3 +291,52 @@ def test_the_program_on_a_full_disk(tmp_path: Path) -> None:
     assert file.read_text() == events(history_of(50))
     assert [path.name for path in tmp_path.iterdir()] == ["rounds.tsv"]
     assert "Traceback" not in done.stderr
+
+
+def round_from(number: int, start_s: float, end_s: float | None, code: int = 0) -> Stretch:
+    done = end_s is not None
+    return Stretch(
+        number,
+        number,
+        start_s,
+        end_s,
+        running_s=end_s - start_s if end_s is not None else 0.0,
+        completed=int(done and code == 0),
+        failed=int(done and code != 0),
+        open=int(not done),
+        exit_code=code if done else None,
+        reason="ended" if done else "",
+    )
+
+
+def test_rate_counts_whole_rounds_each_with_its_pause() -> None:
+    rounds = [round_from(n, 11.0 * n, 11.0 * n + 10.0) for n in range(1, 8)]
+    assert rate(rounds, 15.0, 70.0) == (4, 1 / 11.0)  # 22 to 65, the next starts at 66
+    assert rate(rounds, 22.0, 32.0) == (1, 1 / 11.0)
+    assert rate(rounds[:2], 22.0, 40.0) == (1, 1 / 10.0)  # nothing says how long its pause was
+    assert rate(rounds, 23.0, 42.9) == (0, None)
+
+
+def test_rate_is_unknown_where_a_round_between_did_other_work() -> None:
+    rounds = [round_from(n, 11.0 * n, 11.0 * n + 10.0, code=int(n == 3)) for n in range(1, 6)]
+    assert rate(rounds, 0.0, 100.0) == (4, None)
+    assert rate(rounds[3:], 0.0, 100.0) == (2, 2 / 21.0)
+
+
+def test_pauses_within_a_window() -> None:
+    rounds = [round_from(1, 0.0, 10.0), round_from(2, 10.5, 20.0), round_from(3, 23.0, None)]
+    assert pauses(rounds, 2.0, 22.0) == (2.5, 2.0)
+    assert pauses(rounds, 21.0, 22.0) == (1.0, 1.0)
+    assert pauses(rounds, 4.0, 9.0) == (0.0, 0.0)
+    assert pauses([], 1.0, 4.0) == (3.0, 3.0)
+
+
+def test_the_longest_pause_survives_folding_and_reading(tmp_path: Path) -> None:
+    rounds = [round_from(n, 11.0 * n + 3 * (n >= 3), 11.0 * n + 10.0) for n in range(1, 9)]
+    folded = fold(rounds, 2)
+    file = tmp_path / "rounds.tsv"
+    file.write_text("".join(map(lines, folded)))
+    assert len(folded) < len(rounds)
+    assert read_rounds(file) == folded
+    assert max(stretch.longest_pause_s for stretch in folded) == 4.0
+    assert pauses(folded, 11.0, 98.0)[1] == 4.0
