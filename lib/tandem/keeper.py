@@ -21,6 +21,7 @@ from tandem.atomic import write_whole
 from tandem.proc import (
     COOKIE,
     LIFELINE,
+    MONITOR,
     OWNER,
     OWNER_FILE,
     STOP_SIGNALS,
@@ -63,22 +64,21 @@ class Keeper:
         self.wakeup = catch_stop_signals(lambda *_: None)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.owner_fds = self.watch_owner()
+        self.monitor = inherited_fd(MONITOR)
         for fd in (self.wakeup, *self.owner_fds):
             self.poll.register(fd, select.POLLIN)
 
     def watch_owner(self) -> list[int]:
         """Return the lifeline and the owner's pidfd; a dead owner ends the keeper here."""
-        lifeline = os.environ.pop(LIFELINE, "")
+        lifeline = inherited_fd(LIFELINE)
         os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
-        fds = [int(lifeline)] if lifeline.isdigit() else []
+        fds = [] if lifeline is None else [lifeline]
         if self.options.owner != 0:
             fds.append(os.pidfd_open(os.getppid()))
             # Whoever died before this line has left us to another parent.
             if self.options.owner not in (None, os.getppid()):
                 self.say("error: whoever started this has ended already")
                 sys.exit(1)
-        for fd in fds:
-            os.set_inheritable(fd, False)
         return fds
 
     # -- running -----------------------------------------------------------------------
@@ -91,6 +91,7 @@ class Keeper:
         os.environ.setdefault(COOKIE, cookie(os.getpid()))
         os.environ.setdefault("SPT_NOENV", "1")  # setproctitle would wipe the environment
         failure, failure_in = os.pipe2(os.O_CLOEXEC)
+        self.mark()
         keeper, self.start_s = os.getpid(), time.monotonic()
         self.tree.main = os.fork()
         if self.tree.main == 0:
@@ -181,10 +182,17 @@ class Keeper:
         self.status = status
         self.duration_s = time.monotonic() - self.start_s
         self.ended = moment()
+        self.mark()
         code = "" if status is None else str(self.exit_code())
         self.event("end", self.ended, code, self.reason)
 
     # -- telling -----------------------------------------------------------------------
+
+    def mark(self) -> None:
+        """Have the monitor write a row now: an edge of the window that is measured."""
+        if self.monitor is not None:
+            with contextlib.suppress(OSError):  # it has died: the rows will show that
+                signal.pidfd_send_signal(self.monitor, signal.SIGUSR1)
 
     def exit_code(self) -> int:
         """Return the command's exit status as a shell would."""
@@ -268,6 +276,15 @@ class Keeper:
         if self.reason in ("ended", "not started"):
             sys.exit(self.exit_code())
         sys.exit(124 if self.reason == "timeout" else 1)
+
+
+def inherited_fd(variable: str) -> int | None:
+    """Return the descriptor that a variable of the environment names, kept from the command."""
+    number = os.environ.pop(variable, "")
+    if not number.isdigit():
+        return None
+    os.set_inheritable(int(number), False)
+    return int(number)
 
 
 def people(processes: dict[int, str]) -> list[dict[str, Any]]:

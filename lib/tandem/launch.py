@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.proc import LIFELINE, catch_stop_signals
+from tandem.proc import LIFELINE, MONITOR, catch_stop_signals
 from tandem.tree import KEEPER_MARGIN_S, LONGEST_WAIT_S
 
 
@@ -59,13 +59,22 @@ class Script:
 
 
 def start(
-    path: Path, arguments: Sequence[str], log: Path, environment: Mapping[str, str]
+    path: Path,
+    arguments: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    monitor: int | None = None,
 ) -> Script:
-    """Start a script in a session of its own, with its messages appended to a log."""
+    """Start a script in a session of its own, with its messages appended to a log.
+
+    `monitor` is the pidfd of the monitor that is to mark the edges of what the script runs.
+    """
     import sh
 
     lifeline_out, lifeline = os.pipe()
-    os.set_inheritable(lifeline_out, True)
+    handed = {LIFELINE: lifeline_out} | ({} if monitor is None else {MONITOR: monitor})
+    for descriptor in handed.values():
+        os.set_inheritable(descriptor, True)
     with open(os.devnull) as nothing, open(log, "ab") as messages:
         running = sh.Command(str(path))(
             *arguments,
@@ -75,8 +84,8 @@ def start(
             _out=messages,
             _err=messages,
             _new_session=True,  # a Ctrl-C is for the driver alone
-            _pass_fds={lifeline_out},
-            _env={**environment, LIFELINE: str(lifeline_out)},
+            _pass_fds=set(handed.values()),
+            _env={**environment, **{name: str(fd) for name, fd in handed.items()}},
             _return_cmd=True,
         )
     os.close(lifeline_out)

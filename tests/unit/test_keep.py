@@ -401,6 +401,53 @@ def test_the_end_of_the_lifeline_is_the_end(stage: Stage) -> None:
     assert stage.report()["reason"] == "owner gone"
 
 
+def test_the_monitor_is_asked_for_a_row_at_both_edges(stage: Stage) -> None:
+    """Exactly then, and the command has nothing of the monitor."""
+    line = (
+        "import signal, time\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
+        "print('ready', flush=True)\n"
+        "while signal.sigwait([signal.SIGUSR1]):\n"
+        "    print(time.clock_gettime(time.CLOCK_BOOTTIME), flush=True)\n"
+    )
+    monitor = subprocess.Popen([*PYTHON, line], stdout=subprocess.PIPE, text=True)
+    try:
+        assert first_line(monitor) == "ready"
+        pidfd = os.pidfd_open(monitor.pid)
+        os.set_inheritable(pidfd, True)
+        keeper = stage.keep(
+            "--owner 0",
+            *("bash", "-c", 'echo "${TANDEM_MONITOR_FD-none}"; sleep 0.3'),
+            pass_fds=(pidfd,),
+            env={**os.environ, "TANDEM_MONITOR_FD": str(pidfd)},
+        )
+        assert first_line(keeper) == "none"
+        edges_s = [float(first_line(monitor)) for _ in range(2)]
+        keeper.communicate(timeout=DEADLINE_S)
+        report = stage.report()
+        assert edges_s[0] < report["started"]["boottime_s"] + 0.2
+        assert edges_s[1] >= report["ended"]["boottime_s"] >= edges_s[0] + 0.3
+    finally:
+        monitor.kill()
+        tail, _ = monitor.communicate(timeout=DEADLINE_S)
+    assert tail == ""
+
+
+def test_a_monitor_that_has_died_harms_nothing(stage: Stage) -> None:
+    monitor = subprocess.Popen(["true"])
+    pidfd = os.pidfd_open(monitor.pid)
+    os.set_inheritable(pidfd, True)
+    monitor.wait(timeout=DEADLINE_S)
+    keeper = stage.keep(
+        "--owner 0",
+        "true",
+        pass_fds=(pidfd,),
+        env={**os.environ, "TANDEM_MONITOR_FD": str(pidfd)},
+    )
+    keeper.communicate(timeout=DEADLINE_S)
+    assert keeper.returncode == 0
+
+
 @pytest.mark.parametrize("option", ["", '--owner "$$"'], ids=["unnamed", "named"])
 def test_the_death_of_the_parent_is_the_end(stage: Stage, option: str) -> None:
     """It is not even collected yet: a zombie owner is a dead one."""
