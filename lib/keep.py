@@ -27,7 +27,8 @@ Options:
 
 Environment: TANDEM_LIFELINE_FD, the number of an open pipe whose other end only the owner
 holds: its end is the owner's end. TANDEM_MONITOR_FD, the number of a pidfd of a bin/powermon,
-which is asked for a row (SIGUSR1) at the start and at the end. TANDEM_COOKIE is set for the command unless it is set.
+which is asked for a row (SIGUSR1) at the start and at the end. TANDEM_COOKIE is set for the
+command unless it is set.
 
 Exit codes: the command's own · 128+N ended by signal N · 124 timeout · 126 cannot be run ·
 127 not found · 2 usage · 3 this machine cannot keep. A keeper that was stopped by a signal
