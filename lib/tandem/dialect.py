@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tandem.jsonfile import is_annotation
+from tandem.planned import Controls, Validity
 from tandem.problems import join, nearest, quote, suggestion
 from tandem.validate import schema
 
@@ -27,13 +28,18 @@ NOT_APPLIED = {
 }
 # No likeness of letters leads from these to what was probably meant.
 _MEANT = {"experiment_type": "mode", "mutation_type": "mode", "session_name": "experiment_name"}
+# Objects inside a level, with few enough keys to name them all.
+_INNER = ("controls", "validity")
 
 Note = tuple[str, str]  # path, message of a warning
 
 
 @dataclass(frozen=True)
 class Level:
-    """One object of the file: `kind` is "top level", "entry", "foreground" or "background"."""
+    """One object of the file.
+
+    `kind` is "top level", "entry", "foreground", "background", "controls" or "validity".
+    """
 
     kind: str
     path: str
@@ -44,7 +50,7 @@ class Level:
         return join(self.path, key)
 
     def below(self, kind: str) -> Level:
-        """The foreground or background of an entry."""
+        """The object that stands under the key `kind`."""
         return Level(kind, self.place(kind), self.values[kind])
 
 
@@ -55,6 +61,31 @@ def find(key: str, levels: Sequence[Level]) -> tuple[Any, str] | None:
             if name in level.values:
                 return level.values[name], level.place(name)
     return None
+
+
+def controls_of(levels: Sequence[Level]) -> Controls:
+    """The controls; of each key the first level's value counts."""
+    given = _merged("controls", levels)
+    return Controls(
+        idle_s=float(given.get("idle_seconds", Controls.idle_s)),
+        background_s=float(given.get("background_seconds", Controls.background_s)),
+        solo=given.get("solo", Controls.solo),
+        order=given.get("order", Controls.order),
+    )
+
+
+def validity_of(levels: Sequence[Level]) -> Validity:
+    """The thresholds; of each the first level's value counts."""
+    given = _merged("validity", levels)
+    known = known_keys("validity")
+    return Validity(**{key: float(value) for key, value in given.items() if key in known})
+
+
+def _merged(kind: str, levels: Sequence[Level]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for level in reversed(levels):
+        merged |= level.values.get(kind, {})
+    return merged
 
 
 def names_to_draw(value: Any, place: str) -> tuple[dict[str, str], bool]:
@@ -91,16 +122,34 @@ def unknown_notes(level: Level) -> Iterator[Note]:
     """A warning for each key that has no meaning where it stands."""
     known = known_keys(level.kind)
     for key in level.values:
-        if key in known or is_annotation(key):
-            continue
-        if any(key in known_keys(kind) for kind in ("top level", "entry", "foreground")):
-            yield level.place(key), f"no effect in this place ({level.kind}), ignored"
-        elif key in _MEANT:
-            yield level.place(key), f"unknown key, ignored (did you mean {quote(_MEANT[key])}?)"
-        else:
-            real = [name for name in known if name not in ALIASES]
-            near = suggestion(key, real) if nearest(key, real) else ""
-            yield level.place(key), f"unknown key, ignored{near}"
+        if key in known:
+            if key in _INNER:
+                yield from unknown_notes(level.below(key))
+        elif not is_annotation(key):
+            yield level.place(key), _unknown(key, level.kind)
+
+
+def _unknown(key: str, kind: str) -> str:
+    """What is said of a key without a meaning in that kind of level."""
+    for holder in _INNER:
+        if key in known_keys(holder):
+            return f"no effect in this place, ignored (move it into {quote(holder)})"
+    if any(key in known_keys(other) for other in ("top level", "entry", "foreground")):
+        return f"no effect in this place ({kind}), ignored"
+    if key in _MEANT:
+        return f"unknown key, ignored (did you mean {quote(_MEANT[key])}?)"
+    real = [name for name in known_keys(kind) if name not in ALIASES]
+    near = suggestion(key, real) if kind in _INNER or nearest(key, real) else ""
+    return f"unknown key, ignored{near}"
+
+
+def pairless_notes(level: Level) -> Iterator[Note]:
+    """A warning for each control that the level asks for in vain: nothing has a background."""
+    if "controls" in level.values:
+        controls = level.below("controls")
+        for key in ("background_seconds", "solo"):
+            if controls.values.get(key):
+                yield controls.place(key), "no effect: there is no background"
 
 
 def unapplied_notes(top: Level) -> Iterator[Note]:

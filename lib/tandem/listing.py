@@ -11,7 +11,7 @@ from tandem.command import text_of
 from tandem.plan import Experiment, Plan, Training
 from tandem.problems import Problem, printable, problem_lines, word
 from tandem.registry import Hyperparameter, Registry, Repository
-from tandem.table import aligned
+from tandem.screen import aligned
 
 _SEVERITIES = ("error", "warning", "remark")
 
@@ -57,7 +57,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _plan_blocks(plan: Plan) -> list[str]:
-    modes = Counter(experiment.mode for experiment in plan.experiments)
+    modes = Counter(experiment.control or experiment.mode for experiment in plan.experiments)
     counts = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
     head = [
         f"{printable(plan.name)}: {_counted(len(plan.experiments), 'experiment')} ({counts})",
@@ -79,9 +79,12 @@ def _experiment_lines(experiment: Experiment) -> list[str]:
 
 
 def _mode(experiment: Experiment) -> str:
+    if experiment.control:
+        return f"{experiment.mode}, {experiment.control} control of {experiment.twin}"
     if experiment.background is None:
         return experiment.mode
-    return f"{experiment.mode}, {experiment.foreground_mode} in the foreground"
+    control = f", control {experiment.twin}" if experiment.twin else ""
+    return f"{experiment.mode}, {experiment.foreground_mode} in the foreground{control}"
 
 
 def _limits(experiment: Experiment) -> str:
@@ -92,7 +95,18 @@ def _limits(experiment: Experiment) -> str:
     ]
     if experiment.background:
         limits.append(f"warm-up {_seconds(experiment.warmup_s)}")
-    return ", ".join(limits)
+    return ", ".join(limits + _windows(experiment))
+
+
+def _windows(experiment: Experiment) -> list[str]:
+    """What is measured besides the foreground, and for how long."""
+    controls = experiment.controls
+    windows = []
+    if controls.idle_s:
+        windows.append(f"idle {_seconds(controls.idle_s)} before and after")
+    if controls.background_s and experiment.background:
+        windows.append(f"background alone {_seconds(controls.background_s)}")
+    return windows
 
 
 def _seconds(value: float) -> str:
@@ -115,7 +129,10 @@ def _training_lines(role: str, training: Training) -> list[str]:
 def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, Any]:
     """The plan and the problems for machines; without a plan null and no experiments.
 
-    Times are in seconds; a timeout of null is none.
+    Times are in seconds; a timeout of null is none. `control` is "solo" for the foreground of a
+    parallel experiment without its background, else null; `twin` is the id of the other of such a
+    pair, or null. `controls` are those of the entry; without a background only the idle window is
+    measured.
     """
     return {
         **{
@@ -134,10 +151,19 @@ def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, A
 
 
 def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
+    controls = experiment.controls
     backgrounds = [experiment.background] if experiment.background else []
     return {
         "id": experiment.id,
         "mode": experiment.mode,
+        "control": experiment.control,
+        "twin": experiment.twin,
+        "controls": {
+            "idle_seconds": controls.idle_s,
+            "background_seconds": controls.background_s,
+            "solo": controls.solo,
+            "order": controls.order,
+        },
         "timeout_seconds": experiment.timeout_s,
         "max_retries": experiment.max_retries,
         "warmup_seconds": experiment.warmup_s,

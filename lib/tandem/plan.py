@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, cycle
 from pathlib import Path
 
 from tandem.command import Value, training_command
@@ -19,12 +19,12 @@ from tandem.problems import Problem, ProblemsError, has_errors, is_within, join,
 from tandem.registry import Registry, load_registry
 from tandem.resolve import Resolved, Resolver
 from tandem.settings import Entry, Settings, load_settings
+from tandem.twins import experiment_id, with_control
 
 __all__ = ["Experiment", "Plan", "PlanReading", "Training", "make_plan", "read_plan"]
 
 MAX_EXPERIMENTS = 100_000
 MAX_SEED = 2**63 - 1
-_LONGEST_ID = 120
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,19 @@ def _absolute(path: Path) -> Path:
 
 
 def _fits(settings: Settings, problems: list[Problem]) -> bool:
-    total = sum(entry.runs for entry in settings.entries)
+    solo = sum(entry.runs for entry in settings.entries if _has_twins(entry))
+    total = sum(entry.runs for entry in settings.entries) + solo
     if total <= MAX_EXPERIMENTS:
         return True
-    message = f"{total} experiments, and {MAX_EXPERIMENTS} are the most (lower runs_per_config)"
+    controls = f", {solo} of them controls" if solo else ""
+    most = f"{MAX_EXPERIMENTS} are the most (lower runs_per_config)"
+    message = f"{total} experiments{controls}, and {most}"
     problems.append(Problem("error", "experiments", message, str(settings.file or "")))
     return False
+
+
+def _has_twins(entry: Entry) -> bool:
+    return entry.background is not None and entry.controls.solo
 
 
 def _can_be_skipped(problem: Problem) -> bool:
@@ -172,10 +179,13 @@ class _Planner:
 
     def experiments(self) -> list[Experiment]:
         experiments: list[Experiment] = []
+        turns = cycle((False, True))
         for entry in self._settings.entries:
             for foreground, background in self._trainings(entry):
                 number = len(experiments) + 1
-                experiments.append(self._experiment(number, entry, foreground, background))
+                experiment = self._experiment(number, entry, foreground, background)
+                twins = _has_twins(entry)
+                experiments += with_control(experiment, turns) if twins else [experiment]
         return experiments
 
     def _trainings(self, entry: Entry) -> Iterable[tuple[Training, Training | None]]:
@@ -217,7 +227,7 @@ class _Planner:
     ) -> Experiment:
         return Experiment(
             number=number,
-            id=_experiment_id(number, foreground, background is not None),
+            id=experiment_id(number, foreground, "parallel" if background else ""),
             foreground=foreground,
             background=background,
             foreground_mode=entry.foreground.mode,
@@ -230,6 +240,8 @@ class _Planner:
             source_path=entry.path,
             source_entry=entry.source,
             warnings=self._warnings(entry.path, foreground, background),
+            controls=entry.controls,
+            validity=entry.validity,
         )
 
     def _warnings(self, path: str, *trainings: Training | None) -> tuple[str, ...]:
@@ -254,10 +266,3 @@ def _training(resolved: Resolved, hyperparameters: Mapping[str, Value]) -> Train
         work_dir=resolved.work_dir,
         log_patterns=repository.log_patterns,
     )
-
-
-def _experiment_id(number: int, foreground: Training, is_parallel: bool) -> str:
-    """A folder name: safe characters, no leading dash or dot, at most 120 long."""
-    ending = f"_{number:03d}" + ("_parallel" if is_parallel else "")
-    start = re.sub(r"[^A-Za-z0-9._-]", "_", f"{foreground.repo}_{foreground.model}")
-    return (start.lstrip("-.") or "training")[: _LONGEST_ID - len(ending)] + ending

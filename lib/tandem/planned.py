@@ -27,6 +27,41 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Controls:
+    """What is measured beside the experiment itself, to compare it with.
+
+    `idle_s` is the length of the idle window before everything and of that after everything,
+    `background_s` that of the window with the background alone, both in seconds, 0 for none; a
+    foreground without a background has only the idle ones. `solo` runs the same foreground without
+    its background too, and `order` says which of the two comes first: "solo_first",
+    "parallel_first", or "alternate" from pair to pair of the plan.
+    """
+
+    idle_s: float = 0.0
+    background_s: float = 0.0
+    solo: bool = False
+    order: str = "alternate"
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What a record must reach to be valid.
+
+    `min_coverage` is the least share (0 to 1) of the foreground's time during which a background
+    was running, `min_sampling_coverage` that during which each GPU was sampled without a gap,
+    `min_background_sm_percent` the least mean utilisation (0 to 100) by the background; 0 asks for
+    none. The others are the most that any one process of neither may use: utilisation in percent,
+    GPU memory in MiB; 0 allows none.
+    """
+
+    min_coverage: float = 0.95
+    min_sampling_coverage: float = 0.0
+    min_background_sm_percent: float = 0.0
+    max_strangers_sm_percent: float = 0.0
+    max_strangers_memory_mib: float = 0.0
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One foreground training with its background, if any.
 
@@ -34,7 +69,8 @@ class Experiment:
     the foreground may take as long as it likes; the other times are in seconds.
     `source_path` says where the entry stands in the settings file ("experiments[3]") and
     `source_entry` is that entry as written. `warnings` are the lines of those that concern this
-    entry or a repository that it uses.
+    entry or a repository that it uses. `control` is "solo" for the same foreground run without
+    its background; it and the parallel experiment name each other's id in `twin`.
     """
 
     number: int
@@ -51,6 +87,10 @@ class Experiment:
     source_path: str
     source_entry: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    controls: Controls = Controls()
+    validity: Validity = Validity()
+    control: str | None = None
+    twin: str | None = None
 
     @property
     def mode(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,71 +10,33 @@ from tandem.dialect import (
     Level,
     Note,
     common_notes,
+    controls_of,
     find,
     is_separator,
     names_to_draw,
+    pairless_notes,
     training_notes,
     unapplied_notes,
     unknown_notes,
+    validity_of,
 )
+from tandem.entries import Entry, Settings, TrainingEntry
 from tandem.errors import UsageError
 from tandem.jsonfile import is_annotation, read_json
-from tandem.problems import Problem, ProblemsError, join, quote
+from tandem.problems import Problem, ProblemsError, has_errors, join, quote
 from tandem.validate import MUTATION_MODES, sift
+
+__all__ = [
+    "MAX_ENTRIES",
+    "Entry",
+    "Settings",
+    "TrainingEntry",
+    "load_settings",
+    "settings_from_arguments",
+]
 
 MAX_ENTRIES = 100_000
 PARTS = ("foreground", "background")
-
-
-@dataclass(frozen=True)
-class TrainingEntry:
-    """A foreground or background as the settings give it.
-
-    `mode` is "mutation" or "default". `mutate` holds the names to draw and where each is written;
-    with `draws_all` every supported one is drawn, and `mutate` holds those that are named all the
-    same. `hyperparameters` are the values to pass. `repo` or `model` is None where an error was
-    found. `places` says where each of these keys is written, an alias by its own name.
-    """
-
-    path: str
-    mode: str
-    repo: str | None
-    model: str | None
-    mutate: Mapping[str, str]
-    draws_all: bool
-    hyperparameters: Mapping[str, Any]
-    places: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry that is to run, `runs` times. `source` is the entry as written."""
-
-    path: str
-    source: Mapping[str, Any]
-    foreground: TrainingEntry
-    background: TrainingEntry | None
-    runs: int
-    max_retries: int
-    timeout_s: float | None
-    warmup_s: float
-    ready_timeout_s: float
-    restart_delay_s: float
-    grace_s: float
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The entries in their order, and all that is to be said about the file.
-
-    An entry that an error in `problems` lies inside cannot run.
-    """
-
-    file: Path | None
-    name: str
-    seed: int | None
-    entries: tuple[Entry, ...]
-    problems: tuple[Problem, ...]
 
 
 def load_settings(path: Path) -> Settings:
@@ -91,17 +52,19 @@ def load_settings(path: Path) -> Settings:
     reader = _Reader(str(path), problems)
     top = Level("top level", "", value)
     reader.read_top(top)
-    entries = [
+    read = [
         reader.read_entry(Level("entry", join("experiments", index), raw), top, source)
         for index, (raw, source) in enumerate(
             zip(value["experiments"], written["experiments"], strict=True)
         )
     ]
+    entries = tuple(entry for entry in read if entry)
+    reader.read_end(top, entries)
     return Settings(
         file=path,
         name=value.get("experiment_name", path.stem),
         seed=int(value["seed"]) if "seed" in value else None,
-        entries=tuple(entry for entry in entries if entry),
+        entries=entries,
         problems=tuple(reader.problems),
     )
 
@@ -152,6 +115,11 @@ class _Reader:
         self._warn(common_notes(top, [top]))
         self._warn(unapplied_notes(top))
 
+    def read_end(self, top: Level, entries: Sequence[Entry]) -> None:
+        """Say what the top level asks for in vain, where it is sure that no entry needs it."""
+        if not has_errors(self.problems) and not any(entry.background for entry in entries):
+            self._warn(pairless_notes(top))
+
     def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
         self._warn(unknown_notes(entry))
         if is_separator(entry):
@@ -169,6 +137,7 @@ class _Reader:
             foreground, background = self._pair(entry, levels)
         else:
             foreground = self._training(entry, mode)
+            self._warn(pairless_notes(entry))
         self._warn(common_notes(entry, levels))
         return self._entry(levels, source, foreground, background)
 
@@ -264,6 +233,7 @@ class _Reader:
             value, _ = find(key, levels) or (default, "")
             return float(value)
 
+        outer = levels[0], levels[-1]  # what is measured concerns foreground and background
         timeout = find("timeout_seconds", levels)
         runs, place = find("runs_per_config", levels) or (1, "")
         if runs == 0:
@@ -280,6 +250,8 @@ class _Reader:
             ready_timeout_s=number("ready_timeout_seconds", 60),
             restart_delay_s=number("restart_delay_seconds", 0.1),
             grace_s=number("grace_seconds", 10),
+            controls=controls_of(outer),
+            validity=validity_of(outer),
         )
 
     def _warn(self, notes: Iterable[Note]) -> None:

@@ -1,4 +1,4 @@
-"""summary.csv: one row an experiment, the old columns first; and the small table on the screen."""
+"""summary.csv: one row an experiment, the old columns first."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import contextlib
 import csv
 import io
 import json
-import math
 import os
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,6 @@ from typing import Any
 from tandem.atomic import write_whole
 from tandem.errors import NotReadyError, TandemError
 from tandem.plan import Plan
-
-SCREEN_COLUMNS = 100
 
 _FIRST = (
     "experiment_id",
@@ -46,20 +42,33 @@ _METRICS = (
     "top10_accuracy",
     "top20_accuracy",
 )
-_ENERGY = (
-    "energy_cpu_pkg_joules",
-    "energy_cpu_ram_joules",
-    "energy_cpu_total_joules",
-    "energy_gpu_avg_watts",
-    "energy_gpu_max_watts",
-    "energy_gpu_min_watts",
-    "energy_gpu_total_joules",
-    "energy_gpu_temp_avg_celsius",
-    "energy_gpu_temp_max_celsius",
-    "energy_gpu_util_avg_percent",
-    "energy_gpu_util_max_percent",
-)
+_ENERGY = {  # by the keys of the record's energy_metrics
+    "energy_cpu_pkg_joules": "cpu_energy_pkg_joules",
+    "energy_cpu_ram_joules": "cpu_energy_ram_joules",
+    "energy_cpu_total_joules": "cpu_energy_total_joules",
+    "energy_gpu_avg_watts": "gpu_power_avg_watts",
+    "energy_gpu_max_watts": "gpu_power_max_watts",
+    "energy_gpu_min_watts": "gpu_power_min_watts",
+    "energy_gpu_total_joules": "gpu_energy_total_joules",
+    "energy_gpu_temp_avg_celsius": "gpu_temp_avg_celsius",
+    "energy_gpu_temp_max_celsius": "gpu_temp_max_celsius",
+    "energy_gpu_util_avg_percent": "gpu_util_avg_percent",
+    "energy_gpu_util_max_percent": "gpu_util_max_percent",
+}
 _ORIGIN = ("experiment_source", "num_mutated_params", "mutated_param", "mode", "error_message")
+_INTERFERENCE = {  # by the names of the record's figures
+    "slowdown": "slowdown",
+    "bg_progress_ratio": "background_progress_ratio",
+    "antt": "antt",
+    "stp": "stp",
+    "energy_ratio": "energy_ratio",
+    "marginal_energy_joules": "marginal_energy_joules",
+    "fg_energy_low_joules": "foreground_energy_low_joules",
+    "fg_energy_high_joules": "foreground_energy_high_joules",
+    "fg_energy_shapley_joules": "foreground_energy_shapley_joules",
+    "saving_of_sharing": "saving_of_sharing",
+    "fg_energy_estimate_joules": "foreground_energy_estimate_joules",
+}
 _OWN = (
     "status",
     "exit_code",
@@ -72,9 +81,10 @@ _OWN = (
     "coverage",
     "valid",
     "invalid_reasons",
+    "control",
+    "twin",
+    *_INTERFERENCE,
 )
-_TITLES = ("experiment", "mode", "duration", "main metric", "rounds", "coverage", "valid")
-_GAP = "  "
 
 
 def header(plan: Plan) -> list[str]:
@@ -99,15 +109,18 @@ def header(plan: Plan) -> list[str]:
 def row(record: Mapping[str, Any]) -> dict[str, str]:
     """The cells of one experiment's record by column; what the record does not know is empty.
 
-    `exit_code` is that of the last attempt, empty when a signal ended it. The energy columns are
-    left out: nothing measures them yet.
+    `exit_code` is that of the last attempt, empty when a signal ended it.
     """
     mutated = record["mutated"]
     attempts = record["attempts"]
     background = record["background"] or {}
+    energy = record["energy_metrics"] or {}
+    figures = (record["interference"] or {"figures": {}})["figures"]
     values = {name: record[name] for name in (*_FIRST, "experiment_source", "mode")}
     values |= {f"hyperparam_{name}": value for name, value in record["hyperparameters"].items()}
     values |= {f"perf_{name}": value for name, value in record["performance_metrics"].items()}
+    values |= {column: energy.get(key) for column, key in _ENERGY.items()}
+    values |= {column: figures.get(key, {}).get("value") for column, key in _INTERFERENCE.items()}
     values |= {
         "num_mutated_params": len(mutated),
         "mutated_param": mutated[0] if len(mutated) == 1 else None,
@@ -121,6 +134,8 @@ def row(record: Mapping[str, Any]) -> dict[str, str]:
         "bg_rounds_completed": background.get("rounds_completed"),
         "bg_rounds_failed": background.get("rounds_failed"),
         "coverage": background.get("coverage"),
+        "control": record["control"],
+        "twin": record["twin"],
         "valid": record["valid"],
         "invalid_reasons": "; ".join(record["invalid_reasons"]),
     }
@@ -137,6 +152,15 @@ def create(path: Path, columns: Sequence[str]) -> None:
         raise NotReadyError(
             f"{path}: the table cannot be written: {error.strerror} (see to the disk)"
         ) from error
+
+
+def rewrite(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Write the table anew, whole: a row has learnt something since."""
+    lines = [_line(columns), *(_line([row.get(name, "") for name in columns]) for row in rows)]
+    try:
+        write_whole(str(path), b"".join(lines))
+    except OSError as error:
+        raise _not_added(path, error) from error
 
 
 def append_row(path: Path, columns: Sequence[str], cells: Mapping[str, str]) -> None:
@@ -215,58 +239,3 @@ def _cell(value: object) -> str:
 
 def _json(value: object) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def print_table(rows: Sequence[Mapping[str, str]]) -> str:
-    """The rows as a small plain table for the end of a run, why a row is not valid below it.
-
-    The main metric is the first of a row that has a value. No line is longer than
-    `SCREEN_COLUMNS`, long names are cut in the middle, and there is no newline at the end.
-    """
-    cells = [_TITLES, *(_screen_cells(row) for row in rows)]
-    others = max(map(len, aligned([rest for _, *rest in cells])))
-    left = SCREEN_COLUMNS - others - len(_GAP)
-    lines = aligned([(_shortened(experiment, left), *rest) for experiment, *rest in cells])
-    return "\n".join(lines + [line for row in rows for line in _why(row)])
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows as lines, each column as wide as its widest cell, nothing trailing."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [_GAP.join(map(str.ljust, row, widths)).rstrip() for row in rows]
-
-
-def _screen_cells(row: Mapping[str, str]) -> tuple[str, ...]:
-    metrics = [name for name, text in row.items() if name.startswith("perf_") and text]
-    coverage, rounds, duration = (
-        row.get(name, "") for name in ("coverage", "bg_rounds_completed", "duration_seconds")
-    )
-    if row.get("bg_rounds_failed", "0") not in ("", "0"):
-        rounds += f", {row['bg_rounds_failed']} failed"
-    return (
-        row["experiment_id"],
-        row["mode"],
-        f"{float(duration):.1f} s" if duration else "-",
-        _shortened(_metric(row, metrics[0]), 24) if metrics else "-",
-        rounds or "-",
-        # Rounded down, so that what is below a limit never looks as if it had reached it.
-        f"{math.floor(float(coverage) * 1000) / 10} %" if coverage else "-",
-        "yes" if row["valid"] == "True" else "no",
-    )
-
-
-def _metric(row: Mapping[str, str], column: str) -> str:
-    return f"{column.removeprefix('perf_')} {float(row[column]):.4g}"
-
-
-def _shortened(text: str, width: int) -> str:
-    """Both ends of what is longer than `width`: `_042_parallel` tells experiments apart."""
-    return text if len(text) <= width else f"{text[: width - 15]}…{text[-14:]}"
-
-
-def _why(row: Mapping[str, str]) -> list[str]:
-    if row["valid"] == "True":
-        return []
-    why = row["invalid_reasons"] or row["error_message"] or row["status"]
-    text = f"{row['experiment_id']} is not valid: {why}"
-    return textwrap.wrap(text, SCREEN_COLUMNS, subsequent_indent="  ", break_on_hyphens=False)

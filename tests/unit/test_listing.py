@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tandem.listing import json_of_check, shell_line, text_of_check, text_of_registry
 from tandem.plan import Experiment, Plan, Training
+from tandem.planned import Controls
 from tandem.problems import Problem
 from tandem.registry import load_registry
 
@@ -108,6 +109,36 @@ def test_the_limits_of_an_experiment() -> None:
     assert "\n  timeout 31536000 s, 1 retry, warm-up 0.25 s\n" in text
 
 
+def test_the_controls_of_an_experiment() -> None:
+    controls = Controls(idle_s=60.0, background_s=0.5, solo=True)
+    pair = experiment(controls=controls, twin="s_002_solo")
+    solo = experiment(
+        id="s_002_solo", background=None, controls=controls, control="solo", twin=pair.id
+    )
+    text = text_of_check(plan(pair, solo), [])
+    assert text.startswith("night: 2 experiments (1 parallel, 1 solo)\n")
+    assert (
+        "\nvision_resnet20_001_parallel  parallel, mutation in the foreground, control s_002_solo\n"
+        "  timeout none, 2 retries, warm-up 5 s, idle 60 s before and after,"
+        " background alone 0.5 s\n"
+    ) in text
+    assert (
+        "\ns_002_solo  mutation, solo control of vision_resnet20_001_parallel\n"
+        "  timeout none, 2 retries, idle 60 s before and after\n"
+    ) in text
+    parallel_json, solo_json = json_of_check(plan(pair, solo), [])["experiments"]
+    assert (parallel_json["control"], parallel_json["twin"]) == (None, "s_002_solo")
+    assert (solo_json["control"], solo_json["twin"]) == ("solo", pair.id)
+    assert solo_json["backgrounds"] == []
+    for found in (parallel_json, solo_json):
+        assert found["controls"] == {
+            "idle_seconds": 60.0,
+            "background_seconds": 0.5,
+            "solo": True,
+            "order": "alternate",
+        }
+
+
 def test_the_plan_for_machines() -> None:
     found = json.loads(json.dumps(json_of_check(plan(experiment()), PROBLEMS)))
     assert found == {
@@ -127,6 +158,14 @@ def test_the_plan_for_machines() -> None:
             {
                 "id": "vision_resnet20_001_parallel",
                 "mode": "parallel",
+                "control": None,
+                "twin": None,
+                "controls": {
+                    "idle_seconds": 0.0,
+                    "background_seconds": 0.0,
+                    "solo": False,
+                    "order": "alternate",
+                },
                 "timeout_seconds": None,
                 "max_retries": 2,
                 "warmup_seconds": 5.0,

@@ -188,6 +188,97 @@ def test_the_order_of_names_does_not_change_the_values(read: Reader) -> None:
     assert values(one) == values(other)
 
 
+SOLO = {"controls": {"solo": True}}
+DRAWN_PAIR = PAIR | {"foreground": VISION | {"mutate": ["epochs", "learning_rate"]}}
+
+
+def order(reading: PlanReading) -> list[str]:
+    """`number parallel`, `number solo` or `number` of each experiment."""
+    kinds = [
+        f"{it.number} {it.control or ('parallel' if it.background else '')}".strip()
+        for it in experiments(reading)
+    ]
+    assert [it.number for it in experiments(reading)] == list(range(1, len(kinds) + 1))
+    return kinds
+
+
+def test_a_control_runs_beside_its_twin_in_alternating_order_over_the_plan(read: Reader) -> None:
+    single = TEXT | {"mode": "default"}
+    entries = [DRAWN_PAIR | {"runs_per_config": 3}, single, PAIR, PAIR | {"controls": {}}]
+    reading = read(entries, SOLO | {"seed": 1})
+    assert order(reading) == [
+        *("1 parallel", "2 solo", "3 solo", "4 parallel", "5 parallel", "6 solo"),
+        *("7", "8 solo", "9 parallel", "10 parallel", "11 solo"),
+    ]
+    assert [it.id for it in experiments(reading)[:4]] == [
+        *("vision_resnet20_001_parallel", "vision_resnet20_002_solo"),
+        *("vision_resnet20_003_solo", "vision_resnet20_004_parallel"),
+    ]
+
+
+def test_an_order_can_be_fixed_and_leaves_the_turns_of_the_others(read: Reader) -> None:
+    def asking(**controls: Any) -> dict[str, Any]:
+        return PAIR | {"controls": controls}
+
+    reading = read(
+        [
+            *(asking(order="solo_first"), asking(), asking(order="parallel_first")),
+            *(asking(), asking(solo=False)),
+        ],
+        SOLO,
+        seed=1,
+    )
+    assert order(reading) == [
+        *("1 solo", "2 parallel", "3 parallel", "4 solo", "5 parallel", "6 solo"),
+        *("7 solo", "8 parallel", "9 parallel"),
+    ]
+
+
+def test_twins_name_each_other_and_do_the_same_work(read: Reader) -> None:
+    entry = DRAWN_PAIR | {"runs_per_config": 2, "timeout_seconds": 9, "max_retries": 1, "nte": 1}
+    reading = read([entry], {"validity": {"min_coverage": 0.5}} | SOLO, seed=1)
+    planned = experiments(reading)
+    by_id = {it.id: it for it in planned}
+    assert len(by_id) == 4
+    for pair in (planned[:2], planned[2:]):
+        [solo] = [it for it in pair if it.control == "solo"]
+        [parallel] = [it for it in pair if it.control is None]
+        assert solo.twin and by_id[solo.twin] is parallel
+        assert parallel.twin and by_id[parallel.twin] is solo
+        assert (solo.background, solo.mode, parallel.mode) == (None, "mutation", "parallel")
+        same = {"foreground", "timeout_s", "max_retries", "source_path", "warnings", "validity"}
+        for name in same | {"controls", "foreground_mode", "grace_s"}:
+            assert getattr(solo, name) == getattr(parallel, name), name
+        assert parallel.warnings
+        assert parallel.validity.min_coverage == 0.5
+
+
+@pytest.mark.parametrize("wrong", [[], [TEXT | {"mutate": ["fold"]}]])
+def test_controls_change_no_drawn_value(read: Reader, wrong: list[Any]) -> None:
+    entries = [
+        *(DRAWN_PAIR | {"runs_per_config": 3}, VISION | {"runs_per_config": 2}, *wrong),
+        *(DRAWN_PAIR, TEXT, DRAWN_PAIR | {"runs_per_config": 2}),
+    ]
+    plain = read(entries, {"seed": 1}, skip_invalid=True)
+    controlled = read(entries, {"seed": 1} | SOLO, skip_invalid=True)
+    kept = [it for it in experiments(controlled) if it.control is None]
+    assert [it.foreground for it in kept] == [it.foreground for it in experiments(plain)]
+    assert [it.background for it in kept] == [it.background for it in experiments(plain)]
+    assert [it.twin for it in experiments(plain)] == [None] * 9
+    assert len(experiments(controlled)) == 15
+
+
+def test_controls_that_are_wrong_are_an_error_of_their_place(read: Reader) -> None:
+    entries = [PAIR | {"controls": {"idle_seconds": "x"}}, TEXT]
+    assert errors(read(entries)) == [
+        ("experiments[0].controls.idle_seconds", 'must be a number, not text "x"')
+    ]
+    assert order(read(entries, seed=1, skip_invalid=True)) == ["1"]
+    at_the_top = read([PAIR], {"validity": {"min_coverage": 2}}, skip_invalid=True)
+    assert at_the_top.plan is None
+    assert errors(at_the_top) == [("validity.min_coverage", "must be at most 1, not 2")]
+
+
 def test_root_and_grace_can_be_given(read: Reader, tmp_path: Path) -> None:
     reading = read([TEXT], {"grace_seconds": 3}, root=tmp_path / "config" / "..", grace_s=0.0)
     assert experiments(reading)[0].grace_s == 0.0
@@ -423,7 +514,10 @@ def test_nothing_to_run_is_an_error(read: Reader, entries: Any) -> None:
 def test_too_many_experiments_are_refused_before_they_are_made(read: Reader) -> None:
     reading = read([VISION | {"runs_per_config": 100_000}, TEXT])
     assert reading.plan is None
-    assert "100001 experiments" in errors(reading)[0][1]
+    assert "100001 experiments, and 100000 are the most" in errors(reading)[0][1]
+    reading = read([PAIR | {"runs_per_config": 50_001}], SOLO)
+    assert reading.plan is None
+    assert "100002 experiments, 50001 of them controls, and" in errors(reading)[0][1]
 
 
 def test_from_arguments(read: Reader, tmp_path: Path) -> None:
@@ -464,6 +558,7 @@ KEYS = st.sampled_from(
         *("repo", "repository", "model", "mode", "mutate", "mutate_params", "hyperparameters"),
         *("fixed_hyperparams", "runs_per_config", "num_mutations", "timeout", "foreground"),
         *("background", "experiments", "seed", "governor", "comment", "epochs", "max_retries"),
+        *("controls", "validity", "solo", "order", "idle_seconds", "min_coverage"),
     ]
 )
 LEAVES = st.sampled_from(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tandem.errors import UsageError
+from tandem.planned import Controls, Validity
 from tandem.problems import ProblemsError
 from tandem.settings import (
     MAX_ENTRIES,
@@ -54,6 +55,14 @@ def test_what_is_not_given(tmp_path: Path) -> None:
     assert (entry.runs, entry.max_retries, entry.timeout_s) == (1, 2, None)
     assert (entry.warmup_s, entry.ready_timeout_s) == (5, 60)
     assert (entry.restart_delay_s, entry.grace_s) == (0.1, 10)
+    assert entry.controls == Controls(idle_s=0, background_s=0, solo=False, order="alternate")
+    assert entry.validity == Validity(
+        min_coverage=0.95,
+        min_sampling_coverage=0,
+        min_background_sm_percent=0,
+        max_strangers_sm_percent=0,
+        max_strangers_memory_mib=0,
+    )
 
 
 def test_name_and_seed(tmp_path: Path) -> None:
@@ -83,6 +92,99 @@ def test_times_are_read(tmp_path: Path) -> None:
     entry, _ = read(tmp_path, SINGLE | {"grace_seconds": 0.5}, **top)
     times = (entry.warmup_s, entry.ready_timeout_s, entry.restart_delay_s, entry.grace_s)
     assert times == (1.0, 2.0, 0.0, 0.5)
+
+
+def test_controls_and_validity_of_the_entry_count_key_by_key(tmp_path: Path) -> None:
+    pair = PAIR | {"mode": "parallel"}
+    top = {
+        "controls": {"idle_seconds": 60, "solo": True, "order": "solo_first", "comment": "x"},
+        "validity": {"min_coverage": 0.5, "max_strangers_memory_mib": 200},
+    }
+    own = {
+        "controls": {"background_seconds": 1, "solo": False, "order": "parallel_first", "_x": 1},
+        "validity": {"min_coverage": 0, "min_sampling_coverage": 0.5, "note": "x"},
+    }
+    inherited, warnings = read(tmp_path, pair, **top)
+    assert inherited.controls == Controls(idle_s=60, solo=True, order="solo_first")
+    assert inherited.validity == Validity(min_coverage=0.5, max_strangers_memory_mib=200)
+    assert warnings == []
+    alone, _ = read(tmp_path, pair | own)
+    assert alone.controls == Controls(background_s=1, order="parallel_first")
+    assert alone.validity == Validity(min_coverage=0, min_sampling_coverage=0.5)
+    both, warnings = read(tmp_path, pair | own, **top)
+    assert both.controls == Controls(60, 1, solo=False, order="parallel_first")
+    assert both.validity == Validity(0, 0.5, max_strangers_memory_mib=200)
+    assert warnings == []
+
+
+def test_every_threshold_is_read_by_its_name(tmp_path: Path) -> None:
+    given = {
+        "min_coverage": 0.1,
+        "min_sampling_coverage": 0.2,
+        "min_background_sm_percent": 3,
+        "max_strangers_sm_percent": 4,
+        "max_strangers_memory_mib": 5,
+    }
+    entry, _ = read(tmp_path, SINGLE | {"validity": given})
+    assert vars(entry.validity) == given
+    assert all(isinstance(value, float) for value in vars(entry.validity).values())
+
+
+def test_controls_are_not_asked_for_in_a_foreground(tmp_path: Path) -> None:
+    foreground = PAIR["foreground"] | {"controls": {"solo": True}, "validity": 5}
+    entry, warnings = read(tmp_path, PAIR | {"mode": "parallel", "foreground": foreground})
+    assert (entry.controls, entry.validity) == (Controls(), Validity())
+    assert warnings == [
+        (f"experiments[0].foreground.{key}", "no effect in this place (foreground), ignored")
+        for key in ("controls", "validity")
+    ]
+
+
+def test_controls_without_any_background_are_said_to_have_no_effect(tmp_path: Path) -> None:
+    asked = {"controls": {"idle_seconds": 1, "background_seconds": 1, "solo": True}}
+    message = "no effect: there is no background"
+    entry, warnings = read(tmp_path, SINGLE | asked)
+    assert entry.controls.idle_s == 1
+    assert warnings == [
+        (f"experiments[0].controls.{key}", message) for key in ("background_seconds", "solo")
+    ]
+    _, warnings = read(tmp_path, SINGLE, **asked)
+    assert warnings == [(f"controls.{key}", message) for key in ("background_seconds", "solo")]
+    pair = PAIR | {"mode": "parallel"}
+    assert load(tmp_path, [SINGLE, pair], **asked).problems == ()
+    broken = load(tmp_path, [SINGLE, pair | {"foreground": 1}], **asked)
+    assert {problem.severity for problem in broken.problems} == {"error"}
+    nothing = SINGLE | {"controls": {"background_seconds": 0, "solo": False}}
+    assert read(tmp_path, nothing)[1] == []
+
+
+def test_unknown_keys_of_controls_and_validity(tmp_path: Path) -> None:
+    controls = {"idle_second": 1, "pause": 1, "min_coverage": 1, "seed": 1}
+    entry = PAIR | {"mode": "parallel", "controls": controls, "idle_seconds": 60}
+    found, warnings = read(tmp_path, entry, validity={"min_coverag": 1, "solo": True}, control={})
+    assert (found.controls, found.validity) == (Controls(), Validity())
+    assert warnings == [
+        ("validity.min_coverag", 'unknown key, ignored (did you mean "min_coverage"?)'),
+        ("validity.solo", 'no effect in this place, ignored (move it into "controls")'),
+        ("control", 'unknown key, ignored (did you mean "controls"?)'),
+        (
+            "experiments[0].controls.idle_second",
+            'unknown key, ignored (did you mean "idle_seconds"?)',
+        ),
+        (
+            "experiments[0].controls.pause",
+            'unknown key, ignored (there is "idle_seconds", "background_seconds", "solo", "order")',
+        ),
+        (
+            "experiments[0].controls.min_coverage",
+            'no effect in this place, ignored (move it into "validity")',
+        ),
+        ("experiments[0].controls.seed", "no effect in this place (controls), ignored"),
+        (
+            "experiments[0].idle_seconds",
+            'no effect in this place, ignored (move it into "controls")',
+        ),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tandem import table
-from tandem.errors import TandemError
+from tandem.errors import NotReadyError, TandemError
 from tandem.plan import Experiment, Plan, Training
+from tandem.screen import SCREEN_COLUMNS, print_table
 
 OLD_ORDER = [
     "experiment_id",
@@ -60,6 +61,19 @@ OWN = [
     "coverage",
     "valid",
     "invalid_reasons",
+    "control",
+    "twin",
+    "slowdown",
+    "bg_progress_ratio",
+    "antt",
+    "stp",
+    "energy_ratio",
+    "marginal_energy_joules",
+    "fg_energy_low_joules",
+    "fg_energy_high_joules",
+    "fg_energy_shapley_joules",
+    "saving_of_sharing",
+    "fg_energy_estimate_joules",
 ]
 
 
@@ -115,6 +129,9 @@ def record(**changes: Any) -> dict[str, Any]:
         "mutated": ["learning_rate"],
         "performance_metrics": {"test_accuracy": 0.9667, "loss": None},
         "energy_metrics": None,
+        "interference": None,
+        "control": None,
+        "twin": None,
         "valid": True,
         "invalid_reasons": [],
         "attempts": [{"number": 1, "exit_code": 1}, {"number": 2, "exit_code": 0}],
@@ -324,6 +341,59 @@ def test_no_row_without_a_whole_header(tmp_path: Path, content: bytes | None) ->
     assert (path.read_bytes() if path.exists() else None) == content
 
 
+def measured(**changes: Any) -> dict[str, Any]:
+    """A record with energy and with figures of interference."""
+    energy = {"gpu_energy_total_joules": 3120.5, "gpu_power_avg_watts": 312.0}
+    figures = {
+        "slowdown": {"value": 1.25, "uncertainty": 0.01, "label": "measured", "reason": None},
+        "antt": {"value": None, "uncertainty": None, "label": "derived", "reason": "no rounds"},
+    }
+    interference = {"twin": "digits_mlp_002_solo", "figures": figures}
+    return record(
+        **{"energy_metrics": energy, "interference": interference, "twin": "digits_mlp_002_solo"},
+        **changes,
+    )
+
+
+def test_row_with_energy_and_interference() -> None:
+    cells = table.row(measured())
+    assert cells["energy_gpu_total_joules"] == "3120.5"
+    assert cells["energy_gpu_avg_watts"] == "312.0"
+    assert cells["energy_cpu_pkg_joules"] == ""
+    assert (cells["twin"], cells["control"]) == ("digits_mlp_002_solo", "")
+    assert (cells["slowdown"], cells["antt"], cells["stp"]) == ("1.25", "", "")
+    assert set(cells) <= set(
+        table.header(plan(training({"epochs": 1, "learning_rate": 1}, "loss", "test_accuracy")))
+    )
+
+
+def test_a_table_written_anew_has_the_new_rows_and_nothing_else(tmp_path: Path) -> None:
+    path, columns = tmp_path / "summary.csv", ["experiment_id", "slowdown"]
+    table.create(path, columns)
+    table.append_row(path, columns, {"experiment_id": "a\nb"})
+    table.append_row(path, columns, {"experiment_id": "c"})
+    table.rewrite(
+        path, columns, [{"experiment_id": "a\nb", "slowdown": "1.5"}, {"experiment_id": "c"}]
+    )
+    assert read(path) == [
+        {"experiment_id": "a\nb", "slowdown": "1.5"},
+        {"experiment_id": "c", "slowdown": ""},
+    ]
+    with file_size_limit(5), pytest.raises(NotReadyError, match="could not be added"):
+        table.rewrite(path, columns, [{"experiment_id": "x" * 100}])
+    assert len(read(path)) == 2
+
+
+def test_the_screen_shows_energy_and_slowdown_where_anybody_has_them() -> None:
+    alone = record(experiment_id="digits_mlp_002_solo", mode="default", background=None)
+    lines = _single_gaps(print_table([table.row(measured()), table.row(alone)])).splitlines()
+    assert [line.split("  ")[3:] for line in lines] == [
+        ["GPU J", "rounds", "coverage", "slowdown", "valid"],
+        ["3,120", "9", "99.8 %", "1.250", "yes"],
+        ["-", "-", "-", "-", "yes"],
+    ]
+
+
 def test_a_cell_without_a_column_is_not_dropped(tmp_path: Path) -> None:
     path = tmp_path / "summary.csv"
     table.create(path, ["a"])
@@ -342,14 +412,14 @@ def test_the_screen_shows_what_matters() -> None:
         background=record()["background"] | {"coverage": 0.94999, "rounds_failed": 3},
     )
     alone = record(experiment_id="digits_mlp_003", mode="default", background=None)
-    text = table.print_table([table.row(record()), table.row(bad), table.row(alone)])
-    columns = ("experiment", "mode", "duration", "main metric", "rounds", "coverage", "valid")
-    first, second, third = "parallel", "test_accuracy 0.9667", "12.3 s"
+    text = print_table([table.row(record()), table.row(bad), table.row(alone)])
+    columns = ("experiment", "duration", "main metric", "rounds", "coverage", "valid")
+    second, third = "test_accuracy 0.9667", "12.3 s"
     assert [line.split("  ") for line in _single_gaps(text).splitlines()[:4]] == [
         list(columns),
-        ["digits_mlp_001_parallel", first, third, second, "9", "99.8 %", "yes"],
-        ["digits_mlp_002_parallel", first, third, "loss 1.5", "9, 3 failed", "94.9 %", "no"],
-        ["digits_mlp_003", "default", third, second, "-", "-", "yes"],
+        ["digits_mlp_001_parallel", third, second, "9", "99.8 %", "yes"],
+        ["digits_mlp_002_parallel", third, "loss 1.5", "9, 3 failed", "94.9 %", "no"],
+        ["digits_mlp_003", third, second, "-", "-", "yes"],
     ]
     assert text.splitlines()[4:] == [
         "digits_mlp_002_parallel is not valid: coverage 94.9 % is below 95 %; exit code 1"
@@ -371,16 +441,28 @@ def test_the_screen_is_never_wider_than_100_columns() -> None:
         invalid_reasons=["because\nof " + "words " * 40, "y" * 150],
         background=record()["background"] | {"rounds_completed": 1234, "rounds_failed": 567},
     )
-    lines = table.print_table([table.row(long), table.row(record())]).splitlines()
-    assert max(map(len, lines)) <= table.SCREEN_COLUMNS
+    lines = print_table([table.row(long), table.row(record())]).splitlines()
+    assert max(map(len, lines)) <= SCREEN_COLUMNS
     assert lines[1].split()[0].endswith("_042_parallel")
     assert "123456.7 s" in lines[1]
     assert "0.1235" in lines[1]
     assert "y" * 90 in "".join(lines[3:])
 
 
+def test_names_keep_their_end_where_every_column_is_shown() -> None:
+    wide = measured(
+        experiment_id="a_repository_and_a_model_042_parallel",
+        duration_seconds=12345.6,
+        performance_metrics={"a_metric_with_a_very_long_name": 0.123456},
+    )
+    lines = print_table([table.row(wide)]).splitlines()
+    assert lines[1].startswith("a_rep")
+    assert lines[1].split()[0].endswith("_042_parallel")
+    assert max(map(len, lines)) <= SCREEN_COLUMNS
+
+
 def test_why_falls_back_on_the_error_and_the_status() -> None:
     unknown = record(valid=False, error_message="lost", status="interrupted")
     silent = record(valid=False, status="interrupted")
-    text = table.print_table([table.row(unknown), table.row(silent)])
+    text = print_table([table.row(unknown), table.row(silent)])
     assert [line.rpartition(": ")[2] for line in text.splitlines()[3:]] == ["lost", "interrupted"]

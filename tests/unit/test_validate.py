@@ -114,6 +114,70 @@ def test_an_alias_takes_what_its_key_takes() -> None:
     assert sorted(paths) == [*(f"experiments[0].{key}" for key in sorted(wrong)), "num_mutations"]
 
 
+@pytest.mark.parametrize(
+    ("part", "path", "sentence"),
+    [
+        ({"controls": True}, "controls", "must be an object, not true"),
+        ({"controls": None}, "controls", "must be an object, not null"),
+        (
+            {"controls": {"idle_seconds": "60"}},
+            "controls.idle_seconds",
+            'must be a number, not text "60"',
+        ),
+        (
+            {"controls": {"background_seconds": -1}},
+            "controls.background_seconds",
+            "must be at least 0, not -1",
+        ),
+        (
+            {"controls": {"idle_seconds": 1e9}},
+            "controls.idle_seconds",
+            "must be at most 31536000, not 1000000000.0",
+        ),
+        ({"controls": {"solo": 1}}, "controls.solo", "must be true or false, not 1"),
+        (
+            {"controls": {"order": "solo first"}},
+            "controls.order",
+            'must be one of "alternate", "solo_first", "parallel_first", not text "solo first"'
+            ' (did you mean "solo_first"?)',
+        ),
+        ({"validity": []}, "validity", "must be an object, not a list"),
+        (
+            {"validity": {"min_coverage": 95}},
+            "validity.min_coverage",
+            "must be at most 1, not 95",
+        ),
+        (
+            {"validity": {"min_sampling_coverage": True}},
+            "validity.min_sampling_coverage",
+            "must be a number, not true",
+        ),
+        (
+            {"validity": {"min_background_sm_percent": 101}},
+            "validity.min_background_sm_percent",
+            "must be at most 100, not 101",
+        ),
+        (
+            {"validity": {"max_strangers_sm_percent": None}},
+            "validity.max_strangers_sm_percent",
+            "must be a number, not null",
+        ),
+        (
+            {"validity": {"max_strangers_memory_mib": -0.5}},
+            "validity.max_strangers_memory_mib",
+            "must be at least 0, not -0.5",
+        ),
+    ],
+)
+def test_controls_and_validity_at_the_top_and_in_an_entry(
+    part: dict[str, Any], path: str, sentence: str
+) -> None:
+    assert found({"experiments": []} | part) == [(path, sentence)]
+    assert found({"experiments": [part]}) == [(f"experiments[0].{path}", sentence)]
+    sifted, _ = sift({"experiments": [part]}, "settings")
+    assert not any(sifted["experiments"][0].values())
+
+
 def registry(**changes: Any) -> dict[str, Any]:
     repository = {"path": "p", "train_script": "./t.sh", "models": ["m"]} | changes
     return {"models": {"r": repository}}

@@ -1,0 +1,88 @@
+"""Plain tables for the screen: the small one at the end of a run, and columns that line up."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+
+SCREEN_COLUMNS = 100
+
+_TITLES = (
+    *("experiment", "duration", "main metric", "GPU J"),
+    *("rounds", "coverage", "slowdown", "valid"),
+)
+_ONLY_IF_KNOWN = ("GPU J", "slowdown")  # to anybody
+_SHORTEST = 20  # room for the end of a name and some of its start
+_GAP = "  "
+
+
+def print_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """The rows as a small plain table for the end of a run, why a row is not valid below it.
+
+    The main metric is the first of a row that has a value. No line is longer than
+    `SCREEN_COLUMNS`, long names are cut in the middle, and there is no newline at the end.
+    """
+    cells = _known_columns([_TITLES, *(_screen_cells(row) for row in rows)])
+    others = max(map(len, aligned([rest for _, *rest in cells])))
+    left = max(_SHORTEST, SCREEN_COLUMNS - others - len(_GAP))
+    lines = aligned([(_shortened(experiment, left), *rest) for experiment, *rest in cells])
+    return "\n".join(lines + [line for row in rows for line in _why(row)])
+
+
+def _known_columns(cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The rows without the columns that few machines can fill, where no row fills them."""
+    unknown = {
+        title
+        for title, *column in zip(*cells, strict=True)
+        if title in _ONLY_IF_KNOWN and set(column) == {"-"}
+    }
+    kept = [place for place, title in enumerate(cells[0]) if title not in unknown]
+    return [[row[place] for place in kept] for row in cells]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines, each column as wide as its widest cell, nothing trailing."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [_GAP.join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _screen_cells(row: Mapping[str, str]) -> tuple[str, ...]:
+    metrics = [name for name, text in row.items() if name.startswith("perf_") and text]
+    coverage, rounds, duration, energy_j, slowdown = (
+        row.get(name, "")
+        for name in (
+            *("coverage", "bg_rounds_completed", "duration_seconds"),
+            *("energy_gpu_total_joules", "slowdown"),
+        )
+    )
+    if row.get("bg_rounds_failed", "0") not in ("", "0"):
+        rounds += f", {row['bg_rounds_failed']} failed"
+    return (
+        row["experiment_id"],
+        f"{float(duration):.1f} s" if duration else "-",
+        _shortened(_metric(row, metrics[0]), _SHORTEST) if metrics else "-",
+        f"{float(energy_j):,.0f}" if energy_j else "-",
+        rounds or "-",
+        # Rounded down, so that what is below a limit never looks as if it had reached it.
+        f"{math.floor(float(coverage) * 1000) / 10} %" if coverage else "-",
+        f"{float(slowdown):.3f}" if slowdown else "-",
+        "yes" if row["valid"] == "True" else "no",
+    )
+
+
+def _metric(row: Mapping[str, str], column: str) -> str:
+    return f"{column.removeprefix('perf_')} {float(row[column]):.4g}"
+
+
+def _shortened(text: str, width: int) -> str:
+    """Both ends of what is longer than `width`: `_042_parallel` tells experiments apart."""
+    return text if len(text) <= width else f"{text[: width - 15]}…{text[-14:]}"
+
+
+def _why(row: Mapping[str, str]) -> list[str]:
+    if row["valid"] == "True":
+        return []
+    why = row["invalid_reasons"] or row["error_message"] or row["status"]
+    text = f"{row['experiment_id']} is not valid: {why}"
+    return textwrap.wrap(text, SCREEN_COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
