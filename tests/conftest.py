@@ -1,7 +1,8 @@
-"""Shared by all Python tests: the project's own library on the path, the stage of fault tests."""
+"""Shared by all Python tests: the project's library on the path, the stage, the GPU."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults"), str(ROOT / "tests" / "simgpu")]
 
+from simgpu import SimGpu, build  # noqa: E402
 from stage import Stage  # noqa: E402
 
 
@@ -26,3 +28,18 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path)
     yield made
     made.clean_up()
+
+
+@pytest.fixture(scope="session")
+def simgpu_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the simulated NVML, compiled once."""
+    if shutil.which("cc") is None:
+        pytest.skip("the simulated GPU needs a C compiler (cc)")
+    return build(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def gpu(tmp_path: Path, simgpu_library: Path) -> Iterator[SimGpu]:
+    """A simulated GPU; what a test starts on it is ended with the test."""
+    with SimGpu(tmp_path / "gpu.state", simgpu_library) as made:
+        yield made

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,18 @@ def processes(word: str) -> dict[int, str]:
     return found
 
 
+def training_line(command: Sequence[str]) -> str:
+    """Return the Bash line of a training that is another program."""
+    return f"exec {shlex.join(command)}"
+
+
 @dataclass
 class Stage:
     """One folder with repositories `front` and `back`, whose trainings can be told to end."""
 
     folder: Path
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    more_environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def marker(self) -> str:
@@ -100,7 +107,7 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "TANDEM_LOCKS": str(self.folder)}
+        return {**os.environ, "TANDEM_LOCKS": str(self.folder), **self.more_environment}
 
     def start(self, command: list[str], **more: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -1,0 +1,206 @@
+/* The simulated machine of nvml.c: its state, who lives on it, its power and its energy.
+ *
+ * The state is a file that all processes map, with the layout of simgpu_state.py, which also says
+ * what the fields mean. Energies are closed formulas: nothing is sampled or added up over time.
+ */
+#include <fcntl.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MIGS = 2, SLOTS = 1024, FAILURES = 32, DEVICES = 4, LAYOUT_VERSION = 1 };
+enum { COMPUTE, GRAPHICS, HIDDEN };
+enum { LEVEL, SQUARE, RAMP };
+enum { SHOWN, LISTS_HIDDEN, WITHOUT_MEMORY };
+
+/* Slots are taken in the order of their starts, and none is used twice. */
+#define EACH_SLOT(each) \
+    for (struct slot *each = state->slots; each < state->slots + SLOTS && each->used; each++)
+
+struct failure {
+    int32_t result, device;
+    char name[56];
+};
+
+struct device {
+    char name[96], uuid[96];
+    double idle_w, power_limit_w, counter_from_s;
+    uint64_t counter_base_mj;
+    double power_period_s, counter_period_s, average_s, usage_average_s, sample_buffer_s;
+    double idle_c, c_per_w;
+    uint64_t event_reasons;
+    uint32_t sm_clock_mhz, memory_clock_mhz, memory_total_mib, memory_reserved_mib;
+    int32_t mig, mps_pid, pid_offset, processes;
+    int64_t calls, calls_left;
+};
+
+struct slot {
+    int32_t used, held, pid, device, mig, kind, shape, sm_percent;
+    double memory_mib, start_s, end_s, watts, low_watts, period_s, duty, shared_watts;
+};
+
+struct state {
+    uint32_t version, size, device_count, unused;
+    char driver[80], nvml_version[80];
+    struct failure failures[FAILURES];
+    struct device devices[DEVICES];
+    struct slot slots[SLOTS];
+};
+
+static struct state *state;
+static int state_file = -1;
+
+/* Map the state that SIMGPU_STATE names; 0, or -1 with the reason on stderr. */
+static int open_state(void) {
+    const char *path = getenv("SIMGPU_STATE");
+    struct stat found;
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (file < 0 || fstat(file, &found) || found.st_size != sizeof *state) {
+        fprintf(stderr, "simgpu: no state in SIMGPU_STATE=%s\n", path ? path : "");
+        return -1;
+    }
+    void *map = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (map == MAP_FAILED) return -1;
+    struct state *opened = map;
+    if (opened->version != LAYOUT_VERSION || opened->size != sizeof *state) {
+        fprintf(stderr, "simgpu: the state in %s has another layout\n", path);
+        return -1;
+    }
+    state_file = file;
+    state = opened;
+    return 0;
+}
+
+static double clock_s(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static double now_s(void) { return clock_s(CLOCK_BOOTTIME); }
+
+static uint64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* The time of the last update before `at_s` where values are renewed once a period. */
+static double updated_s(double at_s, double period_s) {
+    return period_s > 0 ? floor(at_s / period_s) * period_s : at_s;
+}
+
+static double end_s(const struct slot *slot) { return slot->end_s > 0 ? slot->end_s : INFINITY; }
+
+static int lives(const struct slot *slot, double at_s) {
+    return slot->start_s <= at_s && at_s < end_s(slot);
+}
+
+/* End the loads whose process has gone, and learn the pids of the others as seen from here. */
+static void look(void) {
+    EACH_SLOT(slot) {
+        if (!slot->held || slot->end_s > 0) continue;
+        off_t place = (char *)slot - (char *)state;
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+        if (fcntl(state_file, F_GETLK, &lock)) continue;
+        if (lock.l_type != F_UNLCK) {
+            if (lock.l_pid > 0) slot->pid = lock.l_pid;
+            continue;
+        }
+        uint64_t nothing = 0, bits;
+        double now = now_s();
+        memcpy(&bits, &now, sizeof bits);
+        __atomic_compare_exchange_n((uint64_t *)(void *)&slot->end_s, &nothing, bits, 0,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* The energy of a load alone on its device from its start to `age_s` later. */
+static double shape_j(const struct slot *slot, double age_s) {
+    double high = slot->watts, low = slot->low_watts, period = slot->period_s;
+    if (slot->shape == SQUARE) {
+        double periods = floor(age_s / period), rest = age_s - periods * period;
+        double on = slot->duty * period;
+        return periods * (on * high + (period - on) * low) + high * fmin(rest, on) +
+               low * fmax(rest - on, 0);
+    }
+    if (slot->shape == RAMP) {
+        double rising = fmin(age_s, period);
+        return low * rising + (high - low) * rising * rising / (2 * period) +
+               high * fmax(age_s - period, 0);
+    }
+    return high * age_s;
+}
+
+static double shape_w(const struct slot *slot, double age_s) {
+    double high = slot->watts, low = slot->low_watts, period = slot->period_s;
+    if (slot->shape == SQUARE) {
+        return age_s - floor(age_s / period) * period < slot->duty * period ? high : low;
+    }
+    if (slot->shape == RAMP) return low + (high - low) * fmin(age_s / period, 1);
+    return high;
+}
+
+static double between_j(const struct slot *slot, double from_s, double to_s) {
+    return shape_j(slot, to_s - slot->start_s) - shape_j(slot, from_s - slot->start_s);
+}
+
+static double slot_j(const struct slot *slot, double from_s, double to_s) {
+    double at_s = fmax(from_s, slot->start_s), energy_j = 0;
+    to_s = fmin(to_s, end_s(slot));
+    if (to_s <= at_s) return 0;
+    if (slot->shared_watts >= 0) { /* the others come in the order of their starts */
+        EACH_SLOT(other) {
+            double begin_s = fmax(other->start_s, at_s), until_s = fmin(end_s(other), to_s);
+            if (other == slot || other->device != slot->device || until_s <= begin_s) continue;
+            energy_j += between_j(slot, at_s, begin_s) + slot->shared_watts * (until_s - begin_s);
+            at_s = until_s;
+        }
+    }
+    return energy_j + between_j(slot, at_s, to_s);
+}
+
+static double slot_w(const struct slot *slot, double at_s) {
+    if (!lives(slot, at_s)) return 0;
+    if (slot->shared_watts >= 0) {
+        EACH_SLOT(other)
+            if (other != slot && other->device == slot->device && lives(other, at_s))
+                return slot->shared_watts;
+    }
+    return shape_w(slot, at_s - slot->start_s);
+}
+
+static double board_j(int index, double from_s, double to_s) {
+    double energy_j = state->devices[index].idle_w * (to_s - from_s);
+    EACH_SLOT(slot)
+        if (slot->device == index) energy_j += slot_j(slot, from_s, to_s);
+    return energy_j;
+}
+
+static double board_w(int index, double at_s) {
+    double power_w = state->devices[index].idle_w;
+    EACH_SLOT(slot)
+        if (slot->device == index) power_w += slot_w(slot, at_s);
+    return power_w;
+}
+
+/* Power in mW as of the last update: instantaneous, or a mean over the `average_s` before it. */
+static unsigned power_mw(int index, double at_s, double average_s) {
+    double to_s = updated_s(at_s, state->devices[index].power_period_s);
+    double power_w = average_s > 0 ? board_j(index, to_s - average_s, to_s) / average_s
+                                   : board_w(index, to_s);
+    return (unsigned)lround(1000 * power_w);
+}
+
+static uint64_t counter_mj(int index, double at_s) {
+    const struct device *device = &state->devices[index];
+    double to_s = updated_s(at_s, device->counter_period_s);
+    double energy_j = fmax(board_j(index, device->counter_from_s, to_s), 0);
+    return device->counter_base_mj + (uint64_t)(1000 * energy_j);
+}

@@ -1,0 +1,153 @@
+"""A fake training on the simulated GPU of SIMGPU_STATE: draws power, sleeps, prints, ends.
+
+Its device counts among those of CUDA_VISIBLE_DEVICES, as CUDA's own numbers do. Its work advances
+by a second a second while it is alone on its device, and by --shared-speed while another load lives
+there; how far it is, is computed from the exact starts and ends, so polling costs no precision.
+
+Exit codes: that of --exit-code; 2 usage, or no such device; ended by TERM or INT as by default,
+its end noted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from simgpu_state import KINDS, MIGS, SHAPES, Slot, State, now_s
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StoppedError(Exception):
+    """A signal asks this training to end."""
+
+
+def visible(state: State, chosen: str | None) -> list[tuple[int, int]]:
+    """Return the (device, MIG instance or -1) that CUDA would show for a CUDA_VISIBLE_DEVICES."""
+    everything: list[tuple[int, int]] = []
+    names: dict[str, tuple[int, int]] = {}
+    for index in range(state.layout.device_count):
+        board = state.layout.devices[index]
+        uuid = board.uuid.decode()
+        places = [(index, mig) for mig in (range(MIGS) if board.mig else (-1,))]
+        names |= {str(index): places[0], uuid: places[0]}
+        names |= {f"MIG-{uuid[4:-1]}{mig}": (index, mig) for _, mig in places if mig >= 0}
+        everything += places
+    if chosen is None:
+        return everything
+    found: list[tuple[int, int]] = []
+    for word in chosen.split(","):
+        matches = {place for name, place in names.items() if word and name.startswith(word)}
+        if len(matches) != 1:
+            break
+        found += matches
+    return found
+
+
+def wait_for_work(state: State, slot: Slot, work_s: float, shared_speed: float) -> None:
+    """Return when so much work is done since the start of the slot."""
+    while True:
+        at_s = now_s()
+        shared_s = state.shared_s(slot, at_s) if shared_speed != 1 else 0.0
+        done_s = at_s - slot.start_s - (1 - shared_speed) * shared_s
+        if done_s >= work_s:
+            return
+        # As if alone: a neighbour that ends meanwhile cannot make it late.
+        time.sleep(max((work_s - done_s) / max(1.0, shared_speed), 0.001))
+
+
+def train(state: State, slot: Slot, options: argparse.Namespace) -> None:
+    """Print a line an epoch, in its time."""
+    work_s = options.work_seconds if options.seconds is None else options.seconds
+    shared_speed = options.shared_speed if options.seconds is None else 1.0
+    for epoch in range(1, options.epochs + 1):
+        wait_for_work(state, slot, work_s * epoch / options.epochs, shared_speed)
+        print(f"Epoch {epoch}/{options.epochs} loss {1 / epoch:.4f}", flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(
+        "train.py",
+        description="Pretend to train on the simulated GPU.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = result.add_argument
+    add("--device", type=int, default=0, help="among the visible ones")
+    add("--kind", choices=KINDS, default="compute", help="hidden: in no list of processes")
+    add("--shape", choices=SHAPES, default="level", help="of its power over time")
+    add("--watts", type=float, default=200.0, help="level, high part, or end of the ramp")
+    add("--low-watts", type=float, default=0.0, help="low part, or begin of the ramp")
+    add("--period", type=float, default=1.0, help="of the square wave, or length of the ramp, s")
+    add("--duty", type=float, default=0.5, help="share of the period that is high, and first")
+    add("--shared-watts", type=float, default=-1.0, help="with another load there; -1: the same")
+    add("--shared-speed", type=float, default=1.0, help="of the work with another load there")
+    add("--seconds", type=float, help="live so long, whatever else lives there")
+    add("--work-seconds", type=float, default=1.0, help="live so long when alone")
+    add("--epochs", type=int, default=1, help="lines to print in that time")
+    add("--memory-mib", type=float, default=1000.0, help="GPU memory")
+    add("--sm-percent", type=int, default=50, help="GPU utilisation")
+    add("--exit-code", type=int, default=0, help="0: also print an accuracy")
+    add("--learning-rate", type=float, default=0.1, help="changes nothing")
+    add("--seed", type=int, default=1, help="changes nothing")
+    return result
+
+
+def stop(signum: int, frame: FrameType | None) -> None:
+    raise StoppedError(signum)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    options = parser().parse_args(arguments)
+    state = State(os.environ["SIMGPU_STATE"])
+    places = visible(state, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if not 0 <= options.device < len(places):
+        print(f"train.py: there is no device {options.device}", file=sys.stderr)
+        return 2
+    print("Device: simulated GPU", flush=True)
+    device, mig = places[options.device]
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for signum in SIGNALS:
+        signal.signal(signum, stop)
+    slot = state.claim(
+        held=1,
+        pid=os.getpid(),
+        device=device,
+        mig=mig,
+        kind=KINDS.index(options.kind),
+        shape=SHAPES.index(options.shape),
+        sm_percent=options.sm_percent,
+        memory_mib=options.memory_mib,
+        watts=options.watts,
+        low_watts=options.low_watts,
+        period_s=options.period,
+        duty=options.duty,
+        shared_watts=options.shared_watts,
+    )
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        train(state, slot, options)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    except StoppedError as stopped:
+        for signum in SIGNALS:
+            signal.signal(signum, signal.SIG_IGN)
+        state.end(slot)
+        signal.signal(stopped.args[0], signal.SIG_DFL)
+        os.kill(os.getpid(), stopped.args[0])
+    state.end(slot)
+    if options.exit_code:
+        print("train.py: this training was told to fail", file=sys.stderr)
+    else:
+        print("Test Accuracy: 91.5", flush=True)
+    code: int = options.exit_code
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
