@@ -14,8 +14,8 @@ unexport CONFIG
 export SETTINGS := $(value CONFIG)
 needs-config = $(if $(SETTINGS),,$(error which settings? make $@ CONFIG=examples/parallel.json))
 
-SCRIPTS := bin/bgrun bin/fgrun lib/cli.sh templates/bg_loop.sh.j2 templates/fg_run.sh.j2 \
-	examples/digits/train.sh .ci/run
+SCRIPTS := bin/bgrun bin/energy bin/fgrun bin/powermon lib/cli.sh templates/bg_loop.sh.j2 \
+	templates/fg_run.sh.j2 examples/digits/train.sh examples/pictures/train.sh bench/gpu.sh .ci/run
 DRIVER = exec $(PYTHON) driver.py
 
 .PHONY: help

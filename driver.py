@@ -26,7 +26,7 @@ if sys.getfilesystemencoding() != "utf-8":  # settings are UTF-8, and names must
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
 from tandem.errors import TandemError, UsageError  # noqa: E402
-from tandem.paths import REGISTRY  # noqa: E402
+from tandem.paths import POWERCAP, REGISTRY  # noqa: E402
 
 if TYPE_CHECKING:
     from tandem.plan import PlanReading
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 def command_run(arguments: argparse.Namespace) -> int:
     """run the experiments of a settings file, or one training without one"""
+    from tandem.measure.busy import Sensors
     from tandem.problems import problem_lines
     from tandem.progress import Progress
     from tandem.run import Run
@@ -47,7 +48,9 @@ def command_run(arguments: argparse.Namespace) -> int:
             progress.event(f"driver.py: {severity}: {line}")
     if reading.plan is None:
         return UsageError.exit_code
-    return Run(reading.plan, arguments.results.resolve(), arguments.namespace, progress).run()
+    sensors = Sensors(arguments.powercap, arguments.wait_idle, arguments.allow_busy)
+    results = arguments.results.resolve()
+    return Run(reading.plan, results, arguments.namespace, sensors, progress).run()
 
 
 def command_check(arguments: argparse.Namespace) -> int:
@@ -71,6 +74,14 @@ def command_list(arguments: argparse.Namespace) -> int:
     registry = load_registry(arguments.registry)
     print(text_of_registry(registry))
     return UsageError.exit_code if has_errors(registry.problems) else 0
+
+
+def command_compare(arguments: argparse.Namespace) -> int:
+    """print what the runs' parallel experiments and their controls say over all repeats"""
+    from tandem.measure.compare import text_of_compare
+
+    print(text_of_compare(arguments.runs))
+    return 0
 
 
 def command_doctor(arguments: argparse.Namespace) -> int:
@@ -166,10 +177,17 @@ def parser() -> argparse.ArgumentParser:
         default=True,
         help="keep backgrounds in a PID namespace where that is permitted (yes)",
     )
+    run.add_argument(
+        "--wait-idle", type=seconds, metavar="S", default=0.0, help="wait so long for busy GPUs (0)"
+    )
+    run.add_argument("--allow-busy", action="store_true", help="run beside others, and say so")
+    run.add_argument("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
     run.add_argument("--stop-with-parent", action="store_true", help="stop when the parent dies")
     check = add("check", command_check, plan, registry)
     check.add_argument("--json", action="store_true", help="print it for machines")
     add("list", command_list, registry)
+    compare = add("compare", command_compare)
+    compare.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
     add("doctor", command_doctor, results)
     return top
 

@@ -164,11 +164,12 @@ def remove_all(cookie: str | None = None) -> tuple[list[Found], list[Found]]:
 
 
 def device_holders(pattern: str = "/dev/nvidia*") -> list[Found]:
-    """Return who has a device file open, as far as this user may see it."""
+    """Return who else has a device file open, as far as this user may see it."""
     devices = set(glob(pattern))
     if not devices:
         return []
-    return [Found(pid, name(pid)) for pid in process_ids() if devices & open_files(pid)]
+    others = [pid for pid in process_ids() if pid != os.getpid()]
+    return [Found(pid, name(pid)) for pid in others if devices & open_files(pid)]
 
 
 def open_files(pid: int) -> set[str]:

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem import census, namespace
+from tandem.measure import busy, nvml
+from tandem.screen import SCREEN_COLUMNS
 
-SCREEN_COLUMNS = 100
 ENOUGH_DISK_BYTES = 1024**3
 
 _TOOLS = ("unshare", "flock", "setsid", "prlimit")
+_LOST_TO_OTHERS = "what they do on the GPU changes the time and energy that are measured"
 _TIMEOUT_S = 10
 _SHOWN_PROCESSES = 8
 
@@ -54,7 +56,7 @@ def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list
         _cgroups(sys_root),
         _disk(results),
         _leftovers(),
-        _gpu_holders(),
+        _gpu_use(),
     ]
 
 
@@ -152,19 +154,11 @@ def _gpu_driver(sys_root: Path) -> Check:
 def _nvml() -> Check:
     lost = "GPU energy, power, memory and utilisation are not measured: null, never 0"
     try:
-        nvml = importlib.import_module("pynvml")
-    except ImportError:
-        found = "the module pynvml is missing (pip install nvidia-ml-py)"
+        with nvml.opened():
+            names = [board.name for board in nvml.boards()]
+    except nvml.NvmlError as error:
+        found = f"{error} ({error.hint})" if error.hint else str(error)
         return Check("NVML", False, found, lost)
-    try:
-        nvml.nvmlInit()
-        try:
-            devices = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
-            names = [str(nvml.nvmlDeviceGetName(device)) for device in devices]
-        finally:
-            nvml.nvmlShutdown()
-    except nvml.NVMLError as error:
-        return Check("NVML", False, str(error), lost)
     return Check("NVML", bool(names), ", ".join(names) or "no device", lost)
 
 
@@ -246,6 +240,16 @@ def _leftovers() -> Check:
     return Check("leftovers", not found, _processes(found) or "none of earlier runs", lost)
 
 
+def _gpu_use() -> Check:
+    gpus = busy.gpus_now()
+    if gpus is None:
+        return _gpu_holders()
+    reasons = [reason for gpu in gpus for reason in gpu.busy_reasons()]
+    drawing = [each.text() for gpu in gpus for each in gpu.processes or ()]
+    found = "; ".join(reasons or drawing) or "nobody is on it"
+    return Check("GPU in use", not reasons, found, _LOST_TO_OTHERS)
+
+
 def _gpu_holders() -> Check:
     holders = census.device_holders()
     # The persistence daemon keeps the files open for ever and does no work.
@@ -253,8 +257,7 @@ def _gpu_holders() -> Check:
     found = _processes(holders) or "nobody has /dev/nvidia* open"
     if os.geteuid() != 0:
         found += " (as far as this user may see)"
-    lost = "what they do on the GPU changes the time and energy that are measured"
-    return Check("GPU in use", not strangers, found, lost)
+    return Check("GPU in use", not strangers, found, _LOST_TO_OTHERS)
 
 
 def _processes(found: Sequence[census.Found]) -> str:

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem import census
+from tandem.errors import NotReadyError
 from tandem.foreground import Attempt
 from tandem.launch import Interrupted, Watch
 from tandem.load import Load, LoadNotReady
+from tandem.measure.busy import Gpu, Sensors
+from tandem.monitoring import Monitor, Window
 from tandem.namespace import Isolation
 from tandem.paths import ROOT, TEMPLATES
 from tandem.plan import Experiment
-from tandem.proc import COOKIE, cookie
+from tandem.proc import COOKIE, alive, children, cookie
 from tandem.progress import EpochReader, Progress, View, left_s
 from tandem.render import render_file
 from tandem.rounds import last_round
@@ -35,6 +38,11 @@ class Outcome:
     started_utc_s: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
     load: Load | None = None
+    windows: list[Window] = field(default_factory=list)
+    monitor_problem: str | None = None
+    gpus_before: list[Gpu] | None = None  # None: NVML does not answer
+    gpus_after: list[Gpu] | None = None
+    busy: list[str] = field(default_factory=list)  # why they were not free, and it ran all the same
     stop_reason: str = "foreground ended"
     holders_before: list[census.Found] = field(default_factory=list)
     holders_after: list[census.Found] = field(default_factory=list)
@@ -53,6 +61,7 @@ class ExperimentRun:
     isolation: Isolation
     watch: Watch
     progress: Progress
+    sensors: Sensors
     outcome: Outcome = field(default_factory=Outcome)
 
     def run(self) -> Outcome:
@@ -63,10 +72,18 @@ class ExperimentRun:
         outcome = self.outcome
         outcome.started_utc_s, self.begin_s = time.time(), time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
+        self.monitor = Monitor(self.folder / "energy", self.sensors.monitor_options)
         try:
             self.prepare()
             outcome.holders_before = census.device_holders()
+            outcome.gpus_before, outcome.busy = self.sensors.wait_free(self.watch, self.say)
+            self.monitor.start()
+            self.idle()
             self.run_attempts()
+        except NotReadyError as problem:
+            outcome.status, outcome.error_message = "GPU busy", str(problem)
+            outcome.stop_reason = "GPU busy"
+            self.say(f"not started: {problem}")
         except LoadNotReady as problem:
             outcome.status, outcome.error_message = "background not ready", str(problem)
             outcome.stop_reason = "background not ready"
@@ -119,6 +136,7 @@ class ExperimentRun:
             self.folder / "bg_loop.sh",
             self.folder / "background_logs",
             self.environment,
+            self.monitor,
         )
 
     @property
@@ -132,12 +150,38 @@ class ExperimentRun:
         tries = 1 + self.experiment.max_retries
         for number in range(1, tries + 1):
             self.ensure_load()
+            self.monitor.wait_ready(self.watch)
+            if number == 1:
+                self.background_alone()
             attempt = self.run_attempt(number)
             if attempt.succeeded:
                 return
             retry = f", trying again ({number + 1} of {tries})" if number < tries else ""
             self.say(f"foreground failed: {attempt.error()}{retry}")
         self.outcome.error_message = attempt.error()
+
+    def idle(self) -> None:
+        """Measure the machine without any of our trainings, where that is asked for."""
+        if self.experiment.controls.idle_s > 0:
+            self.monitor.wait_ready(self.watch)
+            self.measure("idle", self.experiment.controls.idle_s)
+
+    def background_alone(self) -> None:
+        if self.outcome.load and self.experiment.controls.background_s > 0:
+            self.measure("background", self.experiment.controls.background_s)
+
+    def measure(self, name: str, duration_s: float) -> None:
+        """Wait through a window in which nothing of ours changes."""
+        self.begin_s = time.monotonic()
+        end_s = self.begin_s + duration_s
+        from_s = self.monitor.mark()
+
+        def tick() -> bool:
+            self.show(f"measuring {name}", None, None, max(0.0, end_s - time.monotonic()))
+            return False
+
+        self.watch.wait([], end_s, tick)
+        self.outcome.windows.append(Window(name, None, from_s, self.monitor.mark()))
 
     def ensure_load(self) -> None:
         """Have the background running and ready; a failed attempt may have found it dead."""
@@ -157,12 +201,18 @@ class ExperimentRun:
         self.outcome.attempts.append(attempt)
         self.epochs = EpochReader(attempt.log, self.epochs_expected())
         self.begin_s = time.monotonic()
-        attempt.start(self.folder / "fg_run.sh", self.environment)
+        attempt.start(self.folder / "fg_run.sh", self.environment, self.monitor)
         point_to(self.folder / "training.log", attempt.log)
         load = self.outcome.load
         attempt.wait(self.watch, load.script if load else None, self.show_training)
         attempt.stop()
+        self.note_window(attempt)
         return attempt
+
+    def note_window(self, attempt: Attempt) -> None:
+        if attempt.window_s:
+            name = self.experiment.control or "foreground"
+            self.outcome.windows.append(Window(name, attempt.number, *attempt.window_s))
 
     def epochs_expected(self) -> int | None:
         epochs = self.experiment.foreground.hyperparameters.get("epochs")
@@ -199,6 +249,10 @@ class ExperimentRun:
             attempt.stop()
         if outcome.load:
             outcome.load.stop()
+        if outcome.status == "finished" and not self.has_strays():
+            self.idle_again()
+        self.monitor.stop()
+        outcome.monitor_problem = self.monitor.problem
         # Whoever lost its keeper has become our child; whoever did not, carries the cookie.
         orphans, orphans_left = kill_children()
         marked, marked_left = census.remove_all(self.cookie)
@@ -209,6 +263,20 @@ class ExperimentRun:
         for found in outcome.left:
             self.say(f"process {found.pid} ({found.name}) cannot be ended")
         outcome.holders_after = census.device_holders()
+        outcome.gpus_after = self.sensors.wait_memory_back(outcome.gpus_before)
+
+    def has_strays(self) -> bool:
+        """Tell whether somebody has outlived a keeper, so that the machine is not idle yet."""
+        monitor = self.monitor.script.pid if self.monitor.script else 0
+        orphans = [pid for pid in children(os.getpid()) if pid != monitor and alive(pid)]
+        return bool(orphans or census.below(self.cookie))
+
+    def idle_again(self) -> None:
+        """Measure the idle machine once more: how far has it drifted?"""
+        try:
+            self.idle()
+        except Interrupted as interrupted:
+            self.outcome.interrupted = interrupted  # the experiment itself is finished
 
 
 def point_to(link: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.launch import Script, Watch, end_script, start
+from tandem.monitoring import Monitor
 from tandem.paths import FGRUN
 from tandem.plan import Experiment
 from tandem.reports import read_report, stop_of
@@ -33,11 +34,13 @@ class Attempt:
     def log(self) -> Path:
         return self.folder / "training.log"
 
-    def start(self, script_file: Path, environment: Mapping[str, str]) -> None:
+    def start(self, script_file: Path, environment: Mapping[str, str], monitor: Monitor) -> None:
         self.folder.mkdir(parents=True)
         self.launched_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         arguments = ["--quiet", "--out", str(self.folder), str(script_file)]
-        self.script = start(FGRUN, arguments, self.folder / "fgrun.log", environment)
+        log = self.folder / "fgrun.log"
+        self.script = start(FGRUN, arguments, log, environment, monitor.pidfd)
+        monitor.belongs("foreground", self.script)
 
     def wait(self, watch: Watch, load: Script | None, tick: Callable[[], None]) -> None:
         """Wait for the end; the load's early end is noticed, and does not end the foreground."""
@@ -53,6 +56,13 @@ class Attempt:
             end_script(self.script, self.experiment.grace_s)
             self.script = None
             self.report = read_report(self.folder, since_s=self.launched_s)
+
+    @property
+    def window_s(self) -> tuple[float, float] | None:
+        """Start and end of the training on CLOCK_BOOTTIME; None if one of them is not known."""
+        if self.report is None or not self.report["started"] or not self.report["ended"]:
+            return None
+        return self.report["started"]["boottime_s"], self.report["ended"]["boottime_s"]
 
     @property
     def succeeded(self) -> bool:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tandem.launch import Script, Watch, end_script, start
-from tandem.logs import open_log
+from tandem.logs import last_lines
+from tandem.measure.rows import last_row
+from tandem.monitoring import Monitor
 from tandem.paths import BGRUN
 from tandem.plan import Experiment
 from tandem.proc import alive, children, cpu_s, descendants, stat
 from tandem.reports import read_report
-from tandem.rounds import Stretch, has_unknown_end, read_rounds, running_s
+from tandem.rounds import Stretch, has_unknown_end, pauses, rate, read_rounds, running_s
 
 NOT_STARTED_CODES = (126, 127)  # what a shell, and the keeper, say of a command that cannot run
 WORK_CPU_S = 0.05
@@ -38,6 +40,7 @@ class Load:
     script_file: Path
     folder: Path
     environment: Mapping[str, str]
+    monitor: Monitor
     script: Script | None = None
     launched_s: float = 0.0
     loop_pid: int = 0  # 0 until it has begun its first round
@@ -54,6 +57,7 @@ class Load:
         self.launched_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         arguments = ["--logs", str(self.folder), str(self.script_file)]
         self.script = start(BGRUN, arguments, self.folder / "bgrun.log", self.environment)
+        self.monitor.belongs("background", self.script)
 
     def running(self) -> bool:
         """Tell whether the loop lives; without it, its keeper is only tidying up."""
@@ -85,7 +89,8 @@ class Load:
         self.check_startable()
         if not self.shows_work():
             waited_s = self.experiment.warmup_s + self.experiment.ready_timeout_s
-            raise self.not_ready(f"no output and no CPU time in {waited_s:g} s")
+            what = "no use of the GPU" if self.idles_on_gpu() else "no output and no CPU time"
+            raise self.not_ready(f"{what} in {waited_s:g} s")
 
     def check_startable(self) -> None:
         """Raise LoadNotReady if the loop has ended or every round says that it cannot run."""
@@ -97,14 +102,25 @@ class Load:
             raise self.not_ready(f"its training cannot be run (exit code {ended[-1].exit_code})")
 
     def shows_work(self) -> bool:
-        """Tell whether a training of this start wrote something, used CPU time, or has ended."""
+        """Tell whether a training of this start wrote something, used CPU time, or has ended.
+
+        One that holds GPU memory must be seen to use the GPU as well.
+        """
         rounds = self.rounds()
+        if self.idles_on_gpu():
+            return False
         if any(stretch.end_s is not None for stretch in rounds):
             return True
         logs = (self.folder / f"run_{stretch.first}.log" for stretch in rounds)
         if any(log.exists() and log.stat().st_size > 0 for log in logs):
             return True
         return sum(map(cpu_s, self.training_processes())) >= WORK_CPU_S
+
+    def idles_on_gpu(self) -> bool:
+        """Tell whether the background is seen on a GPU, and not seen to use any."""
+        rows = [row for file in self.monitor.folder.glob("gpu_*.csv") if (row := last_row(file))]
+        held = [row for row in rows if row["background_memory_mib"]]
+        return bool(held) and all(row["background_sm_percent"] == 0.0 for row in rows)
 
     def training_processes(self) -> list[int]:
         """Return who is below a round's keeper: whoever left the sessions of loop and keeper."""
@@ -116,7 +132,8 @@ class Load:
     def not_ready(self, reason: str) -> LoadNotReady:
         numbers = [stretch.last for stretch in read_rounds(self.rounds_file)][-1:]
         logs = [self.folder / f"run_{number}.log" for number in numbers]
-        lines = [line for log in (*logs, self.folder / "bgrun.log") for line in last_lines(log)]
+        logs.append(self.folder / "bgrun.log")
+        lines = [line for log in logs for line in last_lines(log, LAST_LINES)]
         return LoadNotReady(reason, lines[:LAST_LINES])
 
     # -- stopping ----------------------------------------------------------------------
@@ -164,13 +181,25 @@ class Load:
             return None
         return min(1.0, running_s(rounds, from_s, to_s) / (to_s - from_s))
 
-
-def last_lines(log: Path) -> list[str]:
-    """Return the last lines of a log; [] if there is none."""
-    try:
-        with open_log(log) as file:
-            file.seek(max(0, log.stat().st_size - 8192))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return []
-    return text.replace("\r", "\n").splitlines()[-LAST_LINES:]
+    def figures(self, from_s: float, to_s: float) -> dict[str, Any]:
+        """Return how much load there was in a window, for the record: times in seconds."""
+        rounds = read_rounds(self.rounds_file)
+        coverage = self.coverage(from_s, to_s)
+        completed, per_second = rate(rounds, from_s, to_s)
+        without_s, longest_gap_s = pauses(rounds, from_s, to_s)
+        reason = None
+        if per_second is None:
+            reason = "another round lies between" if completed else "no whole round in the window"
+        return {
+            "coverage": coverage,
+            "rounds_completed": completed,
+            "rounds_failed": sum(
+                each.failed
+                for each in rounds
+                if each.end_s is not None and from_s <= each.end_s <= to_s
+            ),
+            "rounds_per_second": per_second,
+            "rate_reason": reason,
+            "seconds_without": None if coverage is None else round(without_s, 3),
+            "longest_gap_seconds": None if coverage is None else round(longest_gap_s, 3),
+        }

@@ -1,4 +1,4 @@
-"""Opening the log of a training, which may have put anything in its place."""
+"""Reading the log of a training, which may have put anything in its place."""
 
 from __future__ import annotations
 
@@ -15,3 +15,14 @@ def open_log(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(None, "not a regular file", str(path))
     return open(descriptor, "rb")
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """Return the last lines of a log; [] if there is none."""
+    try:
+        with open_log(log) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    return text.replace("\r", "\n").splitlines()[-count:]

@@ -7,5 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BGRUN = ROOT / "bin" / "bgrun"
 FGRUN = ROOT / "bin" / "fgrun"
+POWERMON = ROOT / "bin" / "powermon"
 TEMPLATES = ROOT / "templates"
 REGISTRY = ROOT / "config" / "models_config.json"
+POWERCAP = Path("/sys/class/powercap")

@@ -70,6 +70,20 @@ def name(pid: int) -> str:
         return "?"
 
 
+def user(pid: int) -> str:
+    """Return whose process it is, "?" if it is gone; a number where nobody has that name."""
+    import pwd  # no keeper needs it
+
+    try:
+        uid = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return "?"
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def lock_folder() -> str:
     """Return where the lock files are: /tmp, where all users meet, unless told otherwise."""
     return os.environ.get(LOCKS, "/tmp")

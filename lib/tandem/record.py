@@ -16,15 +16,16 @@ from tandem.environment import device_of
 from tandem.experiment import Outcome
 from tandem.foreground import Attempt
 from tandem.load import Load
+from tandem.measured import energy_of, gpu_facts, measured_windows
 from tandem.metrics import read_metrics
 from tandem.namespace import Isolation
 from tandem.plan import Experiment, Plan
+from tandem.progress import EpochReader
 from tandem.reports import stop_of
 from tandem.rounds import Stretch, read_rounds
+from tandem.validity import everyone_left, invalid_reasons
 
 RECORD_VERSION = 1
-MIN_COVERAGE = 0.95
-NO_ENERGY = "this version of Tandem has no energy sensors"
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ def make_record(
     coverage = attempts[-1]["coverage"] if attempts else None
     background = background_facts(experiment, outcome.load, coverage, around)
     report = (last.report if last else None) or {}
-    reasons = invalid_reasons(outcome, metrics, background)
-    return {
+    windows = measured_windows(folder / "energy", outcome)
+    energy, energy_reason = energy_of(windows, outcome)
+    record = {
         "record_version": RECORD_VERSION,
         "experiment_id": experiment.id,
         "timestamp": utc(outcome.started_utc_s),
@@ -61,6 +63,8 @@ def make_record(
         "repository": experiment.foreground.repo,
         "model": experiment.foreground.model,
         "mode": experiment.mode,
+        "control": experiment.control,
+        "twin": experiment.twin,
         "foreground_mode": experiment.foreground_mode,
         "status": outcome.status,
         "training_success": succeeded,
@@ -71,19 +75,27 @@ def make_record(
         "mutated": list(experiment.foreground.mutated),
         "seed": around.plan.seed,
         "performance_metrics": metrics,
-        "energy_metrics": None,
-        "energy_reason": NO_ENERGY,
-        "valid": not reasons,
-        "invalid_reasons": reasons,
+        "epochs_done": EpochReader(last.log, None).poll()[0] if last else None,
+        "energy_metrics": energy,
+        "energy_reason": energy_reason,
+        "valid": False,
+        "invalid_reasons": [],
+        "windows": windows,
+        "interference": None,
         "attempts": attempts,
         "background": background,
         "stop": stop_facts(outcome),
         "census": {
             "before": {
                 "gpu_holders": [found.facts() for found in outcome.holders_before],
+                "gpus": gpu_facts(outcome.gpus_before),
+                "busy": outcome.busy,
                 "leftovers_removed": [found.facts() for found in around.leftovers],
             },
-            "after": {"gpu_holders": [found.facts() for found in outcome.holders_after]},
+            "after": {
+                "gpu_holders": [found.facts() for found in outcome.holders_after],
+                "gpus": gpu_facts(outcome.gpus_after),
+            },
         },
         "environment": environment_facts(experiment, last, around),
         "settings": {
@@ -93,14 +105,15 @@ def make_record(
             "warnings": list(experiment.warnings),
         },
     }
+    reasons = invalid_reasons(record, outcome, experiment.validity)
+    return record | {"valid": not reasons, "invalid_reasons": reasons}
 
 
 def coverage_beside(attempt: Attempt, load: Load | None) -> float | None:
     """Return the share of an attempt's time in which a background training ran, 0 to 1."""
-    report = attempt.report
-    if load is None or report is None or not report["started"] or not report["ended"]:
+    if load is None or attempt.window_s is None:
         return None
-    return load.coverage(report["started"]["boottime_s"], report["ended"]["boottime_s"])
+    return load.coverage(*attempt.window_s)
 
 
 def background_facts(
@@ -166,53 +179,6 @@ def stop_facts(outcome: Outcome) -> dict[str, Any]:
         "strays_killed": [found.facts() for found in outcome.strays],
         "left": everyone_left(outcome),
     }
-
-
-def invalid_reasons(
-    outcome: Outcome, metrics: Mapping[str, float | None], background: Mapping[str, Any] | None
-) -> list[str]:
-    """Return why the experiment does not count as what it was meant to be; [] if it does."""
-    reasons = []
-    if outcome.status != "finished":
-        reasons.append(outcome.error_message or outcome.status)
-    elif not outcome.attempts[-1].succeeded:
-        reasons.append(f"foreground failed: {outcome.attempts[-1].error()}")
-    elif all(value is None for value in metrics.values()):
-        reasons.append("no metric found in the foreground's log")
-    if background:
-        reasons += background_reasons(background, bool(outcome.attempts))
-    left = everyone_left(outcome)
-    killed = [found.facts() for found in outcome.strays if found.facts() not in left]
-    if killed:
-        reasons.append(f"processes outlived their keepers and were killed: {names(killed)}")
-    if left:
-        reasons.append(f"processes are still alive: {names(left)}")
-    return reasons
-
-
-def names(processes: list[dict[str, Any]]) -> str:
-    more = f" and {len(processes) - 5} more" if len(processes) > 5 else ""
-    return ", ".join(f"{each['name']} {each['pid']}" for each in processes[:5]) + more
-
-
-def everyone_left(outcome: Outcome) -> list[dict[str, Any]]:
-    """Return who could not be ended, as any keeper or the census says."""
-    reports = [attempt.report for attempt in outcome.attempts if attempt.report]
-    reports += outcome.load.reports if outcome.load else []
-    left = [process for report in reports for process in report["stop"]["left"]]
-    return left + [found.facts() for found in outcome.left]
-
-
-def background_reasons(background: Mapping[str, Any], has_foreground: bool) -> list[str]:
-    reasons = list(background["problems"])
-    coverage = background["coverage"]
-    if has_foreground and coverage is None:
-        reasons.append("coverage unknown")
-    elif has_foreground and coverage < MIN_COVERAGE:
-        reasons.append(f"coverage {coverage:.1%} is below {MIN_COVERAGE:.0%}")
-    if background["rounds_failed"] and not background["rounds_completed"]:
-        reasons.append(f"no background round succeeded ({background['rounds_failed']} failed)")
-    return reasons
 
 
 def environment_facts(

@@ -17,12 +17,15 @@ from tandem.errors import NotReadyError, TandemError
 from tandem.experiment import ExperimentRun
 from tandem.launch import Interrupted, Watch
 from tandem.locks import gpu_locks
+from tandem.measure.busy import Sensors, nvml_held
+from tandem.measure.interference import interference
 from tandem.namespace import Isolation, off, probe
 from tandem.paths import ROOT
-from tandem.plan import Plan
+from tandem.plan import Experiment, Plan
 from tandem.proc import become_subreaper
 from tandem.progress import Progress
 from tandem.record import Surroundings, make_record, write_record
+from tandem.screen import print_table
 
 
 @dataclass
@@ -32,8 +35,10 @@ class Run:
     plan: Plan
     results: Path
     use_namespace: bool
+    sensors: Sensors
     progress: Progress
     rows: list[dict[str, str]] = field(default_factory=list)
+    unpaired: dict[str, dict[str, Any]] = field(default_factory=dict)  # records, by their twin's id
 
     def run(self) -> int:
         """Run all experiments and return the exit code: 0 all valid, 1 not all.
@@ -46,7 +51,7 @@ class Run:
         become_subreaper()
         watch = Watch()
         try:
-            with gpu_locks():
+            with gpu_locks(), nvml_held():
                 self.run_all(watch, self.remove_leftovers())
         except Interrupted as interrupted:
             self.end(f"stopped by {interrupted}")
@@ -71,29 +76,64 @@ class Run:
     def run_all(self, watch: Watch, leftovers: list[census.Found]) -> None:
         isolation = self.isolation()
         around = Surroundings(self.plan, isolation, host(), self.git_states(), leftovers)
-        for found in census.device_holders():
-            self.progress.event(f"a GPU is in use by process {found.pid} ({found.name})")
+        self.sensors.wait_free(watch, self.progress.event)  # before there is a folder
         self.folder = make_run_folder(self.results)
-        columns = table.header(self.plan)
-        table.create(self.folder / "summary.csv", columns)
+        self.columns = table.header(self.plan)
+        table.create(self.folder / "summary.csv", self.columns)
         for experiment in self.plan.experiments:
             watch.check()
-            folder = self.folder / experiment.id
-            total = len(self.plan.experiments)
-            run = ExperimentRun(experiment, folder, total, isolation, watch, self.progress)
-            run.say(f"{experiment.id} started")
-            outcome = run.run()
-            try:
-                record = make_record(experiment, folder, outcome, around)
-                write_record(record, folder / "experiment.json")
-            except FileNotFoundError as error:  # the training removed its own folder
-                run.say(f"no record: {error.filename}: {error.strerror}")
-                continue
-            if outcome.interrupted:
-                raise outcome.interrupted
-            self.add_row(record, columns)
-            run.say(summary(record))
+            self.run_one(experiment, around, watch)
         watch.check()
+
+    def run_one(self, experiment: Experiment, around: Surroundings, watch: Watch) -> None:
+        """Run one experiment to its record and its row."""
+        folder, total = self.folder / experiment.id, len(self.plan.experiments)
+        run = ExperimentRun(
+            experiment, folder, total, around.isolation, watch, self.progress, self.sensors
+        )
+        run.say(f"{experiment.id} started")
+        outcome = run.run()
+        try:
+            record = make_record(experiment, folder, outcome, around)
+            earlier = self.pair(record)
+            write_record(record, folder / "experiment.json")
+        except FileNotFoundError as error:  # the training removed its own folder
+            run.say(f"no record: {error.filename}: {error.strerror}")
+            return
+        if outcome.status == "interrupted" and outcome.interrupted:
+            raise outcome.interrupted
+        self.add_row(record)
+        run.say(summary(record))
+        if earlier:
+            self.write_again(earlier)
+        if outcome.interrupted:  # after the foreground had ended
+            raise outcome.interrupted
+
+    def pair(self, record: dict[str, Any]) -> dict[str, Any] | None:
+        """Note in a parallel record what it and its control, so far as there is one, mean together.
+
+        Returns the parallel record if it is the earlier of the two, and must be written anew.
+        """
+        twin = self.unpaired.pop(record["experiment_id"], None)
+        if record["twin"] and twin is None:
+            self.unpaired[record["twin"]] = record
+        parallel, solo = (twin, record) if record["control"] else (record, twin)
+        if parallel is None or parallel["background"] is None:
+            return None
+        parallel["interference"] = interference(parallel, solo)
+        return None if parallel is record else parallel
+
+    def write_again(self, record: dict[str, Any]) -> None:
+        """Write the record and the row of an experiment that its control has told more about."""
+        name = record["experiment_id"]
+        try:
+            write_record(record, self.folder / name / "experiment.json")
+        except FileNotFoundError as error:
+            self.progress.event(f"{name}: not written anew: {error.filename}: {error.strerror}")
+            return
+        places = [each["experiment_id"] for each in self.rows]
+        self.rows[places.index(name)] = table.row(record)
+        table.rewrite(self.folder / "summary.csv", self.columns, self.rows)
 
     def isolation(self) -> Isolation:
         if all(experiment.background is None for experiment in self.plan.experiments):
@@ -110,9 +150,9 @@ class Run:
         folders = {training.work_dir for training in trainings if training}
         return {"": git_state(ROOT), **{str(folder): git_state(folder) for folder in folders}}
 
-    def add_row(self, record: dict[str, Any], columns: list[str]) -> None:
+    def add_row(self, record: dict[str, Any]) -> None:
         row = table.row(record)
-        table.append_row(self.folder / "summary.csv", columns, row)
+        table.append_row(self.folder / "summary.csv", self.columns, row)
         self.rows.append(row)
 
     def end(self, text: str) -> None:
@@ -122,7 +162,7 @@ class Run:
         self.progress.close()
         if not hasattr(self, "folder"):
             return
-        lines = ["", table.print_table(self.rows)] if self.rows else []
+        lines = ["", print_table(self.rows)] if self.rows else []
         try:
             print(*lines, f"results: {as_seen_from_here(self.folder)}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there

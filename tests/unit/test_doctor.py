@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tandem import census, doctor, namespace
+from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
+from tandem import census, doctor, namespace, proc
 from tandem.doctor import Check, examine, text
 from tandem.proc import COOKIE, realm
 
@@ -21,20 +22,6 @@ NAMES = [
     *("bash", "util-linux", "git", "Python", "NumPy", "GPU driver", "NVML", "RAPL"),
     *("namespaces", "cgroups", "disk", "leftovers", "GPU in use"),
 ]
-NVML_SOURCE = """
-int nvmlInitWithFlags(unsigned flags) { return RESULT; }
-int nvmlInit_v2(void) { return RESULT; }
-int nvmlShutdown(void) { return 0; }
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = COUNT; return 0; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) {
-    *device = (void *)(long)(index + 1);
-    return 0;
-}
-int nvmlDeviceGetName(void *device, char *name, unsigned length) {
-    name[0] = 'G'; name[1] = '0' + (long)device; name[2] = 0;
-    return 0;
-}
-"""
 
 
 @pytest.fixture
@@ -154,25 +141,43 @@ def test_gpu_driver(root: Path, content: str, found: str) -> None:
     assert (check.ok, check.found) == (True, found)
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for a library like NVML")
-@pytest.mark.parametrize(
-    ("result", "count", "expected"),
-    [(0, 2, "True G1, G2"), (0, 0, "False no device"), (9, 1, "False Driver Not Loaded")],
-)
-def test_nvml_through_its_own_binding(root: Path, result: int, count: int, expected: str) -> None:
-    source = put(root / "nvml.c", NVML_SOURCE)
-    library = root / "libnvidia-ml.so.1"
-    defines = [f"-DRESULT={result}", f"-DCOUNT={count}"]
-    subprocess.run(["cc", "-shared", "-fPIC", *defines, "-o", library, source], check=True)
-    script = "from tandem import doctor; check = doctor._nvml(); print(check.ok, check.found)"
+def seen_by(gpu: SimGpu, function: str) -> list[object]:
+    """What a check says in a process whose NVML is the simulated one."""
+    script = (
+        f"import json; from tandem import doctor; check = doctor.{function}();"
+        " print(json.dumps([check.ok, check.found]))"
+    )
     answer = subprocess.run(
         [sys.executable, "-c", script],
-        env=os.environ | {"LD_LIBRARY_PATH": str(root), "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=gpu.environment() | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert answer.stdout == expected + "\n"
+    seen: list[object] = json.loads(answer.stdout)
+    return seen
+
+
+def test_nvml_through_its_own_binding(gpu: SimGpu) -> None:
+    gpu.set(name="G1")
+    assert seen_by(gpu, "_nvml") == [True, "G1"]
+    gpu.fail(DRIVER_NOT_LOADED, *INIT)
+    ok, found = seen_by(gpu, "_nvml")
+    assert not ok
+    assert "Driver Not Loaded" in str(found)
+    assert "modprobe nvidia" in str(found)
+
+
+def test_who_is_on_the_gpu(gpu: SimGpu) -> None:
+    assert seen_by(gpu, "_gpu_use") == [True, "nobody is on it"]
+    gpu.add(os.getpid(), kind="graphics", memory_mib=120)
+    name, user = proc.name(os.getpid()), proc.user(os.getpid())
+    who = f"process {os.getpid()} ({name}, user {user}) holds"
+    assert seen_by(gpu, "_gpu_use") == [True, f"{who} 120 MiB"]  # a desktop is no stranger
+    gpu.add(os.getpid(), kind="compute", memory_mib=5400, sm_percent=0)
+    ok, found = seen_by(gpu, "_gpu_use")
+    assert not ok
+    assert str(found).startswith(f"GPU 0: {who} ")
 
 
 def test_rapl(root: Path) -> None:

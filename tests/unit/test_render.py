@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from tandem.experiment import ExperimentRun
 from tandem.launch import Watch
+from tandem.measure.busy import Sensors
 from tandem.namespace import off
 from tandem.paths import BGRUN, FGRUN, ROOT, TEMPLATES
 from tandem.plan import Experiment, read_plan
@@ -349,7 +350,7 @@ def test_the_training_gets_what_the_settings_say(
         experiment = planned(folder, work_dir.name, model, values)
         assert re.fullmatch("[A-Za-z0-9_][A-Za-z0-9._-]{0,119}", experiment.id)
         prepared = folder / experiment.id
-        nobody = cast(Watch, None), cast(Progress, None)
+        nobody = cast(Watch, None), cast(Progress, None), cast(Sensors, None)
         ExperimentRun(experiment, prepared, 1, off("a test"), *nobody).prepare()
         done = run([FGRUN, "--quiet", "--out", prepared / "1", prepared / "fg_run.sh"], folder)
         assert (done.returncode, done.stderr) == (0, b"")

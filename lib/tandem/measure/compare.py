@@ -1,0 +1,265 @@
+"""What parallel experiments and their controls say over all repeats: `driver.py compare RUN...`."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.errors import UsageError
+from tandem.measure.quantity import Quantity
+from tandem.measure.readings import flags, last_window
+from tandem.measure.repeats import is_below_resolution, repeats_of
+from tandem.problems import printable
+from tandem.screen import SCREEN_COLUMNS, aligned
+
+TITLES = {
+    "slowdown": "slowdown",
+    "background_progress_ratio": "background progress",
+    "antt": "ANTT",
+    "stp": "STP",
+    "energy_ratio": "energy ratio",
+    "marginal_energy_joules": "marginal energy, J",
+    "foreground_energy_low_joules": "fg energy low, J",
+    "foreground_energy_high_joules": "fg energy high, J",
+    "foreground_energy_shapley_joules": "fg energy Shapley, J",
+    "saving_of_sharing": "saving of sharing",
+    "foreground_energy_estimate_joules": "fg energy estimate, J",
+}
+# What each would be if the two did not touch each other, or (STP, saving) took turns.
+NO_EFFECT = {
+    "slowdown": 1.0,
+    "background_progress_ratio": 1.0,
+    "antt": 1.0,
+    "stp": 1.0,
+    "energy_ratio": 1.0,
+    "marginal_energy_joules": 0.0,
+    "saving_of_sharing": 0.0,
+}
+COLUMNS = ("figure", "label", "pairs", "median", "spread", "", "")
+LEGEND = (
+    "95 %: percentile-bootstrap interval of the median, from six pairs on that share no baseline; "
+    "range: all values; sd: the one value's standard deviation, blind to how runs differ. Below "
+    "resolution: less than twice its uncertainty away from no effect (1 for ratios, 0 for marginal "
+    "energy and saving). Joules may be off by the board's gain as well."
+)
+_RECORD_KEYS = frozenset({"experiment_id", "repository", "model", "mode", "valid", "environment"})
+_NUMBER = re.compile(r"\d[\d.]*")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A parallel record with figures; pairs with a baseline in common are not independent."""
+
+    record: Mapping[str, Any]
+    baselines: frozenset[tuple[str, ...]]
+
+    @property
+    def figures(self) -> Mapping[str, Mapping[str, Any]]:
+        figures: Mapping[str, Mapping[str, Any]] = self.record["interference"]["figures"]
+        return figures
+
+
+def text_of_compare(runs: Sequence[Path]) -> str:
+    """Return the comparison of some runs' records for a person, at most 100 columns wide.
+
+    Raises UsageError for a folder that is no run, and for a record that cannot be read.
+    """
+    comparison = compare(runs)
+    lines = [line for group in comparison["groups"] for line in (*group_lines(group), "")]
+    lines += wrapped(LEGEND) if lines else ["no parallel record that can be compared"]
+    for reason, count in comparison["left_out"].items():
+        lines += wrapped(f"left out: {count} {reason}")
+    return "\n".join(lines)
+
+
+def compare(runs: Sequence[Path]) -> dict[str, Any]:
+    """Return the same for a machine: "groups", and "left_out", a count by reason.
+
+    A group has "foreground", "background", "hyperparameters", "device", "experiments", "missing"
+    (a count by reason) and "rows", one a figure: "figure", "label", "pairs" and, where there is
+    any, the fields of Repeats, "no_effect" and "below_resolution".
+    """
+    groups: dict[tuple[str, ...], list[Pair]] = {}
+    left_out = []
+    for run in dict.fromkeys(run.resolve() for run in runs):
+        records = read_run(run)
+        for record in records.values():
+            if record["mode"] != "parallel":
+                continue
+            if reason := why_left_out(record, records):
+                left_out.append(reason)
+            else:
+                groups.setdefault(group_of(record), []).append(pair_of(record, run))
+    return {
+        "groups": [group_facts(key, pairs) for key, pairs in sorted(groups.items())],
+        "left_out": counted(left_out),
+    }
+
+
+# -- reading ---------------------------------------------------------------------------
+
+
+def read_run(run: Path) -> dict[str, dict[str, Any]]:
+    """Return the records of a run's folder by their id."""
+    try:
+        if not run.is_dir():
+            raise UsageError(f"{run}: no such folder (name that of a run: results/run_...)")
+        if (run / "experiment.json").exists():
+            raise UsageError(f"{run}: the folder of one experiment (name the run's, one above)")
+        files = sorted(run.glob("*/experiment.json"))
+    except OSError as error:
+        raise UsageError(f"{run}: cannot be read: {error.strerror} (check the folder)") from None
+    if not files:
+        raise UsageError(f"{run}: holds no records (name the folder of a run: results/run_...)")
+    return {record["experiment_id"]: record for record in map(read_record, files)}
+
+
+def read_record(file: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror} (check the file)") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"{file}: not JSON (restore it, or move its folder away)") from None
+    if not isinstance(record, dict) or not record.keys() >= _RECORD_KEYS:
+        raise UsageError(f"{file}: no record of an experiment (move its folder away)")
+    return record
+
+
+def why_left_out(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return why a parallel record cannot stand in the comparison; None if it can."""
+    if not record["valid"]:
+        return f"not valid: {record['invalid_reasons'][0]}"
+    solo = records.get(record.get("twin") or "")
+    if solo and not solo["valid"]:
+        return f"with a solo control that is not valid: {solo['invalid_reasons'][0]}"
+    if not record.get("interference"):
+        return "without figures of interference (of an earlier version)"
+    return None
+
+
+def group_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return foreground, background, its hyperparameters and the device: what is repeated."""
+    background, environment = record["background"], record["environment"]
+    window = last_window(record, "foreground")
+    gpus = ", ".join(gpu["name"] for gpu in (window["gpus"] if window else []))
+    return (
+        f"{record['repository']}/{record['model']}",
+        f"{background['repository']}/{background['model']}",
+        flags(background["hyperparameters"]),
+        ", ".join(filter(None, (environment["device"], gpus or environment["cpu_model"]))),
+    )
+
+
+def pair_of(record: Mapping[str, Any], run: Path) -> Pair:
+    baselines = {("record", str(run), record["experiment_id"])}
+    if record["twin"]:
+        baselines.add(("twin", str(run), record["twin"]))
+    if alone := last_window(record, "background"):
+        baselines.add(("background", record["environment"]["hostname"], alone["started"]))
+    return Pair(record, frozenset(baselines))
+
+
+def in_blocks(pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Return the pairs, those together that share a baseline, if only by way of others."""
+    blocks: list[tuple[frozenset[tuple[str, ...]], list[Pair]]] = []
+    for pair in pairs:
+        baselines, members = pair.baselines, [pair]
+        apart = []
+        for block in blocks:
+            if block[0] & pair.baselines:
+                baselines, members = baselines | block[0], [*block[1], *members]
+            else:
+                apart.append(block)
+        blocks = [*apart, (baselines, members)]
+    return [members for _, members in blocks]
+
+
+def counted(texts: Iterable[str]) -> dict[str, int]:
+    """Return how often each text comes; those that differ in numbers alone count as the first."""
+    firsts: dict[str, str] = {}
+    return dict(Counter(firsts.setdefault(_NUMBER.sub("0", text), text) for text in texts))
+
+
+# -- saying ----------------------------------------------------------------------------
+
+
+def group_facts(key: tuple[str, ...], pairs: Sequence[Pair]) -> dict[str, Any]:
+    blocks = in_blocks(pairs)
+    missing = [reason for pair in pairs for reason in reasons_of(pair)]
+    return {
+        **dict(zip(("foreground", "background", "hyperparameters", "device"), key, strict=True)),
+        "experiments": len(pairs),
+        "rows": [row_of(name, blocks) for name in TITLES],
+        "missing": counted(missing),
+    }
+
+
+def reasons_of(pair: Pair) -> list[str]:
+    """Return why figures of a pair are null, each reason once."""
+    nulls = [each["reason"] for each in pair.figures.values() if each["value"] is None]
+    return list(dict.fromkeys(reason for text in nulls for reason in text.split("; ")))
+
+
+def row_of(name: str, blocks: Sequence[Sequence[Pair]]) -> dict[str, Any]:
+    label = blocks[0][0].figures[name]["label"]
+    figures = [[pair.figures[name] for pair in block] for block in blocks]
+    quantities = [
+        [
+            Quantity(each["value"], each["uncertainty"])
+            for each in block
+            if each["value"] is not None
+        ]
+        for block in figures
+    ]
+    known = [block for block in quantities if block]
+    if not known:
+        return {"figure": name, "label": label, "pairs": 0}
+    repeats = repeats_of(known)
+    no_effect = NO_EFFECT.get(name)
+    is_below = None if no_effect is None else is_below_resolution(repeats, no_effect)
+    own = {"no_effect": no_effect, "below_resolution": is_below}
+    return {"figure": name, "label": label, **asdict(repeats), **own}
+
+
+def group_lines(group: Mapping[str, Any]) -> list[str]:
+    with_flags = f" {group['hyperparameters']}" if group["hyperparameters"] else ""
+    heading = f"{group['foreground']} beside {group['background']}{with_flags}"
+    lines = wrapped(f"{heading}, on {group['device'] or 'an unknown device'}")
+    lines += aligned([COLUMNS, *map(cells_of, group["rows"])])
+    for reason, count in group["missing"].items():
+        lines += wrapped(f"missing in {count} of {group['experiments']}: {reason}")
+    return lines
+
+
+def cells_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    title, label = TITLES[row["figure"]], row["label"]
+    if not row["pairs"]:
+        return (title, label, "0", "-", "", "", "")
+    spread, kind = f"{shown(row['low'])} to {shown(row['high'])}", row["spread"]
+    if kind is None:
+        spread, kind = (f"± {shown(row['uncertainty'])}", "sd") if row["uncertainty"] else ("", "")
+    note = "below resolution" if row["below_resolution"] else ""
+    return (title, label, str(row["pairs"]), shown(row["median"]), spread, kind, note)
+
+
+def shown(value: float) -> str:
+    """Return a number in at most nine characters."""
+    size = abs(value)
+    if 0 < size < 0.0001 or size >= 10_000_000:
+        return f"{value:.2e}"
+    if size < 0.01:
+        return f"{value:.4f}"
+    return f"{value:.4g}" if size < 10_000 else f"{value:.0f}"
+
+
+def wrapped(text: str) -> list[str]:
+    return textwrap.wrap(
+        printable(text), SCREEN_COLUMNS, subsequent_indent="  ", break_on_hyphens=False
+    )

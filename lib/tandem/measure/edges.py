@@ -1,0 +1,239 @@
+"""What a cumulative reading was at a moment, from the rows about it: the edges of a window."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tandem.measure.rows import Row
+
+REACH_S = 5.0  # rows so near to a moment help to place it
+UPDATE_S = 0.1  # a board updates its energy counter at least so often
+AGREEMENT = 0.01  # of integrated power with the counter, where nothing is wrong with either
+
+COUNTER, TRAPEZOID = "energy_counter_mj", "energy_trapezoid_j"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A cumulative energy at a moment, in joules; `sigma_j` is one standard deviation."""
+
+    energy_j: float
+    sigma_j: float
+
+
+@dataclass
+class Spread:
+    """How far a trapezoid over some rows can be from the truth.
+
+    Power is taken to change at a moment that nobody knows between two samples, and by as much as
+    the rows show: an error of (change * time between) / sqrt(12), another one at every pair. What
+    was not sampled is one such pair, and can have held the power of any row near.
+    """
+
+    variance_j2: float = 0.0
+    unsampled_s2: float = 0.0
+
+    def add(self, row: Row, length_s: float, share: float = 1.0) -> None:
+        """Add that share, 0 to 1, of a row's time, which is `length_s`."""
+        unsampled_s = min(number_in(row, "unsampled_s") or 0.0, length_s)
+        range_w = (number_in(row, "power_max_w") or 0.0) - (number_in(row, "power_min_w") or 0.0)
+        pairs = max(number_in(row, "samples") or 1.0, 1.0)
+        self.variance_j2 += share * (range_w * (length_s - unsampled_s)) ** 2 / (12.0 * pairs)
+        self.unsampled_s2 += share * unsampled_s**2
+
+    def variance(self, range_w: float) -> float:
+        """Return the variance in J²; `range_w` is how far power ranged, highest - lowest."""
+        return self.variance_j2 + self.unsampled_s2 * range_w**2 / 12.0
+
+
+class Nearby:
+    """The rows about a moment, picked as all rows pass by in their order.
+
+    They begin with the last one at or before `reach_s` earlier, and end with the first one at or
+    after `reach_s` later, so they do not depend on what else is read.
+    """
+
+    def __init__(self, when_s: float, reach_s: float) -> None:
+        self.first_s, self.last_s = when_s - reach_s, when_s + reach_s
+        self.rows: deque[Row] = deque()
+        self.is_complete = False
+
+    def add(self, row: Row) -> None:
+        if self.is_complete:
+            return
+        while len(self.rows) > 1 and time_of(self.rows[1]) <= self.first_s:
+            self.rows.popleft()
+        self.rows.append(row)
+        self.is_complete = time_of(row) >= self.last_s
+
+
+def time_of(row: Row) -> float:
+    """Return when a row's readings were taken; every row knows that."""
+    when_s = row["boottime_s"]
+    assert isinstance(when_s, float)
+    return when_s
+
+
+def number_in(row: Row, column: str) -> float | None:
+    """Return a cell of a column of numbers; None if it was not measured or is no column."""
+    value = row.get(column)
+    return value if isinstance(value, float) else None
+
+
+def around(rows: Sequence[Row], column: str, when_s: float) -> tuple[Row, Row] | None:
+    """Return the last row at or before a moment that knows a column, and the first after.
+
+    The same row twice where one lies exactly there; None where the moment is outside all of them.
+    """
+    before = None
+    for row in rows:
+        if number_in(row, column) is None:
+            continue
+        if time_of(row) >= when_s:
+            first = row if time_of(row) == when_s else before
+            return (first, row) if first else None
+        before = row
+    return None
+
+
+def linear(rows: Sequence[Row], column: str, when_s: float) -> float | None:
+    """Return a cumulative column at a moment, on the straight line between two rows."""
+    pair = around(rows, column, when_s)
+    if pair is None:
+        return None
+    (start_s, start), (end_s, end) = (_point(row, column) for row in pair)
+    if start_s == end_s:
+        return end
+    return start + (when_s - start_s) / (end_s - start_s) * (end - start)
+
+
+def _point(row: Row, column: str) -> tuple[float, float]:
+    value = number_in(row, column)
+    assert value is not None
+    return time_of(row), value
+
+
+def trapezoid_at(rows: Sequence[Row], when_s: float) -> Reading | None:
+    """Return the integrated power at a moment; None where it is not known.
+
+    Between two rows the truth lies within what their lowest and highest power allow, on either
+    side of the moment: uniform within these bounds.
+    """
+    pair, energy_j = around(rows, TRAPEZOID, when_s), linear(rows, TRAPEZOID, when_s)
+    if pair is None or energy_j is None:
+        return None
+    (start_s, start_j), (end_s, end_j) = (_point(row, TRAPEZOID) for row in pair)
+    lowest_w, highest_w = extremes(rows if number_in(pair[1], "unsampled_s") else pair)
+    least_j = max(start_j + lowest_w * (when_s - start_s), end_j - highest_w * (end_s - when_s))
+    most_j = min(start_j + highest_w * (when_s - start_s), end_j - lowest_w * (end_s - when_s))
+    return Reading(energy_j, max(most_j - least_j, 0.0) / math.sqrt(12.0))
+
+
+def counter_at(rows: Sequence[Row], when_s: float) -> Reading | None:
+    """Return the board's energy counter at a moment, in joules; None where it is not known.
+
+    A row near knows the counter, and the trapezoid knows what was used between that row and the
+    moment. The surest such row on either side counts, each with the weight 1 / variance: mostly
+    the "fresh" one behind a mark, which saw the counter change. If the monitor was held up at the
+    moment, the errors of the two trapezoids tend to cancel. Without any, the straight line between
+    two rows has to do.
+    """
+    counter_mj, here = linear(rows, COUNTER, when_s), trapezoid_at(rows, when_s)
+    if counter_mj is None:
+        return None
+    if here is None:
+        sigma_j = _straight_sigma_j(rows, when_s)
+        return None if sigma_j is None else Reading(counter_mj / 1000.0, sigma_j)
+    sides = (
+        [row for row in rows if time_of(row) < when_s],
+        [row for row in rows if time_of(row) >= when_s],
+    )
+    surest = [min(found, key=_sigma_j) for side in sides if (found := _anchors(rows, side, when_s))]
+    if not surest:
+        return None
+    weights = [1.0 / max(anchor.sigma_j, 1e-9) ** 2 for anchor in surest]
+    offset_j = sum(
+        weight * anchor.energy_j for weight, anchor in zip(weights, surest, strict=True)
+    ) / sum(weights)
+    sigma_j = math.hypot(here.sigma_j, sum(weights) ** -0.5)
+    return Reading(here.energy_j + offset_j, sigma_j)
+
+
+def _anchors(rows: Sequence[Row], some: Sequence[Row], when_s: float) -> list[Reading]:
+    """Return how far the counter is ahead of the trapezoid, as some of the rows know it.
+
+    Its deviation is that for a moment: the trapezoid from there to the row adds to it.
+    """
+    here_j = linear(rows, TRAPEZOID, when_s) or 0.0
+    found = []
+    for row in some:
+        counter_mj, there_j = number_in(row, COUNTER), number_in(row, TRAPEZOID)
+        if counter_mj is None or there_j is None:
+            continue
+        sigma_j = math.hypot(
+            lag_s(row) * _power_before(rows, row) / math.sqrt(3.0),
+            AGREEMENT * (there_j - here_j),
+            math.sqrt(_variance_between(rows, time_of(row), when_s)),
+        )
+        found.append(Reading(counter_mj / 1000.0 - there_j, sigma_j))
+    return found
+
+
+def _power_before(rows: Sequence[Row], row: Row) -> float:
+    """Return the highest power, in W, of the time in which the counter of a row may have moved."""
+    begin_s, end_s = time_of(row) - lag_s(row), time_of(row)
+    recent = [each for each in rows if begin_s < time_of(each) <= end_s]
+    return extremes(recent)[1] or extremes(rows)[1]
+
+
+def _sigma_j(reading: Reading) -> float:
+    return reading.sigma_j
+
+
+def lag_s(row: Row) -> float:
+    """Return how old the counter of a row can be, in seconds.
+
+    The "fresh" one changed after the sample before: root mean square of the lag is this / sqrt(3).
+    """
+    gap_s = number_in(row, "largest_gap_s")
+    return min(gap_s, UPDATE_S) if row["kind"] == "fresh" and gap_s is not None else UPDATE_S
+
+
+def extremes(rows: Sequence[Row]) -> tuple[float, float]:
+    """Return the lowest and the highest power of rows in W, 0 where none knows any."""
+    lows = [low for row in rows if (low := number_in(row, "power_min_w")) is not None]
+    highs = [high for row in rows if (high := number_in(row, "power_max_w")) is not None]
+    return min(lows, default=0.0), max(highs, default=0.0)
+
+
+def _straight_sigma_j(rows: Sequence[Row], when_s: float) -> float | None:
+    """Return the deviation of the straight line: power between nothing and twice its mean.
+
+    None if there is but one row: how much may its lag be worth?
+    """
+    known = [row for row in rows if number_in(row, COUNTER) is not None]
+    pair = around(rows, COUNTER, when_s)
+    if pair is None or len(known) < 2:
+        return None
+    begin, end = pair if pair[0] is not pair[1] else (known[0], known[-1])
+    energy_j = ((number_in(end, COUNTER) or 0.0) - (number_in(begin, COUNTER) or 0.0)) / 1000.0
+    power_w = energy_j / (time_of(end) - time_of(begin))
+    off_s = min(when_s - time_of(pair[0]), time_of(pair[1]) - when_s)
+    return power_w * math.hypot(2.0 * off_s / math.sqrt(12.0), UPDATE_S / math.sqrt(3.0))
+
+
+def _variance_between(rows: Sequence[Row], one_s: float, other_s: float) -> float:
+    """Return the variance of the trapezoid between two moments, in J²."""
+    from_s, to_s = sorted((one_s, other_s))
+    spread = Spread()
+    for before, row in pairwise(rows):
+        start_s, end_s = time_of(before), time_of(row)
+        overlap_s = min(end_s, to_s) - max(start_s, from_s)
+        if overlap_s > 0.0:
+            spread.add(row, end_s - start_s, overlap_s / (end_s - start_s))
+    lowest_w, highest_w = extremes(rows)
+    return spread.variance(highest_w - lowest_w)

@@ -1,0 +1,219 @@
+"""One GPU, watched: its samples, its rows, and what it does not tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from tandem.measure.binding import NOT_SUPPORTED
+from tandem.measure.meter import AVERAGE, COUNTER, POWER, Integral, Meter, Values
+from tandem.measure.nvml import Device, NvmlError, memory_used_mib, processes, utilisation
+from tandem.measure.output import Csv, Moment, Report, boottime_s, now
+from tandem.measure.rows import GPU_COLUMNS, number
+from tandem.measure.sensors import (
+    CLOCK_MEMORY,
+    CLOCK_SM,
+    clock_mhz,
+    event_reasons,
+    power_limit_w,
+    power_samples,
+    process_samples,
+    temperature_c,
+)
+from tandem.measure.strangers import Usage, Users
+
+HUNT_PERIOD_S = 0.002
+LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart
+
+_HUNT_S = 0.15  # a board updates its energy counter more often
+_TIGHT_S = 0.005  # so close must two samples lie to tell when the counter changed
+_CLOCK_STEP_S = 0.02
+_UTILISATION = ("sm_percent", "memory_percent")
+_ONCE_A_ROW: dict[str, tuple[str, Callable[[Device], float]]] = {
+    "memory": ("memory_used_mib", memory_used_mib),
+    "temperature": ("temperature_c", temperature_c),
+    "sm_clock": ("sm_clock_mhz", lambda device: clock_mhz(device, CLOCK_SM)),
+    "memory_clock": ("memory_clock_mhz", lambda device: clock_mhz(device, CLOCK_MEMORY)),
+}
+_SENSORS = (
+    *(POWER, COUNTER, AVERAGE),
+    *_ONCE_A_ROW,
+    *("utilisation", "event_reasons", "processes", "process_utilisation"),
+)
+
+_T = TypeVar("_T")
+
+
+class Gpu:
+    """A GPU with its file.
+
+    A sensor that fails is not read again: its cells stay empty from then on, and `missing` says
+    why. So do those of a GPU that is lost, whose rows go on without any value.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        folder: str,
+        interval_s: float,
+        report: Report,
+        users: Users,
+    ) -> None:
+        """Find out what the GPU tells and begin its file; OSError if that cannot be."""
+        self.device = device
+        self.interval_s = interval_s
+        self.report = report
+        self.users = users
+        self.missing: dict[str, str] = {}
+        self.is_lost = False
+        self.at = now()
+        self.values: Values = {}
+        self.meter = Meter(device, self.lose)
+        self.longest_s = LATE_INTERVALS * interval_s
+        self.integral = Integral(self.longest_s)
+        self.power_limit_w = self.ask("power_limit", lambda: power_limit_w(device))
+        self.samples_since_utc_s = self.at.utc_s
+        self.fastest_read_s = float("inf")
+        self.hunt_until_s: float | None = None
+        self.csv = Csv(os.path.join(folder, f"{device.stem}.csv"), GPU_COLUMNS)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what monitor.json says of it."""
+        return {
+            "file": os.path.basename(self.csv.path),
+            "index": self.device.index,
+            "uuid": self.device.uuid,
+            "name": self.device.name,
+            "mig": self.device.mig is not None,
+            "power_limit_w": self.power_limit_w,
+            "power_source": self.meter.power_source,
+            "mps": self.users.mps,
+            "processes_mapped": self.users.mapped or None,
+            "missing": self.missing,
+        }
+
+    # -- what it does not tell ---------------------------------------------------------
+
+    def ask(self, sensor: str, read: Callable[[], _T]) -> _T | None:
+        """Read a sensor; None if it is missing, from the first time on for good."""
+        if self.is_lost or sensor in self.missing:
+            return None
+        try:
+            return read()
+        except NvmlError as error:
+            self.lose(sensor, error)
+            return None
+
+    def lose(self, sensor: str, error: NvmlError) -> None:
+        """Do without a sensor, or without all of them if the GPU is gone."""
+        if self.is_lost:
+            return
+        self.is_lost = error.lost
+        reason, hint = str(error), error.hint
+        if self.device.mig is not None and error.code == NOT_SUPPORTED:
+            reason, hint = "NVML has it for whole boards only, not for a MIG device", ""
+        for each in _SENSORS if self.is_lost else (sensor,):
+            self.missing.setdefault(each, reason)
+        what = self.device.stem if self.is_lost else f"{self.device.stem} {sensor}"
+        self.report.warn(what, reason, hint)
+
+    # -- sampling ----------------------------------------------------------------------
+
+    def sample(self, full: bool = False) -> None:
+        """Take a sample, and what was missed before it where the driver has kept that."""
+        begin = now()
+        self.values = {} if self.is_lost else self.meter.read(full)
+        read_s = boottime_s() - begin.boottime_s
+        self.fastest_read_s = min(self.fastest_read_s, read_s)
+        before, self.at = self.at, begin.at(begin.boottime_s + read_s / 2)
+        power_w = self.values.get(POWER)
+        if power_w is None:
+            return
+        last_s = self.integral.last_s
+        if last_s is not None and self.at.boottime_s - last_s > self.longest_s:
+            self.fill(before)
+        self.integral.add(self.at.boottime_s, power_w)
+
+    def fill(self, before: Moment) -> None:
+        """Write what the driver's own buffer of samples knows of the time since the last one."""
+        utc_ahead_s = self.at.utc_s - self.at.boottime_s
+        if abs(before.utc_s - before.boottime_s - utc_ahead_s) > _CLOCK_STEP_S:
+            return  # the clock was set meanwhile, and the buffer goes by that clock
+        samples = self.ask("power_buffer", lambda: power_samples(self.device, before.utc_s))
+        known = [(utc_s - utc_ahead_s, power_w) for utc_s, power_w in samples or []]
+        within = [each for each in known if before.boottime_s < each[0] < self.at.boottime_s]
+        if within and self.integral.samples:
+            self.put("filled", before, self.integral.cells())
+        for at_s, power_w in within:
+            self.integral.add(at_s, power_w)
+            if at_s - self.integral.row_s >= self.interval_s:
+                self.put("filled", self.at.at(at_s), self.integral.cells())
+
+    # -- rows --------------------------------------------------------------------------
+
+    def put_row(self, kind: str, is_last: bool) -> None:
+        """Write a row of the full sample that was just taken, with all that is read once a row."""
+        cells = self.power_cells()
+        cells["power_average_w"] = number(self.values.get(AVERAGE), 1)
+        sm_percent = None
+        rates = self.ask("utilisation", lambda: utilisation(self.device))
+        if rates:
+            sm_percent = rates[0]
+            cells |= dict(zip(_UTILISATION, (number(rate, 1) for rate in rates), strict=True))
+        for sensor, (column, read) in _ONCE_A_ROW.items():
+            cells[column] = number(self.ask(sensor, partial(read, self.device)), 0)
+        reasons = self.ask("event_reasons", lambda: event_reasons(self.device))
+        cells["event_reasons"] = "" if reasons is None else f"{reasons:x}"
+        for column, value in self.use(sm_percent, is_last).items():
+            cells[column] = number(value, 1 if column.endswith("percent") else 0)
+        self.put(kind, self.at, cells)
+
+    def power_cells(self) -> dict[str, str]:
+        """Return the cells of power and energy since the last row."""
+        last_s = self.integral.last_s
+        if POWER in self.missing and last_s is not None:
+            self.integral.unsampled_s += self.at.boottime_s - last_s
+        cells = self.integral.cells()
+        if POWER in self.missing:
+            cells.pop("energy_trapezoid_j", None)  # it ended before this row
+        cells["energy_counter_mj"] = number(self.values.get(COUNTER), 0)
+        return cells
+
+    def use(self, sm_percent: float | None, is_last: bool) -> Usage:
+        """Return who uses it, and tell of strangers."""
+        since_utc_s = min(self.samples_since_utc_s, self.at.utc_s)  # the clock may be set back
+        listed = self.ask("processes", lambda: processes(self.device))
+        samples = self.ask("process_utilisation", lambda: process_samples(self.device, since_utc_s))
+        if samples:
+            self.samples_since_utc_s = max(sample.utc_s for sample in samples)
+        users = self.users
+        known = users.mapped, users.mps
+        usage = users.look(self.at, listed, samples, sm_percent, is_last)
+        self.report.has_changed |= known != (users.mapped, users.mps)
+        return usage
+
+    def put(self, kind: str, at: Moment, cells: dict[str, str]) -> None:
+        self.csv.put({**at.cells(), "kind": kind, **cells})
+
+    # -- the moment when the counter changes -------------------------------------------
+
+    def hunt(self) -> None:
+        """Begin to look for the next change of the counter that was just read."""
+        has_counter = COUNTER in self.values
+        self.hunt_until_s = self.at.boottime_s + _HUNT_S if has_counter else None
+
+    def poll_counter(self) -> None:
+        """While hunting: take a sample, and write a row if it lies just behind a change."""
+        if self.hunt_until_s is None:
+            return
+        counter_mj, before_s = self.values.get(COUNTER), self.at.boottime_s
+        self.sample(full=True)
+        is_tight = self.at.boottime_s - before_s <= max(_TIGHT_S, 3 * self.fastest_read_s)
+        has_changed = self.values.get(COUNTER) not in (None, counter_mj)
+        if has_changed and is_tight:
+            self.put("fresh", self.at, self.power_cells())
+        is_over = self.at.boottime_s >= self.hunt_until_s
+        if is_over or (has_changed and is_tight) or COUNTER in self.missing:
+            self.hunt_until_s = None

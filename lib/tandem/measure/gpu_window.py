@@ -1,0 +1,264 @@
+"""What one GPU did and used between two moments, for a window's facts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tandem.measure.edges import Reading, counter_at, time_of, trapezoid_at
+from tandem.measure.tallies import GpuTally, Tally, iso_utc, tallied
+
+BOARD_GAIN_PERCENT = 5  # boards differ by so much, proportionally (Yang, Adamek, Armour, SC'24)
+MIN_COVERAGE = 0.95  # so much of a window must be sampled for a trapezoid to be its energy
+MAX_DISAGREEMENT_PERCENT = 5.0
+STALE_S = 1.0  # a counter that stands still for longer has a fault
+GAPPED_SENSORS = ("A100", "H100")  # see power for 25 of every 100 ms (the same source)
+SHORT_S = 5.0  # what they do not see averages out over this (the same source)
+
+EVENT_REASONS = (  # NVML's nvmlClocksEventReasons, from the lowest bit on
+    "gpu_idle",
+    "applications_clocks_setting",
+    "sw_power_cap",
+    "hw_slowdown",
+    "sync_boost",
+    "sw_thermal_slowdown",
+    "hw_thermal_slowdown",
+    "hw_power_brake_slowdown",
+    "display_clock_setting",
+)
+
+Facts = dict[str, Any]
+
+
+def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) -> Facts:
+    """Return the figures of one GPU; a mean is None where less than half of the window is known."""
+    tally = tallied(GpuTally(from_s, to_s), folder / gpu["file"])
+    energy = energy_facts(gpu["missing"], tally)
+    peaks = tally.peaks
+    return {
+        "index": gpu["index"],
+        "uuid": gpu["uuid"],
+        "name": gpu["name"],
+        "mig": gpu["mig"],
+        **energy,
+        "power_avg_watts": mean_power_w(energy, to_s - from_s),
+        "power_max_watts": peaks.get("power_max_w"),
+        "power_min_watts": tally.power_min_w,
+        "temperature_start_celsius": tally.temperature_start_c,
+        "temperature_avg_celsius": tally.mean("temperature_c"),
+        "temperature_max_celsius": peaks.get("temperature_c"),
+        "sm_avg_percent": tally.mean("sm_percent"),
+        "sm_max_percent": peaks.get("sm_percent"),
+        "memory_max_mib": peaks.get("memory_used_mib"),
+        "event_reasons": event_names(tally.event_bits),
+        "samples": round(tally.samples),
+        "largest_gap_seconds": None if tally.sampled_s is None else tally.largest_gap_s,
+        "sampling_coverage": coverage(tally),
+        "processes_mapped": gpu["processes_mapped"],
+        "mps": gpu["mps"],
+        "foreground": role_facts(tally, "foreground"),
+        "background": role_facts(tally, "background"),
+        "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally),
+        "warnings": gpu_warnings(gpu, energy, tally),
+    }
+
+
+def energy_facts(missing: Mapping[str, str], tally: GpuTally) -> Facts:
+    """Return the energy: by the board's counter where it can be, else by the trapezoid.
+
+    The trapezoid counts where at least MIN_COVERAGE of the window was sampled.
+    """
+    counter, counter_reason = by_counter(missing, tally)
+    trapezoid, trapezoid_reason = by_trapezoid(missing, tally)
+    share = coverage(tally)
+    chosen, method, reason = counter, "counter", None
+    if chosen is None and trapezoid and share is not None and share >= MIN_COVERAGE:
+        chosen, method = trapezoid, "trapezoid"
+    if chosen is None:
+        if trapezoid:
+            trapezoid_reason = f"power was sampled for {share or 0.0:.1%} of the window only"
+        reason = "; ".join(dict.fromkeys([counter_reason, trapezoid_reason]))
+    disagreement = None
+    if counter and trapezoid and counter.energy_j > 0.0:
+        disagreement = 100.0 * (trapezoid.energy_j - counter.energy_j) / counter.energy_j
+    return {
+        "energy_counter_joules": counter.energy_j if counter else None,
+        "energy_trapezoid_joules": trapezoid.energy_j if trapezoid else None,
+        "energy_joules": chosen.energy_j if chosen else None,
+        "energy_method": method if chosen else None,
+        "energy_reason": reason,
+        "energy_uncertainty_joules": chosen.sigma_j if chosen else None,
+        "board_gain_percent": BOARD_GAIN_PERCENT,
+        "disagreement_percent": disagreement,
+    }
+
+
+def mean_power_w(energy: Facts, duration_s: float) -> float | None:
+    """Return the trapezoid over the duration, or the counter where there is no trapezoid."""
+    energy_j = energy["energy_trapezoid_joules"]
+    if energy_j is None:
+        energy_j = energy["energy_counter_joules"]
+    return energy_j / duration_s if energy_j is not None and duration_s else None
+
+
+def by_counter(missing: Mapping[str, str], tally: GpuTally) -> tuple[Reading | None, str]:
+    """Return the window's energy by the board's counter, or why it is not known."""
+    if tally.ran_backwards:
+        return None, "the energy counter ran backwards: its driver was loaded anew"
+    start = counter_at(tally.start.rows, tally.from_s)
+    end = counter_at(tally.end.rows, tally.to_s)
+    if start is None or end is None:
+        return None, missing.get("energy_counter") or edge_reason(tally, "the energy counter")
+    energy_j = end.energy_j - start.energy_j
+    stale_j = 0.0
+    if tally.stale_s > STALE_S:
+        if tally.stale_s > (tally.to_s - tally.from_s) / 2.0:
+            return None, f"the energy counter stood still for {tally.stale_s:.1f} s"
+        stale_j = tally.stale_s * energy_j / (tally.to_s - tally.from_s) / math.sqrt(3.0)
+    return Reading(energy_j, math.hypot(start.sigma_j, end.sigma_j, stale_j)), ""
+
+
+def by_trapezoid(missing: Mapping[str, str], tally: GpuTally) -> tuple[Reading | None, str]:
+    """Return the window's energy by the samples of power, or why it is not known."""
+    start = trapezoid_at(tally.start.rows, tally.from_s)
+    end = trapezoid_at(tally.end.rows, tally.to_s)
+    if start is None or end is None:
+        return None, missing.get("power") or edge_reason(tally, "the power")
+    range_w = tally.peaks.get("power_max_w", 0.0) - (tally.power_min_w or 0.0)
+    between_j = math.sqrt(tally.spread.variance(range_w))
+    sigma_j = math.hypot(start.sigma_j, end.sigma_j, between_j)
+    return Reading(end.energy_j - start.energy_j, sigma_j), ""
+
+
+def edge_reason(tally: Tally, what: str) -> str:
+    """Say why something is not known at an edge of a window."""
+    first, last = tally.start.rows, tally.end.rows
+    if not first:
+        return "the monitor left no row"
+    early_s, late_s = time_of(first[0]) - tally.from_s, tally.to_s - time_of(last[-1])
+    if early_s > 0.0:
+        return f"the monitor's rows begin {early_s:.1f} s after the window does"
+    if late_s > 0.0:
+        return f"the monitor's rows end {late_s:.1f} s before the window does"
+    return f"{what} is not known at an edge of the window"
+
+
+def coverage(tally: GpuTally) -> float | None:
+    """Return the share of the window in which power was sampled; None where it never was."""
+    duration_s = tally.to_s - tally.from_s
+    if tally.sampled_s is None or not duration_s:
+        return None
+    return min(max(tally.sampled_s / duration_s, 0.0), 1.0)
+
+
+def role_facts(tally: GpuTally, role: str) -> Facts | None:
+    """Return how much of a GPU a role's processes used; None where nobody could tell."""
+    facts = {
+        "sm_avg_percent": tally.mean(f"{role}_sm_percent"),
+        "memory_max_mib": tally.peaks.get(f"{role}_memory_mib"),
+    }
+    return None if set(facts.values()) == {None} else facts
+
+
+def event_names(bits: int) -> list[str]:
+    """Return why clocks were lower than they could be; an idle GPU's lowest clock says nothing."""
+    names = dict(enumerate(EVENT_REASONS))
+    found = [n for n in range(bits.bit_length()) if bits >> n & 1]
+    return [names.get(n, f"bit_{n}") for n in found if names.get(n) != "gpu_idle"]
+
+
+def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTally) -> list[str]:
+    """Return what makes this GPU's figures less sure than they look."""
+    warnings = []
+    duration_s, share = tally.to_s - tally.from_s, coverage(tally)
+    disagreement = energy["disagreement_percent"]
+    if disagreement is not None and abs(disagreement) > MAX_DISAGREEMENT_PERCENT:
+        warnings.append(f"the sampled power gives {disagreement:+.1f} % against the energy counter")
+    if tally.ran_backwards:
+        warnings.append("the energy counter ran backwards: its driver was loaded anew")
+    if tally.stale_s > STALE_S:
+        warnings.append(f"the energy counter stood still for {tally.stale_s:.1f} s")
+    if share is not None and share < MIN_COVERAGE:
+        warnings.append(f"power was sampled for {share:.1%} of the window only")
+    if gpu["power_source"] == "usage":
+        warnings.append("this driver may average power over a second: its extremes are smoothed")
+    if duration_s < SHORT_S and any(part in gpu["name"] for part in GAPPED_SENSORS):
+        warnings.append(
+            f"{duration_s:.1f} s are short for this board, which sees power for a quarter of the"
+            f" time: its energy is not reliable below {SHORT_S:g} s"
+        )
+    return warnings
+
+
+def strangers(path: Path, gpu: str, tally: Tally) -> list[Facts]:
+    """Return the processes that were no part of the experiment and used a GPU in the window.
+
+    Processes are listed at rows: who is seen by the last row inside came within the window, who is
+    gone by the first row inside left within it. Memory and use are the most of the whole visit.
+    """
+    from_s = tally.from_s if tally.first_inside_s is None else tally.first_inside_s
+    to_s = tally.to_s if tally.last_inside_s is None else max(tally.to_s, tally.last_inside_s)
+    return [
+        visit.facts()
+        for visit in visits(path, gpu)
+        if visit.seen_s <= to_s and (visit.gone_s is None or visit.gone_s >= from_s)
+    ]
+
+
+def visits(path: Path, gpu: str) -> list[Visit]:
+    """Return every stay of a stranger on a GPU; a line that a kill left torn is none."""
+    found: list[Visit] = []
+    present: dict[tuple[str, str], Visit] = {}
+    for event in stranger_events(path):
+        if event["gpu"] != gpu:
+            continue
+        who = (event["pid"], event["kind"])
+        visit = present.get(who)
+        if visit is None:
+            visit = present[who] = Visit(event, float(event["boottime_s"]))
+            found.append(visit)
+        visit.last = event
+        if event["event"] == "gone":
+            visit.gone_s = float(event["boottime_s"])
+            del present[who]
+    return found
+
+
+@dataclass
+class Visit:
+    """One stay of a stranger; both events hold the most of memory and use so far."""
+
+    first: Mapping[str, str]
+    seen_s: float
+    gone_s: float | None = None
+    last: Mapping[str, str] = field(default_factory=dict)
+
+    def facts(self) -> Facts:
+        last = self.last
+        return {
+            "pid": int(last["pid"]),
+            "kind": last["kind"],
+            "user": last["user"],
+            "name": last["name"],
+            "memory_mib": float(last["memory_mib"]) if last["memory_mib"] else None,
+            "sm_percent": float(last["sm_percent"]) if last["sm_percent"] else None,
+            "identified": last["name"] != "?",
+            "seen": iso_utc(float(self.first["utc_s"])),
+            "gone": None if self.gone_s is None else iso_utc(float(last["utc_s"])),
+        }
+
+
+def stranger_events(path: Path) -> list[dict[str, str]]:
+    """Return the lines of strangers.csv by column, in their order; [] without a file."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    whole = text[: text.rfind("\n") + 1]
+    reader = csv.DictReader(io.StringIO(whole, newline=""))
+    return [event for event in reader if None not in event and None not in event.values()]

@@ -1,0 +1,220 @@
+"""The monitor: samples, and writes rows, until it is told to stop. lib/monitor.py is its program.
+
+Samples lie on a fixed grid of moments: one that is late is taken late, and none is made up for.
+The grid is a little finer than asked for: a load that repeats every three samples, say, would for
+ever show the same three moments of itself, and its trapezoid could be wrong by 15 %. Nothing of
+what was sampled stays in memory.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import time
+from argparse import Namespace
+from contextlib import ExitStack
+from typing import Any
+
+from tandem.keeper import inherited_fd
+from tandem.measure import nvml
+from tandem.measure.gpu import HUNT_PERIOD_S, Gpu
+from tandem.measure.output import Csv, Moment, Report, boottime_s, now
+from tandem.measure.rapl import Rapl
+from tandem.measure.rows import cpu_columns, number
+from tandem.measure.strangers import COLUMNS, Users
+from tandem.measure.trees import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
+from tandem.proc import LIFELINE, OWNER, STOP_SIGNALS, catch_stop_signals
+
+VISIBLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
+
+# Of an interval. Sampled so, square waves of 0.3 to 3 s that are a multiple of 0.05 s give their
+# energy within 1 % in 20 s, which is about the best of the steps between 0.9 and 1 (simulated).
+_STEP = 0.981
+# Multiples of it, modulo 1, fill the interval more evenly than chance would; two in a row lie
+# between 0.6 and 1.6 intervals apart (Kuipers and Niederreiter, Uniform distribution of sequences,
+# 1974, chapter 2).
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_WAKEUP_BYTES = 65536
+
+
+class OwnerGoneError(Exception):
+    """Whoever started the monitor has ended before it could watch."""
+
+
+class Monitor:
+    """What one bin/powermon does, from its first row to its last."""
+
+    def __init__(self, options: Namespace, stack: ExitStack) -> None:
+        """Find the sensors and begin the files; `stack` will close NVML.
+
+        OSError: a file cannot be written. UnknownGpuError, NvmlError: there is no such GPU.
+        """
+        self.interval_s, self.period_s = options.interval, options.row
+        self.step_s = _STEP * self.interval_s
+        self.is_asked = self.is_told_to_stop = False
+        self.wakeup = catch_stop_signals(self.note)
+        signal.signal(signal.SIGUSR1, self.note)
+        self.poll = select.poll()
+        for fd in (self.wakeup, *watch_owner()):
+            self.poll.register(fd, select.POLLIN)
+        self.report = Report(options.out)
+        self.facts = {"interval_s": self.interval_s, "row_s": self.period_s}
+        self.facts |= {"driver": None, "nvml_version": None, "gpus_reason": None}
+        devices = self.find_gpus(options.gpus, stack)
+        self.trees = Trees(os.path.join(options.out, "trees.tsv"))
+        for role in ROLES:
+            for pid in getattr(options, role):
+                if not self.trees.add(role, pid):
+                    self.report.warn(f"--{role}", f"there is no process {pid}")
+        strangers = Csv(os.path.join(options.out, "strangers.csv"), COLUMNS)
+        self.gpus: list[Gpu] = []
+        for device in devices:
+            users = Users(device.stem, self.trees, strangers, now())
+            self.gpus.append(Gpu(device, options.out, self.interval_s, self.report, users))
+        self.rapl = Rapl(options.powercap, boottime_s(), self.report.warn)
+        columns = cpu_columns([zone.column for zone in self.rapl.zones])
+        self.cpu = Csv(os.path.join(options.out, "cpu.csv"), columns)
+        self.begin_s = self.next_sample_s = self.next_row_s = boottime_s()
+
+    def note(self, signum: int, _frame: Any) -> None:
+        self.is_asked = self.is_asked or signum == signal.SIGUSR1
+        self.is_told_to_stop = self.is_told_to_stop or signum in STOP_SIGNALS
+
+    # -- which GPUs --------------------------------------------------------------------
+
+    def find_gpus(self, named: str | None, stack: ExitStack) -> list[nvml.Device]:
+        """Return the GPUs that were named, or else those that CUDA shows, and note why none."""
+        if named == "none":
+            self.facts["gpus_reason"] = "none was asked for (--gpus none)"
+            return []
+        try:
+            stack.enter_context(nvml.opened())
+            self.facts["driver"], self.facts["nvml_version"] = nvml.versions()
+            return self.choose(named)
+        except nvml.NvmlError as error:
+            if named is not None:
+                raise
+            self.facts["gpus_reason"] = str(error)
+            self.report.warn("gpus", str(error), error.hint)
+            return []
+
+    def choose(self, named: str | None) -> list[nvml.Device]:
+        selection = os.environ.get(VISIBLE) if named is None else named
+        problems: list[nvml.NvmlError] = []
+        devices = nvml.visible(selection, named is not None, problems)
+        for problem in problems:
+            self.report.warn("gpus", str(problem), problem.hint)
+        if not devices:
+            reason = "there is none that can be used"
+            if selection is not None:
+                reason = f'{VISIBLE} is "{selection}", which shows none'
+            self.facts["gpus_reason"] = reason
+            self.report.warn("gpus", reason)
+        if named is None and may_mean_others(selection):
+            self.report.warn(
+                "gpus",
+                "CUDA counts GPUs of different kinds in an order of its own, so that another GPU"
+                " may be in use than the one that is measured",
+                f"set {ORDER}=PCI_BUS_ID, or {VISIBLE} to UUIDs",
+            )
+        return devices
+
+    # -- running -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Sample until told to stop; OSError: a file cannot be written (the disk is full)."""
+        self.sample()
+        self.write_report()
+        while not self.is_told_to_stop:
+            if self.is_asked:
+                self.is_asked = False
+                self.put_row("mark")
+                for gpu in self.gpus:
+                    gpu.hunt()
+            elif boottime_s() >= self.next_sample_s:
+                self.sample()
+            else:
+                for gpu in self.gpus:
+                    gpu.poll_counter()
+            self.write_report()
+            self.sleep()
+        while any(gpu.hunt_until_s for gpu in self.gpus):  # the last edge is worth 0.15 s
+            for gpu in self.gpus:
+                gpu.poll_counter()
+            time.sleep(HUNT_PERIOD_S)
+        self.put_row("last")
+        self.report.end()
+        self.write_report()
+
+    def sleep(self) -> None:
+        """Wait for the next sample, or for a signal or the owner's end."""
+        due_s = self.next_sample_s
+        if any(gpu.hunt_until_s for gpu in self.gpus):
+            due_s = min(due_s, boottime_s() + HUNT_PERIOD_S)
+        wait_s = max(due_s - boottime_s(), 0.0)
+        for fd, _ in self.poll.poll(math.ceil(wait_s * 1000)):
+            if fd == self.wakeup:
+                os.read(fd, _WAKEUP_BYTES)
+            else:
+                self.is_told_to_stop = True
+
+    def sample(self) -> None:
+        """Take the sample whose moment has come, and the row if it is its moment too."""
+        now_s = boottime_s()
+        count = math.floor((now_s - self.begin_s) / self.step_s + 1e-6)
+        self.next_sample_s = self.begin_s + (count + 1) * self.step_s
+        if self.next_row_s < self.next_sample_s - self.step_s / 2:  # no sample is nearer to it
+            rows = math.floor((count + 0.5) * self.step_s / self.period_s)
+            self.next_row_s = self.begin_s + (rows + 1) * self.period_s
+            self.put_row("")
+            return
+        for gpu in self.gpus:
+            gpu.poll_counter() if gpu.hunt_until_s else gpu.sample()
+        self.trees.look(now_s, SAMPLE_SHARE)
+        if now_s - self.rapl.read_s > self.rapl.period_s:
+            self.rapl.read(now_s)
+
+    def put_row(self, kind: str) -> None:
+        """Write a row a file; what must be exact is read before all that takes time."""
+        for gpu in self.gpus:
+            gpu.sample(full=True)
+        at = now()
+        self.rapl.read(at.boottime_s)
+        has_looked = self.trees.look(at.boottime_s, math.inf if kind else ROW_SHARE)
+        for gpu in self.gpus:
+            gpu.put_row(kind, kind == "last")
+        self.put_cpu_row(kind, at, has_looked)
+
+    def put_cpu_row(self, kind: str, at: Moment, has_looked: bool) -> None:
+        cells = {**at.cells(), "kind": kind}
+        for zone in self.rapl.zones:
+            cells[f"{zone.column}_uj"] = "" if zone.total_uj is None else str(zone.total_uj)
+        for role, use in self.trees.uses.items() if has_looked and self.trees.told else ():
+            cells[f"{role}_cpu_s"] = number(use.cpu_s, 2)
+            cells[f"{role}_rss_mib"] = number(use.rss_mib, 1)
+        self.cpu.put(cells)
+
+    def write_report(self) -> None:
+        if self.report.has_changed:
+            gpus = [gpu.facts() for gpu in self.gpus]
+            self.report.write({**self.facts, "gpus": gpus, "rapl": self.rapl.facts()})
+
+
+def watch_owner() -> list[int]:
+    """Return the lifeline and the pidfd of the parent; OwnerGoneError if it has ended already."""
+    lifeline, owner = inherited_fd(LIFELINE), os.environ.pop(OWNER, None)
+    fds = [] if lifeline is None else [lifeline]
+    if os.getppid():
+        fds.append(os.pidfd_open(os.getppid()))
+        if owner not in (None, str(os.getppid())):
+            raise OwnerGoneError
+    return fds
+
+
+def may_mean_others(selection: str | None) -> bool:
+    """Tell whether CUDA's numbers in CUDA_VISIBLE_DEVICES may be others than NVML's."""
+    by_number = any(word.strip().isdecimal() for word in (selection or "").split(","))
+    in_order = os.environ.get(ORDER) == "PCI_BUS_ID"
+    return by_number and not in_order and len({board.name for board in nvml.boards()}) > 1

@@ -1,0 +1,193 @@
+"""RAPL through powercap: what CPU packages and their memory have used, in microjoules.
+
+A counter begins again at 0 when it has passed `max_energy_range_uj`. Readings that lie close enough
+together to hold one such wrap at most give the exact sum.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+HIGHEST_W = 1000.0  # no package draws more: within its range / this, a counter wraps once at most
+
+_ZONE = re.compile(r"intel-rapl:\d+(:\d+)?")
+_PACKAGE = re.compile(r"package-\d+(-die-\d+)?")
+_NO_ZONE = (
+    "this CPU or kernel has none, or a virtual machine or container hides it;"
+    " on a machine of its own: sudo modprobe intel_rapl_msr"
+)
+
+Warn = Callable[[str, str, str], None]  # the sensor, what is wrong with it, what would help
+
+
+class RaplError(Exception):
+    """A zone cannot be read, or its sum is not known any more."""
+
+
+@dataclass
+class Zone:
+    """A package, or the memory beside it; `total_uj` counts from the first reading on.
+
+    None: not known any more.
+    """
+
+    name: str
+    folder: str
+    column: str
+    range_uj: int
+    counter_uj: int
+    read_s: float
+    total_uj: int | None = 0
+
+    @property
+    def longest_s(self) -> float:
+        """Return how long after a reading the next one is sure to see every wrap."""
+        return self.range_uj / 1e6 / HIGHEST_W
+
+    def read(self, now_s: float) -> None:
+        """Add what was used since the last reading; OSError, RaplError: the zone has ended."""
+        total_uj, self.total_uj = self.total_uj, None
+        if total_uj is None:
+            return
+        counter_uj = number_of(self.folder, "energy_uj")
+        late_s = now_s - self.read_s
+        if late_s > self.longest_s:
+            raise RaplError(f"not read for {late_s:.0f} s: the counter may have wrapped twice")
+        used_uj = counter_uj - self.counter_uj
+        self.total_uj = total_uj + used_uj + (self.range_uj if used_uj < 0 else 0)
+        self.counter_uj, self.read_s = counter_uj, now_s
+
+
+class Rapl:
+    """The packages and their memory that can be read; `reason` says why there is none.
+
+    Other zones are a part of these (core, uncore), hold them (psys) or show them a second time.
+    """
+
+    def __init__(self, powercap: str, now_s: float, warn: Warn) -> None:
+        """Find the zones below a folder and read them for the first time."""
+        self.powercap = powercap = os.path.normpath(powercap)
+        self.warn = warn
+        self.zones: list[Zone] = []
+        self.reason: str | None = None
+        self.read_s = now_s
+        refused: list[str] = []
+        for name, column, folder in _found(powercap):
+            try:
+                range_uj = number_of(folder, "max_energy_range_uj")
+                counter_uj = number_of(folder, "energy_uj")
+                self.zones.append(Zone(name, folder, column, range_uj, counter_uj, now_s))
+            except PermissionError:
+                refused.append(folder)
+            except (OSError, RaplError) as error:
+                self.tell(column, error)
+        if refused:
+            self.reason = f"{refused[0]}/energy_uj: Permission denied"
+            warn("rapl", self.reason, _how_to_open(powercap, refused))
+        elif not self.zones:
+            self.reason = self.reason or f"no package in {powercap}"
+            warn("rapl", self.reason, _NO_ZONE)
+
+    def tell(self, column: str, error: Exception) -> None:
+        self.reason = f"{column}: {text_of(error)}"
+        self.warn(f"rapl {column}", text_of(error), "")
+
+    @property
+    def period_s(self) -> float:
+        """Return how often to read, so that one reading may come late."""
+        return min((zone.longest_s for zone in self.zones), default=float("inf")) / 3
+
+    def read(self, now_s: float) -> None:
+        self.read_s = now_s
+        for zone in self.zones:
+            try:
+                zone.read(now_s)
+            except PermissionError as error:
+                self.reason = f"{zone.column}: {text_of(error)}"
+                hint = _how_to_open(self.powercap, [zone.folder])
+                self.warn(f"rapl {zone.column}", text_of(error), hint)
+            except (OSError, RaplError) as error:
+                self.tell(zone.column, error)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what monitor.json says; a column that has ended keeps its place."""
+        zones = [
+            {"column": f"{zone.column}_uj", "name": zone.name, "folder": zone.folder}
+            for zone in self.zones
+        ]
+        return {"zones": zones, "reason": self.reason}
+
+
+def number_of(folder: str, name: str) -> int:
+    """Return what a file of a zone says; OSError, RaplError where it says nothing."""
+    path = os.path.join(folder, name)
+    with open(path, "rb", buffering=0) as file:
+        text = file.read(64)
+    if not text.strip().isdigit():
+        raise RaplError(f"{path} is no number")
+    return int(text)
+
+
+def text_of(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _found(powercap: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, column and folder of each package and its memory, each once."""
+    folders = _folders(powercap)
+    names = {zone: _name(folder) for zone, folder in folders.items()}
+    seen = set()
+    for zone, name in names.items():
+        package = names.get(zone.rpartition(":")[0], "") if name == "dram" else name
+        if _PACKAGE.fullmatch(package):
+            column = package.replace("-", "_")
+            column = column.replace("package", "dram", 1) if name == "dram" else column
+            if column not in seen:
+                seen.add(column)
+                yield name, column, folders[zone]
+
+
+def _folders(powercap: str) -> dict[str, str]:
+    """Return the folder of every zone; the parts of one may lie beside it or in it."""
+    found: dict[str, str] = {}
+    for place in [powercap, *(os.path.join(powercap, entry) for entry in _zones(powercap))]:
+        for entry in _zones(place):
+            found.setdefault(entry, os.path.join(place, entry))
+    return found
+
+
+def _zones(folder: str) -> list[str]:
+    try:
+        return sorted(filter(_ZONE.fullmatch, os.listdir(folder)))
+    except OSError:
+        return []
+
+
+def _name(folder: str) -> str:
+    try:
+        with open(os.path.join(folder, "name"), encoding="ascii", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _how_to_open(powercap: str, refused: list[str]) -> str:
+    """Return what opens the refused zones."""
+    if os.geteuid() == 0:
+        return "a container hides it: run outside, or mount the host's folder"
+    place = shlex.quote(powercap)
+    patterns = {
+        f"{place}/intel-rapl:*/energy_uj"
+        if os.path.dirname(folder) == powercap
+        else f"{place}/intel-rapl:*/intel-rapl:*/energy_uj"
+        for folder in refused
+    }
+    command = " ".join(["sudo chmod a+r", *sorted(patterns)])
+    return f"until the next reboot, this opens it to all users: {command}"

@@ -1,0 +1,227 @@
+"""What a parallel record and its solo control give to reckon with, or why they do not.
+
+A control counts only where it did the same work undisturbed. Each reading has one standard
+deviation that covers:
+
+- energies: edges of the windows and gaps between samples, as each window says;
+- times: a millisecond for when start and end were noticed;
+- round rates: the resolution of the stamps, and how much the rounds seen in that window differed
+  in length, taken as random (fewer than four of them: those of both windows; widened for few by
+  Student's t, so that one deviation still holds 68 %, though two then hold less than 95 %). Where
+  only one round is seen in each, the uncertainty is not known;
+- drift, of the background's power alone and the control's energy: `idle_drift_w`, the span of the
+  mean powers of all idle windows of both records. A window may be off by up to that, either way.
+  With fewer than two idle windows it is not covered.
+
+Not covered: how a training differs from run to run (only repeats show that), a background window
+of so few rounds that its mean power depends on where it cuts them, and the gain of the board.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tandem.measure.pace import rounds_per_s
+from tandem.measure.quantity import Quantity, Reading
+from tandem.problems import quote
+
+TIME_UNCERTAINTY_S = 0.001
+
+FOREGROUND, BACKGROUND, SOLO = "foreground window", "background window", "solo control"
+
+Record = Mapping[str, Any]
+
+
+def read(parallel: Record, solo: Record | None) -> dict[str, Reading]:
+    """Return all readings by name: seconds, rounds a second, joules and watts of all GPUs."""
+    drift_w = idle_drift_w(parallel, solo)
+    return {
+        **foreground_beside(parallel),
+        **background_alone(parallel, drift_w),
+        **solo_control(parallel, solo, drift_w),
+    }
+
+
+def foreground_beside(parallel: Record) -> dict[str, Reading]:
+    """Return the readings of the foreground's last attempt beside the background."""
+    window = last_window(parallel, "foreground")
+    names = ("parallel_s", "rounds_per_s", "parallel_j")
+    if problem := failure(parallel) or disturbance(window):
+        return dict.fromkeys(names, f"{FOREGROUND}: {problem}")
+    rounds = rounds_per_s(parallel, window, last_window(parallel, "background"), FOREGROUND)
+    readings = (duration_s(parallel, FOREGROUND), rounds, energy_j(window, FOREGROUND))
+    return dict(zip(names, readings, strict=True))
+
+
+def background_alone(parallel: Record, drift_w: float | None) -> dict[str, Reading]:
+    """Return the readings of the background before the foreground had started."""
+    window, beside = (last_window(parallel, name) for name in ("background", "foreground"))
+    names = ("alone_rounds_per_s", "background_w")
+    if window is None:
+        return dict.fromkeys(names, "no background window (set controls.background_seconds)")
+    if problem := disturbance(window):
+        return dict.fromkeys(names, f"{BACKGROUND}: {problem}")
+    rounds = rounds_per_s(parallel, window, beside, BACKGROUND)
+    power = other_sensor(window, beside, BACKGROUND) or power_w(window, BACKGROUND)
+    power = with_drift(power, drift_w, 1.0)
+    return dict(zip(names, (rounds, power), strict=True))
+
+
+def solo_control(
+    parallel: Record, solo: Record | None, drift_w: float | None
+) -> dict[str, Reading]:
+    """Return the readings of the same foreground alone."""
+    names = ("solo_s", "solo_j")
+    if solo is None and parallel["twin"] is None:
+        return dict.fromkeys(names, "no solo control (set controls.solo)")
+    if solo is None:
+        missing = f"its solo control {parallel['twin']} has no record (let the run reach its end)"
+        return dict.fromkeys(names, missing)
+    window = last_window(solo, "solo")
+    if problem := failure(solo) or disturbance(window) or other_work(parallel, solo):
+        return dict.fromkeys(names, f"{SOLO}: {problem}")
+    beside = last_window(parallel, "foreground")
+    energy = other_sensor(window, beside, SOLO) or energy_j(window, SOLO)
+    energy = with_drift(energy, drift_w, solo["duration_seconds"] or 0.0)
+    return dict(zip(names, (duration_s(solo, SOLO), energy), strict=True))
+
+
+# -- whether it counts -----------------------------------------------------------------
+
+
+def failure(record: Record) -> str | None:
+    """Return why a foreground did not do its work (success is exit code 0); None if it did."""
+    if record["training_success"]:
+        return None
+    return f"the training did not succeed: {record['error_message'] or record['status']}"
+
+
+def disturbance(window: Record | None) -> str | None:
+    """Return who else computed on a GPU in a window; None if nobody did.
+
+    A process that nobody can name may be one of ours where our own ids do not map either.
+    """
+    for gpu in window["gpus"] if window else []:
+        for each in gpu["strangers"]:
+            is_stranger = each["identified"] or gpu["processes_mapped"]
+            if each["kind"] == "compute" and is_stranger and each["sm_percent"] != 0:
+                who = f"process {each['pid']} ({each['name']}, user {each['user']})"
+                return f"GPU {gpu['index']} was used by {who}"
+    return None
+
+
+def other_work(parallel: Record, solo: Record) -> str | None:
+    """Return in what a control's work differs from its parallel twin's; None if in nothing.
+
+    That both reached exit code 0 is the business of failure().
+    """
+    theirs, ours = work_of(solo), work_of(parallel)
+    for what, value in ours.items():
+        if theirs[what] != value:
+            return f"different {what}: {shown(theirs[what])} instead of {shown(value)}"
+    their_gpus, our_gpus = gpus_of(solo), gpus_of(parallel)
+    if their_gpus and our_gpus and their_gpus != our_gpus:
+        return f"different GPUs: {', '.join(their_gpus)} instead of {', '.join(our_gpus)}"
+    return None
+
+
+def work_of(record: Record) -> dict[str, str | int | None]:
+    environment = record["environment"]
+    return {
+        "training": f"{record['repository']}/{record['model']}",
+        "hyperparameters": flags(record["hyperparameters"]),
+        "command": " ".join(environment["command"]),
+        "number of epochs": record["epochs_done"],
+        "device": environment["device"],
+    }
+
+
+def gpus_of(record: Record) -> list[str]:
+    window = last_window(record, record["control"] or "foreground")
+    return [gpu["uuid"] for gpu in window["gpus"]] if window else []
+
+
+def flags(hyperparameters: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(hyperparameters.items()))
+
+
+def shown(value: str | int | None) -> str:
+    if value is None:
+        return "unknown"
+    return quote(value) if isinstance(value, str) else str(value)
+
+
+# -- one reading -----------------------------------------------------------------------
+
+
+def last_window(record: Record, name: str) -> Record | None:
+    """Return the newest window of a name: of several attempts that of the last."""
+    return next((each for each in reversed(record["windows"]) if each["name"] == name), None)
+
+
+def duration_s(record: Record, place: str) -> Reading:
+    seconds = record["duration_seconds"]
+    return Quantity(seconds, TIME_UNCERTAINTY_S) if seconds else f"{place}: duration not known"
+
+
+def energy_j(window: Record | None, place: str) -> Reading:
+    """Return the energy of all GPUs together, or why that of one of them is not known."""
+    gpus = window["gpus"] if window else []
+    if not gpus:
+        return f"{place}: {(window and window['gpus_reason']) or 'no GPU was measured'}"
+    for gpu in gpus:
+        if gpu["energy_joules"] is None:
+            return f"{place}: GPU {gpu['index']}: {gpu['energy_reason']}"
+    joules = sum(gpu["energy_joules"] for gpu in gpus)
+    if joules <= 0:
+        return f"{place}: the sensors gave {joules:g} J (see their files)"
+    edges_j = [gpu["energy_uncertainty_joules"] for gpu in gpus]
+    if None in edges_j:
+        return Quantity(joules, None, f"{place}: uncertainty of the energy not known")
+    return Quantity(joules, math.hypot(*edges_j))
+
+
+def other_sensor(window: Record | None, beside: Record | None, place: str) -> str | None:
+    """Return why two energies cannot be compared: counter and trapezoid may differ by much."""
+    theirs, ours = methods(window), methods(beside)
+    if not theirs or not ours or theirs == ours:
+        return None
+    return f"{place}: energy by {', '.join(theirs)}, beside the background by {', '.join(ours)}"
+
+
+def methods(window: Record | None) -> list[str]:
+    """Return how the energy of each GPU was measured; [] where that of one of them was not."""
+    found = [gpu["energy_method"] for gpu in window["gpus"]] if window else []
+    return [] if None in found else found
+
+
+def power_w(window: Record, place: str) -> Reading:
+    """Return the mean power of all GPUs: their energy by the duration."""
+    energy, seconds = energy_j(window, place), window["duration_seconds"]
+    if isinstance(energy, str):
+        return energy
+    uncertainty_w = None if energy.uncertainty is None else energy.uncertainty / seconds
+    return replace(energy, value=energy.value / seconds, uncertainty=uncertainty_w)
+
+
+def idle_drift_w(*records: Record | None) -> float | None:
+    """Return by how much the mean powers of the idle windows differ; None of fewer than two."""
+    windows = [each for record in records if record for each in record["windows"]]
+    powers = [
+        power_w(window, "")
+        for window in windows
+        if window["name"] == "idle" and not disturbance(window)
+    ]
+    known_w = [power.value for power in powers if isinstance(power, Quantity)]
+    return max(known_w) - min(known_w) if len(known_w) > 1 else None
+
+
+def with_drift(reading: Reading, drift_w: float | None, factor: float) -> Reading:
+    """Return a reading that may be off by up to `factor` times the drift, either way."""
+    if isinstance(reading, str) or reading.uncertainty is None or drift_w is None:
+        return reading
+    rectangular = drift_w * factor / math.sqrt(3)
+    return replace(reading, uncertainty=math.hypot(reading.uncertainty, rectangular))

@@ -1,0 +1,156 @@
+"""The monitor's CSV files: their columns, writing a row, reading rows back. Standard library only.
+
+A file has one header line, then rows that are appended whole, in the order of `boottime_s`. An
+empty cell was not measured. Cumulative columns count from the monitor's start, but for the board's
+own energy counter. A last line that a kill or a full disk left torn is no row.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+# When the readings were taken, on CLOCK_BOOTTIME and since 1970, and why there is a row:
+# "" its time had come · "mark" asked for (SIGUSR1) · "fresh" the first sample after a mark that saw
+# the board's energy counter change · "filled" made of the driver's own buffer of power samples
+# after the monitor had been held up · "last" the end
+CLOCK_COLUMNS = ("boottime_s", "utc_s", "kind")
+GPU_COLUMNS = (
+    *CLOCK_COLUMNS,
+    "energy_counter_mj",  # the board's own, since its driver was loaded
+    "energy_trapezoid_j",  # cumulative: instant power over the samples
+    "power_mean_w",  # these three: instant power since the row before
+    "power_min_w",
+    "power_max_w",
+    "power_average_w",  # as the board averages it itself
+    "samples",  # of instant power since the row before
+    "largest_gap_s",  # longest time between two of them
+    "unsampled_s",  # sum of the gaps longer than two and a half intervals
+    "sm_percent",
+    "memory_percent",  # of the time in which memory was read or written
+    "memory_used_mib",
+    "temperature_c",
+    "sm_clock_mhz",
+    "memory_clock_mhz",
+    "event_reasons",  # bits in hexadecimal: why clocks were lower than they could be
+    "foreground_sm_percent",
+    "foreground_memory_mib",
+    "background_sm_percent",
+    "background_memory_mib",
+    "strangers_sm_percent",
+    "strangers_memory_mib",
+)
+ROLE_COLUMNS = ("foreground_cpu_s", "foreground_rss_mib", "background_cpu_s", "background_rss_mib")
+TEXT_COLUMNS = frozenset({"kind", "event_reasons"})
+
+_BLOCK_BYTES = 4096
+
+Cell = float | str | None  # a number, the text of a TEXT_COLUMNS column, not measured
+Row = dict[str, Cell]
+
+
+def cpu_columns(zones: Sequence[str]) -> tuple[str, ...]:
+    """The columns of cpu.csv: cumulative microjoules a RAPL zone, then what the two trees used."""
+    return (*CLOCK_COLUMNS, *(f"{zone}_uj" for zone in zones), *ROLE_COLUMNS)
+
+
+def number(value: float | None, digits: int) -> str:
+    """A number with at most so many decimals and nothing needless; empty for None."""
+    if value is None:
+        return ""
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def read_rows(path: Path, offset: int = 0) -> Iterator[Row]:
+    """Yield the rows in their order, from the line that begins at `offset` on; none of no file."""
+    try:
+        with open(path, "rb") as file:
+            columns = _columns(file)
+            file.seek(max(offset, file.tell()))
+            for line in file:
+                row = _row(columns, line)
+                if row:
+                    yield row
+    except FileNotFoundError:
+        return
+
+
+def rows_between(path: Path, from_s: float, to_s: float) -> Iterator[Row]:
+    """Yield the rows from the last one at or before `from_s` to the first one at or after `to_s`.
+
+    Where there is none before or after, the first or last row inside. The file is not read whole.
+    """
+    before: Row | None = None
+    for row in read_rows(path, _offset_before(path, from_s)):
+        when_s = row["boottime_s"]
+        assert isinstance(when_s, float)
+        if when_s <= from_s:
+            before = row
+            continue
+        if before:
+            yield before
+            before = None
+        yield row
+        if when_s >= to_s:
+            return
+    if before:
+        yield before
+
+
+def last_row(path: Path) -> Row | None:
+    """Return the newest row without reading the whole file; None where there is none."""
+    try:
+        with open(path, "rb") as file:
+            columns = _columns(file)
+            begin = file.tell()
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(begin, end - _BLOCK_BYTES))
+            lines = file.read().splitlines(keepends=True)
+    except FileNotFoundError:
+        return None
+    return next(filter(None, (_row(columns, line) for line in reversed(lines))), None)
+
+
+def _columns(file: BinaryIO) -> list[str]:
+    return file.readline().decode("ascii", "replace").rstrip("\n").split(",")
+
+
+def _row(columns: Sequence[str], line: bytes) -> Row | None:
+    """Return what a line says; None if it is torn."""
+    if not line.endswith(b"\n"):
+        return None
+    cells = line[:-1].decode("ascii", "replace").split(",")
+    if len(cells) != len(columns):
+        return None
+    try:
+        row: Row = {
+            column: text if column in TEXT_COLUMNS else float(text) if text else None
+            for column, text in zip(columns, cells, strict=True)
+        }
+    except ValueError:
+        return None
+    return row if row.get("boottime_s") is not None else None
+
+
+def _offset_before(path: Path, from_s: float) -> int:
+    """Return where a line begins that lies before a moment: halving, as rows are in order."""
+    try:
+        with open(path, "rb") as file:
+            columns = _columns(file)
+            low, high = file.tell(), file.seek(0, os.SEEK_END)
+            while high - low > _BLOCK_BYTES:
+                middle = (low + high) // 2
+                file.seek(middle)
+                file.readline()  # the rest of a line
+                begin = file.tell()
+                row = _row(columns, file.readline())
+                if row is None or begin >= high or float(row["boottime_s"] or 0.0) > from_s:
+                    high = middle
+                else:
+                    low = begin
+            return low
+    except FileNotFoundError:
+        return 0

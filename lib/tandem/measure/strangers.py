@@ -1,0 +1,238 @@
+"""Who uses a GPU: how much of it is the foreground's, the background's and strangers', by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tandem.measure.nvml import Process
+from tandem.measure.output import Csv, Moment
+from tandem.measure.rows import number
+from tandem.measure.sensors import ProcessSample
+from tandem.measure.trees import REMEMBERED_S, ROLES, Trees
+from tandem.proc import alive, name, stat, user
+
+COLUMNS = (
+    "boottime_s",
+    "utc_s",
+    "gpu",
+    "event",
+    "pid",
+    "kind",
+    "user",
+    "name",
+    "memory_mib",
+    "sm_percent",
+)
+
+_STRANGERS = "strangers"
+_MPS_SERVER = "nvidia-cuda-mps"  # as /proc cuts its name; it works for its clients alone
+_SETTLE_S = 0.5  # a process may use a GPU before the monitor is told whose it is
+_GROWN = 1.1  # by so much more, a stranger is told of again
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+Usage = dict[str, float | None]
+
+
+@dataclass
+class Stranger:
+    """A process on the GPU that is not ours; memory and use are the most so far."""
+
+    process: Process
+    start_ticks: list[str]
+    user: str
+    name: str
+    seen: Moment
+    noticed_s: float
+    memory_mib: float | None = None
+    sm_percent: float | None = None
+    told: tuple[float, float] | None = None
+
+    @property
+    def most(self) -> tuple[float, float]:
+        return self.memory_mib or 0.0, self.sm_percent or 0.0
+
+    @property
+    def has_grown(self) -> bool:
+        pairs = zip(self.most, self.told or (0.0, 0.0), strict=True)
+        return any(value > told * _GROWN + 1 for value, told in pairs)
+
+
+class Users:
+    """The processes on one GPU, row by row.
+
+    `mapped` is true once a process of ours was seen: before that, an empty list may as well mean
+    that NVML hides who is there, and what a role uses is not known. `mps` is true once a client or
+    a server of MPS was seen.
+    """
+
+    def __init__(self, gpu: str, trees: Trees, file: Csv, since: Moment) -> None:
+        """Take the name of the GPU in the strangers' file, and when watching it begins."""
+        self.gpu = gpu
+        self.trees = trees
+        self.file = file
+        self.looked = since
+        self.mapped = False
+        self.mps = False
+        self.present: dict[int, Stranger] = {}
+        self.left_s: dict[int, float] = {}  # when strangers left, as NVML tells of them a while yet
+
+    def look(
+        self,
+        now: Moment,
+        listed: Sequence[Process] | None,
+        samples: Sequence[ProcessSample] | None,
+        sm_percent: float | None,
+        is_last: bool,
+    ) -> Usage:
+        """Return the columns of the row, and tell of the strangers that came or went.
+
+        `listed` is who is on the GPU, `samples` what was used since the last look, None where NVML
+        does not tell; `sm_percent` is the use of the whole GPU.
+        """
+        memory = None if listed is None else {each.pid: each.memory_mib for each in listed}
+        sm = {
+            pid: mean * self.share_lived(pid, last_utc_s, now, listed)
+            for pid, (mean, last_utc_s) in uses(samples or []).items()
+        }
+        processes = {pid: Process(pid, "compute", None) for pid in sm}
+        processes |= {each.pid: each for each in listed or []}
+        owners = {pid: self.owner_of(each) for pid, each in processes.items()}
+        self.mapped = self.mapped or not set(ROLES).isdisjoint(owners.values())
+        self.left_s = {
+            pid: left_s
+            for pid, left_s in self.left_s.items()
+            if left_s > now.boottime_s - REMEMBERED_S
+        }
+        for pid, process in processes.items():
+            is_known_gone = pid in self.left_s and not alive(pid)
+            if owners[pid] == _STRANGERS and not is_known_gone:
+                stranger = self.meet(process, now, samples or [])
+                stranger.memory_mib = most(stranger.memory_mib, process.memory_mib)
+                stranger.sm_percent = most(stranger.sm_percent, sm.get(pid))
+        for pid in list(self.present):
+            on_it = pid in (memory or ()) or ((pid in sm or memory is None) and alive(pid))
+            self.tell(pid, now, owners.get(pid, _STRANGERS) == _STRANGERS, on_it, is_last)
+        self.looked = now
+        # Without samples of any process the driver has none yet, or nobody did anything.
+        is_known = samples is not None and (bool(sm) or sm_percent == 0.0)
+        return {
+            **self.sums("memory_mib", owners, memory),
+            **self.sums("sm_percent", owners, sm if is_known else None),
+        }
+
+    def share_lived(
+        self, pid: int, last_utc_s: float, now: Moment, listed: Sequence[Process] | None
+    ) -> float:
+        """Return in which share of the time since the last look a process was there, 0 to 1.
+
+        NVML's figure is its use while it was. Rounds that follow each other within a row would
+        otherwise count as if they had run side by side.
+        """
+        from_s, to_s = self.looked.boottime_s, now.boottime_s
+        start_ticks = stat(pid)[19:20]
+        begin_s = max(from_s, int(start_ticks[0]) / _TICKS_A_SECOND) if start_ticks else from_s
+        is_there = start_ticks and (listed is None or any(each.pid == pid for each in listed))
+        end_s = to_s if is_there else min(to_s, last_utc_s - now.utc_s + now.boottime_s)
+        if to_s <= from_s:
+            return 1.0
+        return min(1.0, max(0.0, end_s - begin_s) / (to_s - from_s))
+
+    def owner_of(self, process: Process) -> str:
+        self.mps = self.mps or process.mps
+        role = self.trees.role_of(process.pid)
+        if role is None and name(process.pid).startswith(_MPS_SERVER):
+            self.mps = True
+            return _MPS_SERVER
+        return role or _STRANGERS
+
+    def sums(
+        self, what: str, owners: Mapping[int, str], values: Mapping[int, float | None] | None
+    ) -> Usage:
+        """Return what each owner uses; None where that is not known."""
+        usage: Usage = {}
+        for owner in (*ROLES, _STRANGERS):
+            used = [value for pid, value in (values or {}).items() if owners[pid] == owner]
+            is_known = values is not None and (self.mapped or bool(used))
+            usage[f"{owner}_{what}"] = total(used) if is_known else None
+        return usage
+
+    def meet(self, process: Process, now: Moment, samples: Iterable[ProcessSample]) -> Stranger:
+        """Return what is known of a stranger that is on the GPU."""
+        pid, ticks = process.pid, stat(process.pid)[19:20]
+        stranger = self.present.get(pid)
+        if stranger and ticks and ticks != stranger.start_ticks:
+            self.tell(pid, now, True, False, False)  # its id is another's now
+            stranger = None
+        if stranger is None:
+            used_s = [each.utc_s for each in samples if each.pid == pid]
+            since_s = self.looked.boottime_s
+            if ticks:
+                since_s = max(since_s, int(ticks[0]) / _TICKS_A_SECOND)
+            elif used_s:
+                since_s = max(since_s, now.boottime_s - now.utc_s + min(used_s))
+            seen = now.at(min(since_s, now.boottime_s))
+            stranger = Stranger(process, ticks, user(pid), name(pid), seen, now.boottime_s)
+            self.present[pid] = stranger
+        return stranger
+
+    def tell(self, pid: int, now: Moment, is_stranger: bool, on_it: bool, is_last: bool) -> None:
+        """Write that a stranger is there, has grown, or is gone; forget it when it is gone."""
+        stranger = self.present[pid]
+        leaves = not (on_it and is_stranger)
+        if leaves:
+            del self.present[pid]
+        if stranger.told is None:
+            is_settled = leaves or is_last or now.boottime_s >= stranger.noticed_s + _SETTLE_S
+            if not (is_stranger and is_settled):
+                return
+            self.write("seen", stranger, stranger.seen)
+        elif not leaves and (stranger.has_grown or (is_last and stranger.told != stranger.most)):
+            self.write("seen", stranger, now)
+        if leaves:
+            self.left_s[pid] = now.boottime_s
+            self.write("gone", stranger, now)
+
+    def write(self, event: str, stranger: Stranger, when: Moment) -> None:
+        stranger.told = stranger.most
+        process = stranger.process
+        self.file.put_text(
+            {
+                **when.cells(),
+                "gpu": self.gpu,
+                "event": event,
+                "pid": str(process.pid),
+                "kind": process.kind,
+                "user": stranger.user,
+                "name": stranger.name,
+                "memory_mib": number(stranger.memory_mib, 1),
+                "sm_percent": number(stranger.sm_percent, 1),
+            }
+        )
+
+
+def uses(samples: Iterable[ProcessSample]) -> dict[int, tuple[float, float]]:
+    """Return each process's mean use over its samples, and when the last was taken (UTC)."""
+    values: dict[int, list[ProcessSample]] = {}
+    for sample in samples:
+        values.setdefault(sample.pid, []).append(sample)
+    return {
+        pid: (
+            sum(each.sm_percent for each in of_pid) / len(of_pid),
+            max(each.utc_s for each in of_pid),
+        )
+        for pid, of_pid in values.items()
+    }
+
+
+def most(one: float | None, other: float | None) -> float | None:
+    known = [value for value in (one, other) if value is not None]
+    return max(known, default=None)
+
+
+def total(values: Iterable[float | None]) -> float | None:
+    """Return a sum; None if a part of it is not known."""
+    parts = list(values)
+    known = [value for value in parts if value is not None]
+    return sum(known) if len(known) == len(parts) else None

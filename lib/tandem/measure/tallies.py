@@ -1,0 +1,196 @@
+"""What rows say between two moments, added up as they pass by: nothing of them is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeVar
+
+from tandem.measure.edges import COUNTER, REACH_S, Nearby, Spread, number_in, time_of
+from tandem.measure.rows import Row, rows_between
+
+MEANS = ("sm_percent", "temperature_c", "foreground_sm_percent", "background_sm_percent")
+PEAKS = (
+    "power_max_w",
+    "sm_percent",
+    "temperature_c",
+    "memory_used_mib",
+    "foreground_memory_mib",
+    "background_memory_mib",
+)
+PARTIAL_KINDS = ("fresh", "filled")  # rows that know power and energy alone
+
+
+class Tally:
+    """The rows of one file between two moments on CLOCK_BOOTTIME.
+
+    A row says what was since the row before. Means and sums are clipped to the window; a peak
+    counts if at least half of its row lies inside, or half of the window inside the row.
+    """
+
+    reach_s = REACH_S
+
+    def __init__(self, from_s: float, to_s: float) -> None:
+        self.from_s, self.to_s = from_s, to_s
+        self.start, self.end = Nearby(from_s, self.reach_s), Nearby(to_s, self.reach_s)
+        self.before_s = math.inf
+        self.first_inside_s: float | None = None  # of the rows that list processes
+        self.last_inside_s: float | None = None
+        self.peaks: dict[str, float] = {}
+
+    def add(self, row: Row) -> None:
+        """Take the next row; they come in their order."""
+        self.start.add(row)
+        self.end.add(row)
+        when_s = time_of(row)
+        overlap_s = min(when_s, self.to_s) - max(self.before_s, self.from_s)
+        length_s = when_s - self.before_s
+        self.before_s = when_s
+        if overlap_s > 0.0:
+            self.add_part(row, length_s, overlap_s)
+            if overlap_s >= min(length_s, self.to_s - self.from_s) / 2.0:
+                self.add_inside(row)
+
+    def add_part(self, row: Row, length_s: float, overlap_s: float) -> None:
+        """Take a row that lies in the window for `overlap_s` of its `length_s`."""
+
+    def add_inside(self, row: Row) -> None:
+        if row["kind"] not in PARTIAL_KINDS:
+            when_s = time_of(row)
+            self.first_inside_s = when_s if self.first_inside_s is None else self.first_inside_s
+            self.last_inside_s = when_s
+
+    def add_peaks(self, row: Row, columns: tuple[str, ...]) -> None:
+        for column in columns:
+            value = row.get(column)
+            if isinstance(value, float) and value > self.peaks.get(column, -math.inf):
+                self.peaks[column] = value
+
+
+class RoleTally(Tally):
+    """Rows of cpu.csv: the highest memory of the foreground and of the background.
+
+    Large process trees are looked at once in many rows only, so more of these count as near.
+    """
+
+    reach_s = 60.0
+
+    def add_inside(self, row: Row) -> None:
+        super().add_inside(row)
+        self.add_peaks(row, ("foreground_rss_mib", "background_rss_mib"))
+
+
+class GpuTally(Tally):
+    """Rows of one GPU.
+
+    `sampled_s` is for how long power was sampled; None where there is no power at all.
+    `stale_s` is for how long the energy counter stood still at most while power was drawn.
+    """
+
+    def __init__(self, from_s: float, to_s: float) -> None:
+        super().__init__(from_s, to_s)
+        self.spread = Spread()
+        self.samples = 0.0
+        self.sampled_s: float | None = None
+        self.largest_gap_s = 0.0
+        self.power_min_w: float | None = None
+        self.temperature_start_c: float | None = None
+        self.is_start_known = False
+        self.event_bits = 0
+        self.ran_backwards = False
+        self.stale_s = 0.0
+        self.counter_mj: float | None = None
+        self.moved_s = math.inf
+        self.since_s = dict.fromkeys(MEANS, math.inf)
+        self.sums = dict.fromkeys(MEANS, 0.0)
+        self.known_s = dict.fromkeys(MEANS, 0.0)
+
+    def add(self, row: Row) -> None:
+        super().add(row)
+        self.add_means(row)
+        self.add_counter(row)
+        if not self.is_start_known:
+            self.add_start(row)
+
+    def add_start(self, row: Row) -> None:
+        """Take the first temperature at or after the start, or else the last one before."""
+        temperature_c = number_in(row, "temperature_c")
+        if temperature_c is not None and time_of(row) <= self.to_s:
+            self.temperature_start_c = temperature_c
+            self.is_start_known = time_of(row) >= self.from_s
+
+    def add_means(self, row: Row) -> None:
+        """Weight each value with the time since the row that knew the column before."""
+        when_s, is_partial = time_of(row), row["kind"] in PARTIAL_KINDS
+        for column in MEANS:
+            value = row[column]
+            if isinstance(value, float):
+                overlap_s = min(when_s, self.to_s) - max(self.since_s[column], self.from_s)
+                if overlap_s > 0.0:
+                    self.sums[column] += value * overlap_s
+                    self.known_s[column] += overlap_s
+            elif is_partial:
+                continue
+            self.since_s[column] = when_s
+
+    def add_counter(self, row: Row) -> None:
+        counter_mj, when_s = number_in(row, COUNTER), time_of(row)
+        if counter_mj is None:
+            return
+        if counter_mj != self.counter_mj:
+            self.ran_backwards |= self.counter_mj is not None and counter_mj < self.counter_mj
+            self.counter_mj, self.moved_s = counter_mj, when_s
+        elif number_in(row, "power_max_w") != 0.0:
+            still_s = min(when_s, self.to_s) - max(self.moved_s, self.from_s)
+            self.stale_s = max(self.stale_s, still_s)
+
+    def add_part(self, row: Row, length_s: float, overlap_s: float) -> None:
+        if number_in(row, "power_max_w") is None:
+            return
+        share = overlap_s / length_s
+        unsampled_s = min(number_in(row, "unsampled_s") or 0.0, length_s)
+        self.sampled_s = (self.sampled_s or 0.0) + overlap_s - share * unsampled_s
+        self.samples += share * (number_in(row, "samples") or 0.0)
+        gap_s = min(number_in(row, "largest_gap_s") or 0.0, overlap_s)
+        self.largest_gap_s = max(self.largest_gap_s, gap_s)
+        self.spread.add(row, length_s, share)
+
+    def add_inside(self, row: Row) -> None:
+        super().add_inside(row)
+        self.add_peaks(row, PEAKS)
+        low_w = number_in(row, "power_min_w")
+        if low_w is not None:
+            self.power_min_w = low_w if self.power_min_w is None else min(self.power_min_w, low_w)
+        bits = row["event_reasons"]
+        if isinstance(bits, str) and bits:
+            self.event_bits |= int(bits, 16)
+
+    def mean(self, column: str) -> float | None:
+        """Return a mean; None where less than half of the window knows the column."""
+        known_s = self.known_s[column]
+        if known_s <= 0.0 or known_s < (self.to_s - self.from_s) / 2.0:
+            return None
+        return self.sums[column] / known_s
+
+
+AnyTally = TypeVar("AnyTally", bound=Tally)
+
+
+def tallied(tally: AnyTally, path: Path) -> AnyTally:
+    """Return the tally with the rows of a file added: those of its window and those near it."""
+    for row in rows_between(path, tally.from_s - tally.reach_s, tally.to_s + tally.reach_s):
+        tally.add(row)
+    return tally
+
+
+def utc_of(rows: Iterable[Row], when_s: float) -> str | None:
+    """Return a moment in UTC, by both clocks of the row nearest to it; None without a row."""
+    nearest = min(rows, key=lambda row: abs(time_of(row) - when_s), default=None)
+    utc_s = number_in(nearest, "utc_s") if nearest else None
+    return None if nearest is None or utc_s is None else iso_utc(utc_s + when_s - time_of(nearest))
+
+
+def iso_utc(utc_s: float) -> str:
+    return datetime.fromtimestamp(utc_s, timezone.utc).isoformat(timespec="microseconds")

@@ -1,0 +1,145 @@
+"""Whether a record counts as what the experiment was meant to be, and if not, why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tandem.experiment import Outcome
+from tandem.planned import Validity
+
+MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
+
+
+def invalid_reasons(record: Mapping[str, Any], outcome: Outcome, validity: Validity) -> list[str]:
+    """Return why a record does not count, [] if it does.
+
+    Looked at are its `performance_metrics`, `background`, `windows`, `stop` and `census`.
+    """
+    return [
+        *_foreground_reasons(record, outcome),
+        *_background_reasons(record, validity),
+        *_process_reasons(record),
+        *_gpu_reasons(record, validity),
+        *_census_reasons(record),
+        *([outcome.monitor_problem] if outcome.monitor_problem and outcome.gpus_before else []),
+    ]
+
+
+def last_window(windows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the window of the last attempt at the foreground, None without one."""
+    names = ("foreground", "solo")
+    return next((window for window in reversed(windows) if window["name"] in names), None)
+
+
+def everyone_left(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return who could not be ended, as any keeper or the census says."""
+    reports = [attempt.report for attempt in outcome.attempts if attempt.report]
+    reports += outcome.load.reports if outcome.load else []
+    left = [process for report in reports for process in report["stop"]["left"]]
+    return left + [found.facts() for found in outcome.left]
+
+
+def _foreground_reasons(record: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
+    if outcome.status != "finished":
+        yield outcome.error_message or outcome.status
+    elif not outcome.attempts[-1].succeeded:
+        yield f"foreground failed: {outcome.attempts[-1].error()}"
+    elif all(value is None for value in record["performance_metrics"].values()):
+        yield "no metric found in the foreground's log"
+
+
+def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterator[str]:
+    background = record["background"]
+    if not background:
+        return
+    yield from background["problems"]
+    coverage, least = background["coverage"], validity.min_coverage
+    if record["attempts"] and coverage is None:
+        yield "coverage unknown"
+    elif record["attempts"] and coverage < least:
+        yield f"coverage {_share(coverage)} is below {least:.0%}"
+    if background["rounds_failed"] and not background["rounds_completed"]:
+        yield f"no background round succeeded ({background['rounds_failed']} failed)"
+    yield from _idle_background_reasons(last_window(record["windows"]), validity)
+
+
+def _idle_background_reasons(window: Mapping[str, Any] | None, validity: Validity) -> Iterator[str]:
+    least = validity.min_background_sm_percent
+    if window is None or not window["load"] or not least:
+        return
+    used = window["load"]["sm_avg_percent"]
+    if used is None:
+        yield "the background's use of the GPU is unknown"
+    elif used < least:
+        yield f"the background used {used:.1f} % of the GPU, less than {least:g} %"
+
+
+def _share(value: float) -> str:
+    """In percent, rounded down, so that what is below a limit never looks as if it were not."""
+    return f"{math.floor(value * 1000) / 10}%"
+
+
+def _process_reasons(record: Mapping[str, Any]) -> Iterator[str]:
+    left = record["stop"]["left"]
+    killed = [process for process in record["stop"]["strays_killed"] if process not in left]
+    if killed:
+        yield f"processes outlived their keepers and were killed: {_names(killed)}"
+    if left:
+        yield f"processes are still alive: {_names(left)}"
+
+
+def _names(processes: list[dict[str, Any]]) -> str:
+    more = f" and {len(processes) - 5} more" if len(processes) > 5 else ""
+    return ", ".join(f"{each['name']} {each['pid']}" for each in processes[:5]) + more
+
+
+def _gpu_reasons(record: Mapping[str, Any], validity: Validity) -> Iterator[str]:
+    window = last_window(record["windows"])
+    for gpu in window["gpus"] if window else []:
+        for stranger in gpu["strangers"]:
+            if _counts(stranger, gpu) and _exceeds(stranger, validity):
+                yield f"GPU {gpu['index']} was used by {_stranger_text(stranger)}"
+        coverage, least = gpu["sampling_coverage"], validity.min_sampling_coverage
+        if least > (coverage or 0.0):
+            share = "unknown" if coverage is None else _share(coverage)
+            yield f"GPU {gpu['index']}: sampling coverage {share} is below {least:.0%}"
+
+
+def _counts(stranger: Mapping[str, Any], gpu: Mapping[str, Any]) -> bool:
+    """Tell whether a process that is not ours counts as a user of the GPU.
+
+    A desktop draws on every workstation. A process that nobody can name may be one of ours where
+    our own process ids do not map either.
+    """
+    if stranger["kind"] != "compute":
+        return False
+    return bool(stranger["identified"] or gpu["processes_mapped"])
+
+
+def _exceeds(stranger: Mapping[str, Any], validity: Validity) -> bool:
+    memory_mib, sm_percent = stranger["memory_mib"], stranger["sm_percent"]
+    if memory_mib is None and sm_percent is None:
+        return True
+    return bool(
+        (memory_mib or 0.0) > validity.max_strangers_memory_mib
+        or (sm_percent or 0.0) > validity.max_strangers_sm_percent
+    )
+
+
+def _stranger_text(stranger: Mapping[str, Any]) -> str:
+    memory = "" if stranger["memory_mib"] is None else f", {stranger['memory_mib']:.0f} MiB"
+    return f"process {stranger['pid']} ({stranger['name']}, user {stranger['user']}{memory})"
+
+
+def _census_reasons(record: Mapping[str, Any]) -> Iterator[str]:
+    before, after = record["census"]["before"], record["census"]["after"]
+    yield from (f"busy at the start: {why}" for why in before["busy"])
+    used_mib = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"] or []}
+    for gpu in after["gpus"] or []:
+        before_mib, after_mib = used_mib.get(gpu["uuid"]), gpu["memory_used_mib"]
+        if before_mib is not None and after_mib is not None:
+            more_mib = after_mib - before_mib
+            if more_mib > MEMORY_BACK_MIB:
+                yield f"GPU {gpu['index']} has {more_mib:.0f} MiB more in use than before"

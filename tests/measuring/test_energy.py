@@ -1,0 +1,173 @@
+"""A foreground's energy against the truth of the simulated board, whatever holds the monitor up.
+
+All scenarios run at once: each has its own folder, locks, processes and GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simgpu import SimGpu
+from stage import Stage, processes, training_line, wait_for
+
+SECONDS = 30.0
+COUNTER_LIMIT, TRAPEZOID_LIMIT = 0.002, 0.01
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A training's power over time, the board's habits, and what is done to the monitor."""
+
+    wave: dict[str, Any]
+    board: dict[str, Any] = field(default_factory=dict)
+    held_up_s: float = 0.0  # at most, at least 1 s
+    fills_cores: bool = False
+
+
+def square(period_s: float) -> dict[str, Any]:
+    return {"shape": "square", "watts": 300, "low_watts": 40, "period": period_s, "duty": 0.5}
+
+
+SLOW = {"counter_period_s": 0.1}
+LONG_BUFFER = {"sample_buffer_s": 5}  # the board's usual one keeps 2.4 s
+SCENARIOS = {
+    "0.3 s": Scenario(square(0.3)),
+    "1 s": Scenario(square(1.0)),
+    "3 s": Scenario(square(3.0)),
+    "ramp": Scenario({"shape": "ramp", "watts": 400, "low_watts": 20, "period": 2.0}),
+    "slow counter": Scenario(square(0.7), SLOW),
+    # Not a multiple of the buffer's 20 ms, which would see some phases only.
+    "held up 0.31 s": Scenario(square(0.31), SLOW | LONG_BUFFER, 3.0),
+    "held up 1.1 s": Scenario(square(1.1), held_up_s=2.2, fills_cores=True),
+    "held up 3 s": Scenario(square(3.0), SLOW | LONG_BUFFER, 3.0),
+}
+
+
+@dataclass
+class Measured:
+    """What a scenario left: its record's foreground window, and the truth about that time."""
+
+    record: dict[str, Any]
+    gpu: dict[str, Any]
+    truth_j: float
+
+
+def hold_up(stage: Stage, driver: subprocess.Popen[str], seed: int, most_s: float) -> None:
+    """Stop the monitor for 1 s or more, again and again, from before the start to the end."""
+    draw = random.Random(seed)
+    (pid,) = wait_for("the monitor samples", lambda: monitor_of(stage))
+    wait_for("it is ready", lambda: list(stage.folder.glob("results/*/*/energy/monitor.json")))
+    while driver.poll() is None and processes_alive(pid):
+        signal_if_alive(pid, signal.SIGSTOP)
+        time.sleep(draw.uniform(1.0, most_s))
+        signal_if_alive(pid, signal.SIGCONT)
+        time.sleep(draw.uniform(0.2, 0.8))
+
+
+def monitor_of(stage: Stage) -> list[int]:
+    mine = processes(str(stage.folder))
+    return [pid for pid, line in mine.items() if "monitor.py" in line]
+
+
+def processes_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def signal_if_alive(pid: int, signum: int) -> None:
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        pass
+
+
+@pytest.fixture(scope="module")
+def measured(
+    tmp_path_factory: pytest.TempPathFactory, simgpu_library: Path
+) -> Iterator[dict[str, Measured]]:
+    """The real driver on every scenario, side by side."""
+    with ExitStack() as stack:
+        running = {}
+        spin = [sys.executable, "-c", "while True: pass"]
+        for number, (name, scenario) in enumerate(SCENARIOS.items()):
+            folder = tmp_path_factory.mktemp("energy")
+            gpu = stack.enter_context(SimGpu(folder / "gpu.state", simgpu_library))
+            gpu.set(**scenario.board)
+            stage = Stage(folder, more_environment=gpu.environment({}))
+            stack.callback(stage.clean_up)
+            front = training_line(gpu.command(**scenario.wave, seconds=SECONDS, memory_mib=900))
+            stage.build(front, None)
+            driver = stage.start(stage.command())
+            if scenario.fills_cores:
+                for _ in range(os.cpu_count() or 1):
+                    busy = subprocess.Popen(spin)
+                    stack.callback(busy.wait)
+                    stack.callback(busy.kill)
+            if scenario.held_up_s:
+                arguments = (stage, driver, number, scenario.held_up_s)
+                thread = threading.Thread(target=hold_up, args=arguments)
+                thread.start()
+                stack.callback(thread.join)
+            running[name] = (stage, gpu, driver)
+        for _, _, driver in running.values():
+            output, _ = driver.communicate(timeout=90)
+            assert driver.returncode == 0, output
+        yield {name: measure(stage, gpu) for name, (stage, gpu, _) in running.items()}
+
+
+def measure(stage: Stage, gpu: SimGpu) -> Measured:
+    record = stage.record()
+    (window,) = record["windows"]
+    truth_j = gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
+    return Measured(record, window["gpus"][0], truth_j)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_counter_is_right_within_0_2_percent(measured: dict[str, Measured], name: str) -> None:
+    ended = measured[name]
+    assert ended.gpu["energy_counter_joules"] == pytest.approx(ended.truth_j, rel=COUNTER_LIMIT)
+    assert ended.gpu["energy_method"] == "counter"
+    assert ended.gpu["energy_joules"] == ended.gpu["energy_counter_joules"]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_trapezoid_is_right_within_1_percent(measured: dict[str, Measured], name: str) -> None:
+    ended = measured[name]
+    found_j = ended.gpu["energy_trapezoid_joules"]
+    assert found_j == pytest.approx(ended.truth_j, rel=TRAPEZOID_LIMIT)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_stated_uncertainty_holds(measured: dict[str, Measured], name: str) -> None:
+    ended = measured[name]
+    error_j = abs(ended.gpu["energy_joules"] - ended.truth_j)
+    assert error_j <= 3 * ended.gpu["energy_uncertainty_joules"]
+    assert ended.gpu["energy_uncertainty_joules"] <= 0.01 * ended.truth_j
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_old_keys_and_the_row_say_the_same(measured: dict[str, Measured], name: str) -> None:
+    record, gpu = measured[name].record, measured[name].gpu
+    metrics = record["energy_metrics"]
+    assert metrics["gpu_energy_total_joules"] == gpu["energy_joules"]
+    assert metrics["gpu_power_avg_watts"] == pytest.approx(gpu["power_avg_watts"])
+    assert metrics["attribution"] == "foreground"
+    assert metrics["cpu_energy_total_joules"] is None
+    assert "RAPL" in record["energy_reason"] or "powercap" in record["energy_reason"]
+    assert gpu["processes_mapped"] is True
+    assert gpu["strangers"] == []
+    assert gpu["foreground"]["memory_max_mib"] == pytest.approx(900)
+    assert json.dumps(record["census"]["before"]["busy"]) == "[]"
+    assert record["valid"] is True

@@ -1,0 +1,177 @@
+"""A pair of trainings whose slowdown and power are known: what the records make of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simgpu import SimGpu
+from stage import Stage, training_line
+
+IDLE_W = 60.0
+FRONT = {"watts": 240, "shared_watts": 180, "sm_percent": 60, "memory_mib": 1000}
+BACK = {"watts": 120, "shared_watts": 90, "sm_percent": 30, "memory_mib": 3000}
+CONTROLS = {"idle_seconds": 1.5, "background_seconds": 9, "solo": True}
+WORK_S = 8.0
+
+
+@dataclass
+class Pair:
+    """The records of a parallel experiment and its control, the table, and the board."""
+
+    parallel: dict[str, Any]
+    solo: dict[str, Any]
+    rows: list[dict[str, str]]
+    gpu: SimGpu
+
+    def figure(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.parallel["interference"]["figures"][name]
+        return found
+
+    def truth_j(self, record: dict[str, Any], name: str) -> float:
+        window = next(each for each in record["windows"] if each["name"] == name)
+        return self.gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
+
+    def seconds(self, record: dict[str, Any], name: str) -> float:
+        window = next(each for each in record["windows"] if each["name"] == name)
+        return float(window["duration_seconds"])
+
+
+@pytest.fixture(scope="module", params=["parallel_first", "solo_first"])
+def pair(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    simgpu_library: Path,
+) -> Iterator[Pair]:
+    """One pair by the real driver; the background's rounds follow each other for ever."""
+    folder = tmp_path_factory.mktemp("pair")
+    with ExitStack() as stack:
+        gpu = stack.enter_context(SimGpu(folder / "gpu.state", simgpu_library, idle_w=IDLE_W))
+        stage = Stage(folder, more_environment=gpu.environment({}))
+        stack.callback(stage.clean_up)
+        front = gpu.command(**FRONT, work_seconds=WORK_S, epochs=4, shared_speed=0.8)
+        back = gpu.command(**BACK, work_seconds=1.5, shared_speed=0.75)
+        stage.build(
+            training_line(front),
+            training_line(back),
+            controls={**CONTROLS, "order": request.param},
+            restart_delay_seconds=0,
+            validity={"min_coverage": 0.5},
+        )
+        run = stage.run()
+        assert run.returncode == 0, run.stdout
+        (run_folder,) = folder.glob("results/run_*")
+        records = [json.loads(path.read_text()) for path in run_folder.glob("*/experiment.json")]
+        solo, parallel = sorted(records, key=lambda record: str(record["control"]), reverse=True)
+        with open(run_folder / "summary.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        yield Pair(parallel, solo, rows, gpu)
+
+
+def test_each_names_its_twin(pair: Pair) -> None:
+    assert pair.parallel["twin"] == pair.solo["experiment_id"]
+    assert pair.solo["twin"] == pair.parallel["experiment_id"]
+    assert (pair.parallel["control"], pair.solo["control"]) == (None, "solo")
+    assert pair.parallel["interference"]["twin"] == pair.solo["experiment_id"]
+    assert pair.solo["interference"] is None
+    assert (pair.parallel["epochs_done"], pair.solo["epochs_done"]) == (4, 4)
+
+
+def test_the_windows_are_those_that_were_asked_for(pair: Pair) -> None:
+    names = [window["name"] for window in pair.parallel["windows"]]
+    assert names == ["idle", "background", "foreground", "idle"]
+    assert [window["name"] for window in pair.solo["windows"]] == ["idle", "solo", "idle"]
+    assert pair.seconds(pair.parallel, "background") == pytest.approx(9, abs=0.5)
+    for record in (pair.parallel, pair.solo):
+        for window in record["windows"]:
+            (seen,) = window["gpus"]
+            truth_j = pair.gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
+            assert seen["energy_joules"] == pytest.approx(truth_j, rel=0.005), window["name"]
+    assert pair.seconds(pair.parallel, "idle") == pytest.approx(1.5, abs=0.5)
+
+
+def test_every_figure_is_the_truth_within_its_uncertainty(pair: Pair) -> None:
+    """The truth comes from the board's exact integrals and the trainings' exact times."""
+    slots = pair.gpu.slots(0)
+    e_j = pair.truth_j(pair.parallel, "foreground")
+    v_f_j = pair.truth_j(pair.solo, "solo")
+    p_b_w = pair.truth_j(pair.parallel, "background") / pair.seconds(pair.parallel, "background")
+    t_p, t_s = pair.seconds(pair.parallel, "foreground"), pair.seconds(pair.solo, "solo")
+    progress = pair.figure("background_progress_ratio")["value"]
+    v_b_j = p_b_w * t_p * progress
+    truth = {
+        "slowdown": t_p / t_s,
+        "energy_ratio": e_j / v_f_j,
+        "marginal_energy_joules": e_j - p_b_w * t_p,
+        "foreground_energy_low_joules": e_j - v_b_j,
+        "foreground_energy_high_joules": v_f_j,
+        "foreground_energy_shapley_joules": (v_f_j + e_j - v_b_j) / 2,
+        "saving_of_sharing": 1 - e_j / (v_f_j + v_b_j),
+    }
+    for name, value in truth.items():
+        figure = pair.figure(name)
+        assert abs(figure["value"] - value) <= 3 * figure["uncertainty"], (name, value, figure)
+    assert len(slots) > 10
+
+
+def test_the_slowdown_and_the_progress_are_those_of_the_loads(pair: Pair) -> None:
+    # Between two rounds nothing slows the foreground down: 1.25 beside a load without pauses.
+    coverage = pair.parallel["background"]["coverage"]
+    slower = 1 / (0.8 * coverage + (1 - coverage))
+    assert pair.figure("slowdown")["value"] == pytest.approx(slower, rel=0.02)
+    progress = pair.figure("background_progress_ratio")
+    # Of a round's time alone the pauses and the start stay as they are beside a foreground.
+    assert progress["value"] == pytest.approx(0.8, abs=0.06)
+    assert progress["label"] == "measured"
+    slowdown = pair.figure("slowdown")["value"]
+    assert pair.figure("stp")["value"] == pytest.approx(1 / slowdown + progress["value"])
+    assert pair.figure("antt")["value"] == pytest.approx((slowdown + 1 / progress["value"]) / 2)
+
+
+def test_the_split_by_utilisation_is_an_estimate(pair: Pair) -> None:
+    figure = pair.figure("foreground_energy_estimate_joules")
+    e_j = pair.truth_j(pair.parallel, "foreground")
+    background = 30 * pair.parallel["background"]["coverage"]  # and in the pauses it uses nothing
+    assert figure["label"] == "estimate"
+    assert figure["value"] == pytest.approx(e_j * 60 / (60 + background), rel=0.05)
+
+
+def test_the_table_has_the_figures_in_whichever_order_they_came(pair: Pair) -> None:
+    by_id = {row["experiment_id"]: row for row in pair.rows}
+    assert len(by_id) == len(pair.rows) == 2
+    row = by_id[pair.parallel["experiment_id"]]
+    assert float(row["slowdown"]) == pair.figure("slowdown")["value"]
+    assert float(row["saving_of_sharing"]) == pair.figure("saving_of_sharing")["value"]
+    assert row["twin"] == pair.solo["experiment_id"]
+    assert by_id[pair.solo["experiment_id"]]["control"] == "solo"
+    assert by_id[pair.solo["experiment_id"]]["slowdown"] == ""
+
+
+@pytest.mark.parametrize("wrong", ["epochs", "exit code"])
+def test_a_control_that_did_other_work_gives_no_figures(
+    wrong: str, stage: Stage, gpu: SimGpu
+) -> None:
+    stage.more_environment = gpu.environment({})
+    once = gpu.command(**FRONT, seconds=2, epochs=4)
+    again = gpu.command(**FRONT, seconds=2, epochs=3, exit_code=3 if wrong == "exit code" else 0)
+    stage.build(
+        f"[ -e once ] && {training_line(again)}; touch once; {training_line(once)}",
+        training_line(gpu.command(**BACK, seconds=600)),
+        controls={"solo": True},
+    )
+    stage.run()
+    (run_folder,) = stage.folder.glob("results/run_*")
+    (record,) = (
+        found
+        for path in run_folder.glob("*/experiment.json")
+        if (found := json.loads(path.read_text()))["control"] is None
+    )
+    figure = record["interference"]["figures"]["slowdown"]
+    assert figure["value"] is None
+    assert wrong in figure["reason"] or "failed" in figure["reason"]

@@ -1,0 +1,243 @@
+"""Whole runs on the simulated GPU: who else is on it, what fails in the middle, what is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simgpu import COUNTER, DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
+from stage import Stage, processes, training_line, wait_for
+
+LOAD = {"watts": 100, "memory_mib": 3000, "sm_percent": 40, "seconds": 600}
+
+
+@pytest.fixture
+def stage(stage: Stage, gpu: SimGpu) -> Stage:
+    """The stage of the fault tests, where NVML is the simulated one."""
+    stage.more_environment = gpu.environment({})
+    return stage
+
+
+def front(gpu: SimGpu, **flags: Any) -> str:
+    return training_line(
+        gpu.command(**{"watts": 200, "memory_mib": 1000, "sm_percent": 30, "seconds": 2, **flags})
+    )
+
+
+def window_of(record: dict[str, Any], name: str = "foreground") -> dict[str, Any]:
+    found: dict[str, Any] = next(each for each in record["windows"] if each["name"] == name)
+    return found
+
+
+def monitor_pid(stage: Stage) -> int:
+    def found() -> list[int]:
+        mine = processes(str(stage.folder)).items()
+        return [pid for pid, line in mine if "monitor.py" in line]
+
+    return int(wait_for("the monitor runs", found)[0])
+
+
+# -- who is on the GPU -------------------------------------------------------------------------
+
+
+def test_both_trainings_are_told_apart(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu, seconds=4), training_line(gpu.command(**LOAD)))
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    record = stage.record()
+    window = window_of(record)
+    (seen,) = window["gpus"]
+    assert seen["foreground"]["memory_max_mib"] == pytest.approx(1000)
+    assert seen["background"]["memory_max_mib"] == pytest.approx(3000)
+    assert seen["foreground"]["sm_avg_percent"] == pytest.approx(30, abs=6)
+    assert seen["background"]["sm_avg_percent"] == pytest.approx(40, abs=6)
+    assert seen["strangers"] == []
+    assert window["load"]["memory_max_mib"] == pytest.approx(3000)
+    assert window["load"]["coverage"] == pytest.approx(1)
+    assert window["load"]["seconds_without"] == pytest.approx(0, abs=0.1)
+    assert record["energy_metrics"]["attribution"] == "combined"
+    assert record["valid"] is True
+    truth_j = gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
+    assert record["energy_metrics"]["gpu_energy_total_joules"] == pytest.approx(truth_j, rel=0.004)
+
+
+def test_a_stranger_that_comes_and_goes_is_named(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu, seconds=6), training_line(gpu.command(**LOAD)))
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    stranger = gpu.start_training(seconds=1.5, memory_mib=777, sm_percent=5, watts=20)
+    stranger.communicate(timeout=30)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 1, output
+    record = stage.record()
+    (named,) = window_of(record)["gpus"][0]["strangers"]
+    assert (named["pid"], named["kind"]) == (stranger.pid, "compute")
+    assert named["name"].startswith("python")
+    assert named["memory_mib"] == pytest.approx(777)
+    assert window_of(record)["start_boottime_s"] < window_of(record)["end_boottime_s"]
+    assert record["invalid_reasons"] == [
+        f"GPU 0 was used by process {stranger.pid} ({named['name']}, user {named['user']}, 777 MiB)"
+    ]
+
+
+def test_a_busy_gpu_is_refused_with_who_is_on_it(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu), None)
+    stranger = gpu.start_training(seconds=600, memory_mib=5400, sm_percent=87, watts=20)
+    run = stage.run()
+    assert run.returncode == 3
+    assert f"process {stranger.pid} (python" in run.stdout
+    assert "holds 5400 MiB" in run.stdout
+    assert "--wait-idle" in run.stdout
+    assert not (stage.folder / "results").exists()
+
+
+def test_a_busy_gpu_is_waited_for(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu), None)
+    stranger = gpu.start_training(seconds=600, memory_mib=5400, sm_percent=87, watts=20)
+    driver = stage.start(stage.command("--wait-idle", "60"), stdout=subprocess.PIPE)
+    assert driver.stdout is not None
+    first = driver.stdout.readline()
+    assert "waiting for GPU 0" in first
+    assert driver.poll() is None
+    stranger.terminate()
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 0, output
+    assert stage.record()["valid"] is True
+
+
+def test_a_busy_gpu_is_put_up_with_and_marked(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu), None)
+    gpu.start_training(seconds=600, memory_mib=5400, sm_percent=87, watts=20)
+    run = stage.run("--allow-busy")
+    assert run.returncode == 1
+    record = stage.record()
+    assert record["training_success"] is True
+    assert record["census"]["before"]["busy"][0].startswith("GPU 0: process ")
+    assert record["invalid_reasons"][0].startswith("GPU 0 was used by process ")
+    assert any(why.startswith("busy at the start: GPU 0: ") for why in record["invalid_reasons"])
+
+
+def test_a_background_that_holds_memory_and_does_nothing_is_not_ready(
+    stage: Stage, gpu: SimGpu
+) -> None:
+    idle = training_line(gpu.command(**{**LOAD, "sm_percent": 0, "watts": 0}))
+    stage.build(front(gpu), idle, warmup_seconds=3, ready_timeout_seconds=2)
+    run = stage.run()
+    assert run.returncode == 1
+    assert "no use of the GPU" in run.stdout
+    assert stage.record()["status"] == "background not ready"
+    assert stage.record()["attempts"] == []
+
+
+def test_process_ids_that_do_not_map_are_no_strangers(stage: Stage, gpu: SimGpu) -> None:
+    gpu.set(pid_offset=1_000_000)
+    stage.build(front(gpu), None)
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    (seen,) = window_of(stage.record())["gpus"]
+    assert seen["processes_mapped"] is None
+    assert [each["identified"] for each in seen["strangers"]] == [False]
+
+
+# -- sensors that fail -------------------------------------------------------------------------
+
+
+def test_a_gpu_that_is_lost_in_the_middle_costs_its_figures_not_the_run(
+    stage: Stage, gpu: SimGpu
+) -> None:
+    stage.build(front(gpu, seconds=4), None)
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    gpu.lose(0)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 0, output
+    record = stage.record()
+    assert record["training_success"] is True
+    (seen,) = window_of(record)["gpus"]
+    assert seen["energy_joules"] is None
+    assert "lost" in seen["energy_reason"].lower()
+    assert record["energy_metrics"] is None or (
+        record["energy_metrics"]["gpu_energy_total_joules"] is None
+    )
+    assert "lost" in record["energy_reason"].lower()
+
+
+def test_without_a_counter_the_trapezoid_is_used(stage: Stage, gpu: SimGpu) -> None:
+    gpu.fail(NOT_SUPPORTED, *COUNTER)
+    stage.build(front(gpu, seconds=6), None)
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    window = window_of(stage.record())
+    (seen,) = window["gpus"]
+    truth_j = gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
+    assert (seen["energy_method"], seen["energy_counter_joules"]) == ("trapezoid", None)
+    assert seen["energy_joules"] == pytest.approx(truth_j, rel=0.01)
+
+
+def test_without_a_driver_nothing_is_measured_and_the_reason_is_said(
+    stage: Stage, gpu: SimGpu
+) -> None:
+    gpu.fail(DRIVER_NOT_LOADED, *INIT)
+    stage.build(front(gpu), None)
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    record = stage.record()
+    assert window_of(record)["gpus"] == []
+    assert "Driver Not Loaded" in record["energy_reason"]
+    assert record["census"]["before"]["gpus"] is None
+
+
+def test_a_killed_monitor_costs_the_figures_and_makes_the_record_invalid(
+    stage: Stage, gpu: SimGpu
+) -> None:
+    stage.build(front(gpu, seconds=3), None)
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    os.kill(monitor_pid(stage), signal.SIGKILL)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 1, output
+    record = stage.record()
+    assert record["training_success"] is True
+    assert any("monitor ended before the experiment" in why for why in record["invalid_reasons"])
+    assert window_of(record)["gpus"][0]["energy_joules"] is None
+
+
+def test_the_monitor_ends_when_the_driver_is_killed(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu, seconds=600), training_line(gpu.command(**LOAD)))
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    monitor_pid(stage)
+    driver.kill()
+    stage.wait_until_nothing_lives()
+
+
+def test_two_gpus_of_which_one_is_used(stage: Stage, tmp_path: Path, simgpu_library: Path) -> None:
+    with SimGpu(tmp_path / "two.state", simgpu_library, devices=2) as gpu:
+        uuid = f"GPU-{'a' * 8}-0000-0000-0000-000000000000"
+        gpu.set(1, uuid=uuid, idle_w=90)
+        stage.more_environment = gpu.environment({"CUDA_VISIBLE_DEVICES": uuid[:10]})
+        stage.build(front(gpu), None)
+        gpu.add(memory_mib=3000)  # somebody is on the other one, which is none of our business
+        run = stage.run()
+        assert run.returncode == 0, run.stdout
+        window = window_of(stage.record())
+        (seen,) = window["gpus"]
+        truth_j = gpu.truth_j(1, window["start_boottime_s"], window["end_boottime_s"])
+    assert (seen["index"], seen["uuid"]) == (1, uuid)
+    assert seen["energy_joules"] == pytest.approx(truth_j, rel=0.005)
+
+
+def test_a_mig_slice_has_no_energy_of_its_own(stage: Stage, gpu: SimGpu) -> None:
+    gpu.set(mig=1)
+    stage.build(front(gpu), None)
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    record = stage.record()
+    seen = window_of(record)["gpus"]
+    assert [each["mig"] for each in seen] == [True, True]
+    assert {each["energy_joules"] for each in seen} == {None}
+    assert "MIG" in record["energy_reason"]

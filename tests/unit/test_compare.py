@@ -1,0 +1,350 @@
+"""compare: repeats say what they can, and not more; what cannot stand beside them is named."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tandem.errors import UsageError
+from tandem.measure.compare import TITLES, compare, text_of_compare
+from tandem.measure.interference import FIGURES
+from tandem.measure.quantity import Quantity
+from tandem.measure.repeats import interval_of_median, repeats_of
+
+Record = dict[str, Any]
+
+ESTIMATE = "foreground_energy_estimate_joules"
+RATIOS = {"slowdown", "background_progress_ratio", "antt", "stp", "energy_ratio"}
+NO_SOLO = "no solo control (set controls.solo)"
+
+
+def figure(value: float | None, uncertainty: float | None, reason: str | None = None) -> Record:
+    return {"value": value, "uncertainty": uncertainty, "label": "derived", "reason": reason}
+
+
+def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01) -> Record:
+    """A parallel record whose figures all have the same value."""
+    return {
+        "experiment_id": f"digits_mlp_{number:03d}_parallel",
+        "twin": f"digits_mlp_{number + 1:03d}_solo",
+        "repository": "digits",
+        "model": "mlp",
+        "mode": "parallel",
+        "valid": True,
+        "invalid_reasons": [],
+        "environment": {"device": "cuda", "hostname": "lab3", "cpu_model": "AMD EPYC 7302"},
+        "background": {"repository": "digits", "model": "wide", "hyperparameters": {"epochs": 8}},
+        "windows": [
+            {"name": "background", "started": f"2026-01-31T12:{number % 60:02d}:00+00:00"},
+            {"name": "foreground", "gpus": [{"name": "NVIDIA A100"}]},
+        ],
+        "interference": {"figures": dict.fromkeys(TITLES, figure(value, uncertainty))},
+    }
+
+
+def solo(number: int, valid: bool = True) -> Record:
+    return {
+        **parallel(number),
+        "experiment_id": f"digits_mlp_{number:03d}_solo",
+        "mode": "mutation",
+        "valid": valid,
+        "invalid_reasons": [] if valid else ["no metric found in the foreground's log"],
+        "background": None,
+        "interference": None,
+    }
+
+
+def run_of(folder: Path, *records: Record) -> Path:
+    for record in records:
+        (folder / record["experiment_id"]).mkdir(parents=True)
+        (folder / record["experiment_id"] / "experiment.json").write_text(json.dumps(record))
+    return folder
+
+
+def rows(run: Path) -> dict[str, Record]:
+    [group] = compare([run])["groups"]
+    return {row["figure"]: row for row in group["rows"]}
+
+
+def blocks(*values: float) -> list[list[float]]:
+    return [[value] for value in values]
+
+
+# -- the interval ----------------------------------------------------------------------
+
+
+def coverage(draws: int, size: int, shared: float = 0.0, is_blockwise: bool = True) -> float:
+    """How often the interval holds the true median, 0: `size` baselines with two pairs each."""
+    noise = random.Random(5)
+    hits = 0
+    for _ in range(draws):
+        made = []
+        for _ in range(size):
+            baseline = noise.gauss(0, shared)
+            made.append([baseline + noise.gauss(0, 1) for _ in range(2 if shared else 1)])
+        sample = made if is_blockwise else [[value] for block in made for value in block]
+        low, high = interval_of_median(sample)
+        hits += low <= 0 <= high
+    return hits / draws
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tandem.measure.repeats.RESAMPLES", 200)
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_the_interval_covers_what_it_says_from_six_on_and_less_below() -> None:
+    assert 0.90 < coverage(400, 6) < 0.99
+    assert 0.90 < coverage(200, 15) < 0.99
+    assert 0.65 < coverage(400, 3) < 0.85
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_pairs_that_share_a_baseline_are_drawn_together() -> None:
+    assert 0.85 < coverage(300, 8, shared=3.0) < 0.97
+    assert coverage(300, 8, shared=3.0, is_blockwise=False) < 0.85
+
+
+def test_the_same_values_always_give_the_same_interval() -> None:
+    noise = random.Random(2)
+    sample = blocks(*(noise.gauss(0, 1) for _ in range(40)))
+    assert interval_of_median(sample) == interval_of_median(sample)
+
+
+@given(values=st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=12))
+@settings(max_examples=20, deadline=None)
+def test_the_interval_lies_within_the_values(values: list[float]) -> None:
+    low, high = interval_of_median(blocks(*values))
+    assert min(values) <= low <= statistics.median(values) <= high <= max(values)
+
+
+# -- how sure a median is --------------------------------------------------------------
+
+
+def test_one_value_is_as_sure_as_it_says() -> None:
+    repeats = repeats_of([[Quantity(1.25, 0.01)]])
+    assert (repeats.median, repeats.uncertainty, repeats.spread) == (1.25, 0.01, None)
+    assert repeats_of([[Quantity(1.25, None)]]).uncertainty is None
+
+
+def test_a_few_values_have_a_range_and_the_larger_of_two_uncertainties() -> None:
+    alike = repeats_of([[Quantity(value, 0.2)] for value in (1.24, 1.26)])
+    assert (alike.low, alike.high, alike.spread) == (1.24, 1.26, "range")
+    assert alike.uncertainty == pytest.approx(0.2 / 2**0.5)
+    apart = repeats_of([[Quantity(value, 0.001)] for value in (1.0, 1.5)])
+    assert apart.uncertainty == pytest.approx(1.84 * 0.25)
+    unknown = repeats_of([[Quantity(1.0, 0.1)], [Quantity(1.0, None)]])
+    assert unknown.uncertainty == 0.0  # of the scatter alone
+
+
+def test_from_six_blocks_on_there_is_an_interval() -> None:
+    values = [1.1, 1.2, 1.3, 1.4, 1.5, 1.6]
+    six = repeats_of([[Quantity(value, 0.001)] for value in values])
+    assert (six.pairs, six.blocks, six.spread) == (6, 6, "95 %")
+    assert (six.low, six.high) == interval_of_median(blocks(*values))
+    assert six.uncertainty == pytest.approx((six.high - six.low) / 3.92)
+    five = repeats_of([[Quantity(value, 0.001)] for value in values[:5]])
+    assert five.spread == "range"
+    three_blocks = repeats_of(
+        [
+            [Quantity(a, 0.0), Quantity(b, 0.0)]
+            for a, b in zip(values[::2], values[1::2], strict=True)
+        ]
+    )
+    assert (three_blocks.pairs, three_blocks.blocks, three_blocks.spread) == (6, 3, "range")
+
+
+def test_the_median_of_few_is_as_sure_as_simulation_says() -> None:
+    """Two deviations either way hold the truth at least nine times in ten, from 2 to 8 pairs."""
+    noise = random.Random(11)
+    for size in (2, 3, 5, 8):
+        hits = 0
+        for _ in range(100):
+            found = repeats_of([[Quantity(noise.gauss(1, 0.1), 0.1)] for _ in range(size)])
+            assert found.uncertainty is not None
+            hits += abs(found.median - 1) < 2 * found.uncertainty
+        assert hits >= 90, size
+
+
+# -- the comparison --------------------------------------------------------------------
+
+
+def test_the_figures_are_those_of_the_records() -> None:
+    assert list(TITLES) == [*FIGURES, ESTIMATE]
+
+
+def test_six_pairs_make_an_interval(tmp_path: Path) -> None:
+    values = (1.20, 1.22, 1.24, 1.26, 1.28, 1.30)
+    run = run_of(
+        tmp_path / "run",
+        *(parallel(2 * place, value) for place, value in enumerate(values)),
+        *(solo(2 * place + 1) for place in range(6)),
+    )
+    row = rows(run)["slowdown"]
+    assert (row["pairs"], row["blocks"], row["spread"]) == (6, 6, "95 %")
+    assert row["median"] == pytest.approx(1.25)
+    assert 1.20 <= row["low"] < 1.25 < row["high"] <= 1.30
+    assert row["below_resolution"] is False
+    text = text_of_compare([run])
+    assert text.startswith("digits/mlp beside digits/wide epochs=8, on cuda, NVIDIA A100\n")
+    cells = next(line for line in text.splitlines() if line.startswith("slowdown ")).split()
+    interval = [f"{row['low']:.4g}", "to", f"{row['high']:.4g}"]
+    assert cells == ["slowdown", "derived", "6", "1.25", *interval, "95", "%"]
+
+
+def test_pairs_with_a_common_baseline_are_one_block(tmp_path: Path) -> None:
+    records = [parallel(2 * place, 1 + place / 100) for place in range(8)]
+    records[1]["twin"] = records[0]["twin"]
+    records[2]["windows"][0] = records[1]["windows"][0]
+    row = rows(run_of(tmp_path / "run", *records))["slowdown"]
+    assert (row["pairs"], row["blocks"]) == (8, 6)
+
+
+def test_a_difference_that_is_smaller_than_its_uncertainty_is_told(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", parallel(1, 1.015, 0.01))
+    assert {name for name, row in rows(run).items() if row["below_resolution"]} == RATIOS
+    assert "below resolution" in text_of_compare([run])
+    near_nothing = run_of(tmp_path / "other", parallel(1, -0.015, 0.01))
+    below = {name for name, row in rows(near_nothing).items() if row["below_resolution"]}
+    assert below == {"marginal_energy_joules", "saving_of_sharing"}
+    clear = run_of(tmp_path / "clear", parallel(1, 1.03, 0.01))
+    assert not any(row["below_resolution"] for row in rows(clear).values())
+    unknown = run_of(tmp_path / "unknown", parallel(1, 1.0, None))
+    assert rows(unknown)["slowdown"]["below_resolution"] is None
+
+
+def test_groups_differ_in_training_background_its_values_and_device(tmp_path: Path) -> None:
+    records = [parallel(number) for number in range(1, 7)]
+    records[1]["model"] = "cnn"
+    records[2]["background"]["model"] = "cnn"
+    records[3]["background"]["hyperparameters"] = {"epochs": 9}
+    records[4]["environment"]["device"] = "cpu"
+    records[5]["windows"][1]["gpus"] = []
+    found = compare([run_of(tmp_path / "run", *records)])["groups"]
+    assert [group["experiments"] for group in found] == [1] * 6
+    assert {group["device"] for group in found} == {
+        "cuda, NVIDIA A100",
+        "cpu, NVIDIA A100",
+        "cuda, AMD EPYC 7302",
+    }
+
+
+def test_runs_add_up_and_the_same_run_counts_once(tmp_path: Path) -> None:
+    one, two = (run_of(tmp_path / name, parallel(1), solo(2)) for name in ("one", "two"))
+    [group] = compare([one, two, tmp_path / "two" / ".." / "one"])["groups"]
+    assert group["experiments"] == 2
+    assert group["rows"][0]["blocks"] == 1  # the same background window: one is a copy
+    other = parallel(1)
+    other["windows"][0]["started"] = "2026-02-01T12:00:00+00:00"
+    [group] = compare([one, run_of(tmp_path / "three", other)])["groups"]
+    assert group["rows"][0]["blocks"] == 2
+
+
+def test_what_is_missing_says_how_often_and_why(tmp_path: Path) -> None:
+    records = [parallel(number) for number in range(1, 4)]
+    records[0]["interference"]["figures"]["slowdown"] = figure(None, None, NO_SOLO)
+    records[0]["interference"]["figures"]["antt"] = figure(None, None, f"{NO_SOLO}; no rate")
+    run = run_of(tmp_path / "run", *records)
+    assert compare([run])["groups"][0]["missing"] == {NO_SOLO: 1, "no rate": 1}
+    assert rows(run)["slowdown"]["pairs"] == 2
+    assert f"missing in 1 of 3: {NO_SOLO}\n" in text_of_compare([run])
+
+
+def test_a_figure_that_nobody_has(tmp_path: Path) -> None:
+    record = parallel(1)
+    record["twin"] = None
+    record["interference"]["figures"] = dict.fromkeys(TITLES, figure(None, None, NO_SOLO))
+    run = run_of(tmp_path / "run", record)
+    assert all(row["pairs"] == 0 for row in rows(run).values())
+    text = text_of_compare([run])
+    assert "\nslowdown               derived  0      -\n" in text
+    assert f"missing in 1 of 1: {NO_SOLO}\n" in text
+
+
+def test_what_is_not_valid_is_left_out_and_counted(tmp_path: Path) -> None:
+    records = [parallel(number) for number in (1, 3, 5, 7, 9)]
+    for record, percent in zip(records, ("71.3", "82"), strict=False):
+        record.update(valid=False, invalid_reasons=[f"coverage {percent}% is below 95%", "more"])
+    records[3]["interference"] = None
+    del records[4]["interference"]
+    run = run_of(tmp_path / "run", *records, solo(6, valid=False))
+    comparison = compare([run])
+    assert comparison["groups"] == []
+    assert comparison["left_out"] == {
+        "not valid: coverage 71.3% is below 95%": 2,
+        "with a solo control that is not valid: no metric found in the foreground's log": 1,
+        "without figures of interference (of an earlier version)": 2,
+    }
+    text = text_of_compare([run])
+    assert text.splitlines()[0] == "no parallel record that can be compared"
+    assert "left out: 2 not valid: coverage 71.3% is below 95%" in text
+
+
+def test_a_run_without_parallel_records_is_no_mistake(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", solo(1))
+    assert text_of_compare([run]) == "no parallel record that can be compared"
+
+
+def test_no_line_is_longer_than_a_hundred_columns(tmp_path: Path) -> None:
+    """Also with long names, the largest numbers and characters that no screen shows."""
+    records = []
+    for number, value in enumerate((-12345678.9, -98765432.1)):
+        record = parallel(number, value, 1e9)
+        record["background"]["hyperparameters"] = {"a" * 90: "x\x1b[31m", "b": 1}
+        record["interference"]["figures"]["stp"] = figure(None, None, "why " * 60)
+        records.append(record)
+    text = text_of_compare([run_of(tmp_path / "run", *records)])
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.replace("\n", "").isprintable()
+    assert "below resolution" in text
+
+
+# -- what is no run --------------------------------------------------------------------
+
+
+def test_folders_that_are_no_runs(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    run = run_of(tmp_path / "run", parallel(1))
+    for folder, words in {
+        tmp_path / "nowhere": "no such folder",
+        tmp_path / "file": "no such folder",
+        tmp_path / "empty": "holds no records",
+        run / "digits_mlp_001_parallel": "the folder of one experiment",
+    }.items():
+        with pytest.raises(UsageError, match=words) as caught:
+            compare([run, folder])
+        assert str(caught.value).startswith(f"{folder}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not JSON"),
+        ("", "not JSON"),
+        ("\udcff", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "no record"),
+        ('{"experiment_id": "x"}', "no record"),
+    ],
+)
+def test_records_that_cannot_be_read(tmp_path: Path, text: str, words: str) -> None:
+    run = run_of(tmp_path / "run", parallel(1), parallel(3))
+    file = run / "digits_mlp_003_parallel" / "experiment.json"
+    file.write_text(text, errors="surrogateescape")
+    with pytest.raises(UsageError, match=words) as caught:
+        text_of_compare([run])
+    assert str(caught.value).startswith(f"{file}: ")
+
+
+def test_a_record_with_a_name_that_is_no_unicode_can_be_read(tmp_path: Path) -> None:
+    record = parallel(1)
+    record["background"]["hyperparameters"] = {"path": "\udcff"}
+    assert r"path=\udcff" in text_of_compare([run_of(tmp_path / "run", record)])

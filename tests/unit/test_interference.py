@@ -1,0 +1,665 @@
+"""Interference: known loads give the known answer, and every doubt gives null and its reason."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from tandem.measure.interference import FIGURES, interference
+from tandem.rounds import Stretch, rate
+
+ORDER = [
+    "slowdown",
+    "background_progress_ratio",
+    "antt",
+    "stp",
+    "energy_ratio",
+    "marginal_energy_joules",
+    "foreground_energy_low_joules",
+    "foreground_energy_high_joules",
+    "foreground_energy_shapley_joules",
+    "saving_of_sharing",
+    "foreground_energy_estimate_joules",
+]
+ESTIMATE = ORDER[-1]
+TIMES = {"slowdown", "antt", "stp"}
+RATES = {"background_progress_ratio", "antt", "stp"}
+SHARES = set(ORDER[6:10])
+OF_SOLO = TIMES | {"energy_ratio"} | SHARES
+OF_BACKGROUND = RATES | {"marginal_energy_joules"} | SHARES
+ENERGIES = set(ORDER[4:])
+IDLE_W = 60.0
+EDGE_J = 60.0
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A pair as it really is: the foreground takes a quarter longer and 25 kJ alone."""
+
+    solo_s: float = 100.0
+    slowdown: float = 1.25
+    solo_j: float = 25_000.0
+    parallel_j: float = 37_500.0
+    background_w: float = 220.0
+    alone_round_s: float = 4.0
+    beside_round_s: float = 6.5
+    alone_s: float = 60.0
+
+    @property
+    def parallel_s(self) -> float:
+        return self.solo_s * self.slowdown
+
+    @property
+    def progress(self) -> float:
+        return self.alone_round_s / self.beside_round_s
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The answers, each from its definition."""
+        background_j = self.background_w * self.parallel_s * self.progress
+        remainder_j = self.parallel_j - background_j
+        return {
+            "slowdown": 1.25,
+            "background_progress_ratio": self.progress,
+            "antt": (1.25 + 1 / self.progress) / 2,
+            "stp": 0.8 + self.progress,
+            "energy_ratio": self.parallel_j / self.solo_j,
+            "marginal_energy_joules": self.parallel_j - self.background_w * self.parallel_s,
+            "foreground_energy_low_joules": min(remainder_j, self.solo_j),
+            "foreground_energy_high_joules": max(remainder_j, self.solo_j),
+            "foreground_energy_shapley_joules": (remainder_j + self.solo_j) / 2,
+            "saving_of_sharing": 1 - self.parallel_j / (self.solo_j + background_j),
+        }
+
+
+@dataclass
+class Lab:
+    """Measures a truth, with noise of the given size."""
+
+    truth: Truth = Truth()
+    noise: random.Random | None = None
+    edge_j: float = EDGE_J
+    round_spread: float = 0.05
+    drift_w: float = 1.5
+
+    def pair(self) -> tuple[Record, Record]:
+        truth = self.truth
+        rounds: list[Stretch] = []
+        alone = self.window("background", 1000.0, truth.alone_s, truth.background_w * truth.alone_s)
+        beside = self.window("foreground", 1100.0, truth.parallel_s, truth.parallel_j)
+        self.add_rounds(rounds, alone, truth.alone_round_s)
+        self.add_rounds(rounds, beside, truth.beside_round_s)
+        for window in (alone, beside):
+            window["load"] = load_in(window, rounds)
+        self.shift(alone, truth.alone_s)
+        parallel = record("digits_mlp_001_parallel", "digits_mlp_002_solo", None)
+        parallel["duration_seconds"] = self.timed(truth.parallel_s)
+        parallel["windows"] = [*self.idle(900.0), alone, beside, *self.idle(1300.0, self.drift_w)]
+        parallel["background"]["rounds"] = [round_facts(each) for each in rounds]
+        solo = record("digits_mlp_002_solo", "digits_mlp_001_parallel", "solo")
+        solo["duration_seconds"] = self.timed(truth.solo_s)
+        solo_window = self.window("solo", 2100.0, truth.solo_s, truth.solo_j)
+        self.shift(solo_window, truth.solo_s)
+        solo["windows"] = [*self.idle(1900.0), solo_window, *self.idle(2300.0, self.drift_w)]
+        solo["background"] = None
+        return parallel, solo
+
+    def window(self, name: str, start_s: float, duration_s: float, energy_j: float) -> Record:
+        return {
+            "name": name,
+            "attempt": None if name in ("idle", "background") else 1,
+            "started": utc(start_s),
+            "ended": utc(start_s + duration_s),
+            "start_boottime_s": start_s,
+            "end_boottime_s": start_s + duration_s,
+            "duration_seconds": duration_s,
+            "gpus": [gpu(energy_j + self.gauss(self.edge_j), self.edge_j)],
+            "gpus_reason": None,
+            "load": None,
+        }
+
+    def idle(self, start_s: float, drift_w: float = 0.0) -> list[Record]:
+        window = self.window("idle", start_s, 60.0, 0.0)
+        window["gpus"][0]["energy_joules"] = (IDLE_W + drift_w) * 60.0
+        return [window]
+
+    def shift(self, window: Record, seconds: float) -> None:
+        """The board's power was off by anything up to the drift, either way."""
+        if self.noise:
+            shift_w = self.noise.uniform(-self.drift_w, self.drift_w)
+            window["gpus"][0]["energy_joules"] += shift_w * seconds
+
+    def add_rounds(self, rounds: list[Stretch], window: Record, round_s: float) -> None:
+        """Add rounds that follow each other, from before the window's start to after its end."""
+        now_s = window["start_boottime_s"] - 0.3 * round_s
+        while now_s < window["end_boottime_s"]:
+            end_s = now_s + max(0.1, round_s * (1 + self.gauss(self.round_spread)))
+            number = len(rounds) + 1
+            rounds.append(
+                Stretch(
+                    *(number, number, round(now_s, 3), round(end_s, 3), end_s - now_s),
+                    completed=1,
+                    exit_code=0,
+                )
+            )
+            now_s = end_s
+
+    def timed(self, seconds: float) -> float:
+        return seconds + self.gauss(0.001)
+
+    def gauss(self, width: float) -> float:
+        return self.noise.gauss(0.0, width) if self.noise else 0.0
+
+
+def utc(boottime_s: float) -> str:
+    moment = datetime(2026, 1, 31, tzinfo=timezone.utc) + timedelta(seconds=boottime_s)
+    return moment.isoformat(timespec="microseconds")
+
+
+def load_in(window: Record, rounds: list[Stretch]) -> Record:
+    begin_s, end_s = window["start_boottime_s"], window["end_boottime_s"]
+    completed, per_s = rate(rounds, begin_s, end_s)
+    return {
+        "rounds_completed": completed,
+        "rounds_failed": 0,
+        "rounds_per_second": per_s,
+        "rate_reason": None if per_s else "no whole round in the window",
+    }
+
+
+def round_facts(stretch: Stretch) -> Record:
+    assert stretch.end_s is not None
+    return {
+        "first": stretch.first,
+        "last": stretch.last,
+        "started": utc(stretch.start_s),
+        "ended": utc(stretch.end_s),
+        "completed": stretch.completed,
+        "failed": 0,
+    }
+
+
+def gpu(energy_j: float, edge_j: float) -> Record:
+    return {
+        "index": 0,
+        "uuid": "GPU-1",
+        "name": "NVIDIA Simulated",
+        "mig": False,
+        "mps": False,
+        "processes_mapped": True,
+        "energy_joules": energy_j,
+        "energy_method": "counter",
+        "energy_reason": None,
+        "energy_uncertainty_joules": edge_j,
+        "board_gain_percent": 5,
+        "foreground": {"sm_avg_percent": 30.0, "memory_max_mib": 900.0},
+        "background": {"sm_avg_percent": 50.0, "memory_max_mib": 900.0},
+        "strangers": [],
+    }
+
+
+def record(own_id: str, twin: str, control: str | None) -> Record:
+    return {
+        "experiment_id": own_id,
+        "twin": twin,
+        "control": control,
+        "repository": "digits",
+        "model": "mlp",
+        "hyperparameters": {"epochs": 20},
+        "status": "finished",
+        "training_success": True,
+        "error_message": None,
+        "epochs_done": 20,
+        "environment": {"device": "cuda", "command": ["./train.sh", "--epochs", "20"]},
+        "background": {"problems": [], "rounds": []},
+    }
+
+
+def stranger(**changes: Any) -> Record:
+    return {
+        "pid": 4711,
+        "kind": "compute",
+        "user": "eve",
+        "name": "python",
+        "memory_mib": 500.0,
+        "sm_percent": 20.0,
+        "identified": True,
+        **changes,
+    }
+
+
+def nulls(found: Record) -> dict[str, str]:
+    """Return the reason of every figure that is null."""
+    figures = found["figures"]
+    return {name: each["reason"] for name, each in figures.items() if each["value"] is None}
+
+
+def window_of(record: Record, name: str) -> Record:
+    window: Record = next(each for each in record["windows"] if each["name"] == name)
+    return window
+
+
+# -- the known answer ------------------------------------------------------------------
+
+
+def test_a_known_pair_gives_the_known_figures() -> None:
+    parallel, solo = Lab(drift_w=0.0).pair()
+    found = interference(parallel, solo)
+    assert list(found["figures"]) == ORDER
+    assert found["twin"] == "digits_mlp_002_solo"
+    assert found["board_gain_percent"] == 5
+    assert found["idle_drift_watts"] == 0.0
+    for name, expected in Truth().figures.items():
+        figure = found["figures"][name]
+        assert figure["value"] == pytest.approx(expected, rel=1e-9), name
+        assert figure["uncertainty"] > 0, name
+        assert figure["reason"] is None, name
+
+
+def test_labels() -> None:
+    labels = {name: each["label"] for name, each in interference(*Lab().pair())["figures"].items()}
+    measured = {"slowdown", "background_progress_ratio", "energy_ratio"}
+    assert {name for name, label in labels.items() if label == "measured"} == measured
+    assert {name for name, label in labels.items() if label == "estimate"} == {ESTIMATE}
+    assert set(labels.values()) == {"measured", "derived", "estimate"}
+
+
+@pytest.mark.parametrize("truth", [Truth(), Truth(parallel_j=45_000.0)])
+def test_every_figure_lies_within_its_uncertainty_as_often_as_it_says(truth: Truth) -> None:
+    draws = 800
+    noise = random.Random(20260131)
+    hits = {name: [0, 0] for name in FIGURES}
+    for _ in range(draws):
+        figures = interference(*Lab(truth, noise).pair())["figures"]
+        for name, expected in truth.figures.items():
+            error = abs(figures[name]["value"] - expected) / figures[name]["uncertainty"]
+            hits[name][0] += error < 1
+            hits[name][1] += error < 2
+    for name, (within_1, within_2) in hits.items():
+        assert 0.61 < within_1 / draws < 0.75, name  # 0.68 of a normal one, less of a rectangular
+        assert 0.92 < within_2 / draws < 0.985, name
+
+
+def test_few_rounds_that_vary_have_a_wider_uncertainty() -> None:
+    """With two rounds in the background window the spread comes from both windows."""
+    noise = random.Random(7)
+    truth = Truth(alone_s=9.8, beside_round_s=40.0)
+    draws, within = 400, 0
+    for _ in range(draws):
+        figures = interference(*Lab(truth, noise, round_spread=0.1).pair())["figures"]
+        ratio = figures["background_progress_ratio"]
+        within += abs(ratio["value"] - truth.progress) < ratio["uncertainty"]
+    assert 0.60 < within / draws < 0.80
+
+
+def test_rounds_that_vary_beside_the_foreground_say_nothing_of_those_alone() -> None:
+    parallel, solo = Lab(Truth(alone_s=40.0)).pair()
+    for place, each in enumerate(parallel["background"]["rounds"][11:]):
+        later_s = 0.05 * Truth().beside_round_s * (place % 2)  # one short round, one long
+        each["started"] = (
+            datetime.fromisoformat(each["started"]) + timedelta(seconds=later_s)
+        ).isoformat()
+    figures = interference(parallel, solo)["figures"]
+    ratio = figures["background_progress_ratio"]
+    assert ratio["uncertainty"] == pytest.approx(ratio["value"] * 0.05 / math.sqrt(18), rel=0.1)
+
+
+def test_the_interval_keeps_its_order_where_sharing_costs_energy() -> None:
+    figures = interference(*Lab(Truth(parallel_j=45_000.0), drift_w=0.0).pair())["figures"]
+    values = [figures[name]["value"] for name in sorted(SHARES)]
+    high, low, shapley, saving = values
+    assert low == pytest.approx(25_000.0)
+    assert high == pytest.approx(45_000.0 - 220.0 * 125.0 * 4.0 / 6.5)
+    assert shapley == pytest.approx((low + high) / 2)
+    assert saving < 0
+
+
+def test_the_boards_gain_cancels_in_ratios_and_moves_all_joules() -> None:
+    parallel, solo = Lab().pair()
+    before = interference(parallel, solo)["figures"]
+    for each in (*parallel["windows"], *solo["windows"]):
+        each["gpus"][0]["energy_joules"] *= 1.05
+    after = interference(parallel, solo)["figures"]
+    for name in ORDER:
+        gain = 1.05 if name.endswith("joules") else 1.0
+        assert after[name]["value"] == pytest.approx(before[name]["value"] * gain), name
+
+
+def test_what_two_terms_share_is_not_counted_twice() -> None:
+    """The low end is E - P T r: of the rates' errors only that of their ratio is left."""
+    parallel, solo = Lab(edge_j=0.0, drift_w=0.0).pair()
+    ratio, low = (
+        interference(parallel, solo)["figures"][name]
+        for name in ("background_progress_ratio", "foreground_energy_low_joules")
+    )
+    from_ratio = 220.0 * 125.0 * ratio["uncertainty"]
+    from_time = 220.0 * Truth().progress * 0.001
+    assert low["uncertainty"] == pytest.approx(math.hypot(from_ratio, from_time), rel=1e-6)
+
+
+def test_energies_of_several_gpus_add_up() -> None:
+    parallel, solo = Lab(edge_j=3.0, drift_w=0.0).pair()
+    for each in (*parallel["windows"], *solo["windows"]):
+        each["gpus"].append({**deepcopy(each["gpus"][0]), "index": 1, "uuid": "GPU-2"})
+    figures = interference(parallel, solo)["figures"]
+    assert figures["energy_ratio"]["value"] == pytest.approx(1.5)
+    assert figures["marginal_energy_joules"]["value"] == pytest.approx(2 * (37_500 - 220 * 125))
+    assert figures[ESTIMATE]["value"] == pytest.approx(2 * 37_500 * 3 / 8)
+
+
+def test_idle_windows_that_differ_widen_what_rests_on_the_background_alone() -> None:
+    steady, drifting = (interference(*Lab(drift_w=drift_w).pair()) for drift_w in (0.0, 6.0))
+    assert drifting["idle_drift_watts"] == pytest.approx(6.0)
+    uncertainties = [each["figures"]["marginal_energy_joules"] for each in (steady, drifting)]
+    before, after = (each["uncertainty"] for each in uncertainties)
+    assert after == pytest.approx(math.hypot(before, 6.0 / math.sqrt(3) * 125.0))
+    parallel, solo = Lab(drift_w=6.0).pair()
+    for each in (parallel, solo):
+        each["windows"] = [window for window in each["windows"] if window["name"] != "idle"]
+    found = interference(parallel, solo)
+    assert found["idle_drift_watts"] is None
+    assert found["figures"]["marginal_energy_joules"]["uncertainty"] == pytest.approx(before)
+
+
+def test_the_last_attempt_is_what_counts() -> None:
+    parallel, solo = Lab(drift_w=0.0).pair()
+    failed = {**deepcopy(window_of(parallel, "foreground")), "duration_seconds": 1.0}
+    failed["gpus"] = [gpu(100.0, EDGE_J)]
+    parallel["windows"].insert(1, failed)
+    assert interference(parallel, solo)["figures"]["energy_ratio"]["value"] == pytest.approx(1.5)
+
+
+def test_folded_rounds_count_by_their_mean() -> None:
+    """Two rounds in one stretch say half as much of the spread, and as much of the rate."""
+    lab = Lab(noise=random.Random(3), round_spread=0.1)
+    parallel, solo = lab.pair()
+    single = interference(parallel, solo)["figures"]["background_progress_ratio"]
+    rounds = parallel["background"]["rounds"]
+    folded = [
+        {
+            **first,
+            "last": second["last"],
+            "ended": second["ended"],
+            "completed": 2,
+        }
+        for first, second in zip(rounds[::2], rounds[1::2], strict=False)
+    ]
+    parallel["background"]["rounds"] = folded
+    both = interference(parallel, solo)["figures"]["background_progress_ratio"]
+    assert both["value"] == single["value"]
+    assert both["uncertainty"] == pytest.approx(single["uncertainty"], rel=0.5)
+
+
+def test_a_round_whose_end_nobody_noted_says_nothing_of_their_lengths() -> None:
+    parallel, solo = Lab().pair()
+    before = interference(parallel, solo)["figures"]["background_progress_ratio"]
+    parallel["background"]["rounds"][3].update(completed=0, ended=None)
+    after = interference(parallel, solo)["figures"]["background_progress_ratio"]
+    assert after["uncertainty"] == pytest.approx(before["uncertainty"], rel=1e-3)
+
+
+def test_one_round_in_each_window_has_a_value_and_no_uncertainty() -> None:
+    parallel, solo = Lab(Truth(alone_s=6.0, alone_round_s=3.5, beside_round_s=70.0)).pair()
+    figures = interference(parallel, solo)["figures"]
+    for name in RATES | SHARES:
+        assert figures[name]["value"] is not None, name
+        assert figures[name]["uncertainty"] is None, name
+        assert "too few rounds" in figures[name]["reason"], name
+    assert figures["slowdown"]["uncertainty"] > 0
+    assert figures["marginal_energy_joules"]["uncertainty"] > 0
+
+
+def test_an_unknown_uncertainty_of_an_energy_stays_unknown() -> None:
+    parallel, solo = Lab().pair()
+    window_of(solo, "solo")["gpus"][0]["energy_uncertainty_joules"] = None
+    figures = interference(parallel, solo)["figures"]
+    assert figures["energy_ratio"]["value"] is not None
+    assert figures["energy_ratio"]["uncertainty"] is None
+    assert figures["energy_ratio"]["reason"] == "solo control: uncertainty of the energy not known"
+    assert figures["marginal_energy_joules"]["uncertainty"] > 0
+
+
+# -- missing and wrong controls --------------------------------------------------------
+
+
+def test_without_any_control() -> None:
+    parallel, _ = Lab().pair()
+    parallel["twin"] = None
+    parallel["windows"] = [window_of(parallel, "foreground")]
+    reasons = nulls(interference(parallel, None))
+    assert set(reasons) == set(FIGURES)
+    assert reasons["slowdown"] == "no solo control (set controls.solo)"
+    no_background = "no background window (set controls.background_seconds)"
+    assert reasons["background_progress_ratio"] == no_background
+    assert reasons["antt"] == f"no solo control (set controls.solo); {no_background}"
+
+
+def test_a_control_that_has_not_run() -> None:
+    parallel, _ = Lab().pair()
+    reasons = nulls(interference(parallel, None))
+    assert set(reasons) == OF_SOLO
+    assert "digits_mlp_002_solo has no record" in reasons["slowdown"]
+
+
+def fail(record: Record) -> None:
+    record.update(training_success=False, error_message="exit code 3")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (fail, "the training did not succeed: exit code 3"),
+        (
+            lambda solo: solo.update(epochs_done=19),
+            "different number of epochs: 19 instead of 20",
+        ),
+        (
+            lambda solo: solo.update(epochs_done=None),
+            "different number of epochs: unknown instead of 20",
+        ),
+        (
+            lambda solo: solo["environment"].update(device="cpu"),
+            'different device: "cpu" instead of "cuda"',
+        ),
+        (
+            lambda solo: solo["hyperparameters"].update(epochs=21),
+            'different hyperparameters: "epochs=21" instead of "epochs=20"',
+        ),
+        (
+            lambda solo: solo["environment"].update(command=["./train.sh"]),
+            'different command: "./train.sh" instead of "./train.sh --epochs 20"',
+        ),
+        (
+            lambda solo: solo.update(model="cnn"),
+            'different training: "digits/cnn" instead of "digits/mlp"',
+        ),
+        (
+            lambda solo: window_of(solo, "solo")["gpus"][0].update(uuid="GPU-2"),
+            "different GPUs: GPU-2 instead of GPU-1",
+        ),
+        (
+            lambda solo: window_of(solo, "solo")["gpus"][0]["strangers"].append(stranger()),
+            "GPU 0 was used by process 4711 (python, user eve)",
+        ),
+    ],
+)
+def test_a_control_that_did_other_work_or_was_disturbed(
+    spoil: Callable[[Record], None], reason: str
+) -> None:
+    parallel, solo = Lab().pair()
+    spoil(solo)
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == OF_SOLO
+    assert set(reasons.values()) == {f"solo control: {reason}"}
+
+
+def test_a_control_without_a_gpu_measured_still_gives_times() -> None:
+    parallel, solo = Lab().pair()
+    window_of(solo, "solo")["gpus"] = []
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == {"energy_ratio"} | SHARES
+    assert set(reasons.values()) == {"solo control: no GPU was measured"}
+    window_of(solo, "solo")["gpus_reason"] = "there was no monitor"
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons.values()) == {"solo control: there was no monitor"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (fail, "the training did not succeed: exit code 3"),
+        (
+            lambda parallel: window_of(parallel, "foreground")["gpus"][0]["strangers"].append(
+                stranger()
+            ),
+            "GPU 0 was used by process 4711 (python, user eve)",
+        ),
+    ],
+)
+def test_a_foreground_that_failed_or_was_disturbed_compares_with_nothing(
+    spoil: Callable[[Record], None], reason: str
+) -> None:
+    parallel, solo = Lab().pair()
+    spoil(parallel)
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == set(ORDER)
+    assert set(reasons.values()) == {f"foreground window: {reason}"}
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        stranger(kind="graphics"),
+        stranger(sm_percent=0.0),
+    ],
+)
+def test_a_process_that_computes_nothing_disturbs_nothing(harmless: Record) -> None:
+    parallel, solo = Lab().pair()
+    for each in (window_of(parallel, "foreground"), window_of(solo, "solo")):
+        each["gpus"][0]["strangers"].append(harmless)
+    assert not nulls(interference(parallel, solo))
+
+
+def test_a_process_without_a_name_is_a_stranger_only_where_ours_are_known() -> None:
+    parallel, solo = Lab().pair()
+    board = window_of(parallel, "background")["gpus"][0]
+    board["strangers"].append(stranger(identified=False, sm_percent=None))
+    assert set(nulls(interference(parallel, solo))) == OF_BACKGROUND
+    board["processes_mapped"] = None
+    assert not nulls(interference(parallel, solo))
+
+
+# -- missing readings ------------------------------------------------------------------
+
+
+def test_without_a_gpu_times_and_rates_are_still_there() -> None:
+    parallel, solo = Lab().pair()
+    for each in (*parallel["windows"], *solo["windows"]):
+        each["gpus"] = []
+    found = interference(parallel, solo)
+    assert set(nulls(found)) == ENERGIES
+    assert found["board_gain_percent"] is None
+    assert found["idle_drift_watts"] is None
+
+
+def test_an_energy_that_is_not_known_says_which_and_why() -> None:
+    parallel, solo = Lab().pair()
+    board = window_of(parallel, "foreground")["gpus"][0]
+    board.update(index=1, energy_joules=None, energy_method=None, energy_reason="a MIG device")
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) >= ENERGIES
+    assert reasons["marginal_energy_joules"] == "foreground window: GPU 1: a MIG device"
+
+
+def test_energies_of_different_sensors_are_not_compared() -> None:
+    parallel, solo = Lab().pair()
+    window_of(solo, "solo")["gpus"][0]["energy_method"] = "trapezoid"
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == {"energy_ratio"} | SHARES
+    expected = "solo control: energy by trapezoid, beside the background by counter"
+    assert set(reasons.values()) == {expected}
+
+
+def test_an_energy_of_nothing_divides_nothing() -> None:
+    parallel, solo = Lab().pair()
+    window_of(solo, "solo")["gpus"][0]["energy_joules"] = 0.0
+    assert set(nulls(interference(parallel, solo))) == {"energy_ratio"} | SHARES
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("foreground", "foreground window"), ("background", "background window")]
+)
+def test_rounds_that_failed_or_have_no_rate(name: str, place: str) -> None:
+    parallel, solo = Lab().pair()
+    load = window_of(parallel, name)["load"]
+    load["rounds_failed"] = 2
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == RATES | SHARES
+    assert set(reasons.values()) == {f"{place}: background rounds failed: 2"}
+    load.update(rounds_failed=0, rounds_per_second=None, rate_reason="no whole round in the window")
+    expected = f"{place}: no rate of background rounds: no whole round in the window"
+    assert set(nulls(interference(parallel, solo)).values()) == {expected}
+
+
+def test_a_loop_that_ended_early_has_no_rate() -> None:
+    parallel, solo = Lab().pair()
+    parallel["background"]["problems"] = ["the background loop ended before the foreground"]
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == RATES | SHARES
+    assert "the loop" not in reasons["antt"]
+    assert "the background loop ended before the foreground" in reasons["antt"]
+
+
+def test_a_record_that_never_reached_its_foreground() -> None:
+    parallel, _ = Lab().pair()
+    parallel.update(
+        training_success=False,
+        status="background not ready",
+        error_message=None,
+        duration_seconds=None,
+        windows=[],
+    )
+    reasons = nulls(interference(parallel, None))
+    assert set(reasons) == set(ORDER)
+    assert "background not ready" in reasons[ESTIMATE]
+
+
+# -- the estimate ----------------------------------------------------------------------
+
+
+def test_the_estimate_is_the_foregrounds_part_of_the_utilisation() -> None:
+    figure = interference(*Lab().pair())["figures"][ESTIMATE]
+    assert figure["value"] == pytest.approx(37_500 * 30 / 80)
+    assert figure["uncertainty"] is None
+    assert "not known" in figure["reason"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"mps": True}, "under MPS"),
+        ({"mig": True}, "MIG"),
+        ({"processes_mapped": None}, "no process of the trainings was recognised"),
+        ({"foreground": None}, "was not measured"),
+        ({"background": {"sm_avg_percent": None}}, "was not measured"),
+        (
+            {"foreground": {"sm_avg_percent": 0.0}, "background": {"sm_avg_percent": 0.0}},
+            "neither training was seen",
+        ),
+    ],
+)
+def test_gates_of_the_estimate(changes: Record, reason: str) -> None:
+    parallel, solo = Lab().pair()
+    window_of(parallel, "foreground")["gpus"][0].update(changes)
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == {ESTIMATE}
+    assert reasons[ESTIMATE].startswith("GPU 0: ")
+    assert reason in reasons[ESTIMATE]

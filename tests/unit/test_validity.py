@@ -1,0 +1,170 @@
+"""A record counts only if nothing that was seen speaks against it; each reason names what was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tandem.experiment import Outcome
+from tandem.foreground import Attempt
+from tandem.planned import Validity
+from tandem.validity import invalid_reasons, last_window
+
+
+def outcome(**changes: Any) -> Outcome:
+    report = {"reason": "ended", "exit_code": 0, "signal": None, "error": None}
+    attempt = Attempt(None, 1, Path(), report=report)  # type: ignore[arg-type]
+    return Outcome(**{"attempts": [attempt], **changes})
+
+
+def stranger(**changes: Any) -> dict[str, Any]:
+    return {
+        "pid": 4711,
+        "kind": "compute",
+        "user": "anna",
+        "name": "python",
+        "memory_mib": 5400.0,
+        "sm_percent": 0.0,
+        "identified": True,
+        **changes,
+    }
+
+
+def gpu(*strangers: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    values = {"index": 0, "processes_mapped": True, "sampling_coverage": 1.0}
+    return {**values, "strangers": list(strangers), **changes}
+
+
+def window(*gpus: dict[str, Any], name: str = "foreground", **load: Any) -> dict[str, Any]:
+    return {"name": name, "gpus": list(gpus), "load": {"sm_avg_percent": 60.0, **load}}
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    background = {"problems": [], "coverage": 0.99, "rounds_failed": 0, "rounds_completed": 3}
+    census: dict[str, Any] = {"before": {"busy": [], "gpus": None}, "after": {"gpus": None}}
+    return {
+        "performance_metrics": {"accuracy": 97.5},
+        "attempts": [{}],
+        "background": background | changes.pop("background", {}),
+        "windows": [window(gpu())],
+        "stop": {"left": [], "strays_killed": []} | changes.pop("stop", {}),
+        "census": census,
+        **changes,
+    }
+
+
+def reasons(record: dict[str, Any], **limits: float) -> list[str]:
+    return invalid_reasons(record, outcome(), Validity(**limits))
+
+
+def test_a_clean_record_is_valid() -> None:
+    assert reasons(record()) == []
+    assert reasons(record(), min_background_sm_percent=60, min_sampling_coverage=1) == []
+
+
+@pytest.mark.parametrize(
+    ("least", "coverage", "expected"),
+    [
+        (0.95, 0.95, []),
+        (0.95, 0.9499, ["coverage 94.9% is below 95%"]),
+        (0.5, 0.6, []),
+        (0.0, None, ["coverage unknown"]),
+    ],
+)
+def test_coverage_has_a_threshold(
+    least: float, coverage: float | None, expected: list[str]
+) -> None:
+    assert reasons(record(background={"coverage": coverage}), min_coverage=least) == expected
+
+
+def test_a_stranger_is_named() -> None:
+    assert reasons(record(windows=[window(gpu(stranger()))])) == [
+        "GPU 0 was used by process 4711 (python, user anna, 5400 MiB)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "limits", "counts"),
+    [
+        ({}, {}, True),
+        ({"kind": "graphics"}, {}, False),
+        ({"memory_mib": None, "sm_percent": None}, {}, True),
+        ({"memory_mib": None, "sm_percent": 3.0}, {"max_strangers_sm_percent": 3}, False),
+        ({"memory_mib": None, "sm_percent": 3.1}, {"max_strangers_sm_percent": 3}, True),
+        ({"memory_mib": 200.0}, {"max_strangers_memory_mib": 200}, False),
+        ({"memory_mib": 201.0}, {"max_strangers_memory_mib": 200}, True),
+        ({"identified": False, "name": "?"}, {}, True),
+    ],
+)
+def test_which_strangers_count(
+    seen: dict[str, Any], limits: dict[str, float], counts: bool
+) -> None:
+    assert bool(reasons(record(windows=[window(gpu(stranger(**seen)))]), **limits)) == counts
+
+
+def test_an_unnamed_process_may_be_ours_where_our_own_are_not_found() -> None:
+    unnamed = gpu(stranger(identified=False, name="?"), processes_mapped=None)
+    assert reasons(record(windows=[window(unnamed)])) == []
+
+
+def test_only_the_last_attempt_at_the_foreground_counts() -> None:
+    windows = [window(gpu(stranger())), window(gpu()), window(gpu(stranger()), name="idle")]
+    assert last_window(windows) is windows[1]
+    assert reasons(record(windows=windows)) == []
+    assert last_window(windows[2:]) is None
+
+
+def test_the_background_must_use_the_gpu_where_that_is_asked_for() -> None:
+    low = [window(gpu(), sm_avg_percent=4.0)]
+    assert reasons(record(windows=low)) == []
+    assert reasons(record(windows=low), min_background_sm_percent=5) == [
+        "the background used 4.0 % of the GPU, less than 5 %"
+    ]
+    unknown = record(windows=[window(gpu(), sm_avg_percent=None)])
+    assert reasons(unknown, min_background_sm_percent=5) == [
+        "the background's use of the GPU is unknown"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("coverage", "expected"),
+    [
+        (0.9, []),
+        (0.89, ["GPU 0: sampling coverage 89.0% is below 90%"]),
+        (None, ["GPU 0: sampling coverage unknown is below 90%"]),
+    ],
+)
+def test_gaps_in_the_sampling_count_where_that_is_asked_for(
+    coverage: float | None, expected: list[str]
+) -> None:
+    windows = [window(gpu(sampling_coverage=coverage))]
+    assert reasons(record(windows=windows)) == []
+    assert reasons(record(windows=windows), min_sampling_coverage=0.9) == expected
+
+
+def test_what_was_busy_and_memory_that_did_not_come_back_count() -> None:
+    before = {"busy": ["GPU 0: 87 % used"], "gpus": [{"uuid": "a", "memory_used_mib": 600.0}]}
+    after = {"gpus": [{"uuid": "a", "index": 0, "memory_used_mib": 6000.0}]}
+    assert reasons(record(census={"before": before, "after": after})) == [
+        "busy at the start: GPU 0: 87 % used",
+        "GPU 0 has 5400 MiB more in use than before",
+    ]
+    unknown = {"gpus": [{"uuid": "a", "index": 0, "memory_used_mib": None}]}
+    before["busy"] = []
+    assert reasons(record(census={"before": before, "after": unknown})) == []
+
+
+def test_a_monitor_that_died_is_a_reason_where_there_are_gpus() -> None:
+    died = outcome(monitor_problem="the monitor ended", gpus_before=[object()])
+    assert invalid_reasons(record(), died, Validity()) == ["the monitor ended"]
+    without = outcome(monitor_problem="the monitor ended", gpus_before=None)
+    assert invalid_reasons(record(), without, Validity()) == []
+
+
+def test_who_survived_is_named() -> None:
+    people = [{"pid": pid, "name": "worker"} for pid in range(1, 8)]
+    assert reasons(record(stop={"strays_killed": people[:2], "left": people[1:]})) == [
+        "processes outlived their keepers and were killed: worker 1",
+        "processes are still alive: worker 2, worker 3, worker 4, worker 5, worker 6 and 1 more",
+    ]
