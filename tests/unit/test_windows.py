@@ -1,0 +1,776 @@
+"""Windows from the monitor's files: against power whose energy is known exactly."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tandem.measure.edges import Nearby, time_of
+from tandem.measure.rows import GPU_COLUMNS, cpu_columns
+from tandem.measure.windows import energy_metrics, window_facts
+
+START_S = 1000.0
+UTC_S = 1_800_000_000.0  # what time it was when CLOCK_BOOTTIME was 0
+GPU = {
+    "file": "gpu_0.csv",
+    "index": 0,
+    "uuid": "GPU-0",
+    "name": "Simulated",
+    "mig": False,
+    "power_source": "instant",
+    "mps": False,
+    "processes_mapped": True,
+    "missing": {},
+}
+
+
+@dataclass(frozen=True)
+class Square:
+    """Power that is high for the first half of every period, and its exact integral."""
+
+    period_s: float
+    phase_s: float = 0.0
+    low_w: float = 60.0
+    high_w: float = 300.0
+
+    def power_w(self, when_s: float) -> float:
+        is_high = (when_s - START_S + self.phase_s) % self.period_s < self.period_s / 2
+        return self.high_w if is_high else self.low_w
+
+    def energy_j(self, when_s: float) -> float:
+        whole, part_s = divmod(when_s - START_S + self.phase_s, self.period_s)
+        high_s = whole * self.period_s / 2 + min(part_s, self.period_s / 2)
+        return self.low_w * (when_s - START_S) + (self.high_w - self.low_w) * high_s
+
+
+@dataclass
+class Board:
+    """A board whose counter moves every `update_s`, and the monitor that looks at it.
+
+    The monitor takes a sample every `interval_s` in the mean, the driver's own buffer has one
+    every 0.02 s; both are drawn, so that no wave stays in step with them.
+    """
+
+    wave: Square
+    update_s: float = 0.1
+    interval_s: float = 0.1
+    has_buffer: bool = True
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    now_s: float | None = None  # the last sample
+    trapezoid_j: float = 0.0
+    powers_w: list[float] = field(default_factory=list)  # since the row before, as the next two
+    gap_s: float = 0.0
+    unsampled_s: float = 0.0
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def counter_mj(self, when_s: float) -> int:
+        if self.update_s:
+            when_s = START_S + (when_s - START_S) // self.update_s * self.update_s
+        return int(self.wave.energy_j(when_s) * 1000) + 10**9
+
+    def sample(self, when_s: float) -> None:
+        power_w = self.wave.power_w(when_s)
+        if self.now_s is not None:
+            mean_w = (self.wave.power_w(self.now_s) + power_w) / 2
+            self.trapezoid_j += mean_w * (when_s - self.now_s)
+            self.gap_s = max(self.gap_s, when_s - self.now_s)
+        self.now_s = when_s
+        self.powers_w.append(power_w)
+
+    def row(self, kind: str = "") -> None:
+        """Write a row at the last sample."""
+        assert self.now_s is not None
+        row: dict[str, Any] = {
+            "boottime_s": self.now_s,
+            "utc_s": UTC_S + self.now_s,
+            "kind": kind,
+            "energy_trapezoid_j": self.trapezoid_j,
+            "power_mean_w": sum(self.powers_w) / len(self.powers_w),
+            "power_min_w": min(self.powers_w),
+            "power_max_w": max(self.powers_w),
+            "samples": len(self.powers_w),
+            "largest_gap_s": self.gap_s,
+        }
+        if kind != "filled":
+            row["energy_counter_mj"] = self.counter_mj(self.now_s)
+            row["unsampled_s"] = self.unsampled_s
+            self.unsampled_s = 0.0
+        self.rows.append(row)
+        self.powers_w, self.gap_s = [], 0.0
+
+    def wake(self, when_s: float) -> None:
+        """Take a sample; if the one before is long ago, make up for it as far as possible."""
+        last_s = when_s if self.now_s is None else self.now_s
+        if when_s - last_s > 0.2 and self.has_buffer:
+            for step in range(1, int((when_s - last_s) / 0.02)):
+                self.sample(last_s + 0.02 * (step + self.chance.uniform(-0.4, 0.4)))
+                if step % 5 == 0:
+                    self.row("filled")
+        elif when_s - last_s > 0.2:
+            self.unsampled_s += when_s - last_s
+        self.sample(when_s)
+
+    def mark(self, when_s: float) -> None:
+        self.wake(when_s)
+        self.row("mark")
+        counter_mj = self.counter_mj(when_s)
+        for step in range(1, 76):
+            self.sample(when_s + 0.002 * step)
+            if self.counter_mj(when_s + 0.002 * step) != counter_mj:
+                return self.row("fresh")
+        return None
+
+    def record(
+        self,
+        duration_s: float,
+        marks_s: Sequence[float] = (),
+        held: Sequence[tuple[float, float]] = (),
+    ) -> None:
+        """Be looked at from START_S on; `held` are the times when the monitor got no CPU."""
+        events = [(when_s + 0.0005, "mark") for when_s in marks_s]
+        when_s = START_S
+        while when_s < START_S + duration_s:
+            events.append((when_s, ""))
+            when_s += self.interval_s * self.chance.uniform(0.5, 1.5)
+        next_s = START_S
+        for planned_s, kind in sorted(events):
+            late_s = [end_s for begin_s, end_s in held if begin_s <= planned_s < end_s]
+            when_s = max([planned_s, *late_s])
+            if kind == "mark":
+                self.mark(when_s if self.now_s is None else max(when_s, self.now_s + 1e-4))
+            elif self.now_s is None or when_s > self.now_s:
+                self.wake(when_s)
+                if when_s >= next_s:
+                    self.row()
+                    next_s = max(next_s + 1.0, when_s)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    lines = [",".join(columns)]
+    for row in rows:
+        cells = {key: value for key, value in row.items() if value is not None}
+        lines.append(",".join(str(cells.get(column, "")) for column in columns))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_monitor(folder: Path, rows: Sequence[dict[str, Any]], **changes: Any) -> None:
+    """Write a monitor's folder with one GPU; `changes` are to its part of monitor.json."""
+    write_table(folder / "gpu_0.csv", GPU_COLUMNS, rows)
+    monitor = {
+        "gpus": [{**GPU, **changes}],
+        "gpus_reason": None,
+        "rapl": {"zones": [], "reason": "forbidden"},
+        "warnings": [],
+    }
+    (folder / "monitor.json").write_text(json.dumps(monitor))
+
+
+def gpu_of(folder: Path, from_s: float, to_s: float) -> dict[str, Any]:
+    gpu: dict[str, Any] = window_facts(folder, from_s, to_s)["gpus"][0]
+    return gpu
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("energy")
+
+
+def changed(
+    rows: Sequence[dict[str, Any]], change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    return [{**row, **change(row)} for row in rows]
+
+
+# -- energy --------------------------------------------------------------------------------
+
+WAVES = st.builds(Square, st.floats(0.3, 3.0), st.floats(0.0, 3.0))
+BURSTS = st.lists(st.tuples(st.floats(2.0, 45.0), st.floats(1.0, 3.0)), max_size=3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    wave=WAVES,
+    edges_s=st.tuples(st.floats(5.0, 8.0), st.floats(40.0, 44.0)),
+    bursts=BURSTS,
+    update_s=st.sampled_from([0.0, 0.02, 0.1]),
+)
+def test_square_waves(
+    folder: Path,
+    wave: Square,
+    edges_s: tuple[float, float],
+    bursts: list[tuple[float, float]],
+    update_s: float,
+) -> None:
+    """Also where the monitor was held up for 1 to 3 s; an edge in it is as sure as the buffer."""
+    from_s, to_s = (START_S + edge_s for edge_s in edges_s)
+    held = [(START_S + begin_s, START_S + begin_s + burst_s) for begin_s, burst_s in bursts]
+    board = Board(wave, update_s, interval_s=0.01)
+    board.record(48.0, [from_s, to_s], held)
+    write_monitor(folder, board.rows)
+    gpu = gpu_of(folder, from_s, to_s)
+    truth_j = wave.energy_j(to_s) - wave.energy_j(from_s)
+    at_edge = any(begin_s <= edge_s < end_s for begin_s, end_s in held for edge_s in (from_s, to_s))
+    within = 0.005 if at_edge else 0.002
+    assert gpu["energy_counter_joules"] == pytest.approx(truth_j, rel=within)
+    assert gpu["energy_trapezoid_joules"] == pytest.approx(truth_j, rel=0.01)
+    assert gpu["energy_joules"] == gpu["energy_counter_joules"]
+    assert (gpu["energy_method"], gpu["energy_reason"]) == ("counter", None)
+    assert abs(gpu["energy_joules"] - truth_j) < 5.0 * gpu["energy_uncertainty_joules"]
+    assert gpu["sampling_coverage"] == pytest.approx(1.0)
+    assert gpu["power_avg_watts"] * (to_s - from_s) == pytest.approx(gpu["energy_trapezoid_joules"])
+    assert (gpu["power_min_watts"], gpu["power_max_watts"]) == (60.0, 300.0)
+    assert gpu["warnings"] == []
+
+
+@pytest.mark.parametrize("update_s", [0.0, 0.1])
+@pytest.mark.parametrize("edge", [0, 1])
+def test_edges_while_the_monitor_is_held_up(tmp_path: Path, edge: int, update_s: float) -> None:
+    chance = random.Random(4)
+    errors = []
+    for _ in range(40):
+        wave = Square(chance.uniform(0.3, 3.0), chance.uniform(0.0, 3.0))
+        from_s = START_S + chance.uniform(5.0, 8.0)
+        edges_s = (from_s, from_s + 30.0)
+        burst_s = chance.uniform(1.0, 3.0)
+        begin_s = edges_s[edge] - chance.uniform(0.0, burst_s)
+        board = Board(wave, update_s)
+        board.record(48.0, edges_s, [(begin_s, begin_s + burst_s)])
+        write_monitor(tmp_path, board.rows)
+        truth_j = wave.energy_j(edges_s[1]) - wave.energy_j(edges_s[0])
+        errors.append(abs(gpu_of(tmp_path, *edges_s)["energy_joules"] / truth_j - 1.0))
+    errors.sort()
+    assert errors[20] < 0.0005
+    assert errors[36] < 0.002
+    assert errors[-1] < 0.003
+
+
+@pytest.mark.parametrize("held", ["filled from the buffer", "never sampled", "never"])
+@pytest.mark.parametrize("marked", [True, False])
+def test_the_stated_uncertainty_is_true(tmp_path: Path, held: str, marked: bool) -> None:
+    """Over many windows the error is about as large as stated, whatever was lost."""
+    chance = random.Random(2)
+    ratios = []
+    for _ in range(60):
+        wave = Square(chance.uniform(0.3, 3.0), chance.uniform(0.0, 3.0))
+        from_s = START_S + chance.uniform(3.0, 6.0)
+        to_s = from_s + chance.uniform(5.0, 20.0)
+        burst_s = chance.uniform(from_s - 2.0, to_s)
+        board = Board(wave, has_buffer=held != "never sampled")
+        bursts = [] if held == "never" else [(burst_s, burst_s + 2.0)]
+        board.record(to_s + 5.0 - START_S, [from_s, to_s] if marked else [], bursts)
+        write_monitor(tmp_path, board.rows)
+        gpu = gpu_of(tmp_path, from_s, to_s)
+        truth_j = wave.energy_j(to_s) - wave.energy_j(from_s)
+        ratios.append((gpu["energy_joules"] - truth_j) / gpu["energy_uncertainty_joules"])
+    root_mean_square = math.sqrt(sum(ratio**2 for ratio in ratios) / len(ratios))
+    assert 0.2 < root_mean_square < 1.3
+
+
+def test_the_stated_uncertainty_of_a_trapezoid_is_true(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    ratios = []
+    for _ in range(60):
+        wave = Square(chance.uniform(0.3, 3.0), chance.uniform(0.0, 3.0))
+        from_s, to_s = START_S + chance.uniform(3.0, 6.0), START_S + chance.uniform(9.0, 25.0)
+        board = Board(wave)
+        board.record(to_s + 5.0 - START_S, [from_s, to_s])
+        write_monitor(tmp_path, without(board.rows, "energy_counter_mj"))
+        gpu = gpu_of(tmp_path, from_s, to_s)
+        assert (gpu["energy_method"], gpu["energy_counter_joules"]) == ("trapezoid", None)
+        truth_j = wave.energy_j(to_s) - wave.energy_j(from_s)
+        ratios.append((gpu["energy_joules"] - truth_j) / gpu["energy_uncertainty_joules"])
+    root_mean_square = math.sqrt(sum(ratio**2 for ratio in ratios) / len(ratios))
+    assert 0.2 < root_mean_square < 1.3
+
+
+@pytest.fixture(scope="module")
+def long_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two minutes of a wave, marked at 30 s and 90 s, held up at 60 s."""
+    folder = tmp_path_factory.mktemp("long")
+    board = Board(Square(1.7))
+    board.record(120.0, [START_S + 30.0, START_S + 90.0], [(START_S + 59.0, START_S + 61.0)])
+    write_monitor(folder, board.rows)
+    return folder
+
+
+@settings(max_examples=40, deadline=None)
+@given(cuts=st.lists(st.floats(1001.0, 1118.0), min_size=3, max_size=6, unique=True))
+def test_the_parts_of_a_window_add_up(long_folder: Path, cuts: list[float]) -> None:
+    cuts.sort()
+    whole = gpu_of(long_folder, cuts[0], cuts[-1])
+    parts = [gpu_of(long_folder, *pair) for pair in pairwise(cuts)]
+    for name in ("energy_counter_joules", "energy_trapezoid_joules"):
+        assert sum(part[name] for part in parts) == pytest.approx(whole[name], abs=1e-3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(from_s=st.floats(1015.0, 1050.0), length_s=st.floats(0.5, 50.0))
+def test_rows_far_outside_a_window_mean_nothing(
+    long_folder: Path, tmp_path_factory: pytest.TempPathFactory, from_s: float, length_s: float
+) -> None:
+    to_s = from_s + length_s
+    board = Board(Square(1.7))
+    board.record(120.0, [START_S + 30.0, START_S + 90.0], [(START_S + 59.0, START_S + 61.0)])
+    near = [row for row in board.rows if from_s - 7.0 < row["boottime_s"] < to_s + 7.0]
+    folder = tmp_path_factory.mktemp("near")
+    write_monitor(folder, near)
+    assert gpu_of(folder, from_s, to_s) == gpu_of(long_folder, from_s, to_s)
+
+
+def steady(count: int = 31, **cells: Any) -> list[dict[str, Any]]:
+    """Rows of 100 W and 50 % from START_S on, one a second."""
+    rows: list[dict[str, Any]] = []
+    for second in range(count):
+        row = {
+            "boottime_s": START_S + second,
+            "utc_s": UTC_S + START_S + second,
+            "energy_counter_mj": 10**9 + 100_000 * second,
+            "energy_trapezoid_j": 100.0 * second,
+            "power_mean_w": 100,
+            "power_min_w": 100,
+            "power_max_w": 100,
+            "samples": 10,
+            "largest_gap_s": 0.1,
+            "unsampled_s": 0,
+            "sm_percent": 50,
+            "temperature_c": 60,
+            "memory_used_mib": 1000,
+        }
+        rows.append({**row, **cells})
+    return rows
+
+
+def without(rows: Sequence[dict[str, Any]], *columns: str) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key not in columns} for row in rows]
+
+
+def test_a_window_from_the_first_row_to_the_last(folder: Path) -> None:
+    write_monitor(folder, steady())
+    gpu = gpu_of(folder, START_S, START_S + 30.0)
+    assert gpu["energy_counter_joules"] == pytest.approx(3000.0)
+    assert gpu["energy_trapezoid_joules"] == pytest.approx(3000.0)
+
+
+def test_the_rows_about_a_moment_are_few(folder: Path) -> None:
+    """However long the file: of seven days, nothing stays in memory."""
+    near = Nearby(START_S + 500.0, 5.0)
+    for row in steady(1001):
+        near.add({"boottime_s": float(row["boottime_s"])})
+    assert [time_of(row) - START_S for row in near.rows] == [495.0 + n for n in range(11)]
+
+
+def test_an_edge_in_a_gap_can_have_had_the_power_of_any_row_near(folder: Path) -> None:
+    """The samples on both sides of the gap agree, but that was chance."""
+    rows = steady()
+    rows[7] |= {"power_min_w": 20, "power_max_w": 300}
+    sure = without(rows, "energy_counter_mj")
+    write_monitor(folder, sure)
+    uncertain_j = gpu_of(folder, START_S + 10.5, START_S + 25.0)["energy_uncertainty_joules"]
+    assert uncertain_j < 1.0
+    sure[11] |= {"unsampled_s": 0.5, "samples": 6, "largest_gap_s": 0.5}
+    write_monitor(folder, sure)
+    uncertain_j = gpu_of(folder, START_S + 10.5, START_S + 25.0)["energy_uncertainty_joules"]
+    assert uncertain_j > 20.0
+
+
+def test_a_row_seconds_away_is_trusted_less(folder: Path) -> None:
+    """Steady power, so that nothing but the trapezoid's own gain can be wrong."""
+    board = Board(Square(1.0, low_w=200.0, high_w=200.0))
+    edges_s = (START_S + 10.0, START_S + 30.0)
+    board.record(40.0, edges_s, [(edges_s[0] - 0.5, edges_s[0] + 2.5)])
+    write_monitor(folder, board.rows)
+    assert gpu_of(folder, *edges_s)["energy_uncertainty_joules"] > 2.0
+    board = Board(board.wave)
+    board.record(40.0, edges_s)
+    write_monitor(folder, board.rows)
+    assert gpu_of(folder, *edges_s)["energy_uncertainty_joules"] < 1.0
+
+
+def test_a_counter_that_was_not_seen_to_move_is_as_old_as_it_can_be(folder: Path) -> None:
+    """The monitor ends just behind the edge, with a row that saw only how little an idle GPU draws.
+
+    What the counter lacks there is of the time before, at 100 W.
+    """
+    rows = steady(21)
+    edge = {**rows[-1], "kind": "mark", "boottime_s": START_S + 20.3}
+    edge |= {"energy_trapezoid_j": 2030.0, "energy_counter_mj": 10**9 + 2_021_000}
+    idle = {"kind": "last", "boottime_s": START_S + 20.33, "energy_trapezoid_j": 2030.3}
+    idle |= {"power_min_w": 10, "power_max_w": 10, "samples": 3, "largest_gap_s": 0.01}
+    write_monitor(folder, [*rows, edge, {**edge, **idle}])
+    gpu = gpu_of(folder, START_S + 10.0, START_S + 20.3)
+    assert abs(gpu["energy_joules"] - 1030.0) < 2.0 * gpu["energy_uncertainty_joules"]
+    assert 4.0 < gpu["energy_uncertainty_joules"] < 9.0
+
+
+def test_without_power_the_counter_is_a_straight_line(folder: Path) -> None:
+    columns = [column for column in GPU_COLUMNS if column.startswith("power_")]
+    rows = without(steady(), "energy_trapezoid_j", "samples", "largest_gap_s", *columns)
+    write_monitor(folder, rows, missing={"power": "no sensor"})
+    gpu = gpu_of(folder, START_S + 2.5, START_S + 12.5)
+    assert gpu["energy_joules"] == pytest.approx(1000.0)
+    assert 5.0 < gpu["energy_uncertainty_joules"] < 100.0
+    assert gpu["energy_trapezoid_joules"] is None
+    assert gpu["power_avg_watts"] == pytest.approx(100.0)
+    assert (gpu["power_max_watts"], gpu["samples"], gpu["sampling_coverage"]) == (None, 0, None)
+
+
+def test_without_a_counter_the_trapezoid_counts_if_enough_was_sampled(folder: Path) -> None:
+    rows = without(steady(), "energy_counter_mj")
+    rows[10]["unsampled_s"] = 0.5
+    write_monitor(folder, rows, missing={"energy_counter": "this board has none"})
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 25.0)
+    assert (gpu["energy_joules"], gpu["energy_method"]) == (pytest.approx(2000.0), "trapezoid")
+    assert (gpu["energy_counter_joules"], gpu["disagreement_percent"]) == (None, None)
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 12.0)
+    assert (gpu["energy_joules"], gpu["energy_method"]) == (None, None)
+    assert gpu["energy_trapezoid_joules"] == pytest.approx(700.0)
+    assert gpu["energy_uncertainty_joules"] is None
+    assert gpu["sampling_coverage"] == pytest.approx(6.5 / 7.0)
+    reason = "this board has none; power was sampled for 92.9% of the window only"
+    assert gpu["energy_reason"] == reason
+    assert gpu["warnings"] == ["power was sampled for 92.9% of the window only"]
+
+
+def test_a_mig_device_has_no_energy_and_says_why(folder: Path) -> None:
+    columns = [column for column in GPU_COLUMNS if column.startswith(("power_", "energy_"))]
+    reason = "NVML has none for a MIG device"
+    rows = without(steady(), *columns, "samples", "largest_gap_s", "sm_percent")
+    write_monitor(folder, rows, mig=True, missing={"energy_counter": reason, "power": reason})
+    facts = window_facts(folder, START_S + 5.0, START_S + 25.0)
+    gpu = facts["gpus"][0]
+    assert (gpu["energy_joules"], gpu["energy_reason"]) == (None, reason)
+    assert (gpu["sm_avg_percent"], gpu["memory_max_mib"]) == (None, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("from_s", "to_s", "reason"),
+    [
+        (-2.0, 5.0, "the monitor's rows begin 2.0 s after the window does"),
+        (25.0, 33.5, "the monitor's rows end 3.5 s before the window does"),
+        (40.0, 50.0, "the monitor's rows end 20.0 s before the window does"),
+    ],
+)
+def test_outside_the_rows_nothing_is_known(
+    folder: Path, from_s: float, to_s: float, reason: str
+) -> None:
+    write_monitor(folder, steady())
+    gpu = gpu_of(folder, START_S + from_s, START_S + to_s)
+    assert (gpu["energy_joules"], gpu["energy_counter_joules"]) == (None, None)
+    assert gpu["energy_reason"] == reason
+    assert (gpu["power_avg_watts"], gpu["energy_trapezoid_joules"]) == (None, None)
+
+
+def test_a_gpu_that_was_lost_has_no_energy(folder: Path) -> None:
+    rows = steady()
+    bare = [{key: row[key] for key in ("boottime_s", "utc_s")} for row in rows[16:]]
+    write_monitor(folder, rows[:16] + bare, missing={"energy_counter": "GPU is lost"})
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 25.0)
+    assert gpu["energy_joules"] is None
+    assert gpu["energy_reason"] == "GPU is lost; the power is not known at an edge of the window"
+    assert gpu["sampling_coverage"] == pytest.approx(0.5)
+    assert gpu_of(folder, START_S + 5.0, START_S + 10.0)["energy_joules"] == pytest.approx(500.0)
+
+
+def test_a_counter_that_runs_backwards_does_not_count(folder: Path) -> None:
+    rows = steady()
+    for row in rows[15:]:
+        row["energy_counter_mj"] -= 10**9
+    write_monitor(folder, rows)
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 25.0)
+    assert (gpu["energy_counter_joules"], gpu["energy_method"]) == (None, "trapezoid")
+    assert gpu["energy_joules"] == pytest.approx(2000.0)
+    why = "the energy counter ran backwards: its driver was loaded anew"
+    assert gpu["warnings"] == [why]
+    write_monitor(folder, without(rows, "energy_trapezoid_j"))
+    assert gpu_of(folder, START_S + 5.0, START_S + 25.0)["energy_reason"].startswith(why)
+
+
+def test_a_counter_that_stands_still_is_told(folder: Path) -> None:
+    rows = steady()
+    for row in rows[10:14]:
+        row["energy_counter_mj"] = rows[10]["energy_counter_mj"]
+    write_monitor(folder, rows)
+    sure = gpu_of(folder, START_S + 15.0, START_S + 25.0)
+    assert sure["warnings"] == []
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 25.0)
+    assert gpu["energy_joules"] == pytest.approx(2000.0)
+    assert gpu["warnings"] == ["the energy counter stood still for 3.0 s"]
+    assert gpu["energy_uncertainty_joules"] > sure["energy_uncertainty_joules"] + 100.0
+    frozen = gpu_of(folder, START_S + 10.0, START_S + 13.0)
+    assert (frozen["energy_counter_joules"], frozen["energy_method"]) == (None, "trapezoid")
+
+
+def test_counter_and_trapezoid_that_disagree_are_told(folder: Path) -> None:
+    rows = steady()
+    for row in rows:
+        row["energy_trapezoid_j"] *= 1.08
+    write_monitor(folder, rows)
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 25.0)
+    assert gpu["energy_joules"] == pytest.approx(2000.0)
+    assert gpu["disagreement_percent"] == pytest.approx(8.0)
+    assert gpu["warnings"] == ["the sampled power gives +8.0 % against the energy counter"]
+
+
+@pytest.mark.parametrize(
+    ("name", "length_s", "warned"),
+    [("NVIDIA A100-SXM4-80GB", 4.0, True), ("NVIDIA H100", 5.0, False), ("T4", 1.0, False)],
+)
+def test_windows_too_short_for_the_sensor(
+    folder: Path, name: str, length_s: float, warned: bool
+) -> None:
+    write_monitor(folder, steady(), name=name)
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 5.0 + length_s)
+    assert [("short" in warning) for warning in gpu["warnings"]] == [True] * warned
+
+
+# -- the other figures ---------------------------------------------------------------------
+
+
+def test_means_are_weighted_with_time_and_clipped(folder: Path) -> None:
+    times_s = [0.0, 1.0, 1.1, 1.2, 2.0, 6.0, 7.0]
+    kinds = ["", "", "filled", "fresh", "", "mark", ""]
+    shares = [0, 10, None, None, 20, 50, 90]
+    rows = [
+        {"boottime_s": START_S + s, "kind": kind, "sm_percent": share, "temperature_c": share}
+        for s, kind, share in zip(times_s, kinds, shares, strict=True)
+    ]
+    write_monitor(folder, rows)
+    gpu = gpu_of(folder, START_S + 0.5, START_S + 6.5)
+    expected = (0.5 * 10 + 1.0 * 20 + 4.0 * 50 + 0.5 * 90) / 6.0
+    assert gpu["sm_avg_percent"] == pytest.approx(expected)
+    assert (gpu["sm_max_percent"], gpu["temperature_max_celsius"]) == (90.0, 90.0)
+    assert gpu["temperature_start_celsius"] == 10.0
+    assert (gpu["foreground"], gpu["background"]) == (None, None)
+    assert gpu_of(folder, START_S + 6.1, START_S + 6.2)["temperature_start_celsius"] == 50.0
+
+
+def test_a_mean_of_which_little_is_known_is_none(folder: Path) -> None:
+    rows = steady()
+    for row in rows[10:]:
+        row["sm_percent"] = None
+    write_monitor(folder, rows)
+    assert gpu_of(folder, START_S + 1.0, START_S + 12.0)["sm_avg_percent"] == pytest.approx(50.0)
+    assert gpu_of(folder, START_S + 1.0, START_S + 22.0)["sm_avg_percent"] is None
+
+
+def test_peaks_of_rows_that_lie_mostly_outside_do_not_count(folder: Path) -> None:
+    rows = steady()
+    rows[5] |= {"power_max_w": 400, "memory_used_mib": 9000, "event_reasons": "20"}
+    rows[12] |= {"power_max_w": 300, "memory_used_mib": 3000, "event_reasons": "205"}
+    rows[20] |= {"power_min_w": 20, "foreground_memory_mib": 700}
+    write_monitor(folder, rows)
+    gpu = gpu_of(folder, START_S + 4.4, START_S + 19.6)
+    assert (gpu["power_max_watts"], gpu["power_min_watts"]) == (400.0, 20.0)
+    gpu = gpu_of(folder, START_S + 5.01, START_S + 19.3)
+    assert (gpu["power_max_watts"], gpu["power_min_watts"]) == (300.0, 100.0)
+    assert gpu["memory_max_mib"] == 3000.0
+    assert gpu["event_reasons"] == ["sw_power_cap", "bit_9"]
+    within_a_row = gpu_of(folder, START_S + 4.3, START_S + 4.6)
+    assert within_a_row["power_max_watts"] == 400.0
+    assert within_a_row["samples"] == 3
+
+
+def test_strangers_of_a_window(folder: Path) -> None:
+    header = "boottime_s,utc_s,gpu,event,pid,kind,user,name,memory_mib,sm_percent"
+    events = [
+        (2, "gpu_0", "seen", 1, "compute", "ann", '"a,b"', 10, 5),
+        (5, "gpu_0", "seen", 2, "compute", "?", "?", "", ""),
+        (5, "gpu_1", "seen", 3, "compute", "ann", "c", 10, 5),
+        (6, "gpu_0", "seen", 4, "graphics", "root", "Xorg", 30, ""),
+        (11, "gpu_0", "gone", 1, "compute", "ann", '"a,b"', 25, 50),
+        (15, "gpu_0", "seen", 5, "compute", "bob", "d", 1, 1),
+        (15, "gpu_0", "gone", 5, "compute", "bob", "d", 1, 1),
+        (22, "gpu_0", "seen", 6, "compute", "bob", "e", 1, 1),
+    ]
+    lines = [
+        f"{START_S + s},{UTC_S + START_S + s},{','.join(map(str, rest))}" for s, *rest in events
+    ]
+    (folder / "strangers.csv").write_text("\n".join([header, *lines]) + "\n1030,1")
+    write_monitor(folder, steady())
+    found = gpu_of(folder, START_S + 9.999, START_S + 20.0)["strangers"]
+    assert [each["pid"] for each in found] == [1, 2, 4, 5]
+    assert found[0] == {
+        "pid": 1,
+        "kind": "compute",
+        "user": "ann",
+        "name": "a,b",
+        "memory_mib": 25.0,
+        "sm_percent": 50.0,
+        "identified": True,
+        "seen": "2027-01-15T08:16:42.000000+00:00",
+        "gone": "2027-01-15T08:16:51.000000+00:00",
+    }
+    assert (found[1]["identified"], found[1]["memory_mib"], found[1]["gone"]) == (False, None, None)
+    # Gone when the row at the start looked, so before; seen by the row that ends the window.
+    found = gpu_of(folder, START_S + 10.999, START_S + 14.999)["strangers"]
+    assert [each["pid"] for each in found] == [2, 4, 5]
+    (folder / "strangers.csv").unlink()
+
+
+ZONES = ["package_0", "package_1", "dram_0", "dram_1"]
+
+
+def cpu_rows(count: int = 31) -> list[dict[str, Any]]:
+    """Rows of 50 and 30 W of two packages, 5 and 3 W of their DRAM; one a second."""
+    watts = {"package_0": 50, "package_1": 30, "dram_0": 5, "dram_1": 3}
+    return [
+        {
+            "boottime_s": START_S + second,
+            "utc_s": UTC_S + START_S + second,
+            **{f"{zone}_uj": watt * second * 10**6 for zone, watt in watts.items()},
+            "foreground_cpu_s": max(0, second - 5) * 0.5,
+            "foreground_rss_mib": 100 + second,
+        }
+        for second in range(count)
+    ]
+
+
+def write_cpu(folder: Path, rows: Sequence[dict[str, Any]], zones: Sequence[str] = ZONES) -> None:
+    columns = [f"{zone}_uj" for zone in zones]
+    write_table(folder / "cpu.csv", cpu_columns(zones), rows)
+    monitor = json.loads((folder / "monitor.json").read_text())
+    monitor["rapl"] = {"zones": [{"column": column} for column in columns], "reason": None}
+    (folder / "monitor.json").write_text(json.dumps(monitor))
+
+
+def test_cpu_energy_is_that_of_all_sockets(tmp_path: Path) -> None:
+    write_monitor(tmp_path, [])
+    write_cpu(tmp_path, cpu_rows())
+    facts = window_facts(tmp_path, START_S + 2.25, START_S + 12.25)
+    assert facts["cpu"] == {
+        "package_joules": pytest.approx(800.0),
+        "dram_joules": pytest.approx(80.0),
+        "total_joules": pytest.approx(880.0),
+        "reason": None,
+        "foreground_cpu_seconds": pytest.approx(3.625),
+        "background_cpu_seconds": None,
+        "foreground_rss_max_mib": 112.0,
+        "background_rss_max_mib": None,
+    }
+    assert facts["started"] == "2027-01-15T08:16:42.250000+00:00"
+    assert facts["ended"] == "2027-01-15T08:16:52.250000+00:00"
+    assert facts["duration_seconds"] == 10.0
+
+
+def test_cpu_seconds_of_a_tree_that_the_first_row_inside_knows(tmp_path: Path) -> None:
+    """The row at the start of a window lies just behind it, and may be the first with the tree."""
+    rows = cpu_rows()
+    for row in rows[:10]:
+        row["foreground_cpu_s"] = None
+    write_monitor(tmp_path, [])
+    write_cpu(tmp_path, rows)
+    cpu = window_facts(tmp_path, START_S + 9.96, START_S + 20.0)["cpu"]
+    assert cpu["foreground_cpu_seconds"] == pytest.approx(5.0)
+    cpu = window_facts(tmp_path, START_S + 9.9, START_S + 20.0)["cpu"]
+    assert cpu["foreground_cpu_seconds"] is None
+
+
+def test_cpu_seconds_of_trees_that_are_seldom_looked_at(tmp_path: Path) -> None:
+    rows = cpu_rows()
+    for row in [*rows[1:12], *rows[13:29]]:
+        row["foreground_cpu_s"] = None
+    write_monitor(tmp_path, [])
+    write_cpu(tmp_path, rows)
+    cpu = window_facts(tmp_path, START_S + 12.0, START_S + 20.5)["cpu"]
+    assert cpu["foreground_cpu_seconds"] == pytest.approx(8.5 * 0.5, rel=0.01)
+
+
+def test_cpu_energy_that_is_missing_has_a_reason(tmp_path: Path) -> None:
+    write_monitor(tmp_path, [])
+    write_cpu(tmp_path, without(cpu_rows(), "dram_0_uj", "dram_1_uj"), ["package_0", "package_1"])
+    cpu = window_facts(tmp_path, START_S + 2.0, START_S + 12.0)["cpu"]
+    assert (cpu["package_joules"], cpu["total_joules"]) == (pytest.approx(800.0), None)
+    assert (cpu["dram_joules"], cpu["reason"]) == (None, "this machine has no RAPL zone for DRAM")
+    rows = cpu_rows()
+    for row in rows[10:]:
+        row["package_1_uj"] = None
+    write_cpu(tmp_path, rows)
+    cpu = window_facts(tmp_path, START_S + 2.0, START_S + 12.0)["cpu"]
+    assert (cpu["package_joules"], cpu["dram_joules"]) == (None, pytest.approx(80.0))
+    assert cpu["reason"] == "package_1_uj is not known at an edge of the window"
+    cpu = window_facts(tmp_path, START_S + 29.0, START_S + 32.0)["cpu"]
+    assert cpu["reason"] == "the monitor's rows end 2.0 s before the window does"
+
+
+def test_without_a_monitor_nothing_is_known(tmp_path: Path) -> None:
+    facts = window_facts(tmp_path / "nowhere", 10.0, 20.0)
+    assert (facts["gpus"], facts["gpus_reason"]) == ([], "there was no monitor")
+    assert (facts["started"], facts["cpu"]["reason"]) == (None, "there was no monitor")
+    reason = "CPU: there was no monitor; GPU: there was no monitor"
+    assert energy_metrics(facts) == (None, reason)
+
+
+def test_warnings_of_the_monitor_up_to_the_end_of_the_window(tmp_path: Path) -> None:
+    write_monitor(tmp_path, steady())
+    monitor = json.loads((tmp_path / "monitor.json").read_text())
+    monitor["warnings"] = [
+        {"boottime_s": START_S, "sensor": "rapl", "message": "forbidden", "hint": "sudo chmod"},
+        {"boottime_s": START_S + 5.0, "sensor": "gpu_0", "message": "lost", "hint": ""},
+        {"boottime_s": START_S + 9.0, "sensor": "gpu_1", "message": "lost", "hint": ""},
+    ]
+    (tmp_path / "monitor.json").write_text(json.dumps(monitor))
+    facts = window_facts(tmp_path, START_S + 2.0, START_S + 6.0)
+    assert facts["warnings"] == ["rapl: forbidden (sudo chmod)", "gpu_0: lost"]
+
+
+# -- the old names -------------------------------------------------------------------------
+
+
+def two_gpus(folder: Path, **second: Any) -> dict[str, Any]:
+    """Return the facts of two GPUs of 100 W and 50 %; the second one's cells may differ."""
+    write_monitor(folder, steady())
+    write_table(folder / "gpu_1.csv", GPU_COLUMNS, steady(**second))
+    write_cpu(folder, cpu_rows())
+    monitor = json.loads((folder / "monitor.json").read_text())
+    monitor["gpus"].append({**GPU, "file": "gpu_1.csv", "index": 1})
+    (folder / "monitor.json").write_text(json.dumps(monitor))
+    return window_facts(folder, START_S + 5.0, START_S + 15.0)
+
+
+def test_the_old_names_of_two_gpus(tmp_path: Path) -> None:
+    facts = two_gpus(tmp_path, sm_percent=80, temperature_c=70, power_max_w=150)
+    values, reason = energy_metrics(facts)
+    assert reason is None
+    assert values == {
+        "cpu_energy_pkg_joules": pytest.approx(800.0),
+        "cpu_energy_ram_joules": pytest.approx(80.0),
+        "cpu_energy_total_joules": pytest.approx(880.0),
+        "gpu_power_avg_watts": pytest.approx(200.0),
+        "gpu_power_max_watts": 250.0,
+        "gpu_power_min_watts": 200.0,
+        "gpu_energy_total_joules": pytest.approx(2000.0),
+        "gpu_temp_avg_celsius": pytest.approx(65.0),
+        "gpu_temp_max_celsius": 70.0,
+        "gpu_util_avg_percent": pytest.approx(65.0),
+        "gpu_util_max_percent": 80.0,
+    }
+
+
+def test_a_sum_with_a_missing_part_is_none(tmp_path: Path) -> None:
+    lost = {"energy_counter_mj": None, "energy_trapezoid_j": None, "sm_percent": None}
+    values, reason = energy_metrics(two_gpus(tmp_path, **lost))
+    assert values is not None
+    assert values["gpu_energy_total_joules"] is None
+    assert values["gpu_util_avg_percent"] is None
+    assert values["gpu_temp_max_celsius"] == 60.0
+    assert values["cpu_energy_total_joules"] == pytest.approx(880.0)
+    assert reason == (
+        "GPU 1: the energy counter is not known at an edge of the window;"
+        " the power is not known at an edge of the window;"
+        " not known of every GPU: gpu_power_avg_watts, gpu_util_avg_percent, gpu_util_max_percent"
+    )
+
+
+def test_zero_is_measured(tmp_path: Path) -> None:
+    values, _ = energy_metrics(two_gpus(tmp_path, sm_percent=0, temperature_c=0))
+    assert values is not None
+    assert (values["gpu_util_avg_percent"], values["gpu_util_max_percent"]) == (25.0, 50.0)
