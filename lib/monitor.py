@@ -12,7 +12,7 @@ from typing import NoReturn
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
-from tandem.measure.monitor import Monitor, OwnerGoneError  # noqa: E402
+from tandem.measure.monitor import Monitor, OwnerGoneError, TooOldError  # noqa: E402
 from tandem.measure.nvml import NvmlError, UnknownGpuError  # noqa: E402
 from tandem.measure.output import say  # noqa: E402
 
@@ -48,6 +48,9 @@ def main() -> None:
             Monitor(options, stack).run()
         except OwnerGoneError:
             fail(1, "whoever started this has ended already")
+        except TooOldError as error:
+            need = "Linux 5.3 or newer, and a Python that has os.pidfd_open"
+            fail(3, f"{need}, is needed: {error}")
         except UnknownGpuError as error:
             fail(2, f"--gpus: {error}")
         except NvmlError as error:

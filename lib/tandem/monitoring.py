@@ -43,6 +43,7 @@ class Monitor:
 
     def start(self) -> None:
         self.folder.mkdir()
+        (self.folder / "trees.tsv").touch()  # so far nothing is anybody's: zero, not unknown
         # Not the experiment's cookie: whoever has that is ended before the last idle window.
         mark = f"{cookie(os.getpid())}/monitor"
         environment = {**os.environ, COOKIE: mark, "TANDEM_PYTHON": sys.executable}

@@ -24,7 +24,7 @@ import pytest
 from simgpu import SimGpu
 from stage import Stage, processes, training_line, wait_for
 
-SECONDS = 30.0
+SECONDS = 40.0
 COUNTER_LIMIT, TRAPEZOID_LIMIT = 0.002, 0.01
 
 

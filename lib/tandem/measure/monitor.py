@@ -40,7 +40,11 @@ _WAKEUP_BYTES = 65536
 
 
 class OwnerGoneError(Exception):
-    """Whoever started the monitor has ended before it could watch."""
+    """Whoever started the monitor has ended before it could be watched."""
+
+
+class TooOldError(Exception):
+    """This machine cannot watch the owner."""
 
 
 class Monitor:
@@ -204,12 +208,17 @@ class Monitor:
 
 def watch_owner() -> list[int]:
     """Return the lifeline and the pidfd of the parent; OwnerGoneError if it has ended already."""
-    lifeline, owner = inherited_fd(LIFELINE), os.environ.pop(OWNER, None)
+    lifeline, owner, parent = inherited_fd(LIFELINE), os.environ.pop(OWNER, None), os.getppid()
     fds = [] if lifeline is None else [lifeline]
-    if os.getppid():
-        fds.append(os.pidfd_open(os.getppid()))
-        if owner not in (None, str(os.getppid())):
-            raise OwnerGoneError
+    try:
+        if parent:
+            fds.append(os.pidfd_open(parent))
+    except ProcessLookupError:
+        raise OwnerGoneError from None
+    except (AttributeError, OSError) as error:
+        raise TooOldError(str(error)) from None
+    if owner not in (None, str(os.getppid())):
+        raise OwnerGoneError
     return fds
 
 

@@ -242,7 +242,7 @@ def _listed(function: str, device: Device) -> list[Any]:
     try:
         return list(call_growing(function, device.handle))
     except NvmlError as error:
-        # A driver without MPS has no list of its clients.
-        if "MPS" in function and error.code in (NOT_SUPPORTED, FUNCTION_NOT_FOUND):
+        # Where there is no MPS, or no graphics, there is no list of them either.
+        if function != _LISTS[0][0] and error.code in (NOT_SUPPORTED, FUNCTION_NOT_FOUND):
             return []
         raise

@@ -29,6 +29,7 @@ COLUMNS = (
 _STRANGERS = "strangers"
 _MPS_SERVER = "nvidia-cuda-mps"  # as /proc cuts its name; it works for its clients alone
 _SETTLE_S = 0.5  # a process may use a GPU before the monitor is told whose it is
+_SAMPLE_S = 1.0  # a sample tells of up to so long before it
 _GROWN = 1.1  # by so much more, a stranger is told of again
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -171,7 +172,8 @@ class Users:
             if ticks:
                 since_s = max(since_s, int(ticks[0]) / _TICKS_A_SECOND)
             elif used_s:
-                since_s = max(since_s, now.boottime_s - now.utc_s + min(used_s))
+                first_s = now.boottime_s - now.utc_s + min(used_s) - _SAMPLE_S
+                since_s = max(since_s, first_s)
             seen = now.at(min(since_s, now.boottime_s))
             stranger = Stranger(process, ticks, user(pid), name(pid), seen, now.boottime_s)
             self.present[pid] = stranger
