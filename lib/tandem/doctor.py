@@ -245,8 +245,7 @@ def _gpu_use() -> Check:
     if gpus is None:
         return _gpu_holders()
     reasons = [reason for gpu in gpus for reason in gpu.busy_reasons()]
-    drawing = [each.text() for gpu in gpus for each in gpu.processes or ()]
-    found = "; ".join(reasons or drawing) or "nobody is on it"
+    found = "; ".join(reasons or busy.people(gpus)) or "nobody is on it"
     return Check("GPU in use", not reasons, found, _LOST_TO_OTHERS)
 
 

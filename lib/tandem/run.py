@@ -17,7 +17,7 @@ from tandem.errors import NotReadyError, TandemError
 from tandem.experiment import ExperimentRun
 from tandem.launch import Interrupted, Watch
 from tandem.locks import gpu_locks
-from tandem.measure.busy import Sensors, nvml_held
+from tandem.measure.busy import Sensors, nvml_held, people
 from tandem.measure.interference import interference
 from tandem.namespace import Isolation, off, probe
 from tandem.paths import ROOT
@@ -76,7 +76,9 @@ class Run:
     def run_all(self, watch: Watch, leftovers: list[census.Found]) -> None:
         isolation = self.isolation()
         around = Surroundings(self.plan, isolation, host(), self.git_states(), leftovers)
-        self.sensors.wait_free(watch, self.progress.event)  # before there is a folder
+        gpus, _ = self.sensors.wait_free(watch, self.progress.event)  # before there is a folder
+        for line in who_is_there() if gpus is None else people(gpus):
+            self.progress.event(line)
         self.folder = make_run_folder(self.results)
         self.columns = table.header(self.plan)
         table.create(self.folder / "summary.csv", self.columns)
@@ -167,6 +169,14 @@ class Run:
             print(*lines, f"results: {as_seen_from_here(self.folder)}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def who_is_there() -> list[str]:
+    """Return who has a GPU's files open, which is all that is known without NVML."""
+    return [
+        f"a GPU is in use by process {found.pid} ({found.name})"
+        for found in census.device_holders()
+    ]
 
 
 def make_run_folder(results: Path) -> Path:

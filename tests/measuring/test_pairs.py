@@ -153,6 +153,26 @@ def test_the_table_has_the_figures_in_whichever_order_they_came(pair: Pair) -> N
     assert by_id[pair.solo["experiment_id"]]["slowdown"] == ""
 
 
+def test_beside_a_load_without_pauses_the_slowdown_is_1_25(stage: Stage, gpu: SimGpu) -> None:
+    stage.more_environment = gpu.environment({})
+    stage.build(
+        training_line(gpu.command(**FRONT, work_seconds=10, shared_speed=0.8)),
+        training_line(gpu.command(**BACK, seconds=600)),
+        controls={"solo": True},
+    )
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    (run_folder,) = stage.folder.glob("results/run_*")
+    (path,) = run_folder.glob("*_parallel/experiment.json")
+    figures = json.loads(path.read_text())["interference"]["figures"]
+    assert figures["slowdown"]["value"] == pytest.approx(1.25, rel=0.015)  # both need to start
+    shared_w, alone_w = IDLE_W + 180 + 90, IDLE_W + 240
+    ratio = 1.25 * shared_w / alone_w
+    assert figures["energy_ratio"]["value"] == pytest.approx(ratio, rel=0.02)
+    assert figures["background_progress_ratio"]["value"] is None
+    assert "no background window" in figures["background_progress_ratio"]["reason"]
+
+
 @pytest.mark.parametrize("wrong", ["epochs", "exit code"])
 def test_a_control_that_did_other_work_gives_no_figures(
     wrong: str, stage: Stage, gpu: SimGpu

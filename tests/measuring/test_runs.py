@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,17 @@ def test_a_stranger_that_comes_and_goes_is_named(stage: Stage, gpu: SimGpu) -> N
     assert record["invalid_reasons"] == [
         f"GPU 0 was used by process {stranger.pid} ({named['name']}, user {named['user']}, 777 MiB)"
     ]
+
+
+def test_a_desktop_is_shown_and_is_no_stranger(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu), None)
+    desktop = gpu.start_training(kind="graphics", seconds=600, memory_mib=120, sm_percent=1)
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    assert f"GPU 0: process {desktop.pid} (python" in run.stdout
+    (named,) = window_of(stage.record())["gpus"][0]["strangers"]
+    assert (named["pid"], named["kind"]) == (desktop.pid, "graphics")
+    assert stage.record()["valid"] is True
 
 
 def test_a_busy_gpu_is_refused_with_who_is_on_it(stage: Stage, gpu: SimGpu) -> None:
@@ -241,3 +254,54 @@ def test_a_mig_slice_has_no_energy_of_its_own(stage: Stage, gpu: SimGpu) -> None
     assert [each["mig"] for each in seen] == [True, True]
     assert {each["energy_joules"] for each in seen} == {None}
     assert "MIG" in record["energy_reason"]
+
+
+# -- CPU energy --------------------------------------------------------------------------------
+
+
+class Package(threading.Thread):
+    """A folder in the shape of powercap whose package uses 50 W, its counter about to wrap."""
+
+    WATTS, RANGE_UJ = 50.0, 262_143_328_850
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.zone = folder / "intel-rapl:0"
+        self.zone.mkdir(parents=True)
+        (self.zone / "name").write_text("package-0\n")
+        (self.zone / "max_energy_range_uj").write_text(f"{self.RANGE_UJ}\n")
+        self.begin_s = time.monotonic()
+        self.ends = threading.Event()
+        (self.zone / "energy_uj").write_text(self.text())
+        self.start()
+
+    def text(self) -> str:
+        used_uj = (time.monotonic() - self.begin_s) * self.WATTS * 1e6
+        counter_uj = (self.RANGE_UJ - 120_000_000 + int(used_uj)) % self.RANGE_UJ  # 2.4 s before
+        return f"{counter_uj:>20}\n"
+
+    def run(self) -> None:
+        file = os.open(self.zone / "energy_uj", os.O_WRONLY)
+        while not self.ends.wait(0.005):
+            os.pwrite(file, self.text().encode(), 0)  # always as long, so never seen half
+        os.close(file)
+
+
+def test_cpu_energy_across_a_wrap(stage: Stage, gpu: SimGpu, tmp_path: Path) -> None:
+    stage.build(front(gpu, seconds=6), None)
+    package = Package(tmp_path / "powercap")
+    try:
+        run = stage.run("--powercap", str(tmp_path / "powercap"))
+    finally:
+        package.ends.set()
+        package.join()
+    assert run.returncode == 0, run.stdout
+    record = stage.record()
+    window = window_of(record)
+    expected_j = Package.WATTS * window["duration_seconds"]
+    assert window["cpu"]["package_joules"] == pytest.approx(expected_j, rel=0.03)
+    assert window["cpu"]["dram_joules"] is None
+    metrics = record["energy_metrics"]
+    assert metrics["cpu_energy_pkg_joules"] == window["cpu"]["package_joules"]
+    assert metrics["cpu_energy_ram_joules"] is metrics["cpu_energy_total_joules"] is None
+    assert "no RAPL zone for DRAM" in record["energy_reason"]

@@ -173,7 +173,8 @@ def test_who_is_on_the_gpu(gpu: SimGpu) -> None:
     gpu.add(os.getpid(), kind="graphics", memory_mib=120)
     name, user = proc.name(os.getpid()), proc.user(os.getpid())
     who = f"process {os.getpid()} ({name}, user {user}) holds"
-    assert seen_by(gpu, "_gpu_use") == [True, f"{who} 120 MiB"]  # a desktop is no stranger
+    # A desktop is no stranger.
+    assert seen_by(gpu, "_gpu_use") == [True, f"GPU 0: {who} 120 MiB"]
     gpu.add(os.getpid(), kind="compute", memory_mib=5400, sm_percent=0)
     ok, found = seen_by(gpu, "_gpu_use")
     assert not ok

@@ -57,6 +57,11 @@ class Gpu:
         return reasons
 
 
+def people(gpus: Sequence[Gpu]) -> list[str]:
+    """Return who is on the GPUs, a desktop's windows included, as lines."""
+    return [f"GPU {gpu.index}: {each.text()}" for gpu in gpus for each in gpu.processes or ()]
+
+
 @contextmanager
 def nvml_held() -> Iterator[None]:
     """Keep NVML open, which may take seconds to open, where there is one."""
