@@ -93,9 +93,10 @@ class Users:
         does not tell; `sm_percent` is the use of the whole GPU.
         """
         memory = None if listed is None else {each.pid: each.memory_mib for each in listed}
+        used = uses(samples or [])
         sm = {
             pid: mean * self.share_lived(pid, last_utc_s, now, listed)
-            for pid, (mean, last_utc_s) in uses(samples or []).items()
+            for pid, (mean, last_utc_s) in used.items()
         }
         processes = {pid: Process(pid, "compute", None) for pid in sm}
         processes |= {each.pid: each for each in listed or []}
@@ -111,7 +112,8 @@ class Users:
             if owners[pid] == _STRANGERS and not is_known_gone:
                 stranger = self.meet(process, now, samples or [])
                 stranger.memory_mib = most(stranger.memory_mib, process.memory_mib)
-                stranger.sm_percent = most(stranger.sm_percent, sm.get(pid))
+                if pid in used:
+                    stranger.sm_percent = most(stranger.sm_percent, used[pid][0])
         for pid in list(self.present):
             on_it = pid in (memory or ()) or ((pid in sm or memory is None) and alive(pid))
             self.tell(pid, now, owners.get(pid, _STRANGERS) == _STRANGERS, on_it, is_last)
