@@ -57,6 +57,7 @@ lint: $(DEV) ## check the code: shellcheck, shfmt, ruff, mypy
 .PHONY: bench
 bench: $(DEV) ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/speed.py
+	@$(PYTHON) bench/measuring.py
 
 $(RUN): requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make ... PYTHON3=python3.12")'

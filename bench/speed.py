@@ -169,7 +169,7 @@ def bench_share(runs: int) -> None:
         }
         driver.terminate()
         driver.wait()
-    show(f"share of one core, {len(ours)} processes, over {SHARE_S:g} s", shares, "0.2 %", "%")
+    show(f"share of one core, driver, keepers and loop, over {SHARE_S:g} s", shares, "0.2 %", "%")
     show("their memory, shared pages counted once (PSS)", [memory["Pss"]], "100 MiB", "MiB")
     show("their memory, shared pages counted in each (RSS)", [memory["Rss"]], "100 MiB", "MiB")
 

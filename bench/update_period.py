@@ -29,7 +29,7 @@ from tandem.measure.sensors import (
     power_usage_w,
 )
 
-FEWEST = 5
+FEWEST = 20  # fewer changes may be those of a power that is steady, seen by a sensor that is fast
 
 
 @dataclass(frozen=True)

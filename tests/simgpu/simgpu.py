@@ -55,6 +55,7 @@ from simgpu_state import (
 
 HERE = Path(__file__).resolve().parent
 SOURCES = (HERE / "nvml.c", HERE / "model.h")
+FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden")
 DEADLINE_S = 30.0  # a guard, not a figure
 
 NOT_SUPPORTED, NO_PERMISSION, DRIVER_NOT_LOADED = 3, 4, 9
@@ -76,11 +77,19 @@ def build(cache: Path) -> Path:
     if not library.exists():
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{os.getpid()}"
-        flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]
         output = ["-shared", "-fPIC", "-o", str(temporary)]
-        subprocess.run(["cc", *flags, *output, str(SOURCES[0]), "-lm", "-lpthread"], check=True)
+        subprocess.run(["cc", *FLAGS, *output, str(SOURCES[0]), "-lm", "-lpthread"], check=True)
         temporary.replace(library)
     return folder
+
+
+def build_smi(library: Path, folder: Path) -> None:
+    """Compile nvidia_smi.c as the program nvidia-smi of a folder; `library`: what build() returned.
+
+    It runs in an environment of SimGpu, with the folder in PATH.
+    """
+    words = [str(HERE / "nvidia_smi.c"), str(library / "libnvidia-ml.so.1")]
+    subprocess.run(["cc", *FLAGS, *words, "-o", str(folder / "nvidia-smi")], check=True)
 
 
 class SimGpu:

@@ -1,0 +1,266 @@
+"""Print what bin/powermon costs and how right it is, beside an nvidia-smi-a-second loop.
+
+    bench/measuring.py [RUNS]         at least 5 (the default), which take some 8 minutes
+
+The GPU is the simulated one of the tests, so its energy is known exactly. nvidia-smi is a stand-in
+that prints what the real one would. docs/speed.md keeps the figures of one machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / part) for part in ("lib", "tests/faults", "tests/simgpu")]
+
+from simgpu import SimGpu, build, build_smi  # noqa: E402
+from smi_loop import SmiLoop  # noqa: E402
+from speed import cpu_s, memory_bytes  # noqa: E402
+from stage import wait_for  # noqa: E402
+from tandem.measure.windows import read_monitor  # noqa: E402
+from tandem.paths import POWERMON  # noqa: E402
+from waves import (  # noqa: E402
+    BOARD,
+    BUSY,
+    HELD_UP,
+    LENGTHS_S,
+    LOOP_LENGTH_S,
+    QUIET,
+    WAVES_S,
+    Error,
+    Errors,
+    measure,
+    smi_environment,
+    square_wave,
+)
+
+HELPERS = 8  # processes beside a training's main one and its shell: they load data
+MINUTE_S = 60.0
+REST_S = 30.0
+WEEK_S = 7 * 86400
+MIB = 2**20
+# So many digits more has a row's cumulative part after a week: joules; two roles' CPU seconds.
+LATE_BYTES = {"gpu_0.csv": 4, "cpu.csv": 10}
+COUNTER_LIMIT, TRAPEZOID_LIMIT = 0.2, 1.0  # percent
+# What a run of the monitor and of the loop beside it cost: unit, and the most that may be.
+COSTS: dict[str, tuple[str, float | None]] = {
+    "powermon: share of one core over 60 s": ("%", 0.5),
+    "its memory (RSS)": ("MiB", 40.0),
+    "its RSS after 2.5 min less that after 1 min": ("MiB", 0.0),
+    "a row of the GPU's file, after a week": ("B", None),
+    "a row of cpu.csv, after a week, without RAPL": ("B", None),
+    "a week of the GPU's file": ("MB", 100.0),
+    "a week of both": ("MB", None),
+    "nvidia-smi loop: share of one core": ("%", None),
+    "memory of its shell alone (RSS)": ("MiB", None),
+    "a week of its samples": ("MB", None),
+}
+
+
+def show(what: str, values: Sequence[float], unit: str, most: float | None = None) -> None:
+    low, middle, high = min(values), statistics.median(values), max(values)
+    limit = "" if most is None else f"  at most {most:g} {unit}{missed(middle, most)}"
+    print(f"{what:<52} {middle:8.3f} {unit:<4} ({low:.3f} to {high:.3f}){limit}", flush=True)
+
+
+def missed(value: float, most: float) -> str:
+    return "" if value <= most else ", MISSED"
+
+
+# -- what it costs -----------------------------------------------------------------------------
+
+
+def start_powermon(gpu: SimGpu, folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start bin/powermon at its defaults; return when it samples."""
+    command = [str(POWERMON), "--out", str(folder), *options]
+    process = subprocess.Popen(command, env=gpu.environment(), stderr=subprocess.DEVNULL)
+    wait_for("powermon samples", (folder / "monitor.json").exists)
+    return process
+
+
+def bench_start(library: Path, folder: Path, runs: int) -> None:
+    """Start and stop bin/powermon, one at a time."""
+    folder.mkdir()
+    ready_s, used_s, shared_mib = [], [], []
+    with SimGpu(folder / "gpu.state", library, **BOARD) as gpu:
+        for run in range(runs):
+            begin_s = time.monotonic()
+            process = start_powermon(gpu, folder / str(run))
+            ready_s.append(time.monotonic() - begin_s)
+            shared_mib.append(memory_bytes(process.pid, "Pss") / MIB)
+            process.terminate()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            used_s.append(usage.ru_utime + usage.ru_stime)
+    show("powermon: start to first sample", ready_s, "s")
+    show("CPU to start, sample once and stop", used_s, "s")
+    show("its memory when it is the only one (PSS)", shared_mib, "MiB", 40.0)
+
+
+class Watched:
+    """A board with two trainings, watched by a powermon and by an nvidia-smi loop."""
+
+    def __init__(self, library: Path, folder: Path, stack: ExitStack) -> None:
+        folder.mkdir()
+        self.energy = folder / "energy"
+        self.gpu = stack.enter_context(SimGpu(folder / "gpu.state", library, **BOARD))
+        options: list[str] = []
+        for role, power in (("foreground", square_wave(0.7)), ("background", {"watts": 120})):
+            process = self.start_training(**power, seconds=1000, memory_mib=9000)
+            stack.callback(process.wait)
+            stack.callback(os.killpg, process.pid, signal.SIGKILL)
+            options += [f"--{role}", str(process.pid)]
+        self.loop = SmiLoop(smi_environment(self.gpu, library))
+        stack.callback(self.loop.stop)
+        self.monitor = start_powermon(self.gpu, self.energy, *options)
+        stack.callback(self.monitor.wait)
+        stack.callback(self.monitor.terminate)
+
+    def start_training(self, **flags: object) -> subprocess.Popen[bytes]:
+        """Start a tree such as a training has: a shell, itself, processes that load data."""
+        helpers = f"for ((i = 0; i < {HELPERS}; i++)); do sleep 1000 & done"
+        line = f"{helpers}; {shlex.join(self.gpu.command(**flags))} & wait"
+        return subprocess.Popen(
+            ["bash", "-c", line],
+            env=self.gpu.environment(),
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def rss_mib(self) -> float:
+        return memory_bytes(self.monitor.pid, "Rss") / MIB
+
+    def begin_minute(self) -> None:
+        self.begin_s, self.begin_cpu_s = time.monotonic(), cpu_s(self.monitor.pid)
+        self.begin_mib = self.rss_mib()
+
+    def end_minute(self) -> None:
+        used_s = cpu_s(self.monitor.pid) - self.begin_cpu_s
+        self.cpu_share = used_s / (time.monotonic() - self.begin_s)
+
+    def costs(self) -> list[float]:
+        """Return the values of COSTS in their order."""
+        (gpu,) = read_monitor(self.energy)["gpus"]
+        gpu_bytes, cpu_bytes = (row_bytes(self.energy / name) for name in LATE_BYTES)
+        assert gpu["processes_mapped"], "powermon does not see the trainings"
+        rss_mib = self.rss_mib()
+        shell_mib = memory_bytes(self.loop.process.pid, "Rss") / MIB
+        self.loop.stop()
+        return [
+            100 * self.cpu_share,
+            rss_mib,
+            rss_mib - self.begin_mib,
+            gpu_bytes,
+            cpu_bytes,
+            gpu_bytes * WEEK_S / 1e6,
+            (gpu_bytes + cpu_bytes) * WEEK_S / 1e6,
+            100 * self.loop.cpu_share,
+            shell_mib,
+            statistics.mean(self.loop.line_bytes) * WEEK_S / 1e6,
+        ]
+
+
+def row_bytes(file: Path) -> float:
+    """Return the mean length of a file's rows as they will be after a week."""
+    rows = file.read_bytes().splitlines(keepends=True)[1:]
+    return statistics.mean(map(len, rows)) + LATE_BYTES[file.name]
+
+
+def bench_cost(library: Path, folder: Path, runs: int) -> None:
+    """Let powermons and loops run side by side, each with trainings of its own."""
+    folder.mkdir()
+    with ExitStack() as stack:
+        watched = [Watched(library, folder / str(run), stack) for run in range(runs)]
+        time.sleep(MINUTE_S)
+        for each in watched:
+            each.begin_minute()
+        time.sleep(MINUTE_S)
+        for each in watched:
+            each.end_minute()
+        time.sleep(REST_S)
+        values = zip(*(each.costs() for each in watched), strict=True)
+    for (what, (unit, most)), found in zip(COSTS.items(), values, strict=True):
+        show(what, found, unit, most)
+
+
+# -- how right it is ---------------------------------------------------------------------------
+
+
+def show_loops(found: Errors) -> None:
+    """Print a line a wave and machine: the loop beside the counter and the trapezoid."""
+    print(f"\nerror of {LOOP_LENGTH_S} s windows in %, and the nvidia-smi loop's period in s")
+    print(f"{'square wave':<22}{'period':>8}{'loop':>27}{'counter':>27}{'trapezoid':>27}")
+    for condition in (QUIET, BUSY):
+        for wave_s in WAVES_S:
+            some = [each for each in found[condition, LOOP_LENGTH_S] if each.wave_s == wave_s]
+            period_s = statistics.median(each.loop_period_s or 0.0 for each in some)
+            cells = [
+                spread([each.loop or 0.0 for each in some]),
+                spread([each.counter for each in some]),
+                spread([each.trapezoid for each in some]),
+            ]
+            what = f"{wave_s:g} s, {condition.name}"
+            print(f"{what:<22}{period_s:>8.3f}" + "".join(f"{cell:>27}" for cell in cells))
+
+
+def spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):+.3f} ({min(values):+.3f} to {max(values):+.3f})"
+
+
+def show_errors(found: Errors) -> None:
+    """Print a line a machine and length: the sizes of the errors over all waves."""
+    print("\nsize of the error in %: median and worst (of which wave) over all waves")
+    limits = {"counter": COUNTER_LIMIT, "trapezoid": TRAPEZOID_LIMIT}
+    for condition in (QUIET, BUSY, *HELD_UP):
+        for length_s in LENGTHS_S:
+            for method, most in limits.items():
+                what = f"{condition.name}, {length_s} s windows, {method}"
+                print(f"{what:<52} {sizes(found[condition, length_s], method, most)}")
+
+
+def sizes(some: Sequence[Error], method: str, most: float) -> str:
+    values = [(abs(getattr(each, method)), each.wave_s) for each in some]
+    worst, wave_s = max(values)
+    middle = statistics.median(value for value, _ in values)
+    over = sum(value > most for value, _ in values)
+    limit = f"at most {most:g}" + (f", MISSED by {over} of {len(some)}" if over else "")
+    return f"{middle:8.3f} {worst:8.3f} ({wave_s:g} s)  {limit}"
+
+
+def main() -> None:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    if shutil.which("cc") is None:
+        raise SystemExit("bench: error: the simulated GPU needs a C compiler (cc)")
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # it is not meant for the simulated ones
+    print(f"medians of {runs} (lowest to highest); the GPU is simulated")
+    print("nvidia-smi is a stand-in: the real one starts the driver's whole library, so that its")
+    print("loop takes more CPU, and more time from sample to sample, than stands here\n")
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor() as pool:
+        folder = Path(name)
+        library = build(folder)
+        build_smi(library, library)
+        bench_start(library, folder / "start", runs)
+        # Side by side: neither takes more than a few percent of a core.
+        held_up = pool.submit(measure, library, folder / "held up", runs, *HELD_UP)
+        bench_cost(library, folder / "cost", runs)
+        found = held_up.result()
+        found |= measure(library, folder / "quiet", runs, QUIET)
+        found |= measure(library, folder / "busy", runs, BUSY)
+    show_loops(found)
+    show_errors(found)
+
+
+if __name__ == "__main__":
+    main()
