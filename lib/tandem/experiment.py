@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem import census
-from tandem.errors import NotReadyError
 from tandem.foreground import Attempt
 from tandem.launch import Interrupted, Watch
 from tandem.load import Load, LoadNotReady
-from tandem.measure.busy import Gpu, Sensors
+from tandem.measure.busy import Gpu, GpuBusyError, Sensors
 from tandem.monitoring import Monitor, Window
 from tandem.namespace import Isolation
 from tandem.paths import ROOT, TEMPLATES
@@ -63,6 +62,7 @@ class ExperimentRun:
     progress: Progress
     sensors: Sensors
     outcome: Outcome = field(default_factory=Outcome)
+    is_over: bool = False  # every attempt that was due has been made
 
     def run(self) -> Outcome:
         """Run to an outcome; nothing of the experiment is alive afterwards, whatever happened.
@@ -80,7 +80,8 @@ class ExperimentRun:
             self.monitor.start()
             self.idle()
             self.run_attempts()
-        except NotReadyError as problem:
+            self.is_over = True
+        except GpuBusyError as problem:
             outcome.status, outcome.error_message = "GPU busy", str(problem)
             outcome.stop_reason = "GPU busy"
             self.say(f"not started: {problem}")
@@ -153,6 +154,7 @@ class ExperimentRun:
             self.monitor.wait_ready(self.watch)
             if number == 1:
                 self.background_alone()
+                self.ensure_load()  # it may have ended meanwhile
             attempt = self.run_attempt(number)
             if attempt.succeeded:
                 return
@@ -180,7 +182,8 @@ class ExperimentRun:
             self.show(f"measuring {name}", None, None, max(0.0, end_s - time.monotonic()))
             return False
 
-        self.watch.wait([], end_s, tick)
+        load = self.outcome.load
+        self.watch.wait([load.script] if load and load.script else [], end_s, tick)
         self.outcome.windows.append(Window(name, None, from_s, self.monitor.mark()))
 
     def ensure_load(self) -> None:
@@ -206,13 +209,7 @@ class ExperimentRun:
         load = self.outcome.load
         attempt.wait(self.watch, load.script if load else None, self.show_training)
         attempt.stop()
-        self.note_window(attempt)
         return attempt
-
-    def note_window(self, attempt: Attempt) -> None:
-        if attempt.window_s:
-            name = self.experiment.control or "foreground"
-            self.outcome.windows.append(Window(name, attempt.number, *attempt.window_s))
 
     def epochs_expected(self) -> int | None:
         epochs = self.experiment.foreground.hyperparameters.get("epochs")
@@ -228,7 +225,7 @@ class ExperimentRun:
 
     def show(self, phase: str, epoch: int | None, epochs: int | None, left: float | None) -> None:
         load = self.outcome.load
-        round_number = last_round(load.rounds_file) if load else None
+        round_number = last_round(load.rounds_file) if load and load.script else None
         elapsed_s = time.monotonic() - self.begin_s
         number = self.experiment.number
         self.progress.update(
@@ -249,7 +246,8 @@ class ExperimentRun:
             attempt.stop()
         if outcome.load:
             outcome.load.stop()
-        if outcome.status == "finished" and not self.has_strays():
+        self.note_foregrounds()
+        if self.is_over and not self.has_strays():
             self.idle_again()
         self.monitor.stop()
         outcome.monitor_problem = self.monitor.problem
@@ -265,6 +263,17 @@ class ExperimentRun:
         outcome.holders_after = census.device_holders()
         outcome.gpus_after = self.sensors.wait_memory_back(outcome.gpus_before)
 
+    def note_foregrounds(self) -> None:
+        """Note the windows of all attempts whose start and end are known, also of one cut off."""
+        name = self.experiment.control or "foreground"
+        windows = self.outcome.windows
+        windows += [
+            Window(name, attempt.number, *attempt.window_s)
+            for attempt in self.outcome.attempts
+            if attempt.window_s
+        ]
+        windows.sort(key=lambda window: window.from_s)
+
     def has_strays(self) -> bool:
         """Tell whether somebody has outlived a keeper, so that the machine is not idle yet."""
         monitor = self.monitor.script.pid if self.monitor.script else 0
@@ -274,6 +283,7 @@ class ExperimentRun:
     def idle_again(self) -> None:
         """Measure the idle machine once more: how far has it drifted?"""
         try:
+            self.sensors.wait_memory_back(self.outcome.gpus_before)
             self.idle()
         except Interrupted as interrupted:
             self.outcome.interrupted = interrupted  # the experiment itself is finished

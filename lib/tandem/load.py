@@ -22,6 +22,7 @@ from tandem.rounds import Stretch, has_unknown_end, pauses, rate, read_rounds, r
 NOT_STARTED_CODES = (126, 127)  # what a shell, and the keeper, say of a command that cannot run
 WORK_CPU_S = 0.05
 LAST_LINES = 10
+STALE_ROW_S = 3.0  # a monitor that was killed or held up says nothing of now
 
 
 class LoadNotReady(Exception):
@@ -119,6 +120,8 @@ class Load:
     def idles_on_gpu(self) -> bool:
         """Tell whether the background is seen on a GPU, and not seen to use any."""
         rows = [row for file in self.monitor.folder.glob("gpu_*.csv") if (row := last_row(file))]
+        recent_s = time.clock_gettime(time.CLOCK_BOOTTIME) - STALE_ROW_S
+        rows = [row for row in rows if float(row["boottime_s"] or 0.0) > recent_s]
         held = [row for row in rows if row["background_memory_mib"]]
         return bool(held) and all(row["background_sm_percent"] == 0.0 for row in rows)
 

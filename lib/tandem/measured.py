@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from tandem.experiment import Outcome
 from tandem.measure.busy import Gpu
 from tandem.measure.windows import energy_metrics, window_facts
 from tandem.monitoring import Window
-from tandem.validity import last_window
+
+Energy = dict[str, Any] | None
 
 
 def measured_windows(folder: Path, outcome: Outcome) -> list[dict[str, Any]]:
@@ -30,30 +31,27 @@ def measured_window(folder: Path, window: Window, outcome: Outcome) -> dict[str,
 
 
 def gpu_load(gpus: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Return the background's use of the GPUs together; None where nobody could tell."""
-    shares = [gpu["background"] for gpu in gpus if gpu["background"]]
+    """Return the background's use of the GPUs it was seen on; None where nobody could tell.
+
+    `sm_avg_percent` is that of the GPU which it used most, `memory_max_mib` the sum.
+    """
+    uses = [gpu["background"] for gpu in gpus if gpu["background"]]
+    percents = [use["sm_avg_percent"] for use in uses if use["sm_avg_percent"] is not None]
+    held_mib = [use["memory_max_mib"] for use in uses if use["memory_max_mib"] is not None]
     return {
-        "sm_avg_percent": total(share["sm_avg_percent"] for share in shares),
-        "memory_max_mib": total(share["memory_max_mib"] for share in shares),
+        "sm_avg_percent": max(percents, default=None),
+        "memory_max_mib": sum(held_mib) if held_mib else None,
     }
 
 
-def total(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
-def energy_of(
-    windows: Sequence[Mapping[str, Any]], outcome: Outcome
-) -> tuple[dict[str, Any] | None, str | None]:
-    """Return the foreground window's totals under the old keys, and why what is null is null.
+def energy_of(window: Mapping[str, Any] | None, outcome: Outcome) -> tuple[Energy, str | None]:
+    """Return a foreground window's totals under the old keys, and why what is null is null.
 
     `attribution` is "combined" beside a background: no sensor tells the two trainings apart.
     """
-    window = last_window(windows)
     if window is None:
         return None, "no foreground was measured"
-    values, reason = energy_metrics(dict(window))
+    values, reason = energy_metrics(window)
     if values is None:
         return None, reason
     return {**values, "attribution": "combined" if outcome.load else "foreground"}, reason

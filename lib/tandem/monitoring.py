@@ -57,7 +57,7 @@ class Monitor:
         give_up_s = time.monotonic() + READY_TIMEOUT_S
         watch.wait([self.script], give_up_s, self.is_ready, period_s=0.01)
         if not self.is_ready():
-            self.problem = self.problem or f"the monitor did not start: {self.last_words()}"
+            self.problem = "the monitor did not start"
             self.stop()
 
     def is_ready(self) -> bool:
@@ -85,10 +85,17 @@ class Monitor:
         if self.script is None:
             return
         if self.script.ended():
-            words = f"the monitor ended before the experiment: {self.last_words()}"
-            self.problem = self.problem or words
-        end_script(self.script, STOP_GRACE_S)
+            self.problem = self.problem or "the monitor ended before the experiment"
+        status = end_script(self.script, STOP_GRACE_S)
         self.script = None
+        if status == -signal.SIGKILL:
+            self.problem = self.problem or "the monitor did not answer at the end"
+        if self.problem:
+            self.problem += f": {self.last_words(status)}"
 
-    def last_words(self) -> str:
-        return " / ".join(last_lines(self.folder / "powermon.log", 2)) or "it left no message"
+    def last_words(self, status: int) -> str:
+        """Return how it ended, and what it called an error."""
+        how = f"exit code {status}" if status >= 0 else f"ended by signal {-status}"
+        lines = last_lines(self.folder / "powermon.log", 20)
+        errors = [line for line in lines if ": error: " in line]
+        return "; ".join([how, *errors[-1:]])

@@ -55,7 +55,7 @@ class Validity:
     """
 
     min_coverage: float = 0.95
-    min_sampling_coverage: float = 0.0
+    min_sampling_coverage: float = 0.5
     min_background_sm_percent: float = 0.0
     max_strangers_sm_percent: float = 0.0
     max_strangers_memory_mib: float = 0.0

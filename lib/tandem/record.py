@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tandem.environment import device_of
 from tandem.experiment import Outcome
 from tandem.foreground import Attempt
 from tandem.load import Load
+from tandem.measure.company import foreground_window
 from tandem.measured import energy_of, gpu_facts, measured_windows
 from tandem.metrics import read_metrics
 from tandem.namespace import Isolation
@@ -54,8 +55,7 @@ def make_record(
     background = background_facts(experiment, outcome.load, coverage, around)
     report = (last.report if last else None) or {}
     windows = measured_windows(folder / "energy", outcome)
-    energy, energy_reason = energy_of(windows, outcome)
-    record = {
+    record: dict[str, Any] = {
         "record_version": RECORD_VERSION,
         "experiment_id": experiment.id,
         "timestamp": utc(outcome.started_utc_s),
@@ -76,10 +76,11 @@ def make_record(
         "seed": around.plan.seed,
         "performance_metrics": metrics,
         "epochs_done": EpochReader(last.log, None).poll()[0] if last else None,
-        "energy_metrics": energy,
-        "energy_reason": energy_reason,
+        "energy_metrics": None,
+        "energy_reason": None,
         "valid": False,
         "invalid_reasons": [],
+        "validity": asdict(experiment.validity),
         "windows": windows,
         "interference": None,
         "attempts": attempts,
@@ -105,6 +106,8 @@ def make_record(
             "warnings": list(experiment.warnings),
         },
     }
+    energy, energy_reason = energy_of(foreground_window(record), outcome)
+    record |= {"energy_metrics": energy, "energy_reason": energy_reason}
     reasons = invalid_reasons(record, outcome, experiment.validity)
     return record | {"valid": not reasons, "invalid_reasons": reasons}
 

@@ -17,7 +17,7 @@ from tandem.errors import NotReadyError, TandemError
 from tandem.experiment import ExperimentRun
 from tandem.launch import Interrupted, Watch
 from tandem.locks import gpu_locks
-from tandem.measure.busy import Sensors, nvml_held, people
+from tandem.measure.busy import GpuBusyError, Sensors, nvml_held, people
 from tandem.measure.interference import interference
 from tandem.namespace import Isolation, off, probe
 from tandem.paths import ROOT
@@ -76,9 +76,7 @@ class Run:
     def run_all(self, watch: Watch, leftovers: list[census.Found]) -> None:
         isolation = self.isolation()
         around = Surroundings(self.plan, isolation, host(), self.git_states(), leftovers)
-        gpus, _ = self.sensors.wait_free(watch, self.progress.event)  # before there is a folder
-        for line in who_is_there() if gpus is None else people(gpus):
-            self.progress.event(line)
+        self.see_who_is_there(watch)
         self.folder = make_run_folder(self.results)
         self.columns = table.header(self.plan)
         table.create(self.folder / "summary.csv", self.columns)
@@ -86,6 +84,19 @@ class Run:
             watch.check()
             self.run_one(experiment, around, watch)
         watch.check()
+
+    def see_who_is_there(self, watch: Watch) -> None:
+        """Show who is on the GPUs; NotReadyError, before there is any folder, if they are busy."""
+        try:
+            gpus, reasons = self.sensors.wait_free(watch, self.progress.event)
+        except GpuBusyError as error:
+            raise NotReadyError(
+                f"{error} (wait for that with --wait-idle SECONDS, or run beside it, with records"
+                " that say so, with --allow-busy)"
+            ) from None
+        if not reasons:
+            for line in device_holders() if gpus is None else people(gpus):
+                self.progress.event(line)
 
     def run_one(self, experiment: Experiment, around: Surroundings, watch: Watch) -> None:
         """Run one experiment to its record and its row."""
@@ -102,13 +113,12 @@ class Run:
         except FileNotFoundError as error:  # the training removed its own folder
             run.say(f"no record: {error.filename}: {error.strerror}")
             return
-        if outcome.status == "interrupted" and outcome.interrupted:
-            raise outcome.interrupted
-        self.add_row(record)
-        run.say(summary(record))
         if earlier:
             self.write_again(earlier)
-        if outcome.interrupted:  # after the foreground had ended
+        if outcome.status != "interrupted":
+            self.add_row(record)
+            run.say(summary(record))
+        if outcome.interrupted:  # perhaps after the foreground had ended
             raise outcome.interrupted
 
     def pair(self, record: dict[str, Any]) -> dict[str, Any] | None:
@@ -171,7 +181,7 @@ class Run:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def who_is_there() -> list[str]:
+def device_holders() -> list[str]:
     """Return who has a GPU's files open, which is all that is known without NVML."""
     return [
         f"a GPU is in use by process {found.pid} ({found.name})"

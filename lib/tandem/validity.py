@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tandem.experiment import Outcome
+from tandem.measure.company import disturbances, foreground_window
 from tandem.planned import Validity
 
 MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
@@ -15,7 +16,8 @@ MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than bef
 def invalid_reasons(record: Mapping[str, Any], outcome: Outcome, validity: Validity) -> list[str]:
     """Return why a record does not count, [] if it does.
 
-    Looked at are its `performance_metrics`, `background`, `windows`, `stop` and `census`.
+    Looked at are its `performance_metrics`, `background`, `windows`, `stop` and `census`. Its
+    `validity` holds the same limits.
     """
     return [
         *_foreground_reasons(record, outcome),
@@ -25,12 +27,6 @@ def invalid_reasons(record: Mapping[str, Any], outcome: Outcome, validity: Valid
         *_census_reasons(record),
         *([outcome.monitor_problem] if outcome.monitor_problem and outcome.gpus_before else []),
     ]
-
-
-def last_window(windows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the window of the last attempt at the foreground, None without one."""
-    names = ("foreground", "solo")
-    return next((window for window in reversed(windows) if window["name"] in names), None)
 
 
 def everyone_left(outcome: Outcome) -> list[dict[str, Any]]:
@@ -62,17 +58,19 @@ def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterat
         yield f"coverage {_share(coverage)} is below {least:.0%}"
     if background["rounds_failed"] and not background["rounds_completed"]:
         yield f"no background round succeeded ({background['rounds_failed']} failed)"
-    yield from _idle_background_reasons(last_window(record["windows"]), validity)
+    yield from _idle_background_reasons(foreground_window(record), validity)
 
 
 def _idle_background_reasons(window: Mapping[str, Any] | None, validity: Validity) -> Iterator[str]:
-    least = validity.min_background_sm_percent
-    if window is None or not window["load"] or not least:
+    load, least = window and window["load"], validity.min_background_sm_percent
+    if not load:
         return
-    used = window["load"]["sm_avg_percent"]
-    if used is None:
+    used = load["sm_avg_percent"]
+    if used is None and least:
         yield "the background's use of the GPU is unknown"
-    elif used < least:
+    elif used == 0 and load["memory_max_mib"]:
+        yield "the background held GPU memory and did not use the GPU"
+    elif used is not None and used < least:
         yield f"the background used {used:.1f} % of the GPU, less than {least:g} %"
 
 
@@ -96,41 +94,13 @@ def _names(processes: list[dict[str, Any]]) -> str:
 
 
 def _gpu_reasons(record: Mapping[str, Any], validity: Validity) -> Iterator[str]:
-    window = last_window(record["windows"])
+    window, least = foreground_window(record), validity.min_sampling_coverage
+    yield from disturbances(window, record["validity"])
     for gpu in window["gpus"] if window else []:
-        for stranger in gpu["strangers"]:
-            if _counts(stranger, gpu) and _exceeds(stranger, validity):
-                yield f"GPU {gpu['index']} was used by {_stranger_text(stranger)}"
-        coverage, least = gpu["sampling_coverage"], validity.min_sampling_coverage
-        if least > (coverage or 0.0):
-            share = "unknown" if coverage is None else _share(coverage)
+        coverage = gpu["sampling_coverage"]  # None: no power at all, which energy_reason explains
+        if coverage is not None and coverage < least:
+            share = _share(coverage)
             yield f"GPU {gpu['index']}: sampling coverage {share} is below {least:.0%}"
-
-
-def _counts(stranger: Mapping[str, Any], gpu: Mapping[str, Any]) -> bool:
-    """Tell whether a process that is not ours counts as a user of the GPU.
-
-    A desktop draws on every workstation. A process that nobody can name may be one of ours where
-    our own process ids do not map either.
-    """
-    if stranger["kind"] != "compute":
-        return False
-    return bool(stranger["identified"] or gpu["processes_mapped"])
-
-
-def _exceeds(stranger: Mapping[str, Any], validity: Validity) -> bool:
-    memory_mib, sm_percent = stranger["memory_mib"], stranger["sm_percent"]
-    if memory_mib is None and sm_percent is None:
-        return True
-    return bool(
-        (memory_mib or 0.0) > validity.max_strangers_memory_mib
-        or (sm_percent or 0.0) > validity.max_strangers_sm_percent
-    )
-
-
-def _stranger_text(stranger: Mapping[str, Any]) -> str:
-    memory = "" if stranger["memory_mib"] is None else f", {stranger['memory_mib']:.0f} MiB"
-    return f"process {stranger['pid']} ({stranger['name']}, user {stranger['user']}{memory})"
 
 
 def _census_reasons(record: Mapping[str, Any]) -> Iterator[str]:

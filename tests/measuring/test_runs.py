@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -134,6 +135,50 @@ def test_a_busy_gpu_is_put_up_with_and_marked(stage: Stage, gpu: SimGpu) -> None
     assert any(why.startswith("busy at the start: GPU 0: ") for why in record["invalid_reasons"])
 
 
+def test_memory_held_by_nobody_to_be_seen_is_busy(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu), None)
+    gpu.add(kind="hidden", memory_mib=5400, sm_percent=0)
+    run = stage.run()
+    assert run.returncode == 3
+    assert "GPU 0: 5400 MiB held by nobody to be seen" in run.stdout
+
+
+def test_a_foreground_that_is_cut_off_keeps_its_window(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu, seconds=600), training_line(gpu.command(**LOAD)))
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    driver.send_signal(signal.SIGINT)
+    driver.communicate(timeout=60)
+    record = stage.record()
+    assert record["status"] == "interrupted"
+    window = window_of(record)
+    truth_j = gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
+    assert window["attempt"] == 1
+    assert record["energy_metrics"]["gpu_energy_total_joules"] == pytest.approx(truth_j, rel=0.05)
+
+
+def test_a_load_that_dies_in_its_own_window_is_started_anew(stage: Stage, gpu: SimGpu) -> None:
+    controls = {"background_seconds": 600}
+    stage.build(front(gpu), training_line(gpu.command(**LOAD)), controls=controls)
+    driver = stage.start(stage.command("--no-namespace"))
+    wait_for("the background's window", lambda: ",mark," in gpu_rows(stage))
+    for pid, line in processes(str(stage.folder)).items():
+        if "bg_loop.sh" in line and "--loop" in line and "keep.py" not in line:
+            os.kill(pid, signal.SIGKILL)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 1, output
+    record = stage.record()
+    assert "the background loop ended before the foreground" in record["invalid_reasons"]
+    assert window_of(record, "background")["duration_seconds"] < 60
+    assert window_of(record)["load"]["coverage"] == pytest.approx(1, abs=0.05)
+    figure = record["interference"]["figures"]["marginal_energy_joules"]
+    assert (figure["value"], "ended before" in figure["reason"]) == (None, True)
+
+
+def gpu_rows(stage: Stage) -> str:
+    return "".join(path.read_text() for path in stage.folder.glob("results/*/*/energy/gpu_0.csv"))
+
+
 def test_a_background_that_holds_memory_and_does_nothing_is_not_ready(
     stage: Stage, gpu: SimGpu
 ) -> None:
@@ -167,9 +212,10 @@ def test_a_gpu_that_is_lost_in_the_middle_costs_its_figures_not_the_run(
     stage.wait_for_foreground()
     gpu.lose(0)
     output, _ = driver.communicate(timeout=60)
-    assert driver.returncode == 0, output
+    assert driver.returncode == 1, output
     record = stage.record()
     assert record["training_success"] is True
+    assert record["invalid_reasons"][0] == "who used GPU 0 is not known: NVML: GPU is lost"
     (seen,) = window_of(record)["gpus"]
     assert seen["energy_joules"] is None
     assert "lost" in seen["energy_reason"].lower()
@@ -217,6 +263,34 @@ def test_a_killed_monitor_costs_the_figures_and_makes_the_record_invalid(
     assert record["training_success"] is True
     assert any("monitor ended before the experiment" in why for why in record["invalid_reasons"])
     assert window_of(record)["gpus"][0]["energy_joules"] is None
+
+
+def test_a_monitor_that_hangs_makes_the_record_invalid(stage: Stage, gpu: SimGpu) -> None:
+    stage.build(front(gpu, seconds=3), None)
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    os.kill(monitor_pid(stage), signal.SIGSTOP)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 1, output
+    record = stage.record()
+    assert record["training_success"] is True
+    assert "the monitor did not answer at the end: ended by signal 9" in record["invalid_reasons"]
+    assert not stage.everything()
+
+
+def test_a_killed_monitor_does_not_hold_up_the_background(stage: Stage, gpu: SimGpu) -> None:
+    """What it saw last, a background that holds memory and does nothing, is no longer so."""
+    late = gpu.command(**{**LOAD, "sm_percent": 0, "watts": 0, "seconds": 4})
+    then = gpu.command(**LOAD)
+    line = f"{shlex.join(late)}; {training_line(then)}"
+    stage.build(front(gpu), line, warmup_seconds=3, ready_timeout_seconds=30)
+    driver = stage.start(stage.command())
+    pid = monitor_pid(stage)
+    wait_for("it has seen the background", lambda: ",3000," in gpu_rows(stage))
+    os.kill(pid, signal.SIGKILL)
+    output, _ = driver.communicate(timeout=60)
+    assert stage.record()["status"] == "finished", output
+    assert len(stage.record()["attempts"]) == 1
 
 
 def test_the_monitor_ends_when_the_driver_is_killed(stage: Stage, gpu: SimGpu) -> None:

@@ -40,9 +40,15 @@ def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01)
         "invalid_reasons": [],
         "environment": {"device": "cuda", "hostname": "lab3", "cpu_model": "AMD EPYC 7302"},
         "background": {"repository": "digits", "model": "wide", "hyperparameters": {"epochs": 8}},
+        "control": None,
+        "attempts": [{}],
         "windows": [
-            {"name": "background", "started": f"2026-01-31T12:{number % 60:02d}:00+00:00"},
-            {"name": "foreground", "gpus": [{"name": "NVIDIA A100"}]},
+            {
+                "name": "background",
+                "attempt": None,
+                "started": f"2026-01-31T12:{number % 60:02d}:00+00:00",
+            },
+            {"name": "foreground", "attempt": 1, "gpus": [{"name": "NVIDIA A100"}]},
         ],
         "interference": {"figures": dict.fromkeys(TITLES, figure(value, uncertainty))},
     }

@@ -6,12 +6,13 @@ import math
 import random
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from tandem.measure.interference import FIGURES, interference
+from tandem.planned import Validity
 from tandem.rounds import Stretch, rate
 
 ORDER = [
@@ -168,6 +169,7 @@ def load_in(window: Record, rounds: list[Stretch]) -> Record:
     begin_s, end_s = window["start_boottime_s"], window["end_boottime_s"]
     completed, per_s = rate(rounds, begin_s, end_s)
     return {
+        "coverage": 0.99,
         "rounds_completed": completed,
         "rounds_failed": 0,
         "rounds_per_second": per_s,
@@ -203,6 +205,7 @@ def gpu(energy_j: float, edge_j: float) -> Record:
         "foreground": {"sm_avg_percent": 30.0, "memory_max_mib": 900.0},
         "background": {"sm_avg_percent": 50.0, "memory_max_mib": 900.0},
         "strangers": [],
+        "strangers_reason": None,
     }
 
 
@@ -220,6 +223,8 @@ def record(own_id: str, twin: str, control: str | None) -> Record:
         "epochs_done": 20,
         "environment": {"device": "cuda", "command": ["./train.sh", "--epochs", "20"]},
         "background": {"problems": [], "rounds": []},
+        "attempts": [{}],
+        "validity": asdict(Validity()),
     }
 
 
@@ -374,6 +379,9 @@ def test_the_last_attempt_is_what_counts() -> None:
     failed = {**deepcopy(window_of(parallel, "foreground")), "duration_seconds": 1.0}
     failed["gpus"] = [gpu(100.0, EDGE_J)]
     parallel["windows"].insert(1, failed)
+    parallel["attempts"] = [{}, {}]
+    assert set(nulls(interference(parallel, solo))) == set(ORDER)  # the last left no window
+    window_of({"windows": parallel["windows"][2:]}, "foreground")["attempt"] = 2
     assert interference(parallel, solo)["figures"]["energy_ratio"]["value"] == pytest.approx(1.5)
 
 
@@ -487,7 +495,7 @@ def fail(record: Record) -> None:
         ),
         (
             lambda solo: window_of(solo, "solo")["gpus"][0]["strangers"].append(stranger()),
-            "GPU 0 was used by process 4711 (python, user eve)",
+            "GPU 0 was used by process 4711 (python, user eve, 500 MiB)",
         ),
     ],
 )
@@ -520,7 +528,7 @@ def test_a_control_without_a_gpu_measured_still_gives_times() -> None:
             lambda parallel: window_of(parallel, "foreground")["gpus"][0]["strangers"].append(
                 stranger()
             ),
-            "GPU 0 was used by process 4711 (python, user eve)",
+            "GPU 0 was used by process 4711 (python, user eve, 500 MiB)",
         ),
     ],
 )
@@ -537,8 +545,9 @@ def test_a_foreground_that_failed_or_was_disturbed_compares_with_nothing(
 @pytest.mark.parametrize(
     "harmless",
     [
-        stranger(kind="graphics"),
-        stranger(sm_percent=0.0),
+        stranger(kind="graphics", sm_percent=5.0),
+        stranger(memory_mib=0.0, sm_percent=0.0),
+        stranger(identified=False, memory_mib=None),
     ],
 )
 def test_a_process_that_computes_nothing_disturbs_nothing(harmless: Record) -> None:
@@ -609,13 +618,40 @@ def test_rounds_that_failed_or_have_no_rate(name: str, place: str) -> None:
     assert set(nulls(interference(parallel, solo)).values()) == {expected}
 
 
-def test_a_loop_that_ended_early_has_no_rate() -> None:
+def test_a_loop_that_ended_early_was_no_load() -> None:
     parallel, solo = Lab().pair()
     parallel["background"]["problems"] = ["the background loop ended before the foreground"]
     reasons = nulls(interference(parallel, solo))
-    assert set(reasons) == RATES | SHARES
-    assert "the loop" not in reasons["antt"]
+    assert set(reasons) == set(ORDER)
     assert "the background loop ended before the foreground" in reasons["antt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "coverage", "reason", "figures"),
+    [
+        ("foreground", 0.9, "the background was running for 90.0% of it only", set(ORDER)),
+        ("foreground", None, "the background's coverage is not known", set(ORDER)),
+        ("background", 0.447, "the background was running for 44.7% of it only", OF_BACKGROUND),
+    ],
+)
+def test_a_window_without_its_load_says_nothing_of_it(
+    name: str, coverage: float | None, reason: str, figures: set[str]
+) -> None:
+    parallel, solo = Lab().pair()
+    window_of(parallel, name)["load"]["coverage"] = coverage
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == figures
+    assert set(reasons.values()) == {f"{name} window: {reason}"}
+
+
+def test_what_is_not_known_of_either_is_said() -> None:
+    parallel, solo = Lab().pair()
+    assert interference(parallel, solo)["warnings"] == []
+    for each in (parallel, solo):
+        each["epochs_done"] = None
+    assert interference(parallel, solo)["warnings"] == [
+        "number of epochs not known of either: taken as the same"
+    ]
 
 
 def test_a_record_that_never_reached_its_foreground() -> None:

@@ -58,7 +58,7 @@ def test_what_is_not_given(tmp_path: Path) -> None:
     assert entry.controls == Controls(idle_s=0, background_s=0, solo=False, order="alternate")
     assert entry.validity == Validity(
         min_coverage=0.95,
-        min_sampling_coverage=0,
+        min_sampling_coverage=0.5,
         min_background_sm_percent=0,
         max_strangers_sm_percent=0,
         max_strangers_memory_mib=0,

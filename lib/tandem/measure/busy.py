@@ -19,7 +19,13 @@ BUSY_SM_PERCENT = 5.0
 SETTLE_S = 3.0
 MEMORY_BACK_S = 5.0
 MEMORY_NOISE_MIB = 16.0
+# More than a driver without any process keeps for itself.
+HIDDEN_MIB = 1024.0
 _PERIOD_S = 0.1
+
+
+class GpuBusyError(NotReadyError):
+    """Somebody else uses a GPU; the message says who."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,20 @@ class Gpu:
     memory_used_mib: float | None
     processes: tuple[GpuProcess, ...] | None
 
+    @property
+    def hidden_mib(self) -> float:
+        """Return the memory in use that no process in the list accounts for, as far as is known."""
+        held_mib = [each.memory_mib for each in self.processes or ()]
+        if self.memory_used_mib is None or None in held_mib:
+            return 0.0
+        return self.memory_used_mib - sum(filter(None, held_mib))
+
     def busy_reasons(self) -> list[str]:
         """Return what speaks against measuring on it; a desktop's windows do not."""
         on_it = [each for each in self.processes or () if each.kind == "compute"]
         reasons = [f"GPU {self.index}: {each.text()}" for each in on_it]
+        if self.hidden_mib > HIDDEN_MIB:
+            reasons.append(f"GPU {self.index}: {self.hidden_mib:.0f} MiB held by nobody to be seen")
         if (self.sm_percent or 0.0) >= BUSY_SM_PERCENT:
             reasons.append(f"GPU {self.index}: {self.sm_percent:.0f} % used")
         return reasons
@@ -114,7 +130,7 @@ class Sensors:
     ) -> tuple[list[Gpu] | None, list[str]]:
         """Return the GPUs once they are free, or with why they are not where that is allowed.
 
-        NotReadyError: they were not free in time. Interrupted: a signal came.
+        GpuBusyError: they were not free in time. Interrupted: a signal came.
         """
         deadline_s = time.monotonic() + max(SETTLE_S, self.wait_idle_s)
         tell_s = time.monotonic() + SETTLE_S
@@ -123,11 +139,11 @@ class Sensors:
             reasons = [reason for gpu in gpus or [] for reason in gpu.busy_reasons()]
             if not reasons:
                 return gpus, []
-            if self.allow_busy and time.monotonic() >= tell_s:
+            if time.monotonic() >= deadline_s:
+                if not self.allow_busy:
+                    raise GpuBusyError(f"not idle: {'; '.join(reasons)}")
                 say(f"run all the same, and marked: {'; '.join(reasons)}")
                 return gpus, reasons
-            if time.monotonic() >= deadline_s:
-                raise NotReadyError(_refusal(reasons))
             if time.monotonic() >= tell_s:
                 say(f"waiting for {'; '.join(reasons)}")
                 tell_s = deadline_s
@@ -149,10 +165,3 @@ class Sensors:
 
 def _more_mib(before_mib: float | None, after_mib: float | None) -> float:
     return 0.0 if before_mib is None or after_mib is None else after_mib - before_mib
-
-
-def _refusal(reasons: Sequence[str]) -> str:
-    return (
-        f"not idle: {'; '.join(reasons)} (wait for that with --wait-idle SECONDS, or run beside it,"
-        " with records that say so, with --allow-busy)"
-    )

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tandem.errors import UsageError
+from tandem.measure.company import foreground_window, last_window
 from tandem.measure.quantity import Quantity
-from tandem.measure.readings import flags, last_window
+from tandem.measure.readings import flags
 from tandem.measure.repeats import is_below_resolution, repeats_of
 from tandem.problems import printable
 from tandem.screen import SCREEN_COLUMNS, aligned
@@ -147,7 +148,7 @@ def why_left_out(record: Mapping[str, Any], records: Mapping[str, Mapping[str, A
 def group_of(record: Mapping[str, Any]) -> tuple[str, ...]:
     """Return foreground, background, its hyperparameters and the device: what is repeated."""
     background, environment = record["background"], record["environment"]
-    window = last_window(record, "foreground")
+    window = foreground_window(record)
     gpus = ", ".join(gpu["name"] for gpu in (window["gpus"] if window else []))
     return (
         f"{record['repository']}/{record['model']}",
@@ -161,7 +162,7 @@ def pair_of(record: Mapping[str, Any], run: Path) -> Pair:
     baselines = {("record", str(run), record["experiment_id"])}
     if record["twin"]:
         baselines.add(("twin", str(run), record["twin"]))
-    if alone := last_window(record, "background"):
+    if alone := last_window(record["windows"], "background"):
         baselines.add(("background", record["environment"]["hostname"], alone["started"]))
     return Pair(record, frozenset(baselines))
 

@@ -45,6 +45,8 @@ def gpu_lines(gpu: Mapping[str, Any]) -> list[str]:
     if gpu["event_reasons"]:
         texts.append(("clocks", f"held down by {', '.join(gpu['event_reasons'])}"))
     texts += [("stranger", stranger_text(each)) for each in gpu["strangers"]]
+    if gpu["strangers_reason"]:
+        texts.append(("strangers", f"not known: {gpu['strangers_reason']}"))
     texts += [("warning", warning) for warning in gpu["warnings"]]
     return [labelled(4, label, text) for label, text in texts]
 

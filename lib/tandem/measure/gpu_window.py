@@ -64,6 +64,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) 
         "foreground": role_facts(tally, "foreground"),
         "background": role_facts(tally, "background"),
         "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally),
+        "strangers_reason": gpu["missing"].get("processes"),
         "warnings": gpu_warnings(gpu, energy, tally),
     }
 

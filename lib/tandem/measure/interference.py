@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tandem.measure.company import foreground_window
 from tandem.measure.quantity import Quantity, Reading, Values, propagated
-from tandem.measure.readings import Record, idle_drift_w, last_window, read
+from tandem.measure.readings import Record, idle_drift_w, read, unknown_work
 
 
 def slowdown(x: Values) -> float:
@@ -134,17 +135,18 @@ def interference(parallel: Record, solo: Record | None) -> dict[str, Any]:
     Each of "figures" has "value", "uncertainty" (one standard deviation, the value's unit), "label"
     (measured, derived, estimate) and "reason": why the value is null, or why its uncertainty is.
     Beside them "twin" (the control's id), "board_gain_percent" (systematic, on every figure in
-    joules) and "idle_drift_watts" (how much the idle windows of both records differ).
+    joules), "idle_drift_watts" (how much the idle windows of both records differ) and "warnings".
     """
     readings = read(parallel, solo)
     figures = {name: figure_facts(figure, readings) for name, figure in FIGURES.items()}
-    window = last_window(parallel, "foreground")
+    window = foreground_window(parallel)
     gpus = window["gpus"] if window else []
     figures["foreground_energy_estimate_joules"] = estimate(gpus, readings["parallel_j"])
     return {
         "twin": parallel["twin"],
         "board_gain_percent": max((gpu["board_gain_percent"] for gpu in gpus), default=None),
         "idle_drift_watts": idle_drift_w(parallel, solo),
+        "warnings": unknown_work(parallel, solo),
         "figures": figures,
     }
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from tandem.measure.binding import (
     FUNCTION_NOT_FOUND,
     NOT_SUPPORTED,
+    VERSION_MISMATCH,
     NvmlError,
     call,
     call_growing,
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_MEMORY_V2 = 0x02000028  # nvmlMemory_v2, which tells what is reserved apart
 _MIB = 1024 * 1024
 _LISTS = (
     ("nvmlDeviceGetComputeRunningProcesses_v3", "compute"),
@@ -221,7 +223,14 @@ def utilisation(device: Device) -> tuple[float, float]:
 
 
 def memory_used_mib(device: Device) -> float:
-    return float(call("nvmlDeviceGetMemoryInfo", device.handle).used) / _MIB
+    """Return what is allocated; drivers before 510 also count what they keep for themselves."""
+    try:
+        memory = call("nvmlDeviceGetMemoryInfo", device.handle, _MEMORY_V2)
+    except NvmlError as error:
+        if error.code not in (FUNCTION_NOT_FOUND, NOT_SUPPORTED, VERSION_MISMATCH):
+            raise
+        memory = call("nvmlDeviceGetMemoryInfo", device.handle)
+    return float(memory.used) / _MIB
 
 
 def processes(device: Device) -> list[Process]:

@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tandem.measure.company import disturbances, foreground_window, last_window
 from tandem.measure.pace import rounds_per_s
 from tandem.measure.quantity import Quantity, Reading
 from tandem.problems import quote
@@ -47,22 +48,25 @@ def read(parallel: Record, solo: Record | None) -> dict[str, Reading]:
 
 def foreground_beside(parallel: Record) -> dict[str, Reading]:
     """Return the readings of the foreground's last attempt beside the background."""
-    window = last_window(parallel, "foreground")
+    window = foreground_window(parallel)
     names = ("parallel_s", "rounds_per_s", "parallel_j")
-    if problem := failure(parallel) or disturbance(window):
+    problem = failure(parallel) or disturbance(parallel, window) or weak_load(parallel, window)
+    if problem:
         return dict.fromkeys(names, f"{FOREGROUND}: {problem}")
-    rounds = rounds_per_s(parallel, window, last_window(parallel, "background"), FOREGROUND)
+    alone = last_window(parallel["windows"], "background")
+    rounds = rounds_per_s(parallel, window, alone, FOREGROUND)
     readings = (duration_s(parallel, FOREGROUND), rounds, energy_j(window, FOREGROUND))
     return dict(zip(names, readings, strict=True))
 
 
 def background_alone(parallel: Record, drift_w: float | None) -> dict[str, Reading]:
     """Return the readings of the background before the foreground had started."""
-    window, beside = (last_window(parallel, name) for name in ("background", "foreground"))
+    window = last_window(parallel["windows"], "background")
+    beside = foreground_window(parallel)
     names = ("alone_rounds_per_s", "background_w")
     if window is None:
         return dict.fromkeys(names, "no background window (set controls.background_seconds)")
-    if problem := disturbance(window):
+    if problem := disturbance(parallel, window) or weak_load(parallel, window):
         return dict.fromkeys(names, f"{BACKGROUND}: {problem}")
     rounds = rounds_per_s(parallel, window, beside, BACKGROUND)
     power = other_sensor(window, beside, BACKGROUND) or power_w(window, BACKGROUND)
@@ -80,10 +84,10 @@ def solo_control(
     if solo is None:
         missing = f"its solo control {parallel['twin']} has no record (let the run reach its end)"
         return dict.fromkeys(names, missing)
-    window = last_window(solo, "solo")
-    if problem := failure(solo) or disturbance(window) or other_work(parallel, solo):
+    window = foreground_window(solo)
+    if problem := failure(solo) or disturbance(solo, window) or other_work(parallel, solo):
         return dict.fromkeys(names, f"{SOLO}: {problem}")
-    beside = last_window(parallel, "foreground")
+    beside = foreground_window(parallel)
     energy = other_sensor(window, beside, SOLO) or energy_j(window, SOLO)
     energy = with_drift(energy, drift_w, solo["duration_seconds"] or 0.0)
     return dict(zip(names, (duration_s(solo, SOLO), energy), strict=True))
@@ -99,17 +103,20 @@ def failure(record: Record) -> str | None:
     return f"the training did not succeed: {record['error_message'] or record['status']}"
 
 
-def disturbance(window: Record | None) -> str | None:
-    """Return who else computed on a GPU in a window; None if nobody did.
+def disturbance(record: Record, window: Record | None) -> str | None:
+    """Return who else computed on a GPU in a window, beyond what the record allows."""
+    return next(disturbances(window, record["validity"]), None)
 
-    A process that nobody can name may be one of ours where our own ids do not map either.
-    """
-    for gpu in window["gpus"] if window else []:
-        for each in gpu["strangers"]:
-            is_stranger = each["identified"] or gpu["processes_mapped"]
-            if each["kind"] == "compute" and is_stranger and each["sm_percent"] != 0:
-                who = f"process {each['pid']} ({each['name']}, user {each['user']})"
-                return f"GPU {gpu['index']} was used by {who}"
+
+def weak_load(parallel: Record, window: Record | None) -> str | None:
+    """Return why the background was not the load that it was meant to be; None if it was."""
+    load, background = window and window["load"], parallel["background"]
+    if background and background["problems"]:
+        return str(background["problems"][0])
+    if not load or load["coverage"] is None:
+        return "the background's coverage is not known"
+    if load["coverage"] < parallel["validity"]["min_coverage"]:
+        return f"the background was running for {load['coverage']:.1%} of it only"
     return None
 
 
@@ -128,6 +135,15 @@ def other_work(parallel: Record, solo: Record) -> str | None:
     return None
 
 
+def unknown_work(parallel: Record, solo: Record | None) -> list[str]:
+    """Return what of their work is not known of either, so that it cannot be compared."""
+    if solo is None:
+        return []
+    theirs, ours = work_of(solo), work_of(parallel)
+    unknown = [what for what in ours if ours[what] is None and theirs[what] is None]
+    return [f"{what} not known of either: taken as the same" for what in unknown]
+
+
 def work_of(record: Record) -> dict[str, str | int | None]:
     environment = record["environment"]
     return {
@@ -140,7 +156,7 @@ def work_of(record: Record) -> dict[str, str | int | None]:
 
 
 def gpus_of(record: Record) -> list[str]:
-    window = last_window(record, record["control"] or "foreground")
+    window = foreground_window(record)
     return [gpu["uuid"] for gpu in window["gpus"]] if window else []
 
 
@@ -155,11 +171,6 @@ def shown(value: str | int | None) -> str:
 
 
 # -- one reading -----------------------------------------------------------------------
-
-
-def last_window(record: Record, name: str) -> Record | None:
-    """Return the newest window of a name: of several attempts that of the last."""
-    return next((each for each in reversed(record["windows"]) if each["name"] == name), None)
 
 
 def duration_s(record: Record, place: str) -> Reading:
@@ -209,11 +220,11 @@ def power_w(window: Record, place: str) -> Reading:
 
 def idle_drift_w(*records: Record | None) -> float | None:
     """Return by how much the mean powers of the idle windows differ; None of fewer than two."""
-    windows = [each for record in records if record for each in record["windows"]]
     powers = [
         power_w(window, "")
-        for window in windows
-        if window["name"] == "idle" and not disturbance(window)
+        for record in records
+        for window in (record["windows"] if record else ())
+        if window["name"] == "idle" and record and not disturbance(record, window)
     ]
     known_w = [power.value for power in powers if isinstance(power, Quantity)]
     return max(known_w) - min(known_w) if len(known_w) > 1 else None
