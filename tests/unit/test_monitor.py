@@ -30,11 +30,17 @@ from simgpu import (
     SimGpu,
 )
 from simgpu_state import now_s
+from tandem.measure.nvml import Process
+from tandem.measure.output import Csv, Moment
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
+from tandem.measure.sensors import ProcessSample
+from tandem.measure.strangers import COLUMNS, MOST_UNSEEN, Users
+from tandem.measure.trees import Member, Trees
 from tandem.paths import POWERMON, ROOT
 from tandem.proc import stat
 
 DEADLINE_S = 30.0  # a guard, not a figure
+NO_PID = 2**22 + 1  # Linux gives no process so high an id
 POWER_COLUMNS = {"energy_trapezoid_j", "power_mean_w", "power_min_w", "power_max_w", "samples"}
 ROLE_COLUMNS = {column for column in GPU_COLUMNS if column.startswith(("fore", "back"))}
 
@@ -399,7 +405,8 @@ def test_a_board_without_a_counter_has_its_trapezoid(gpu: SimGpu, watch: Watch) 
     ("names", "sensor", "columns"),
     [
         (("nvmlDeviceGetUtilizationRates",), "utilisation", {"sm_percent", "memory_percent"}),
-        (("nvmlDeviceGetMemoryInfo",), "memory", {"memory_used_mib"}),
+        (("nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2"), "memory",
+         {"memory_used_mib"}),
         (("nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV"), "temperature",
          {"temperature_c"}),
         (("nvmlDeviceGetClockInfo",), "sm_clock", {"sm_clock_mhz", "memory_clock_mhz"}),
@@ -774,6 +781,213 @@ def test_a_process_of_ours_that_has_ended_is_no_stranger(gpu: SimGpu, watch: Wat
     assert not watched.strangers()
 
 
+def test_a_process_of_ours_that_ends_before_the_trees_are_looked_at_again_is_no_stranger(
+    gpu: SimGpu, watch: Watch
+) -> None:
+    # So many processes that they are looked at every few seconds only, and rows come in between.
+    crowd = subprocess.Popen(
+        ["bash", "-c", "for ((i = 0; i < 200; i++)); do sleep 1000 & done; wait"],
+        start_new_session=True,
+    )
+    try:
+        watched = watch("--row", "0.2", "--foreground", str(os.getpid()))
+        for _ in range(4):
+            gpu.start_training(memory_mib=700, sm_percent=20, work_seconds=0.7).wait(DEADLINE_S)
+        time.sleep(0.5)
+        watched.stop()
+    finally:
+        os.killpg(crowd.pid, signal.SIGKILL)
+        crowd.wait()
+    assert 700 in numbers(watched.rows(), "foreground_memory_mib")
+    assert not watched.strangers()
+
+
+def test_a_process_that_nobody_saw_may_be_ours(gpu: SimGpu, watch: Watch) -> None:
+    watched = watch("--interval", "30", "--row", "60", "--foreground", str(os.getpid()))
+    lasting = gpu.start_training(memory_mib=700, sm_percent=20, work_seconds=100)
+    watched.mark()
+    unseen = gpu.start_training(memory_mib=300, sm_percent=10, work_seconds=0.4)
+    unseen.wait(DEADLINE_S)
+    time.sleep(0.3)
+    row = watched.mark()
+    time.sleep(1.2)
+    later = watched.mark()
+    watched.stop()
+    events = watched.strangers()
+    assert [event["event"] for event in events] == ["seen", "gone"]
+    for event in events:
+        assert (event["pid"], event["user"], event["name"]) == (str(unseen.pid), "?", "?")
+        assert (event["memory_mib"], event["sm_percent"]) == ("", "10")
+    assert row["foreground_sm_percent"] is row["strangers_sm_percent"] is None
+    assert row["background_sm_percent"] == 0
+    assert row["foreground_memory_mib"] is row["strangers_memory_mib"] is None
+    assert row["background_memory_mib"] == 0
+    assert lasting.poll() is None
+    assert later["foreground_sm_percent"] == pytest.approx(20)
+    assert (later["foreground_memory_mib"], later["strangers_memory_mib"]) == (700, 0)
+    assert later["strangers_sm_percent"] == 0
+
+
+def test_what_a_foreground_used_that_had_ended_before_it_was_looked_at_is_not_known(
+    gpu: SimGpu, watch: Watch
+) -> None:
+    watched = watch("--row", "0.2")
+    (watched.folder / "trees.tsv").touch()
+    load = gpu.start_training(memory_mib=3000, sm_percent=40, work_seconds=100)
+    watched.belongs("background", load.pid)
+    wait_for("the load", lambda: 3000 in numbers(watched.rows(), "background_memory_mib"))
+    before = watched.mark("cpu")
+    watched.process.send_signal(signal.SIGSTOP)
+    front = gpu.start_training(memory_mib=1000, sm_percent=30, work_seconds=1)
+    watched.belongs("foreground", front.pid)
+    front.wait(DEADLINE_S)
+    watched.process.send_signal(signal.SIGCONT)
+    first = watched.mark()
+    wait_for("more rows", partial(has_row_after, watched, at(first) + 1.5))
+    watched.stop()
+    assert before["foreground_cpu_s"] == 0
+    after = [
+        row
+        for row in watched.rows()
+        if at(row) >= at(first) and row["kind"] in ("", "mark", "last")
+    ]
+    for row in after:
+        assert not {column for column in known(row) if column.startswith("foreground")}
+        assert row["background_memory_mib"] == 3000
+    assert first["strangers_sm_percent"] is None
+    assert 0 in numbers(after, "strangers_sm_percent")
+    last = watched.rows("cpu")[-1]
+    assert last["foreground_cpu_s"] is last["foreground_rss_mib"] is None
+    assert value(last, "background_cpu_s") > 0
+    assert {
+        (event["pid"], event["name"], event["memory_mib"]) for event in watched.strangers()
+    } == {(str(front.pid), "?", "")}
+    (warning,) = (each for each in watched.report()["warnings"] if each["sensor"] != "rapl")
+    assert warning["sensor"] == "foreground"
+    assert warning["message"].startswith(f"process {front.pid} ended while nobody looked")
+
+
+# A Python whose clock is wrong until a file is there; NVML's samples go by the right one.
+SET_CLOCK = """#!{python}
+import os, runpy, sys, time
+right = time.time
+time.time = lambda: right() + (0.0 if os.path.exists({flag!r}) else {ahead_s!r})
+sys.argv = sys.argv[4:]
+sys.path[0] = os.path.dirname(sys.argv[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, -3600.0])
+def test_processes_are_told_apart_after_the_clock_was_set(
+    gpu: SimGpu, watch: Watch, tmp_path: Path, ahead_s: float
+) -> None:
+    python, flag = tmp_path / "python", tmp_path / "right"
+    python.write_text(SET_CLOCK.format(python=sys.executable, flag=str(flag), ahead_s=ahead_s))
+    python.chmod(0o755)
+    training = gpu.start_training(memory_mib=700, sm_percent=20, work_seconds=100)
+    options = ("--interval", "30", "--row", "60", "--foreground", str(training.pid))
+    watched = watch(*options, env={"TANDEM_PYTHON": str(python)})
+    watched.mark()
+    flag.touch()
+    watched.mark()
+    stranger = gpu.start_training(memory_mib=500, sm_percent=80, work_seconds=0.4)
+    stranger.wait(DEADLINE_S)
+    time.sleep(0.3)
+    watched.mark()
+    time.sleep(1.2)
+    row = watched.mark()
+    watched.stop()
+    assert {event["pid"] for event in watched.strangers()} == {str(stranger.pid)}
+    assert row["foreground_sm_percent"] == pytest.approx(20)
+
+
+def test_a_list_of_processes_that_is_lost_is_a_reason(gpu: SimGpu, watch: Watch) -> None:
+    training = gpu.start_training(memory_mib=1000, sm_percent=30, work_seconds=100)
+    watched = watch("--row", "0.2", "--foreground", str(training.pid))
+    wait_for("rows", lambda: 1000 in numbers(watched.rows(), "foreground_memory_mib"))
+    lost_s = now_s()
+    gpu.fail(NO_PERMISSION, "nvmlDeviceGetGraphicsRunningProcesses_v3")
+    wait_for("the loss", lambda: watched.gpu()["missing"])
+    row = watched.mark()
+    watched.stop()
+    assert watched.gpu()["missing"] == {"processes": "NVML: Insufficient Permissions"}
+    (warning,) = (each for each in watched.report()["warnings"] if each["sensor"] != "rapl")
+    assert warning["sensor"] == "gpu_0 processes"
+    assert lost_s <= warning["boottime_s"] <= at(row)
+    assert row["foreground_memory_mib"] is row["strangers_memory_mib"] is None
+
+
+BEGIN = Moment(100.0, 1e9)
+
+
+def after(passed_s: float) -> Moment:
+    return BEGIN.at(BEGIN.boottime_s + passed_s)
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Users:
+    """The users of a GPU that is watched from BEGIN on, while a tree of ours is there."""
+    trees = Trees(str(tmp_path / "trees.tsv"))
+    trees.add("foreground", os.getpid())
+    return Users("gpu_0", trees, Csv(str(tmp_path / "strangers.csv"), COLUMNS), BEGIN)
+
+
+def events(tmp_path: Path) -> list[dict[str, str]]:
+    with open(tmp_path / "strangers.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_only_the_first_of_very_many_that_nobody_saw_are_told_of(
+    users: Users, tmp_path: Path
+) -> None:
+    for row in range(1, 16):
+        pids = range(NO_PID + 10 * row, NO_PID + 10 * row + 10)
+        samples = [ProcessSample(pid, after(row - 0.5).utc_s, 7.0) for pid in pids]
+        users.look(after(row), [], samples, 70.0, False)
+    assert users.unseen == 150
+    assert len(events(tmp_path)) == 2 * MOST_UNSEEN
+    assert not users.present
+
+
+@pytest.mark.parametrize(("rows", "memory_mib"), [(1, ""), (2, "500")])
+def test_who_is_listed_once_and_gone_may_be_ours_who_stays_is_not(
+    users: Users, tmp_path: Path, rows: int, memory_mib: str
+) -> None:
+    for row in range(1, rows + 1):
+        users.look(after(row), [Process(NO_PID, "compute", 500.0)], [], 0.0, False)
+    users.look(after(9), [], [], 0.0, False)
+    assert [event["event"] for event in events(tmp_path)] == ["seen", "gone"]
+    assert {event["name"] for event in events(tmp_path)} == {"?"}
+    assert events(tmp_path)[-1]["memory_mib"] == memory_mib
+
+
+def test_the_memory_of_a_process_that_was_never_listed_is_not_known(users: Users) -> None:
+    ours, other = NO_PID, NO_PID + 1
+    for pid in (ours, other):
+        users.trees.members[pid] = Member("foreground", "10000", BEGIN.boottime_s)
+    both = [Process(pid, "compute", 500.0) for pid in (ours, other)]
+    assert users.look(after(1), both, [], 0.0, False)["foreground_memory_mib"] == 1000
+    samples = [ProcessSample(ours, after(1.5).utc_s, 30.0)]
+    was_listed = users.look(after(2), both[1:], samples, 30.0, False)
+    assert was_listed["foreground_memory_mib"] == 500
+    samples = [ProcessSample(ours, after(2.5).utc_s, 30.0)]
+    was_not = users.look(after(3), both[1:], samples, 30.0, False)
+    assert was_not["foreground_memory_mib"] is None
+    assert was_not["background_memory_mib"] == was_not["strangers_memory_mib"] == 0
+
+
+def test_rounds_that_follow_each_other_do_not_count_as_side_by_side(users: Users) -> None:
+    samples = []
+    for index in range(4):
+        begin_s = BEGIN.boottime_s + 0.25 * index
+        start_ticks = str(round(begin_s * os.sysconf("SC_CLK_TCK")))
+        users.trees.members[NO_PID + index] = Member("background", start_ticks, begin_s)
+        samples.append(ProcessSample(NO_PID + index, after(0.25 * index + 0.2).utc_s, 40.0))
+    usage = users.look(after(1), [], samples, 32.0, False)
+    assert usage["background_sm_percent"] == pytest.approx(4 * 0.2 * 40)
+
+
 def test_the_server_of_mps_is_no_stranger(gpu: SimGpu, watch: Watch, tmp_path: Path) -> None:
     server_path = tmp_path / "nvidia-cuda-mps-server"
     server_path.symlink_to("/bin/sleep")
@@ -811,7 +1025,7 @@ def test_rapl_stands_in_the_rows_across_a_wrap(gpu: SimGpu, watch: Watch, tmp_pa
     row = watched.mark("cpu")
     watched.stop()
     assert row["package_0_uj"] == 12
-    assert watched.rows("cpu")[0]["package_0_uj"] == 0
+    assert watched.rows("cpu")[0]["package_0_uj"] is None  # does it count at all?
     assert watched.report()["rapl"] == {
         "zones": [{"column": "package_0_uj", "name": "package-0", "folder": str(zone)}],
         "reason": None,

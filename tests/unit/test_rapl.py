@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.measure.rapl import Rapl, RaplError, Zone
+from tandem.measure.rapl import STILL_S, Rapl, RaplError, Zone
 
 RANGE_UJ = 262_143_328_850
 LONGEST_S = RANGE_UJ / 1e6 / 1000
@@ -75,8 +75,10 @@ def test_a_wrap_before_the_first_sample_and_between_any_two_is_exact(tmp_path: P
         (101.0, RANGE_UJ - 2, 3),
         (102.0, 7, 12),
         (103.0, 7, 12),
-        (104.0, RANGE_UJ - 1, RANGE_UJ + 4),
-        (105.0, 0, RANGE_UJ + 5),
+        (203.0, 90 * 10**9, 90 * 10**9 + 5),
+        (303.0, 180 * 10**9, 180 * 10**9 + 5),
+        (403.0, RANGE_UJ - 1, RANGE_UJ + 4),
+        (404.0, 0, RANGE_UJ + 5),
     ):
         (zone / "energy_uj").write_text(f"{counter_uj}\n")
         rapl.read(at_s)
@@ -97,24 +99,93 @@ def test_any_use_below_1000_w_adds_up(
     at_s, used_uj = 0.0, 0
     for length_s, share in steps:
         at_s += length_s
-        used_uj += int(length_s * share * 1e9)
+        used_uj += max(1, int(length_s * share * 1e9))
         (folder / "energy_uj").write_text(str((first_uj + used_uj) % RANGE_UJ))
         zone.read(at_s)
         assert zone.total_uj == used_uj
 
 
 def test_a_reading_that_may_have_missed_a_wrap_ends_the_column(tmp_path: Path) -> None:
-    make_zone(tmp_path / "intel-rapl:0", "package-0")
+    package = make_zone(tmp_path / "intel-rapl:0", "package-0")
     make_zone(tmp_path / "intel-rapl:0:0", "dram", range_uj=RANGE_UJ // 4)
     rapl, warnings = found(tmp_path)
     assert rapl.period_s < LONGEST_S / 4 / 2
-    rapl.read(100 + LONGEST_S / 2)
-    assert totals(rapl) == {"package_0": 0, "dram_0": None}
-    rapl.read(100 + LONGEST_S)
-    assert totals(rapl) == {"package_0": 0, "dram_0": None}
+    for share, used_uj in ((0.5, 3), (1.0, 7)):
+        (package / "energy_uj").write_text(str(used_uj))
+        rapl.read(100 + LONGEST_S * share)
+        assert totals(rapl) == {"package_0": used_uj, "dram_0": None}
     assert [sensor for sensor, _, _ in warnings] == ["rapl dram_0"]
     assert "not read for 131 s" in warnings[0][1]
     assert "dram_0" in (rapl.reason or "")
+
+
+@pytest.mark.parametrize(("before_uj", "after_uj"), [(10**9, 5 * 10**7), (200 * 10**9, 0)])
+def test_a_counter_that_begins_again_is_no_wrap(
+    tmp_path: Path, before_uj: int, after_uj: int
+) -> None:
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0", before_uj)
+    rapl, warnings = found(tmp_path)
+    (zone / "energy_uj").write_text(str(before_uj + 5))
+    rapl.read(101.0)
+    assert totals(rapl) == {"package_0": 5}
+    for at_s in (102.0, 103.0):
+        (zone / "energy_uj").write_text(str(after_uj))
+        rapl.read(at_s)
+        assert totals(rapl) == {"package_0": None}
+    assert [sensor for sensor, _, _ in warnings] == ["rapl package_0"]
+    assert rapl.reason == "package_0: the counter has begun again, and not by a wrap"
+
+
+def test_two_readings_right_after_each_other_see_what_a_late_one_used(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0", RANGE_UJ - 5)
+    rapl, _ = found(tmp_path)
+    (zone / "energy_uj").write_text("200000000")  # 200 W for a second
+    rapl.read(100.001)
+    assert totals(rapl) == {"package_0": 200_000_005}
+
+
+def known(rapl: Rapl) -> dict[str, int | None]:
+    return {zone.column: zone.known_uj for zone in rapl.zones}
+
+
+def test_a_counter_that_never_moves_is_never_a_zero(tmp_path: Path) -> None:
+    package = make_zone(tmp_path / "intel-rapl:0", "package-0", 77)
+    make_zone(tmp_path / "intel-rapl:0:0", "dram", 77)
+    rapl, warnings = found(tmp_path)
+    assert known(rapl) == {"package_0": None, "dram_0": None}
+    for after_s in range(1, 6):
+        (package / "energy_uj").write_text(str(77 + after_s))
+        rapl.read(100.0 + after_s)
+        assert known(rapl) == {"package_0": after_s, "dram_0": None}
+        assert len(warnings) == (after_s >= STILL_S)
+    assert rapl.reason == "dram_0: the counter has stood still for 3.0 s"
+
+
+def test_a_counter_that_stops_is_known_up_to_there(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0")
+    rapl, warnings = found(tmp_path)
+    (zone / "energy_uj").write_text("9")
+    cells = []
+    for at_s in (101.0, 101.05, 102.0, 103.9):
+        rapl.read(at_s)
+        cells.append(known(rapl)["package_0"])
+    assert cells == [9, 9, None, None]
+    assert not warnings
+    rapl.read(104.1)
+    assert rapl.reason == "package_0: the counter has stood still for 3.1 s"
+    (zone / "energy_uj").write_text("11")
+    rapl.read(105.0)
+    assert known(rapl) == {"package_0": None}
+
+
+def test_a_counter_that_rests_for_a_moment_goes_on(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0")
+    rapl, warnings = found(tmp_path)
+    for at_s, counter_uj, known_uj in ((101.0, 5, 5), (103.0, 5, None), (104.5, 8, 8)):
+        (zone / "energy_uj").write_text(str(counter_uj))
+        rapl.read(at_s)
+        assert known(rapl) == {"package_0": known_uj}
+    assert not warnings
 
 
 @pytest.mark.parametrize("spoil", ["gone", "garbage", "empty"])

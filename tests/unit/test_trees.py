@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tandem.measure.trees import REMEMBERED_S, Root, Trees
+from tandem.measure.trees import REMEMBERED_S, YOUNG_S, YOUNG_SHARE, Root, Trees
 from tandem.proc import children, cpu_s, descendants, stat
 
 DEADLINE_S = 30.0  # a guard, not a figure
@@ -71,7 +71,7 @@ def test_a_process_belongs_to_the_nearest_root_above_it(tmp_path: Path, start: S
     assert trees.add("foreground", parent.pid)
     assert trees.add("background", second)
     for _ in range(2):  # not looked at yet; looked at
-        roles = [trees.role_of(pid) for pid in (parent.pid, first, second, stranger.pid)]
+        roles = [trees.role_of(pid, 1.0) for pid in (parent.pid, first, second, stranger.pid)]
         assert roles == ["foreground", "foreground", "background", None]
         trees.look(1.0)
 
@@ -89,11 +89,11 @@ def test_roots_come_from_a_file_that_grows(tmp_path: Path, start: Start) -> None
         file.write(f"foreground\t{one.pid}\t{ticks(one.pid)}\nbackground\t{other.pid}\t")
         file.flush()
         trees.look(3.0)
-        assert [trees.role_of(each.pid) for each in (one, other)] == ["foreground", None]
+        assert [trees.role_of(each.pid, 1.0) for each in (one, other)] == ["foreground", None]
         file.write(f"{ticks(other.pid)}\nnonsense\nforeground\tx\t1\n")
         file.flush()
         trees.look(4.0)
-    assert [trees.role_of(each.pid) for each in (one, other)] == ["foreground", "background"]
+    assert [trees.role_of(each.pid, 1.0) for each in (one, other)] == ["foreground", "background"]
 
 
 def test_a_root_whose_id_is_another_process_now_is_none(tmp_path: Path, start: Start) -> None:
@@ -102,13 +102,13 @@ def test_a_root_whose_id_is_another_process_now_is_none(tmp_path: Path, start: S
     (tmp_path / "trees.tsv").write_text(f"foreground\t{process.pid}\t1\n")
     trees.look(1.0)
     assert not trees.add("foreground", process.pid, "1")
-    assert trees.role_of(process.pid) is None
+    assert trees.role_of(process.pid, 2.0) is None
     # It was ours, and its id has become a stranger's since.
     trees.add("foreground", process.pid)
     trees.look(2.0)
     trees.roots[process.pid].start_ticks = "1"
     trees.members[process.pid] = type(trees.members[process.pid])("foreground", "1", 2.0)
-    assert trees.role_of(process.pid) is None
+    assert trees.role_of(process.pid, 2.0) is None
 
 
 def test_who_was_ours_is_remembered_after_its_end(tmp_path: Path, start: Start) -> None:
@@ -121,10 +121,62 @@ def test_who_was_ours_is_remembered_after_its_end(tmp_path: Path, start: Start) 
     os.kill(child, 9)
     wait_for("the end", lambda: not stat(child))
     trees.look(2.0)
-    assert trees.role_of(child) == "background"
+    assert trees.role_of(child, 2.0) == "background"
     trees.look(2.0 + REMEMBERED_S)
-    assert trees.role_of(child) is None
+    assert trees.role_of(child, 2.0) is None
     assert not trees.members
+
+
+def test_who_was_found_by_its_parents_is_remembered_too(tmp_path: Path, start: Start) -> None:
+    parent = family(start, 1)
+    (child,) = children(parent.pid)
+    trees = Trees(str(tmp_path / "trees.tsv"))
+    trees.add("background", parent.pid)
+    assert trees.role_of(child, 1.0) == "background"
+    os.kill(child, 9)
+    parent.communicate("\n")
+    wait_for("the end", lambda: not stat(child))
+    assert trees.role_of(child, 2.0) == "background"
+
+
+def ended(start: Start) -> tuple[int, str]:
+    """Return id and start time of a process that has ended."""
+    process = start(*PYTHON, WAIT)
+    start_ticks = ticks(process.pid)
+    process.communicate("\n")
+    return process.pid, start_ticks
+
+
+def test_a_role_whose_root_had_ended_before_it_was_looked_at_is_lost(
+    tmp_path: Path, start: Start
+) -> None:
+    one = start(*PYTHON, WAIT)
+    pid, start_ticks = ended(start)
+    trees = Trees(str(tmp_path / "trees.tsv"))
+    trees.look(1.0)
+    assert not trees.active_since(0.0)
+    (tmp_path / "trees.tsv").write_text(
+        f"background\t{one.pid}\t{ticks(one.pid)}\nforeground\t{pid}\t{start_ticks}\n"
+    )
+    trees.look(2.0)
+    assert trees.lost == {"foreground": f"process {pid} ended while nobody looked"}
+    assert trees.active_since(1.5) == {"foreground", "background"}
+    assert trees.active_since(2.5) == {"background"}
+
+
+@pytest.mark.parametrize(("looked_s", "is_lost"), [(None, True), (1.0, True), (5.0, False)])
+def test_a_role_whose_root_ended_long_after_it_was_looked_at_is_lost(
+    tmp_path: Path, start: Start, looked_s: float | None, is_lost: bool
+) -> None:
+    root = start(*PYTHON, WAIT)
+    trees = Trees(str(tmp_path / "trees.tsv"))
+    trees.add("foreground", root.pid)
+    if looked_s is not None:
+        trees.look(looked_s)
+    root.communicate("\n")
+    trees.look(6.0)
+    assert not trees.roots
+    assert bool(trees.lost) == is_lost
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -206,3 +258,23 @@ def test_looking_at_many_processes_stays_within_its_share(tmp_path: Path, start:
     assert not trees.look(10.9, share)
     assert trees.look(11.1, share)
     assert trees.look(11.2)
+
+
+def test_a_new_root_is_looked_at_at_once_and_often_for_a_while(
+    tmp_path: Path, start: Start
+) -> None:
+    path = tmp_path / "trees.tsv"
+    trees = Trees(str(path))
+    trees.add("background", family(start, 20).pid)
+    trees.look(1.0)
+    assert not trees.look(1.0, 1e-9)
+    root = start(*PYTHON, WAIT)
+    path.write_text(f"foreground\t{root.pid}\t{ticks(root.pid)}\n")
+    assert trees.look(1.0, 1e-9)
+    assert trees.members[root.pid].role == "foreground"
+    pause_s = trees.cost_s / YOUNG_SHARE
+    assert not trees.look(1.0 + pause_s * 0.9, 1e-9)
+    assert trees.look(1.0 + pause_s * 1.1, 1e-9)
+    assert not trees.look(1.1 + YOUNG_S, 1e-9)
+    path.write_text(path.read_text() + "foreground\t")  # half a line is no news
+    assert not trees.look(1.1 + YOUNG_S, 1e-9)

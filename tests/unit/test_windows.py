@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tandem.measure.edges import Nearby, time_of
 from tandem.measure.rows import GPU_COLUMNS, cpu_columns
@@ -52,18 +52,38 @@ class Square:
         return self.low_w * (when_s - START_S) + (self.high_w - self.low_w) * high_s
 
 
+@dataclass(frozen=True)
+class Pulse:
+    """Power that is high between two moments, and its exact integral."""
+
+    from_s: float
+    to_s: float
+    low_w: float = 60.0
+    high_w: float = 360.0
+
+    def power_w(self, when_s: float) -> float:
+        return self.high_w if self.from_s <= when_s < self.to_s else self.low_w
+
+    def energy_j(self, when_s: float) -> float:
+        high_s = min(max(when_s, self.from_s), self.to_s) - self.from_s
+        return self.low_w * (when_s - START_S) + (self.high_w - self.low_w) * high_s
+
+
 @dataclass
 class Board:
-    """A board whose counter moves every `update_s`, and the monitor that looks at it.
+    """A board whose counter steps every `update_s`, and the monitor that looks at it.
 
-    The monitor takes a sample every `interval_s` in the mean, the driver's own buffer has one
-    every 0.02 s; both are drawn, so that no wave stays in step with them.
+    The power it tells is as of the last multiple of `power_s`, or a mean over `average_s`. The
+    monitor takes a sample every `interval_s` in the mean, the driver's own buffer has one every
+    0.02 s; both are drawn, so that no wave stays in step with them.
     """
 
-    wave: Square
+    wave: Square | Pulse
     update_s: float = 0.1
     interval_s: float = 0.1
     has_buffer: bool = True
+    power_s: float = 0.0
+    average_s: float = 0.0
     rows: list[dict[str, Any]] = field(default_factory=list)
     now_s: float | None = None  # the last sample
     trapezoid_j: float = 0.0
@@ -73,14 +93,19 @@ class Board:
     chance: random.Random = field(default_factory=lambda: random.Random(1))
 
     def counter_mj(self, when_s: float) -> int:
-        if self.update_s:
-            when_s = START_S + (when_s - START_S) // self.update_s * self.update_s
-        return int(self.wave.energy_j(when_s) * 1000) + 10**9
+        return int(self.wave.energy_j(updated_s(when_s, self.update_s)) * 1000) + 10**9
+
+    def power_w(self, when_s: float) -> float:
+        when_s = updated_s(when_s, self.power_s)
+        if not self.average_s:
+            return self.wave.power_w(when_s)
+        used_j = self.wave.energy_j(when_s) - self.wave.energy_j(when_s - self.average_s)
+        return used_j / self.average_s
 
     def sample(self, when_s: float) -> None:
-        power_w = self.wave.power_w(when_s)
+        power_w = self.power_w(when_s)
         if self.now_s is not None:
-            mean_w = (self.wave.power_w(self.now_s) + power_w) / 2
+            mean_w = (self.power_w(self.now_s) + power_w) / 2
             self.trapezoid_j += mean_w * (when_s - self.now_s)
             self.gap_s = max(self.gap_s, when_s - self.now_s)
         self.now_s = when_s
@@ -120,14 +145,19 @@ class Board:
         self.sample(when_s)
 
     def mark(self, when_s: float) -> None:
+        """Write a row, then the samples about the next two steps of the counter."""
         self.wake(when_s)
         self.row("mark")
-        counter_mj = self.counter_mj(when_s)
-        for step in range(1, 76):
-            self.sample(when_s + 0.002 * step)
-            if self.counter_mj(when_s + 0.002 * step) != counter_mj:
-                return self.row("fresh")
-        return None
+        steps = 0
+        while steps < 2:
+            before_s, when_s = when_s, when_s + 0.002 * self.chance.uniform(1.0, 1.2)
+            has_stepped = self.counter_mj(when_s) != self.counter_mj(before_s)
+            if has_stepped and self.powers_w:
+                self.row("stale")
+            self.sample(when_s)
+            if has_stepped:
+                self.row("fresh")
+                steps += 1
 
     def record(
         self,
@@ -152,6 +182,11 @@ class Board:
                 if when_s >= next_s:
                     self.row()
                     next_s = max(next_s + 1.0, when_s)
+
+
+def updated_s(when_s: float, period_s: float) -> float:
+    """Return when what is updated every so often was so last."""
+    return START_S + (when_s - START_S) // period_s * period_s if period_s else when_s
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
@@ -193,10 +228,12 @@ def changed(
 # -- energy --------------------------------------------------------------------------------
 
 WAVES = st.builds(Square, st.floats(0.3, 3.0), st.floats(0.0, 3.0))
+PROMPT = Square(0.3, 0.1875)  # changes before a mark and behind the step that follows
 BURSTS = st.lists(st.tuples(st.floats(2.0, 45.0), st.floats(1.0, 3.0)), max_size=3)
 
 
 @settings(max_examples=40, deadline=None)
+@example(wave=PROMPT, edges_s=(5.0, 43.0625), bursts=[], update_s=0.1)
 @given(
     wave=WAVES,
     edges_s=st.tuples(st.floats(5.0, 8.0), st.floats(40.0, 44.0)),
@@ -290,6 +327,117 @@ def test_the_stated_uncertainty_of_a_trapezoid_is_true(tmp_path: Path) -> None:
         ratios.append((gpu["energy_joules"] - truth_j) / gpu["energy_uncertainty_joules"])
     root_mean_square = math.sqrt(sum(ratio**2 for ratio in ratios) / len(ratios))
     assert 0.2 < root_mean_square < 1.3
+
+
+def trainings(
+    folder: Path, lengths_s: Sequence[float], lost: Sequence[str] = (), **habits: Any
+) -> list[tuple[dict[str, Any], float]]:
+    """Return what is found of windows, each about a training, and the energy of each.
+
+    A training draws power from little after the mark at its start until little before its end;
+    `lost` columns are empty; `habits` are the board's, and its source of power.
+    """
+    chance = random.Random(5)
+    source = {"power_source": "usage" if habits.get("average_s") else "instant"}
+    found = []
+    for length_s in lengths_s:
+        from_s = START_S + chance.uniform(3.0, 4.0)
+        to_s = from_s + length_s
+        wave = Pulse(from_s + chance.uniform(0.005, 0.05), to_s - chance.uniform(0.0, 0.03))
+        board = Board(wave, chance=random.Random(chance.random()), **habits)
+        board.record(to_s + 3.0 - START_S, [from_s, to_s])
+        write_monitor(folder, without(board.rows, *lost), **source)
+        truth_j = wave.energy_j(to_s) - wave.energy_j(from_s)
+        found.append((gpu_of(folder, from_s, to_s), truth_j))
+    return found
+
+
+def in_deviations(found: Sequence[tuple[dict[str, Any], float]]) -> float:
+    """Return the root mean square of errors, each in units of what is stated for it."""
+    ratios = [
+        (gpu["energy_joules"] - truth_j) / gpu["energy_uncertainty_joules"]
+        for gpu, truth_j in found
+    ]
+    return math.sqrt(sum(ratio**2 for ratio in ratios) / len(ratios))
+
+
+LENGTHS_S = [0.2, 1.0, 5.0, 10.0] * 20
+
+
+@pytest.mark.parametrize(
+    ("update_s", "power_s"),
+    [(0.1, 0.1), (0.025, 0.025), (0.1, 0.0), (0.1, 0.025), (0.1, 0.09), (0.02, 0.1), (0.0, 0.0)],
+)
+def test_power_as_old_as_the_counter(folder: Path, update_s: float, power_s: float) -> None:
+    """However often a board updates either: two joules, also where they are half of the window."""
+    found = trainings(folder, LENGTHS_S, update_s=update_s, power_s=power_s)
+    assert {gpu["energy_method"] for gpu, _ in found} == {"counter"}
+    for gpu, truth_j in found:
+        assert gpu["energy_joules"] == pytest.approx(truth_j, abs=2.0)
+        assert gpu["energy_uncertainty_joules"] < 15.0
+    assert (0.2 if update_s else 0.0) < in_deviations(found) < 1.5
+
+
+@pytest.mark.parametrize("power_s", [0.1, 0.025, 0.0])
+def test_old_power_without_a_counter(folder: Path, power_s: float) -> None:
+    """Up to 45 % of a short window, but not in secret."""
+    found = trainings(folder, LENGTHS_S, ["energy_counter_mj"], power_s=power_s)
+    assert {gpu["energy_method"] for gpu, _ in found} == {"trapezoid"}
+    assert 0.2 < in_deviations(found) < 1.5
+    assert max(gpu["energy_uncertainty_joules"] for gpu, _ in found) < 40.0
+
+
+@pytest.mark.parametrize("power_s", [0.1, 0.0])
+def test_power_that_never_rests(folder: Path, power_s: float) -> None:
+    """It changes more often than any board tells, so that no change explains the counter."""
+    chance = random.Random(6)
+    found = []
+    for _ in range(60):
+        wave = Square(chance.uniform(0.03, 0.05), chance.uniform(0.0, 0.1), 150.0, 250.0)
+        edges_s = (START_S + chance.uniform(3.0, 4.0), START_S + chance.uniform(5.0, 9.0))
+        board = Board(wave, power_s=power_s, chance=random.Random(chance.random()))
+        board.record(edges_s[1] + 2.0 - START_S, edges_s)
+        write_monitor(folder, board.rows)
+        truth_j = wave.energy_j(edges_s[1]) - wave.energy_j(edges_s[0])
+        found.append((gpu_of(folder, *edges_s), truth_j))
+    assert 0.2 < in_deviations(found) < 1.5
+    assert max(gpu["energy_uncertainty_joules"] for gpu, _ in found) < 10.0
+
+
+def test_power_averaged_over_a_second(folder: Path) -> None:
+    lost = ["energy_counter_mj"]
+    for gpu, truth_j in trainings(folder, [3.0, 9.9], lost, average_s=1.0):
+        assert (gpu["energy_joules"], gpu["energy_uncertainty_joules"]) == (None, None)
+        assert "power may be averaged over a second here" in gpu["energy_reason"]
+        assert gpu["energy_trapezoid_joules"] == pytest.approx(truth_j, abs=200.0)
+        assert "lags behind" in gpu["warnings"][0]
+    found = trainings(folder, [10.1, 20.0] * 10, lost, average_s=1.0)
+    assert 0.2 < in_deviations(found) < 1.5
+    found = trainings(folder, LENGTHS_S, average_s=1.0)
+    assert {gpu["energy_method"] for gpu, _ in found} == {"counter"}
+    assert in_deviations(found) < 1.5
+
+
+def test_a_row_between_two_steps(folder: Path) -> None:
+    """It does not matter, unless its own reading is the one that saw another step."""
+    edges_s = (START_S + 3.0, START_S + 8.0)
+    board = Board(Pulse(edges_s[0] + 0.01, edges_s[1] - 0.01), power_s=0.1)
+    board.record(10.0, edges_s)
+    write_monitor(folder, board.rows)
+    alone = gpu_of(folder, *edges_s)
+    place = max(n for n, row in enumerate(board.rows) if row["kind"] == "stale")
+    before, row = board.rows[:place], board.rows[place]
+    half = {"samples": row["samples"] / 2, "kind": ""}
+    for name in ("boottime_s", "energy_trapezoid_j"):
+        half[name] = (board.rows[place - 1][name] + row[name]) / 2
+    write_monitor(folder, [*before, {**row, **half}, *board.rows[place:]])
+    assert gpu_of(folder, *edges_s)["energy_joules"] == alone["energy_joules"]
+    row["energy_counter_mj"] += 1000
+    write_monitor(folder, board.rows)
+    unsure = gpu_of(folder, *edges_s)
+    assert unsure["energy_uncertainty_joules"] > alone["energy_uncertainty_joules"] + 1.0
+    error_j = abs(unsure["energy_joules"] - alone["energy_joules"])
+    assert error_j < 5.0 * unsure["energy_uncertainty_joules"]
 
 
 @pytest.fixture(scope="module")
@@ -522,7 +670,12 @@ def test_counter_and_trapezoid_that_disagree_are_told(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "length_s", "warned"),
-    [("NVIDIA A100-SXM4-80GB", 4.0, True), ("NVIDIA H100", 5.0, False), ("T4", 1.0, False)],
+    [
+        ("NVIDIA A100-SXM4-80GB", 4.0, True),
+        ("NVIDIA GH200 480GB", 4.0, True),
+        ("NVIDIA H100", 5.0, False),
+        ("T4", 1.0, False),
+    ],
 )
 def test_windows_too_short_for_the_sensor(
     folder: Path, name: str, length_s: float, warned: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,6 +23,13 @@ class Reading:
 
     energy_j: float
     sigma_j: float
+
+
+@dataclass(frozen=True)
+class Anchor(Reading):
+    """How far the counter is ahead of the trapezoid, as a row at a moment knows it."""
+
+    when_s: float
 
 
 @dataclass
@@ -133,7 +140,23 @@ def trapezoid_at(rows: Sequence[Row], when_s: float) -> Reading | None:
     return Reading(energy_j, max(most_j - least_j, 0.0) / math.sqrt(12.0))
 
 
-def counter_at(rows: Sequence[Row], when_s: float) -> Reading | None:
+def late_sigma_j(rows: Iterable[Row], from_s: float, to_s: float, delay_s: float) -> float:
+    """Return the deviation of the energy between two moments near by, if power comes late.
+
+    It is that of as long a time, but begun earlier by anything up to `delay_s`; meanwhile power
+    ranged as far as the rows about it show.
+    """
+    lowest_w, highest_w = extremes(
+        [
+            row
+            for before, row in pairwise(rows)
+            if time_of(before) < to_s + delay_s and time_of(row) > from_s - delay_s
+        ]
+    )
+    return (highest_w - lowest_w) * min(to_s - from_s, delay_s) / math.sqrt(12.0)
+
+
+def anchored_at(rows: Sequence[Row], when_s: float, delay_s: float) -> Reading | None:
     """Return the board's energy counter at a moment, in joules; None where it is not known.
 
     A row near knows the counter, and the trapezoid knows what was used between that row and the
@@ -159,15 +182,14 @@ def counter_at(rows: Sequence[Row], when_s: float) -> Reading | None:
     offset_j = sum(
         weight * anchor.energy_j for weight, anchor in zip(weights, surest, strict=True)
     ) / sum(weights)
-    sigma_j = math.hypot(here.sigma_j, sum(weights) ** -0.5)
+    from_s, to_s = sorted((when_s, min(surest, key=_sigma_j).when_s))
+    late_j = late_sigma_j(rows, from_s, to_s, delay_s)
+    sigma_j = math.hypot(here.sigma_j, sum(weights) ** -0.5, late_j)
     return Reading(here.energy_j + offset_j, sigma_j)
 
 
-def _anchors(rows: Sequence[Row], some: Sequence[Row], when_s: float) -> list[Reading]:
-    """Return how far the counter is ahead of the trapezoid, as some of the rows know it.
-
-    Its deviation is that for a moment: the trapezoid from there to the row adds to it.
-    """
+def _anchors(rows: Sequence[Row], some: Sequence[Row], when_s: float) -> list[Anchor]:
+    """Return what some of the rows know; the trapezoid from there to the moment adds doubt."""
     here_j = linear(rows, TRAPEZOID, when_s) or 0.0
     found = []
     for row in some:
@@ -179,7 +201,7 @@ def _anchors(rows: Sequence[Row], some: Sequence[Row], when_s: float) -> list[Re
             AGREEMENT * (there_j - here_j),
             math.sqrt(_variance_between(rows, time_of(row), when_s)),
         )
-        found.append(Reading(counter_mj / 1000.0 - there_j, sigma_j))
+        found.append(Anchor(counter_mj / 1000.0 - there_j, sigma_j, time_of(row)))
     return found
 
 

@@ -22,7 +22,7 @@ from tandem.measure.sensors import (
     process_samples,
     temperature_c,
 )
-from tandem.measure.strangers import Usage, Users
+from tandem.measure.strangers import MOST_UNSEEN, Usage, Users
 
 HUNT_PERIOD_S = 0.002
 LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart
@@ -77,6 +77,7 @@ class Gpu:
         self.samples_since_utc_s = self.at.utc_s
         self.fastest_read_s = float("inf")
         self.hunt_until_s: float | None = None
+        self.steps_to_see = 0
         self.csv = Csv(os.path.join(folder, f"{device.stem}.csv"), GPU_COLUMNS)
 
     def facts(self) -> dict[str, Any]:
@@ -123,11 +124,19 @@ class Gpu:
 
     def sample(self, full: bool = False) -> None:
         """Take a sample, and what was missed before it where the driver has kept that."""
+        self.integrate(self.read(full))
+
+    def read(self, full: bool) -> Moment:
+        """Read the values of a sample, and return when the one before was taken."""
         begin = now()
         self.values = {} if self.is_lost else self.meter.read(full)
         read_s = boottime_s() - begin.boottime_s
         self.fastest_read_s = min(self.fastest_read_s, read_s)
         before, self.at = self.at, begin.at(begin.boottime_s + read_s / 2)
+        return before
+
+    def integrate(self, before: Moment) -> None:
+        """Add the power that was just read; the sample before it was at `before`."""
         power_w = self.values.get(POWER)
         if power_w is None:
             return
@@ -183,37 +192,55 @@ class Gpu:
 
     def use(self, sm_percent: float | None, is_last: bool) -> Usage:
         """Return who uses it, and tell of strangers."""
-        since_utc_s = min(self.samples_since_utc_s, self.at.utc_s)  # the clock may be set back
+        last = self.users.looked
+        set_s = self.at.utc_s - last.utc_s - (self.at.boottime_s - last.boottime_s)
+        if abs(set_s) > _CLOCK_STEP_S:  # the clock was set, by which samples go
+            self.samples_since_utc_s += set_s
+        since_utc_s = self.samples_since_utc_s
         listed = self.ask("processes", lambda: processes(self.device))
         samples = self.ask("process_utilisation", lambda: process_samples(self.device, since_utc_s))
+        latest_utc_s = now().utc_s  # one that is later was taken before the clock was set back
+        samples = samples and [each for each in samples if each.utc_s <= latest_utc_s]
         if samples:
             self.samples_since_utc_s = max(sample.utc_s for sample in samples)
         users = self.users
         known = users.mapped, users.mps
         usage = users.look(self.at, listed, samples, sm_percent, is_last)
         self.report.has_changed |= known != (users.mapped, users.mps)
+        if users.unseen > MOST_UNSEEN:
+            words = f"more than {MOST_UNSEEN} processes ended before they were looked at"
+            self.report.warn(self.device.stem, words, "the first of them are in strangers.csv")
         return usage
 
     def put(self, kind: str, at: Moment, cells: dict[str, str]) -> None:
         self.csv.put({**at.cells(), "kind": kind, **cells})
 
-    # -- the moment when the counter changes -------------------------------------------
+    # -- the moments when the counter steps --------------------------------------------
 
     def hunt(self) -> None:
-        """Begin to look for the next change of the counter that was just read."""
+        """Begin to look for the next two steps of the counter that was just read."""
+        self.steps_to_see = 2
         has_counter = COUNTER in self.values
         self.hunt_until_s = self.at.boottime_s + _HUNT_S if has_counter else None
 
     def poll_counter(self) -> None:
-        """While hunting: take a sample, and write a row if it lies just behind a change."""
+        """While hunting: take a sample, and write rows of it and the one before about a step."""
         if self.hunt_until_s is None:
             return
-        counter_mj, before_s = self.values.get(COUNTER), self.at.boottime_s
-        self.sample(full=True)
-        is_tight = self.at.boottime_s - before_s <= max(_TIGHT_S, 3 * self.fastest_read_s)
-        has_changed = self.values.get(COUNTER) not in (None, counter_mj)
-        if has_changed and is_tight:
+        counter_mj = self.values.get(COUNTER)
+        before = self.read(full=True)
+        is_tight = self.at.boottime_s - before.boottime_s <= max(_TIGHT_S, 3 * self.fastest_read_s)
+        has_stepped = self.values.get(COUNTER) not in (None, counter_mj)
+        if has_stepped and is_tight and self.integral.samples:
+            counter = {"energy_counter_mj": number(counter_mj, 0)}
+            self.put("stale", before, {**self.integral.cells(), **counter})
+        self.integrate(before)
+        if has_stepped and is_tight:
             self.put("fresh", self.at, self.power_cells())
-        is_over = self.at.boottime_s >= self.hunt_until_s
-        if is_over or (has_changed and is_tight) or COUNTER in self.missing:
+            self.steps_to_see -= 1
+            self.hunt_until_s = self.at.boottime_s + _HUNT_S
+        elif has_stepped and self.steps_to_see == 1:
+            self.steps_to_see = 0  # the step next to the first went by unseen
+        is_over = self.at.boottime_s >= self.hunt_until_s or COUNTER in self.missing
+        if is_over or not self.steps_to_see:
             self.hunt_until_s = None

@@ -10,15 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.edges import Reading, counter_at, time_of, trapezoid_at
+from tandem.measure.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
+from tandem.measure.steps import counter_at
 from tandem.measure.tallies import GpuTally, Tally, iso_utc, tallied
 
 BOARD_GAIN_PERCENT = 5  # boards differ by so much, proportionally (Yang, Adamek, Armour, SC'24)
 MIN_COVERAGE = 0.95  # so much of a window must be sampled for a trapezoid to be its energy
 MAX_DISAGREEMENT_PERCENT = 5.0
 STALE_S = 1.0  # a counter that stands still for longer has a fault
-GAPPED_SENSORS = ("A100", "H100")  # see power for 25 of every 100 ms (the same source)
+# See power for 25 of every 100 ms: A100 and H100 (the same source), and their likes; H20: also H200
+GAPPED_SENSORS = ("A100", "A800", "H100", "H800", "H20")
 SHORT_S = 5.0  # what they do not see averages out over this (the same source)
+AVERAGED_S = 1.0  # over so long a driver without instant power may average it
+MIN_AVERAGED_S = 10.0  # what lags behind by that says nothing of a shorter window
 
 EVENT_REASONS = (  # NVML's nvmlClocksEventReasons, from the lowest bit on
     "gpu_idle",
@@ -38,7 +42,7 @@ Facts = dict[str, Any]
 def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) -> Facts:
     """Return the figures of one GPU; a mean is None where less than half of the window is known."""
     tally = tallied(GpuTally(from_s, to_s), folder / gpu["file"])
-    energy = energy_facts(gpu["missing"], tally)
+    energy = energy_facts(gpu, tally)
     peaks = tally.peaks
     return {
         "index": gpu["index"],
@@ -69,20 +73,16 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) 
     }
 
 
-def energy_facts(missing: Mapping[str, str], tally: GpuTally) -> Facts:
-    """Return the energy: by the board's counter where it can be, else by the trapezoid.
-
-    The trapezoid counts where at least MIN_COVERAGE of the window was sampled.
-    """
-    counter, counter_reason = by_counter(missing, tally)
-    trapezoid, trapezoid_reason = by_trapezoid(missing, tally)
-    share = coverage(tally)
+def energy_facts(gpu: Mapping[str, Any], tally: GpuTally) -> Facts:
+    """Return the energy: by the board's counter where it can be, else by the trapezoid."""
+    counter, counter_reason = by_counter(gpu, tally)
+    trapezoid, trapezoid_reason = by_trapezoid(gpu, tally)
     chosen, method, reason = counter, "counter", None
-    if chosen is None and trapezoid and share is not None and share >= MIN_COVERAGE:
+    if trapezoid:
+        trapezoid_reason = unfit(gpu, tally)
+    if chosen is None and not trapezoid_reason:
         chosen, method = trapezoid, "trapezoid"
     if chosen is None:
-        if trapezoid:
-            trapezoid_reason = f"power was sampled for {share or 0.0:.1%} of the window only"
         reason = "; ".join(dict.fromkeys([counter_reason, trapezoid_reason]))
     disagreement = None
     if counter and trapezoid and counter.energy_j > 0.0:
@@ -107,14 +107,30 @@ def mean_power_w(energy: Facts, duration_s: float) -> float | None:
     return energy_j / duration_s if energy_j is not None and duration_s else None
 
 
-def by_counter(missing: Mapping[str, str], tally: GpuTally) -> tuple[Reading | None, str]:
+def unfit(gpu: Mapping[str, Any], tally: GpuTally) -> str:
+    """Say why a trapezoid is not the energy of its window; "" if it is."""
+    duration_s, share = tally.to_s - tally.from_s, coverage(tally) or 0.0
+    if share < MIN_COVERAGE:
+        return f"power was sampled for {share:.1%} of the window only"
+    if gpu["power_source"] == "usage" and duration_s < MIN_AVERAGED_S:
+        return f"power may be averaged over a second here, and {duration_s:.1f} s are short for it"
+    return ""
+
+
+def delay_s(gpu: Mapping[str, Any]) -> float:
+    """Return how far power can lag behind."""
+    return AVERAGED_S if gpu["power_source"] == "usage" else UPDATE_S
+
+
+def by_counter(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | None, str]:
     """Return the window's energy by the board's counter, or why it is not known."""
     if tally.ran_backwards:
         return None, "the energy counter ran backwards: its driver was loaded anew"
-    start = counter_at(tally.start.rows, tally.from_s)
-    end = counter_at(tally.end.rows, tally.to_s)
+    start = counter_at(tally.start.rows, tally.from_s, delay_s(gpu))
+    end = counter_at(tally.end.rows, tally.to_s, delay_s(gpu))
     if start is None or end is None:
-        return None, missing.get("energy_counter") or edge_reason(tally, "the energy counter")
+        reason = gpu["missing"].get("energy_counter")
+        return None, reason or edge_reason(tally, "the energy counter")
     energy_j = end.energy_j - start.energy_j
     stale_j = 0.0
     if tally.stale_s > STALE_S:
@@ -124,15 +140,18 @@ def by_counter(missing: Mapping[str, str], tally: GpuTally) -> tuple[Reading | N
     return Reading(energy_j, math.hypot(start.sigma_j, end.sigma_j, stale_j)), ""
 
 
-def by_trapezoid(missing: Mapping[str, str], tally: GpuTally) -> tuple[Reading | None, str]:
+def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | None, str]:
     """Return the window's energy by the samples of power, or why it is not known."""
     start = trapezoid_at(tally.start.rows, tally.from_s)
     end = trapezoid_at(tally.end.rows, tally.to_s)
     if start is None or end is None:
-        return None, missing.get("power") or edge_reason(tally, "the power")
+        return None, gpu["missing"].get("power") or edge_reason(tally, "the power")
     range_w = tally.peaks.get("power_max_w", 0.0) - (tally.power_min_w or 0.0)
     between_j = math.sqrt(tally.spread.variance(range_w))
-    sigma_j = math.hypot(start.sigma_j, end.sigma_j, between_j)
+    late_s = delay_s(gpu)
+    late_start_j = late_sigma_j(tally.start.rows, tally.from_s, tally.from_s + late_s, late_s)
+    late_end_j = late_sigma_j(tally.end.rows, tally.to_s, tally.to_s + late_s, late_s)
+    sigma_j = math.hypot(start.sigma_j, end.sigma_j, between_j, late_start_j, late_end_j)
     return Reading(end.energy_j - start.energy_j, sigma_j), ""
 
 
@@ -187,7 +206,10 @@ def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTa
     if share is not None and share < MIN_COVERAGE:
         warnings.append(f"power was sampled for {share:.1%} of the window only")
     if gpu["power_source"] == "usage":
-        warnings.append("this driver may average power over a second: its extremes are smoothed")
+        warnings.append(
+            "this driver may average power over a second: its extremes are smoothed, and energy"
+            " by the trapezoid lags behind"
+        )
     if duration_s < SHORT_S and any(part in gpu["name"] for part in GAPPED_SENSORS):
         warnings.append(
             f"{duration_s:.1f} s are short for this board, which sees power for a quarter of the"

@@ -176,9 +176,9 @@ class Monitor:
             return
         for gpu in self.gpus:
             gpu.poll_counter() if gpu.hunt_until_s else gpu.sample()
-        self.trees.look(now_s, SAMPLE_SHARE)
+        self.look(now_s, SAMPLE_SHARE)
         if now_s - self.rapl.read_s > self.rapl.period_s:
-            self.rapl.read(now_s)
+            self.rapl.read(boottime_s())
 
     def put_row(self, kind: str) -> None:
         """Write a row a file; what must be exact is read before all that takes time."""
@@ -186,18 +186,25 @@ class Monitor:
             gpu.sample(full=True)
         at = now()
         self.rapl.read(at.boottime_s)
-        has_looked = self.trees.look(at.boottime_s, math.inf if kind else ROW_SHARE)
+        has_looked = self.look(at.boottime_s, math.inf if kind else ROW_SHARE)
         for gpu in self.gpus:
             gpu.put_row(kind, kind == "last")
         self.put_cpu_row(kind, at, has_looked)
 
+    def look(self, now_s: float, share: float) -> bool:
+        has_looked = self.trees.look(now_s, share)
+        for role, why in self.trees.lost.items():
+            self.report.warn(role, f"{why}: what it uses is not known from now on")
+        return has_looked
+
     def put_cpu_row(self, kind: str, at: Moment, has_looked: bool) -> None:
         cells = {**at.cells(), "kind": kind}
         for zone in self.rapl.zones:
-            cells[f"{zone.column}_uj"] = "" if zone.total_uj is None else str(zone.total_uj)
+            cells[f"{zone.column}_uj"] = "" if zone.known_uj is None else str(zone.known_uj)
         for role, use in self.trees.uses.items() if has_looked and self.trees.told else ():
-            cells[f"{role}_cpu_s"] = number(use.cpu_s, 2)
-            cells[f"{role}_rss_mib"] = number(use.rss_mib, 1)
+            if role not in self.trees.lost:
+                cells[f"{role}_cpu_s"] = number(use.cpu_s, 2)
+                cells[f"{role}_rss_mib"] = number(use.rss_mib, 1)
         self.cpu.put(cells)
 
     def write_report(self) -> None:

@@ -1,7 +1,8 @@
 """RAPL through powercap: what CPU packages and their memory have used, in microjoules.
 
 A counter begins again at 0 when it has passed `max_energy_range_uj`. Readings that lie close enough
-together to hold one such wrap at most give the exact sum.
+together to hold one such wrap at most give the exact sum. One that begins again without a wrap (the
+machine was suspended, its driver loaded anew) or stands still (in some virtual machines) ends.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 HIGHEST_W = 1000.0  # no package draws more: within its range / this, a counter wraps once at most
+STILL_S = 3.0  # a counter that has not moved for so long never will: it moves every millisecond
+
+_FRESH_S = 0.1  # a counter that moved so long ago still tells what was used so far
+_READ_S = 1.0  # a reading may come so long after the moment that is noted for it
 
 _ZONE = re.compile(r"intel-rapl:\d+(:\d+)?")
 _PACKAGE = re.compile(r"package-\d+(-die-\d+)?")
@@ -33,7 +38,7 @@ class RaplError(Exception):
 class Zone:
     """A package, or the memory beside it; `total_uj` counts from the first reading on.
 
-    None: not known any more.
+    None: not known any more. `moved_s` is when it was seen to move last, or read first.
     """
 
     name: str
@@ -43,6 +48,17 @@ class Zone:
     counter_uj: int
     read_s: float
     total_uj: int | None = 0
+    moved_s: float = field(init=False)
+    has_moved: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.moved_s = self.read_s
+
+    @property
+    def known_uj(self) -> int | None:
+        """Return the total; None where it is not known, or the counter does not seem to count."""
+        is_fresh = self.has_moved and self.read_s - self.moved_s <= _FRESH_S
+        return self.total_uj if is_fresh else None
 
     @property
     def longest_s(self) -> float:
@@ -59,7 +75,14 @@ class Zone:
         if late_s > self.longest_s:
             raise RaplError(f"not read for {late_s:.0f} s: the counter may have wrapped twice")
         used_uj = counter_uj - self.counter_uj
-        self.total_uj = total_uj + used_uj + (self.range_uj if used_uj < 0 else 0)
+        used_uj += self.range_uj if used_uj < 0 else 0
+        if used_uj > HIGHEST_W * 1e6 * (late_s + _READ_S):
+            raise RaplError("the counter has begun again, and not by a wrap")
+        if used_uj:
+            self.has_moved, self.moved_s = True, now_s
+        elif now_s - self.moved_s >= STILL_S:
+            raise RaplError(f"the counter has stood still for {now_s - self.moved_s:.1f} s")
+        self.total_uj = total_uj + used_uj
         self.counter_uj, self.read_s = counter_uj, now_s
 
 

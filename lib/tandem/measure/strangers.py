@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tandem.measure.nvml import Process
@@ -26,7 +26,10 @@ COLUMNS = (
     "sm_percent",
 )
 
+MOST_UNSEEN = 100  # so many of them are told of by their ids
+
 _STRANGERS = "strangers"
+_UNSEEN = "unseen"  # it had ended before it was looked at: one of ours, perhaps
 _MPS_SERVER = "nvidia-cuda-mps"  # as /proc cuts its name; it works for its clients alone
 _SETTLE_S = 0.5  # a process may use a GPU before the monitor is told whose it is
 _SAMPLE_S = 1.0  # a sample tells of up to so long before it
@@ -65,7 +68,8 @@ class Users:
 
     `mapped` is true once a process of ours was seen: before that, an empty list may as well mean
     that NVML hides who is there, and what a role uses is not known. `mps` is true once a client or
-    a server of MPS was seen.
+    a server of MPS was seen. `unseen` counts the processes that had ended before they were looked
+    at, while there were trees of ours to which they may have belonged.
     """
 
     def __init__(self, gpu: str, trees: Trees, file: Csv, since: Moment) -> None:
@@ -76,6 +80,8 @@ class Users:
         self.looked = since
         self.mapped = False
         self.mps = False
+        self.unseen = 0
+        self.listed: set[int] = set()  # who was on the GPU at the last look
         self.present: dict[int, Stranger] = {}
         self.left_s: dict[int, float] = {}  # when strangers left, as NVML tells of them a while yet
 
@@ -100,7 +106,11 @@ class Users:
         }
         processes = {pid: Process(pid, "compute", None) for pid in sm}
         processes |= {each.pid: each for each in listed or []}
-        owners = {pid: self.owner_of(each) for pid, each in processes.items()}
+        hosts = self.trees.active_since(self.looked.boottime_s - _SAMPLE_S)
+        owners = {
+            pid: self.owner_of(each, now, bool(hosts) and pid not in (memory or ()))
+            for pid, each in processes.items()
+        }
         self.mapped = self.mapped or not set(ROLES).isdisjoint(owners.values())
         self.left_s = {
             pid: left_s
@@ -108,22 +118,30 @@ class Users:
             if left_s > now.boottime_s - REMEMBERED_S
         }
         for pid, process in processes.items():
-            is_known_gone = pid in self.left_s and not alive(pid)
-            if owners[pid] == _STRANGERS and not is_known_gone:
-                stranger = self.meet(process, now, samples or [])
-                stranger.memory_mib = most(stranger.memory_mib, process.memory_mib)
-                if pid in used:
-                    stranger.sm_percent = most(stranger.sm_percent, used[pid][0])
+            if self.is_news(pid, owners[pid]):
+                percent = used[pid][0] if pid in used else None
+                self.meet(process, now, samples or [], percent)
         for pid in list(self.present):
             on_it = pid in (memory or ()) or ((pid in sm or memory is None) and alive(pid))
-            self.tell(pid, now, owners.get(pid, _STRANGERS) == _STRANGERS, on_it, is_last)
+            is_stranger = owners.get(pid, _STRANGERS) in (_STRANGERS, _UNSEEN)
+            self.tell(pid, now, is_stranger, on_it, is_last)
         self.looked = now
         # Without samples of any process the driver has none yet, or nobody did anything.
         is_known = samples is not None and (bool(sm) or sm_percent == 0.0)
+        active = {pid for pid in sm if sm[pid]}
+        unlisted = {owners[pid] for pid in active.difference(memory or (), self.listed)}
+        self.listed = set(memory or ())
+        unseen = {owners[pid] for pid in active} & {_UNSEEN}
         return {
-            **self.sums("memory_mib", owners, memory),
-            **self.sums("sm_percent", owners, sm if is_known else None),
+            **self.sums("memory_mib", owners, memory, self.in_doubt(unlisted, hosts)),
+            **self.sums(
+                "sm_percent", owners, sm if is_known else None, self.in_doubt(unseen, hosts)
+            ),
         }
+
+    def in_doubt(self, owners: set[str], hosts: set[str]) -> set[str]:
+        """Return the owners of whose use a part is not known; the unseen may be any host's."""
+        return {*self.trees.lost, *owners} | ({_STRANGERS, *hosts} if _UNSEEN in owners else set())
 
     def share_lived(
         self, pid: int, last_utc_s: float, now: Moment, listed: Sequence[Process] | None
@@ -134,35 +152,55 @@ class Users:
         otherwise count as if they had run side by side.
         """
         from_s, to_s = self.looked.boottime_s, now.boottime_s
-        start_ticks = stat(pid)[19:20]
-        begin_s = max(from_s, int(start_ticks[0]) / _TICKS_A_SECOND) if start_ticks else from_s
-        is_there = start_ticks and (listed is None or any(each.pid == pid for each in listed))
+        ticks, member = stat(pid)[19:20], self.trees.members.get(pid)
+        start_ticks = ticks[0] if ticks else member.start_ticks if member else "0"
+        begin_s = max(from_s, int(start_ticks) / _TICKS_A_SECOND)
+        is_there = ticks and (listed is None or any(each.pid == pid for each in listed))
         end_s = to_s if is_there else min(to_s, last_utc_s - now.utc_s + now.boottime_s)
         if to_s <= from_s:
             return 1.0
         return min(1.0, max(0.0, end_s - begin_s) / (to_s - from_s))
 
-    def owner_of(self, process: Process) -> str:
+    def owner_of(self, process: Process, now: Moment, may_be_unseen: bool) -> str:
+        pid = process.pid
         self.mps = self.mps or process.mps
-        role = self.trees.role_of(process.pid)
-        if role is None and name(process.pid).startswith(_MPS_SERVER):
+        role = self.trees.role_of(pid, now.boottime_s)
+        if role is None and name(pid).startswith(_MPS_SERVER):
             self.mps = True
             return _MPS_SERVER
-        return role or _STRANGERS
+        was_seen = pid in self.present or pid in self.left_s or stat(pid)
+        return role or (_UNSEEN if may_be_unseen and not was_seen else _STRANGERS)
+
+    def is_news(self, pid: int, owner: str) -> bool:
+        """Tell whether to tell of a process: a stranger that is not known to be gone."""
+        if owner == _UNSEEN:
+            self.unseen += 1
+            return self.unseen <= MOST_UNSEEN
+        return owner == _STRANGERS and (pid not in self.left_s or alive(pid))
 
     def sums(
-        self, what: str, owners: Mapping[int, str], values: Mapping[int, float | None] | None
+        self,
+        what: str,
+        owners: Mapping[int, str],
+        values: Mapping[int, float | None] | None,
+        in_doubt: Container[str],
     ) -> Usage:
         """Return what each owner uses; None where that is not known."""
         usage: Usage = {}
         for owner in (*ROLES, _STRANGERS):
             used = [value for pid, value in (values or {}).items() if owners[pid] == owner]
-            is_known = values is not None and (self.mapped or bool(used))
+            is_known = values is not None and (self.mapped or bool(used)) and owner not in in_doubt
             usage[f"{owner}_{what}"] = total(used) if is_known else None
         return usage
 
-    def meet(self, process: Process, now: Moment, samples: Iterable[ProcessSample]) -> Stranger:
-        """Return what is known of a stranger that is on the GPU."""
+    def meet(
+        self,
+        process: Process,
+        now: Moment,
+        samples: Iterable[ProcessSample],
+        sm_percent: float | None,
+    ) -> None:
+        """Note what is known of a stranger that is on the GPU."""
         pid, ticks = process.pid, stat(process.pid)[19:20]
         stranger = self.present.get(pid)
         if stranger and ticks and ticks != stranger.start_ticks:
@@ -179,7 +217,9 @@ class Users:
             seen = now.at(min(since_s, now.boottime_s))
             stranger = Stranger(process, ticks, user(pid), name(pid), seen, now.boottime_s)
             self.present[pid] = stranger
-        return stranger
+        if ticks or now.boottime_s > stranger.noticed_s:  # else it ended just now: ours, perhaps
+            stranger.memory_mib = most(stranger.memory_mib, process.memory_mib)
+        stranger.sm_percent = most(stranger.sm_percent, sm_percent)
 
     def tell(self, pid: int, now: Moment, is_stranger: bool, on_it: bool, is_last: bool) -> None:
         """Write that a stranger is there, has grown, or is gone; forget it when it is gone."""

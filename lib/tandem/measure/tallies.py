@@ -20,7 +20,7 @@ PEAKS = (
     "foreground_memory_mib",
     "background_memory_mib",
 )
-PARTIAL_KINDS = ("fresh", "filled")  # rows that know power and energy alone
+PARTIAL_KINDS = ("stale", "fresh", "filled")  # rows that know power and energy alone
 
 
 class Tally:
