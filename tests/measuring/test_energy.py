@@ -1,6 +1,7 @@
 """A foreground's energy against the truth of the simulated board, whatever holds the monitor up.
 
-All scenarios run at once: each has its own folder, locks, processes and GPU.
+All scenarios run at once: each has its own folder, locks, processes and GPU. So do afterwards the
+boards whose sensors are slow, each with one short training after the other.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ import math
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from simgpu import SimGpu
+from simgpu import COUNTER, NOT_SUPPORTED, SimGpu
 from stage import Stage, processes, training_line, wait_for
 
 SECONDS = 40.0
@@ -57,6 +59,15 @@ SCENARIOS = {
 }
 
 
+SHORT_S = (0.2, 1, 5, 0.2, 1, 10)
+BOARDS = {  # how often they update counter and power; None: there is no counter
+    "both 0.1 s": (0.1, 0.1),
+    "both 0.025 s": (0.025, 0.025),
+    "power 0.1 s": (0.02, 0.1),
+    "no counter": (None, 0.1),
+}
+
+
 @dataclass
 class Measured:
     """What a scenario left: its record's foreground window, and the truth about that time."""
@@ -64,6 +75,21 @@ class Measured:
     record: dict[str, Any]
     gpu: dict[str, Any]
     truth_j: float
+
+    @property
+    def error_j(self) -> float:
+        error_j: float = self.gpu["energy_joules"] - self.truth_j
+        return error_j
+
+    @property
+    def deviations(self) -> float:
+        """The error in units of what is stated for it."""
+        deviations: float = self.error_j / self.gpu["energy_uncertainty_joules"]
+        return deviations
+
+
+def root_mean_square(values: Sequence[float]) -> float:
+    return math.sqrt(sum(value**2 for value in values) / len(values))
 
 
 def hold_up(stage: Stage, driver: subprocess.Popen[str], seed: int, most_s: float) -> None:
@@ -125,11 +151,46 @@ def measured(
         for _, _, driver in running.values():
             output, _ = driver.communicate(timeout=90)
             assert driver.returncode == 0, output
-        yield {name: measure(stage, gpu) for name, (stage, gpu, _) in running.items()}
+        yield {name: measure(stage.record(), gpu) for name, (stage, gpu, _) in running.items()}
 
 
-def measure(stage: Stage, gpu: SimGpu) -> Measured:
-    record = stage.record()
+@pytest.fixture(scope="module")
+def short(
+    tmp_path_factory: pytest.TempPathFactory, simgpu_library: Path
+) -> Iterator[dict[str, list[Measured]]]:
+    """The real driver on every board, side by side: on each the short trainings in their order."""
+    with ExitStack() as stack:
+        running = {}
+        for name, (counter_s, power_s) in BOARDS.items():
+            folder = tmp_path_factory.mktemp("short")
+            gpu = stack.enter_context(SimGpu(folder / "gpu.state", simgpu_library))
+            gpu.set(counter_period_s=counter_s or 0.0, power_period_s=power_s)
+            if counter_s is None:
+                gpu.fail(NOT_SUPPORTED, *COUNTER)
+            stage = Stage(folder, more_environment=gpu.environment({}))
+            stack.callback(stage.clean_up)
+            (folder / "lengths").write_text("".join(f"{length_s}\n" for length_s in SHORT_S))
+            lengths = folder / "lengths"
+            first = f"seconds=$(head -n 1 {lengths}) && sed -i 1d {lengths}\n"
+            front = training_line(gpu.command(watts=300))
+            stage.build(f'{first}{front} "--seconds=$seconds"', None, runs_per_config=len(SHORT_S))
+            running[name] = (stage, gpu, stage.start(stage.command()))
+        for _, _, driver in running.values():
+            output, _ = driver.communicate(timeout=90)
+            assert driver.returncode == 0, output
+        yield {
+            name: [measure(record, gpu) for record in records_of(stage)]
+            for name, (stage, gpu, _) in running.items()
+        }
+
+
+def records_of(stage: Stage) -> list[dict[str, Any]]:
+    return [
+        json.loads(path.read_text()) for path in stage.folder.glob("results/*/*/experiment.json")
+    ]
+
+
+def measure(record: dict[str, Any], gpu: SimGpu) -> Measured:
     (window,) = record["windows"]
     truth_j = gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
     return Measured(record, window["gpus"][0], truth_j)
@@ -152,14 +213,31 @@ def test_the_trapezoid_is_right_within_1_percent(measured: dict[str, Measured], 
 
 def test_the_stated_uncertainty_holds(measured: dict[str, Measured]) -> None:
     """It is one standard deviation: of eight errors the root mean square lies near it."""
-    errors = [
-        (each.gpu["energy_joules"] - each.truth_j) / each.gpu["energy_uncertainty_joules"]
-        for each in measured.values()
-    ]
-    assert math.sqrt(sum(error**2 for error in errors) / len(errors)) <= 2
+    errors = [each.deviations for each in measured.values()]
+    assert root_mean_square(errors) <= 2
     assert max(map(abs, errors)) <= 5
     for each in measured.values():
         assert each.gpu["energy_uncertainty_joules"] <= 0.005 * each.truth_j
+
+
+@pytest.mark.parametrize("name", [name for name, (counter_s, _) in BOARDS.items() if counter_s])
+def test_short_windows_on_slow_boards(short: dict[str, list[Measured]], name: str) -> None:
+    """Two joules at most windows, however short; on a busy machine the steps can be missed."""
+    found = short[name]
+    assert len(found) == len(SHORT_S)
+    assert {each.gpu["energy_method"] for each in found} == {"counter"}
+    assert statistics.median(abs(each.error_j) for each in found) <= 2
+    for each in found:
+        allowed_j = max(COUNTER_LIMIT * each.truth_j, 5 * each.gpu["energy_uncertainty_joules"])
+        assert abs(each.error_j) <= allowed_j
+        assert each.gpu["energy_uncertainty_joules"] < 30
+
+
+def test_the_stated_uncertainty_of_short_windows_holds(short: dict[str, list[Measured]]) -> None:
+    every = [each.deviations for found in short.values() for each in found]
+    assert root_mean_square(every) <= 2
+    assert {each.gpu["energy_method"] for each in short["no counter"]} == {"trapezoid"}
+    assert max(each.gpu["energy_uncertainty_joules"] for each in short["no counter"]) < 60
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

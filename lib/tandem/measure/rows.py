@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 # When the readings were taken, on CLOCK_BOOTTIME and since 1970, and why there is a row:
-# "" its time had come · "mark" asked for (SIGUSR1) · "stale" and "fresh" the samples right before and
-# behind a step of the board's energy counter, of the two steps after a mark · "filled" made of the
-# driver's own buffer of power samples after the monitor had been held up · "last" the end
+# "" its time had come · "mark" asked for (SIGUSR1) · "stale" and "fresh" the samples right before
+# and behind a step of the board's energy counter, of the two steps after a mark · "filled" made of
+# the driver's own buffer of power samples after the monitor had been held up · "last" the end
 CLOCK_COLUMNS = ("boottime_s", "utc_s", "kind")
 GPU_COLUMNS = (
     *CLOCK_COLUMNS,
