@@ -41,9 +41,10 @@ Usage = dict[str, float | None]
 
 @dataclass
 class Stranger:
-    """A process on the GPU that is not ours; memory and use are the most so far."""
+    """A process on the GPU that is not known to be ours; memory and use are the most so far."""
 
     process: Process
+    owner: str
     start_ticks: list[str]
     user: str
     name: str
@@ -61,6 +62,14 @@ class Stranger:
     def has_grown(self) -> bool:
         pairs = zip(self.most, self.told or (0.0, 0.0), strict=True)
         return any(value > told * _GROWN + 1 for value, told in pairs)
+
+
+@dataclass(frozen=True)
+class Left:
+    """Whose a process was that has left the GPU, and when it was seen to have left."""
+
+    owner: str
+    at_s: float
 
 
 class Users:
@@ -81,9 +90,10 @@ class Users:
         self.mapped = False
         self.mps = False
         self.unseen = 0
-        self.listed: set[int] = set()  # who was on the GPU at the last look
         self.present: dict[int, Stranger] = {}
-        self.left_s: dict[int, float] = {}  # when strangers left, as NVML tells of them a while yet
+        # For some time after they left, as NVML tells of their use for a while:
+        self.left: dict[int, Left] = {}
+        self.listed_s: dict[int, float] = {}  # whose memory was seen, and when
 
     def look(
         self,
@@ -112,15 +122,11 @@ class Users:
             for pid, each in processes.items()
         }
         self.mapped = self.mapped or not set(ROLES).isdisjoint(owners.values())
-        self.left_s = {
-            pid: left_s
-            for pid, left_s in self.left_s.items()
-            if left_s > now.boottime_s - REMEMBERED_S
-        }
+        self.remember(memory or (), now.boottime_s)
         for pid, process in processes.items():
             if self.is_news(pid, owners[pid]):
                 percent = used[pid][0] if pid in used else None
-                self.meet(process, now, samples or [], percent)
+                self.meet(process, owners[pid], now, samples or [], percent)
         for pid in list(self.present):
             on_it = pid in (memory or ()) or ((pid in sm or memory is None) and alive(pid))
             is_stranger = owners.get(pid, _STRANGERS) in (_STRANGERS, _UNSEEN)
@@ -128,18 +134,22 @@ class Users:
         self.looked = now
         # Without samples of any process the driver has none yet, or nobody did anything.
         is_known = samples is not None and (bool(sm) or sm_percent == 0.0)
-        active = {pid for pid in sm if sm[pid]}
-        unlisted = {owners[pid] for pid in active.difference(memory or (), self.listed)}
-        self.listed = set(memory or ())
-        unseen = {owners[pid] for pid in active} & {_UNSEEN}
+        unlisted = {owners[pid] for pid in sm if sm[pid] and pid not in self.listed_s}
+        unseen = {owners[pid] for pid in sm if sm[pid]} & {_UNSEEN}
+        doubts = self.doubts(unlisted, hosts), self.doubts(unseen, hosts)
         return {
-            **self.sums("memory_mib", owners, memory, self.in_doubt(unlisted, hosts)),
-            **self.sums(
-                "sm_percent", owners, sm if is_known else None, self.in_doubt(unseen, hosts)
-            ),
+            **self.sums("memory_mib", owners, memory, doubts[0]),
+            **self.sums("sm_percent", owners, sm if is_known else None, doubts[1]),
         }
 
-    def in_doubt(self, owners: set[str], hosts: set[str]) -> set[str]:
+    def remember(self, listed: Iterable[int], now_s: float) -> None:
+        """Note who is on the GPU, and forget those who left it long ago."""
+        since_s = now_s - REMEMBERED_S
+        self.left = {pid: left for pid, left in self.left.items() if left.at_s > since_s}
+        self.listed_s = {pid: at_s for pid, at_s in self.listed_s.items() if at_s > since_s}
+        self.listed_s |= dict.fromkeys(listed, now_s)
+
+    def doubts(self, owners: set[str], hosts: set[str]) -> set[str]:
         """Return the owners of whose use a part is not known; the unseen may be any host's."""
         return {*self.trees.lost, *owners} | ({_STRANGERS, *hosts} if _UNSEEN in owners else set())
 
@@ -168,34 +178,39 @@ class Users:
         if role is None and name(pid).startswith(_MPS_SERVER):
             self.mps = True
             return _MPS_SERVER
-        was_seen = pid in self.present or pid in self.left_s or stat(pid)
-        return role or (_UNSEEN if may_be_unseen and not was_seen else _STRANGERS)
+        if role is None and not stat(pid):
+            if pid in self.left:
+                return self.left[pid].owner
+            if may_be_unseen and pid not in self.present:
+                return _UNSEEN
+        return role or _STRANGERS
 
     def is_news(self, pid: int, owner: str) -> bool:
-        """Tell whether to tell of a process: a stranger that is not known to be gone."""
-        if owner == _UNSEEN:
-            self.unseen += 1
-            return self.unseen <= MOST_UNSEEN
-        return owner == _STRANGERS and (pid not in self.left_s or alive(pid))
+        """Tell whether to tell of a process: not ours, and not known to be gone."""
+        if owner not in (_STRANGERS, _UNSEEN) or (pid in self.left and not alive(pid)):
+            return False
+        self.unseen += owner == _UNSEEN
+        return owner == _STRANGERS or self.unseen <= MOST_UNSEEN
 
     def sums(
         self,
         what: str,
         owners: Mapping[int, str],
         values: Mapping[int, float | None] | None,
-        in_doubt: Container[str],
+        doubts: Container[str],
     ) -> Usage:
         """Return what each owner uses; None where that is not known."""
         usage: Usage = {}
         for owner in (*ROLES, _STRANGERS):
             used = [value for pid, value in (values or {}).items() if owners[pid] == owner]
-            is_known = values is not None and (self.mapped or bool(used)) and owner not in in_doubt
+            is_known = values is not None and (self.mapped or bool(used)) and owner not in doubts
             usage[f"{owner}_{what}"] = total(used) if is_known else None
         return usage
 
     def meet(
         self,
         process: Process,
+        owner: str,
         now: Moment,
         samples: Iterable[ProcessSample],
         sm_percent: float | None,
@@ -215,7 +230,7 @@ class Users:
                 first_s = now.boottime_s - now.utc_s + min(used_s) - _SAMPLE_S
                 since_s = max(since_s, first_s)
             seen = now.at(min(since_s, now.boottime_s))
-            stranger = Stranger(process, ticks, user(pid), name(pid), seen, now.boottime_s)
+            stranger = Stranger(process, owner, ticks, user(pid), name(pid), seen, now.boottime_s)
             self.present[pid] = stranger
         if ticks or now.boottime_s > stranger.noticed_s:  # else it ended just now: ours, perhaps
             stranger.memory_mib = most(stranger.memory_mib, process.memory_mib)
@@ -235,7 +250,7 @@ class Users:
         elif not leaves and (stranger.has_grown or (is_last and stranger.told != stranger.most)):
             self.write("seen", stranger, now)
         if leaves:
-            self.left_s[pid] = now.boottime_s
+            self.left[pid] = Left(stranger.owner, now.boottime_s)
             self.write("gone", stranger, now)
 
     def write(self, event: str, stranger: Stranger, when: Moment) -> None:

@@ -20,7 +20,7 @@ REMEMBERED_S = 10.0  # NVML still tells of a process some time after its end
 # Shares of one core's time that looking may take: once a row, and between rows. Between rows it
 # finds processes of ours that do not live long, of which NVML tells only after their end.
 ROW_SHARE, SAMPLE_SHARE = 0.0015, 0.0005
-YOUNG_SHARE, YOUNG_S = 0.01, 5.0  # and for so long after somebody told of a root
+YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after somebody told of a root
 
 _LATE_S = 3.0  # what a root used before its end since the last look at it is small up to here
 
@@ -89,7 +89,7 @@ class Trees:
         """Take the file that names the roots; it need not exist yet."""
         self.path = path
         self.told = False
-        self.size = self.offset = 0
+        self.offset = 0
         self.lost: dict[str, str] = {}
         self.roots: dict[int, Root] = {}
         self.members: dict[int, Member] = {}
@@ -139,15 +139,14 @@ class Trees:
     def read_roots(self, now_s: float) -> bool:
         """Take the lines that the file has got since it was last read; tell whether it has any."""
         try:
-            size = os.stat(self.path).st_size
-            if size == self.size and self.told:
+            if os.stat(self.path).st_size == self.offset and self.told:
                 return False
             with open(self.path, "rb") as file:
                 file.seek(self.offset)
                 lines = file.read()
         except OSError:
             return False
-        self.told, self.size = True, size
+        self.told = True
         whole = lines[: lines.rfind(b"\n") + 1]
         self.offset += len(whole)
         for line in whole.decode("ascii", "replace").splitlines():
