@@ -143,8 +143,8 @@ def trapezoid_at(rows: Sequence[Row], when_s: float) -> Reading | None:
 def late_sigma_j(rows: Iterable[Row], from_s: float, to_s: float, delay_s: float) -> float:
     """Return the deviation of the energy between two moments near by, if power comes late.
 
-    It is that of as long a time, but begun earlier by anything up to `delay_s`; meanwhile power
-    ranged as far as the rows about it show.
+    It is that of as long a time, but begun earlier by anything up to `delay_s` (its root mean
+    square is that / sqrt(3)); meanwhile power ranged as far as the rows about it show.
     """
     lowest_w, highest_w = extremes(
         [
@@ -153,7 +153,7 @@ def late_sigma_j(rows: Iterable[Row], from_s: float, to_s: float, delay_s: float
             if time_of(before) < to_s + delay_s and time_of(row) > from_s - delay_s
         ]
     )
-    return (highest_w - lowest_w) * min(to_s - from_s, delay_s) / math.sqrt(12.0)
+    return (highest_w - lowest_w) * min(to_s - from_s, delay_s) / math.sqrt(3.0)
 
 
 def anchored_at(rows: Sequence[Row], when_s: float, delay_s: float) -> Reading | None:

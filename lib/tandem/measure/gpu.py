@@ -28,7 +28,7 @@ HUNT_PERIOD_S = 0.002
 LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart
 
 _HUNT_S = 0.15  # a board updates its energy counter more often
-_TIGHT_S = 0.005  # so close must two samples lie to tell when the counter changed
+_TIGHT_S = 0.012  # so close must two samples lie to tell when the counter stepped
 _CLOCK_STEP_S = 0.02
 _UTILISATION = ("sm_percent", "memory_percent")
 _ONCE_A_ROW: dict[str, tuple[str, Callable[[Device], float]]] = {

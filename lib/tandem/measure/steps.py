@@ -15,17 +15,15 @@ from dataclasses import dataclass
 from tandem.measure.edges import (
     COUNTER,
     TRAPEZOID,
-    UPDATE_S,
     Reading,
     anchored_at,
     extremes,
-    late_sigma_j,
     number_in,
     time_of,
 )
 from tandem.measure.rows import Row
 
-SLOW_S = 0.02  # the row of a mark takes no longer, and a step of the counter meanwhile is not seen
+SLOW_S = 0.02  # a mark lies no further behind the moment that it is for
 
 
 @dataclass(frozen=True)
@@ -110,17 +108,13 @@ class Steps:
 def counter_at(rows: Iterable[Row], when_s: float, delay_s: float) -> Reading | None:
     """Return the board's energy counter at a moment, in joules; None where it is not known.
 
-    `delay_s` is how old power can be. If that is longer than a step, two levels are not told apart.
+    `delay_s` is how old power can be.
     """
     near = list(rows)
     steps = steps_around(near, when_s)
-    if steps is None or when_s < max(steps.first_s, steps.mark_s) - SLOW_S:
+    if steps is None or when_s < max(steps.first_s - steps.period_s, steps.mark_s - SLOW_S):
         return anchored_at(near, when_s, delay_s)
-    found = stepped_at(steps, when_s)
-    if delay_s <= UPDATE_S:
-        return found
-    late_j = late_sigma_j(near, when_s, steps.second.when_s, delay_s)
-    return Reading(found.energy_j, math.hypot(found.sigma_j, late_j))
+    return stepped_at(steps, when_s)
 
 
 def steps_around(rows: Sequence[Row], when_s: float) -> Steps | None:
@@ -134,8 +128,10 @@ def steps_around(rows: Sequence[Row], when_s: float) -> Steps | None:
     second, third = (step(rows[place]) for place in later[:2])
     if first_mj is None or second is None or third is None or same_mj != second.counter_mj:
         return None  # in the last case a step between the two was not seen
-    # The row of the mark tells of all that was before it.
-    powers_w = extremes(rows[mark + 1 : later[0]] or rows[mark : later[0]])
+    since = rows[mark + 1 : later[0]]
+    if not since or when_s < 2.0 * second.when_s - third.when_s:
+        since = rows[mark : later[0]]  # the mark's own row tells of the time before it
+    powers_w = extremes(since)
     later_w, all_w = extremes(rows[later[0] : later[1]]), extremes(rows[mark : later[1]])
     ranges_w = later_w[1] - later_w[0], all_w[1] - all_w[0]
     return Steps(time_of(rows[mark]), first_mj / 1000.0, second, third, powers_w, *ranges_w)
@@ -149,13 +145,14 @@ def step(row: Row) -> Step | None:
 
 
 def stepped_at(steps: Steps, when_s: float) -> Reading:
-    """Return the counter at a moment between its first two steps, or little earlier.
+    """Return the counter at a moment between its first two steps.
 
     Power is the old one up to some moment between them, and then the new one. So the energy lies on
     a line from the first step at the old power, or on one to the second step at the new power: on
     the higher one if power rises, on the lower one if it falls. If no such change explains the
     counter, the second step is nearer to what comes. It is less sure if power was read wrongly
-    meanwhile, or went on changing.
+    meanwhile, or went on changing; or if the monitor missed the step behind the mark, so that the
+    moment lies before the first of these, and power may have changed in between.
     """
     second, third = steps.second, steps.third
     old_w, new_w, is_explained = steps.levels_w()
@@ -176,5 +173,9 @@ def stepped_at(steps: Steps, when_s: float) -> Reading:
         if new_w == second.power_w:
             unsure_w += min(change_w, steps.later_range_w) / math.sqrt(12.0)
     unsure_j = unsure_w * (second.when_s - when_s)
+    early_s = max(steps.first_s - when_s, 0.0)
+    if early_s and is_explained and steps.is_explained(new_w, new_w):
+        energy_j = steps.first_j - early_s * (old_w + new_w) / 2.0
+        unsure_j = math.hypot(unsure_j, early_s * change_w / math.sqrt(12.0))
     change_j = steps.range_w * second.gap_s  # power changes anywhere between two samples
     return Reading(energy_j, math.hypot(math.hypot(blur_j, change_j) / math.sqrt(12.0), unsure_j))
