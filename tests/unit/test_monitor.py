@@ -860,7 +860,7 @@ def test_what_a_foreground_used_that_had_ended_before_it_was_looked_at_is_not_kn
     } == {(str(front.pid), "?", "")}
     (warning,) = (each for each in watched.report()["warnings"] if each["sensor"] != "rapl")
     assert warning["sensor"] == "foreground"
-    assert warning["message"].startswith(f"process {front.pid} ended while nobody looked")
+    assert warning["message"].startswith(f"there is no process {front.pid} (any more)")
 
 
 # A Python whose clock is wrong until a file is there; NVML's samples go by the right one.

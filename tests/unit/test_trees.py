@@ -159,7 +159,7 @@ def test_a_role_whose_root_had_ended_before_it_was_looked_at_is_lost(
         f"background\t{one.pid}\t{ticks(one.pid)}\nforeground\t{pid}\t{start_ticks}\n"
     )
     trees.look(2.0)
-    assert trees.lost == {"foreground": f"process {pid} ended while nobody looked"}
+    assert trees.lost == {"foreground": f"there is no process {pid} (any more)"}
     assert trees.active_since(1.5) == {"foreground", "background"}
     assert trees.active_since(2.5) == {"background"}
 

@@ -70,8 +70,7 @@ class Monitor:
         self.trees = Trees(os.path.join(options.out, "trees.tsv"))
         for role in ROLES:
             for pid in getattr(options, role):
-                if not self.trees.add(role, pid):
-                    self.report.warn(f"--{role}", f"there is no process {pid}")
+                self.trees.add(role, pid)
         strangers = Csv(os.path.join(options.out, "strangers.csv"), COLUMNS)
         self.gpus: list[Gpu] = []
         for device in devices:

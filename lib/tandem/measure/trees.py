@@ -103,7 +103,7 @@ class Trees:
         self.told = True
         ticks = stat(pid)[19:20]
         if not ticks or start_ticks not in (None, ticks[0]):
-            self.lose(role, pid)
+            self.lost.setdefault(role, f"there is no process {pid} (any more)")
             return False
         if pid in self.roots:
             self.drop(self.roots[pid])
@@ -162,7 +162,8 @@ class Trees:
         pids, cpu_ticks, rss_pages = [root.pid], 0, 0
         if not root.is_alive():
             if now_s - root.looked_s > max(_LATE_S, 2 * self.cost_s / ROW_SHARE):
-                self.lose(root.role, root.pid)
+                why = f"process {root.pid} ended while nobody looked"
+                self.lost.setdefault(root.role, why)
             self.drop(root)
             return
         for pid in pids:
@@ -180,9 +181,6 @@ class Trees:
         """Forget a root that has ended, but not what it has used."""
         self.uses[root.role].ended_s += root.cpu_s
         self.roots.pop(root.pid, None)
-
-    def lose(self, role: str, pid: int) -> None:
-        self.lost.setdefault(role, f"process {pid} ended while nobody looked")
 
     def active_since(self, since_s: float) -> set[str]:
         """Return the roles that may have had processes since a moment, also such as none saw."""
