@@ -78,7 +78,7 @@ def command_list(arguments: argparse.Namespace) -> int:
 
 def command_compare(arguments: argparse.Namespace) -> int:
     """print what the runs' parallel experiments and their controls say over all repeats"""
-    from tandem.measure.compare import text_of_compare
+    from tandem.measure.interference.compare import text_of_compare
 
     print(text_of_compare(arguments.runs))
     return 0

@@ -21,7 +21,7 @@ from gpu_report import Cost, Measured, report, smi_samples  # noqa: E402
 from tandem import proc  # noqa: E402
 from tandem.errors import NotReadyError, TandemError, UsageError  # noqa: E402
 from tandem.logs import last_lines  # noqa: E402
-from tandem.measure.nvml import Device, NvmlError, opened, utilisation, visible  # noqa: E402
+from tandem.measure.sampling.nvml import Device, NvmlError, opened, utilisation, visible  # noqa: E402
 from tandem.paths import BGRUN, POWERMON  # noqa: E402
 from tandem.rounds import read_rounds  # noqa: E402
 from update_period import Period, update_periods  # noqa: E402

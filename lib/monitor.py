@@ -12,9 +12,9 @@ from typing import NoReturn
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
-from tandem.measure.monitor import Monitor, OwnerGoneError, TooOldError  # noqa: E402
-from tandem.measure.nvml import NvmlError, UnknownGpuError  # noqa: E402
-from tandem.measure.output import say  # noqa: E402
+from tandem.measure.sampling.monitor import Monitor, OwnerGoneError, TooOldError  # noqa: E402
+from tandem.measure.sampling.nvml import NvmlError, UnknownGpuError  # noqa: E402
+from tandem.measure.sampling.output import say  # noqa: E402
 
 SHORTEST_S = 0.01
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem import census, namespace
-from tandem.measure import busy, nvml
+from tandem.measure import busy
+from tandem.measure.sampling import nvml
 from tandem.screen import SCREEN_COLUMNS
 
 ENOUGH_DISK_BYTES = 1024**3

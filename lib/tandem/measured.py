@@ -9,7 +9,7 @@ from typing import Any
 
 from tandem.experiment import Outcome
 from tandem.measure.busy import Gpu
-from tandem.measure.windows import energy_metrics, window_facts
+from tandem.measure.windows.facts import energy_metrics, window_facts
 from tandem.monitoring import Window
 
 Energy = dict[str, Any] | None

@@ -18,7 +18,7 @@ from tandem.experiment import ExperimentRun
 from tandem.launch import Interrupted, Watch
 from tandem.locks import gpu_locks
 from tandem.measure.busy import GpuBusyError, Sensors, nvml_held, people
-from tandem.measure.interference import interference
+from tandem.measure.interference.figures import interference
 from tandem.namespace import Isolation, off, probe
 from tandem.paths import ROOT
 from tandem.plan import Experiment, Plan

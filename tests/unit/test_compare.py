@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem.errors import UsageError
-from tandem.measure.compare import TITLES, compare, text_of_compare
-from tandem.measure.interference import FIGURES
-from tandem.measure.quantity import Quantity
-from tandem.measure.repeats import interval_of_median, repeats_of
+from tandem.measure.interference.compare import TITLES, compare, text_of_compare
+from tandem.measure.interference.figures import FIGURES
+from tandem.measure.interference.quantity import Quantity
+from tandem.measure.interference.repeats import interval_of_median, repeats_of
 
 Record = dict[str, Any]
 
@@ -102,7 +102,7 @@ def coverage(draws: int, size: int, shared: float = 0.0, is_blockwise: bool = Tr
 
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tandem.measure.repeats.RESAMPLES", 200)
+    monkeypatch.setattr("tandem.measure.interference.repeats.RESAMPLES", 200)
 
 
 @pytest.mark.usefixtures("few_resamples")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from tandem.measure.interference import FIGURES, interference
+from tandem.measure.interference.figures import FIGURES, interference
 from tandem.planned import Validity
 from tandem.rounds import Stretch, rate
 

@@ -30,12 +30,12 @@ from simgpu import (
     SimGpu,
 )
 from simgpu_state import now_s
-from tandem.measure.nvml import Process
-from tandem.measure.output import Csv, Moment
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
-from tandem.measure.sensors import ProcessSample
-from tandem.measure.strangers import COLUMNS, MOST_UNSEEN, Users
-from tandem.measure.trees import Member, Trees
+from tandem.measure.sampling.nvml import Process
+from tandem.measure.sampling.output import Csv, Moment
+from tandem.measure.sampling.sensors import ProcessSample
+from tandem.measure.sampling.strangers import COLUMNS, MOST_UNSEEN, Users
+from tandem.measure.sampling.trees import Member, Trees
 from tandem.paths import POWERMON, ROOT
 from tandem.proc import stat
 
@@ -489,8 +489,8 @@ def test_without_a_driver_the_rest_is_measured(gpu: SimGpu, watch: Watch) -> Non
 
 
 def test_without_pynvml_the_way_to_get_it_is_said(gpu: SimGpu) -> None:
-    program = "from tandem.measure import nvml\ntry: nvml.gpu_states(None)\nexcept nvml.NvmlError"
-    program += " as error: print(error, '|', error.hint)"
+    program = "from tandem.measure.sampling import nvml\ntry: nvml.gpu_states(None)\n"
+    program += "except nvml.NvmlError as error: print(error, '|', error.hint)"
     done = subprocess.run(
         [sys.executable, "-S", "-c", program],
         env=gpu.environment(os.environ | {"PYTHONPATH": str(ROOT / "lib")}),
@@ -524,7 +524,8 @@ def watch_two(two: SimGpu, watch: Watch) -> Watch:
 def visible(gpu: SimGpu, *selections: str | None) -> list[list[str]]:
     """Return the file names of the GPUs that each selection shows."""
     program = (
-        "import json, sys\nfrom tandem.measure import nvml\nwith nvml.opened(): print(json.dumps("
+        "import json, sys\nfrom tandem.measure.sampling import nvml\n"
+        "with nvml.opened(): print(json.dumps("
         "[[d.stem for d in nvml.visible(each)] for each in json.loads(sys.argv[1])]))"
     )
     done = subprocess.run(

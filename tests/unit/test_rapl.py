@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.measure.rapl import STILL_S, Rapl, RaplError, Zone
+from tandem.measure.sampling.rapl import STILL_S, Rapl, RaplError, Zone
 
 RANGE_UJ = 262_143_328_850
 LONGEST_S = RANGE_UJ / 1e6 / 1000

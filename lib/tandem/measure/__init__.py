@@ -1,1 +1,1 @@
-"""Measuring: GPUs, CPU energy and processes, from the sensors to the figures of a record."""
+"""Measuring: the monitor's rows, windows made of them, what two trainings cost each other."""

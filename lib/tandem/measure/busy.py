@@ -12,7 +12,7 @@ from pathlib import Path
 from tandem import proc
 from tandem.errors import NotReadyError
 from tandem.launch import Watch
-from tandem.measure import nvml
+from tandem.measure.sampling import nvml
 
 BUSY_SM_PERCENT = 5.0
 # Utilisation is a mean over up to a second, and a driver forgets an ended process some time later.

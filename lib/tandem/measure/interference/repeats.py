@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from tandem.measure.quantity import Quantity, widening
+from tandem.measure.interference.quantity import Quantity, widening
 
 ENOUGH_BLOCKS = 6  # the interval's coverage is 75 % at three, 94 % from five on
 RESAMPLES = 2000

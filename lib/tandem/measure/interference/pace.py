@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from tandem.measure.quantity import Quantity, Reading, widening
+from tandem.measure.interference.quantity import Quantity, Reading, widening
 
 STAMP_RESOLUTION_S = 0.001
 ENOUGH_FREEDOM = 3

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from tandem.measure.binding import NOT_SUPPORTED
-from tandem.measure.meter import AVERAGE, COUNTER, POWER, Integral, Meter, Values
-from tandem.measure.nvml import Device, NvmlError, memory_used_mib, processes, utilisation
-from tandem.measure.output import Csv, Moment, Report, boottime_s, now
 from tandem.measure.rows import GPU_COLUMNS, number
-from tandem.measure.sensors import (
+from tandem.measure.sampling.binding import NOT_SUPPORTED
+from tandem.measure.sampling.meter import AVERAGE, COUNTER, POWER, Integral, Meter, Values
+from tandem.measure.sampling.nvml import Device, NvmlError, memory_used_mib, processes, utilisation
+from tandem.measure.sampling.output import Csv, Moment, Report, boottime_s, now
+from tandem.measure.sampling.sensors import (
     CLOCK_MEMORY,
     CLOCK_SM,
     clock_mhz,
@@ -22,7 +22,7 @@ from tandem.measure.sensors import (
     process_samples,
     temperature_c,
 )
-from tandem.measure.strangers import MOST_UNSEEN, Usage, Users
+from tandem.measure.sampling.strangers import MOST_UNSEEN, Usage, Users
 
 HUNT_PERIOD_S = 0.002
 LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart

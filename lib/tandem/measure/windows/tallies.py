@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
 
-from tandem.measure.edges import COUNTER, REACH_S, Nearby, Spread, number_in, time_of
 from tandem.measure.rows import Row, rows_between
+from tandem.measure.windows.edges import COUNTER, REACH_S, Nearby, Spread, number_in, time_of
 
 MEANS = ("sm_percent", "temperature_c", "foreground_sm_percent", "background_sm_percent")
 PEAKS = (

@@ -1,4 +1,4 @@
-"""bin/energy: prints any window again. Arguments: FOLDER FROM TO JSON, the last three may be ""."""
+"""What bin/energy runs: prints any window again. Arguments: FOLDER FROM TO JSON; "" for none."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
-
 from tandem.errors import TandemError, UsageError
-from tandem.measure.edges import number_in, time_of
-from tandem.measure.energy_text import text_of_window
-from tandem.measure.gpu_window import Facts
 from tandem.measure.rows import last_row, read_rows, rows_between
-from tandem.measure.windows import read_monitor, window_facts
+from tandem.measure.windows.edges import number_in, time_of
+from tandem.measure.windows.energy_text import text_of_window
+from tandem.measure.windows.facts import read_monitor, window_facts
+from tandem.measure.windows.gpu_window import Facts
 from tandem.problems import quote
 
 

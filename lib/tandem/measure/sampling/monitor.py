@@ -18,13 +18,13 @@ from contextlib import ExitStack
 from typing import Any
 
 from tandem.keeper import inherited_fd
-from tandem.measure import nvml
-from tandem.measure.gpu import HUNT_PERIOD_S, Gpu
-from tandem.measure.output import Csv, Moment, Report, boottime_s, now
-from tandem.measure.rapl import Rapl
 from tandem.measure.rows import cpu_columns, number
-from tandem.measure.strangers import COLUMNS, Users
-from tandem.measure.trees import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
+from tandem.measure.sampling import nvml
+from tandem.measure.sampling.gpu import HUNT_PERIOD_S, Gpu
+from tandem.measure.sampling.output import Csv, Moment, Report, boottime_s, now
+from tandem.measure.sampling.rapl import Rapl
+from tandem.measure.sampling.strangers import COLUMNS, Users
+from tandem.measure.sampling.trees import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
 from tandem.proc import LIFELINE, OWNER, STOP_SIGNALS, catch_stop_signals
 
 VISIBLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"

@@ -9,8 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tandem.measure.binding import FUNCTION_NOT_FOUND, NOT_FOUND, call, call_growing, error_of
-from tandem.measure.nvml import Device, NvmlError
+from tandem.measure.sampling.binding import (
+    FUNCTION_NOT_FOUND,
+    NOT_FOUND,
+    call,
+    call_growing,
+    error_of,
+)
+from tandem.measure.sampling.nvml import Device, NvmlError
 
 # NVML's numbers
 TEMPERATURE_GPU = 0

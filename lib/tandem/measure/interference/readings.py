@@ -25,8 +25,8 @@ from dataclasses import replace
 from typing import Any
 
 from tandem.measure.company import disturbances, foreground_window, last_window
-from tandem.measure.pace import rounds_per_s
-from tandem.measure.quantity import Quantity, Reading
+from tandem.measure.interference.pace import rounds_per_s
+from tandem.measure.interference.quantity import Quantity, Reading
 from tandem.problems import quote
 
 TIME_UNCERTAINTY_S = 0.001

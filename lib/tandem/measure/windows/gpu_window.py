@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
-from tandem.measure.steps import counter_at
-from tandem.measure.tallies import GpuTally, Tally, iso_utc, tallied
+from tandem.measure.windows.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
+from tandem.measure.windows.steps import counter_at
+from tandem.measure.windows.tallies import GpuTally, Tally, iso_utc, tallied
 
 BOARD_GAIN_PERCENT = 5  # boards differ by so much, proportionally (Yang, Adamek, Armour, SC'24)
 MIN_COVERAGE = 0.95  # so much of a window must be sampled for a trapezoid to be its energy

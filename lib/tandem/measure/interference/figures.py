@@ -7,8 +7,8 @@ GPUs under the background alone. `r = R / R_b`, and `v_B = P_B T r` is what the 
 would have used for the work that it did beside the foreground.
 
 An uncertainty is one standard deviation, propagated to first order from those seven readings
-(JCGM 100:2008, 5.1.2); tandem.measure.readings says what theirs cover. A reading that a figure
-uses in two places is one and the same, so what is common cancels; different readings are taken as
+(JCGM 100:2008, 5.1.2); the module readings says what theirs cover. A reading that a figure uses in
+two places is one and the same, so what is common cancels; different readings are taken as
 independent. The gain of the board is not in it, and has a key of its own, `board_gain_percent`: it
 cancels in every ratio on one board, moves all joules together, and no repeat makes it smaller.
 """
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tandem.measure.company import foreground_window
-from tandem.measure.quantity import Quantity, Reading, Values, propagated
-from tandem.measure.readings import Record, idle_drift_w, read, unknown_work
+from tandem.measure.interference.quantity import Quantity, Reading, Values, propagated
+from tandem.measure.interference.readings import Record, idle_drift_w, read, unknown_work
 
 
 def slowdown(x: Values) -> float:

@@ -12,7 +12,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tandem.measure.edges import (
+from tandem.measure.rows import Row
+from tandem.measure.windows.edges import (
     COUNTER,
     TRAPEZOID,
     Reading,
@@ -21,7 +22,6 @@ from tandem.measure.edges import (
     number_in,
     time_of,
 )
-from tandem.measure.rows import Row
 
 SLOW_S = 0.02  # a mark lies no further behind the moment that it is for
 

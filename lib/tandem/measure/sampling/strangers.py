@@ -6,11 +6,11 @@ import os
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tandem.measure.nvml import Process
-from tandem.measure.output import Csv, Moment
 from tandem.measure.rows import number
-from tandem.measure.sensors import ProcessSample
-from tandem.measure.trees import REMEMBERED_S, ROLES, Trees
+from tandem.measure.sampling.nvml import Process
+from tandem.measure.sampling.output import Csv, Moment
+from tandem.measure.sampling.sensors import ProcessSample
+from tandem.measure.sampling.trees import REMEMBERED_S, ROLES, Trees
 from tandem.proc import alive, name, stat, user
 
 COLUMNS = (

@@ -13,9 +13,9 @@ from typing import Any
 
 from tandem.errors import UsageError
 from tandem.measure.company import foreground_window, last_window
-from tandem.measure.quantity import Quantity
-from tandem.measure.readings import flags
-from tandem.measure.repeats import is_below_resolution, repeats_of
+from tandem.measure.interference.quantity import Quantity
+from tandem.measure.interference.readings import flags
+from tandem.measure.interference.repeats import is_below_resolution, repeats_of
 from tandem.problems import printable
 from tandem.screen import SCREEN_COLUMNS, aligned
 

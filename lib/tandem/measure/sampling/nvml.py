@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from tandem.measure.binding import (
+from tandem.measure.sampling.binding import (
     FUNCTION_NOT_FOUND,
     NOT_SUPPORTED,
     VERSION_MISMATCH,

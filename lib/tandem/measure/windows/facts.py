@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.edges import linear, number_in, time_of
-from tandem.measure.gpu_window import Facts, edge_reason, gpu_facts
-from tandem.measure.tallies import RoleTally, tallied, utc_of
+from tandem.measure.windows.edges import linear, number_in, time_of
+from tandem.measure.windows.gpu_window import Facts, edge_reason, gpu_facts
+from tandem.measure.windows.tallies import RoleTally, tallied, utc_of
 
 SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
 

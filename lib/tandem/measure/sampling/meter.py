@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import inf
 
-from tandem.measure.nvml import Device, NvmlError
 from tandem.measure.rows import number
-from tandem.measure.sensors import (
+from tandem.measure.sampling.nvml import Device, NvmlError
+from tandem.measure.sampling.sensors import (
     FIELD_ENERGY_MJ,
     FIELD_POWER_AVERAGE_MW,
     FIELD_POWER_INSTANT_MW,

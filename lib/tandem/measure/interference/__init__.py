@@ -1,0 +1,1 @@
+"""What a parallel record and its controls say together, and over repeats."""

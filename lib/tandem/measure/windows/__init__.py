@@ -1,0 +1,1 @@
+"""What a stretch of time cost, computed from the monitor's files alone; bin/energy."""
