@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults"), str(ROOT / "tests" / "simgpu")]
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup and some CI hosts have it ignored
 
 from simgpu import SimGpu, build  # noqa: E402
 from stage import Stage  # noqa: E402
