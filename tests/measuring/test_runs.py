@@ -147,6 +147,8 @@ def test_a_foreground_that_is_cut_off_keeps_its_window(stage: Stage, gpu: SimGpu
     stage.build(front(gpu, seconds=600), training_line(gpu.command(**LOAD)))
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
+    rows = gpu_rows(stage).count("\n")
+    wait_for("two more rows, a window of a second", lambda: gpu_rows(stage).count("\n") > rows + 1)
     driver.send_signal(signal.SIGINT)
     driver.communicate(timeout=60)
     record = stage.record()
