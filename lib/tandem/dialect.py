@@ -21,13 +21,13 @@ ALIASES = {
 _ALIAS_OF = {key: alias for alias, key in ALIASES.items()}
 # Keys that stand for something which this version does not do, and what that means.
 NOT_APPLIED = {
-    "governor": "the CPU governor stays as it is",
-    "use_deduplication": "values that stand in historical_csvs may be drawn again",
     "cleanup_gpu_memory": "nothing is cleaned up beyond stopping every process",
     "cleanup_between_experiments": "nothing is cleaned up beyond stopping every process",
 }
 # No likeness of letters leads from these to what was probably meant.
 _MEANT = {"experiment_type": "mode", "mutation_type": "mode", "session_name": "experiment_name"}
+# The kernel's; a machine has some of them.
+_GOVERNORS = ("performance", "powersave", "userspace", "ondemand", "conservative", "schedutil")
 # Objects inside a level, with few enough keys to name them all.
 _INNER = ("controls", "validity")
 
@@ -118,28 +118,39 @@ def is_separator(level: Level) -> bool:
     )
 
 
-def unknown_notes(level: Level) -> Iterator[Note]:
-    """A warning for each key that has no meaning where it stands."""
+def unknown_notes(level: Level, mode: str | None = None) -> Iterator[Note]:
+    """A warning for each key that has no meaning where it stands.
+
+    `mode` is the one that counts there, if that is known.
+    """
     known = known_keys(level.kind)
     for key in level.values:
         if key in known:
             if key in _INNER:
                 yield from unknown_notes(level.below(key))
         elif not is_annotation(key):
-            yield level.place(key), _unknown(key, level.kind)
+            yield level.place(key), _unknown(key, level, mode)
 
 
-def _unknown(key: str, kind: str) -> str:
-    """What is said of a key without a meaning in that kind of level."""
+def _unknown(key: str, level: Level, mode: str | None) -> str:
+    """What is said of a key without a meaning in the level."""
     for holder in _INNER:
         if key in known_keys(holder):
             return f"no effect in this place, ignored (move it into {quote(holder)})"
     if any(key in known_keys(other) for other in ("top level", "entry", "foreground")):
-        return f"no effect in this place ({kind}), ignored"
+        return f"no effect in this place ({level.kind}), ignored"
     if key in _MEANT:
-        return f"unknown key, ignored (did you mean {quote(_MEANT[key])}?)"
-    real = [name for name in known_keys(kind) if name not in ALIASES]
-    near = suggestion(key, real) if kind in _INNER or nearest(key, real) else ""
+        counts = f': the mode is "{mode}"' if mode and _MEANT[key] == "mode" else ""
+        return f"unknown key, ignored{counts} (did you mean {quote(_MEANT[key])}?)"
+    known = known_keys(level.kind)
+    value = level.values[key]
+    inside = [name for name in value if name in known] if isinstance(value, dict) else []
+    lost = [quote(name) for name in inside if not is_annotation(name)]
+    if lost:
+        return f"unknown key, ignored with all that is in it (move {', '.join(lost)} out of it)"
+    # Nobody meant a key that is given already or does nothing.
+    real = [name for name in known if name not in {*ALIASES, *NOT_APPLIED, *level.values}]
+    near = suggestion(key, real) if level.kind in _INNER or nearest(key, real) else ""
     return f"unknown key, ignored{near}"
 
 
@@ -157,6 +168,36 @@ def unapplied_notes(top: Level) -> Iterator[Note]:
     for key, consequence in NOT_APPLIED.items():
         if top.values.get(key):
             yield key, f"not applied by this version: {consequence}"
+
+
+def governor_notes(top: Level) -> Iterator[Note]:
+    """A warning for a governor that no kernel has."""
+    governor = top.values.get("governor")
+    if governor and governor not in _GOVERNORS:
+        near = suggestion(governor, _GOVERNORS)
+        yield "governor", f"{quote(governor)} is no governor of the kernel{near}"
+
+
+def tables_of(top: Level) -> dict[str, str]:
+    """The tables of earlier results that count, by where each is named."""
+    return _tables(top) if top.values.get("use_deduplication") else {}
+
+
+def _tables(top: Level) -> dict[str, str]:
+    given = top.values.get("historical_csvs", [])
+    if isinstance(given, str):
+        return {"historical_csvs": given} if given else {}
+    return {join("historical_csvs", index): name for index, name in enumerate(given)}
+
+
+def history_notes(top: Level) -> Iterator[Note]:
+    """A warning where one of the two keys of the de-duplication is of no use alone."""
+    tables = _tables(top)
+    if top.values.get("use_deduplication") and not tables:
+        yield "use_deduplication", 'no effect: "historical_csvs" names no table'
+    if tables and not top.values.get("use_deduplication"):
+        message = 'not read: values in it may be drawn again ("use_deduplication": true reads it)'
+        yield "historical_csvs", message
 
 
 def common_notes(level: Level, levels: Sequence[Level]) -> Iterator[Note]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Entry:
     ready_timeout_s: float
     restart_delay_s: float
     grace_s: float
+    cooldown_s: float | None
     controls: Controls
     validity: Validity
 
@@ -54,7 +55,9 @@ class Entry:
 class Settings:
     """The entries in their order, and all that is to be said about the file.
 
-    An entry that an error in `problems` lies inside cannot run.
+    An entry that an error in `problems` lies inside cannot run. `sha256` is that of the file,
+    `tables` are those of earlier results whose values are not to be drawn again, by where each is
+    named.
     """
 
     file: Path | None
@@ -62,3 +65,6 @@ class Settings:
     seed: int | None
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...]
+    sha256: str | None = None
+    governor: str | None = None
+    tables: Mapping[str, str] = field(default_factory=dict)

@@ -66,6 +66,8 @@ def _plan_blocks(plan: Plan) -> list[str]:
         f"  root      {printable(str(plan.root))}",
         f"  seed      {plan.seed}",
     ]
+    if plan.governor:
+        head.append(f"  governor  {printable(plan.governor)}")
     return ["\n".join(lines) for lines in [head, *map(_experiment_lines, plan.experiments)]]
 
 
@@ -95,6 +97,8 @@ def _limits(experiment: Experiment) -> str:
     ]
     if experiment.background:
         limits.append(f"warm-up {_seconds(experiment.warmup_s)}")
+    if experiment.cooldown_s is not None:
+        limits.append(f"cool-down at most {_seconds(experiment.cooldown_s)}")
     return ", ".join(limits + _windows(experiment))
 
 
@@ -129,10 +133,10 @@ def _training_lines(role: str, training: Training) -> list[str]:
 def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, Any]:
     """The plan and the problems for machines; without a plan null and no experiments.
 
-    Times are in seconds; a timeout of null is none. `control` is "solo" for the foreground of a
-    parallel experiment without its background, else null; `twin` is the id of the other of such a
-    pair, or null. `controls` are those of the entry; without a background only the idle window is
-    measured.
+    Times are in seconds; a timeout of null is none, a cool-down of null has the usual limit; a
+    governor of null is none. `control` is "solo" for the foreground of a parallel experiment
+    without its background, else null; `twin` is the id of the other of such a pair, or null.
+    `controls` are those of the entry; without a background only the idle window is measured.
     """
     return {
         **{
@@ -144,6 +148,7 @@ def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, A
             for severity in _SEVERITIES
         },
         "seed": plan.seed if plan else None,
+        "governor": plan.governor if plan else None,
         "root": str(plan.root) if plan else None,
         "registry": str(plan.registry_file) if plan else None,
         "experiments": [_json_of_experiment(it) for it in plan.experiments] if plan else [],
@@ -169,6 +174,7 @@ def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
         "warmup_seconds": experiment.warmup_s,
         "grace_seconds": experiment.grace_s,
         "restart_delay_seconds": experiment.restart_delay_s,
+        "cooldown_seconds": experiment.cooldown_s,
         **_json_of_training(experiment.foreground),
         "backgrounds": [_json_of_training(background) for background in backgrounds],
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
 from itertools import islice, product
@@ -15,6 +16,7 @@ from tandem.problems import quote
 from tandem.registry import Hyperparameter
 
 Number = int | float
+Combination = tuple[Number, ...]  # one value of each hyperparameter, in their order
 
 _DIGITS = 6  # significant digits of a drawn float
 _ATTEMPTS = 100
@@ -33,58 +35,116 @@ def stream(seed: int, *identity: object) -> Random:
 
 
 def draw(
-    hyperparameters: Sequence[Hyperparameter], count: int, random: Random
+    hyperparameters: Sequence[Hyperparameter],
+    count: int,
+    random: Random,
+    taken: frozenset[Combination] = frozenset(),
 ) -> list[dict[str, Number]]:
     """`count` combinations of values by name, all different, none with a default in it.
 
-    Floats are rounded to six significant digits and stay inside their range. A larger count
-    begins with the values of a smaller one. Every hyperparameter must have a range. Raises
-    UsageError when there are fewer than `count` combinations, saying how many there are unless
-    that depends on a range of floats.
+    None of `taken` is drawn, which is as `drawable` leaves it. Floats are rounded to six
+    significant digits and stay inside their range. A larger count begins with the values of a
+    smaller one. Every hyperparameter must have a range. Raises UsageError when fewer than `count`
+    combinations are left, saying how many there are unless that depends on a range of floats.
     """
-    _refuse_too_few(hyperparameters, count, random)
-    drawn: dict[tuple[Number, ...], None] = {}
+    available = _available(hyperparameters)
+    if available is not None and available - len(taken) < count:
+        raise _too_few(hyperparameters, count, available, len(taken))
+    drawn: dict[Combination, None] = {}
+    rest = _rest(hyperparameters, count, drawn, taken, random)
     while len(drawn) < count:
-        values = _new_combination(hyperparameters, drawn, random)
+        values = _by_chance(hyperparameters, drawn, taken, random)
         if values is None:
-            raise _too_few(hyperparameters, count, "too few distinct values")
+            values = next(rest, None)
+        if values is None:
+            raise _too_few(hyperparameters, count, None, len(taken))
         drawn[values] = None
     names = [hyperparameter.name for hyperparameter in hyperparameters]
     return [dict(zip(names, values, strict=True)) for values in drawn]
 
 
-def _refuse_too_few(hyperparameters: Sequence[Hyperparameter], count: int, random: Random) -> None:
-    available = 1
-    for hyperparameter in hyperparameters:
-        # Nobody counts the floats of a range: there are millions in all but the narrowest.
-        is_countable = _is_countable(hyperparameter)
-        available *= len(_choices(hyperparameter, count, random)) if is_countable else count
-    if available < count:
-        raise _too_few(hyperparameters, count, f"only {available}")
-
-
-def _too_few(hyperparameters: Sequence[Hyperparameter], count: int, available: str) -> UsageError:
-    names = ", ".join(quote(hyperparameter.name) for hyperparameter in hyperparameters)
-    kind = "values" if len(hyperparameters) == 1 else "combinations"
-    return UsageError(
-        f"{count} different {kind} of {names} are wanted, but without the default there are"
-        f" {available} (lower runs_per_config or widen the range)"
+def drawable(
+    hyperparameters: Sequence[Hyperparameter], combinations: Iterable[Combination]
+) -> frozenset[Combination]:
+    """Those of the combinations that could be drawn: in their ranges, without a default."""
+    return frozenset(
+        values
+        for values in combinations
+        if all(
+            value != hyperparameter.default and _is_inside(hyperparameter, value)
+            for hyperparameter, value in zip(hyperparameters, values, strict=True)
+        )
     )
 
 
-def _new_combination(
-    hyperparameters: Sequence[Hyperparameter], drawn: dict[tuple[Number, ...], None], random: Random
-) -> tuple[Number, ...] | None:
+def _available(hyperparameters: Sequence[Hyperparameter]) -> int | None:
+    """How many combinations there are; None where that depends on a range of floats.
+
+    Nobody counts those: there are millions in all but the narrowest.
+    """
+    countable = [it for it in hyperparameters if _is_countable(it)]
+    available = math.prod(map(_count, countable))
+    return available if available == 0 or len(countable) == len(hyperparameters) else None
+
+
+def _too_few(
+    hyperparameters: Sequence[Hyperparameter], count: int, available: int | None, taken: int
+) -> UsageError:
+    names = ", ".join(quote(hyperparameter.name) for hyperparameter in hyperparameters)
+    kind = "values" if len(hyperparameters) == 1 else "combinations"
+    there_are = "too few distinct values" if available is None else f"only {available}"
+    if not taken:
+        left = f"without the default there are {there_are}"
+    elif available is None:
+        left = f"without the default and the {taken} in historical_csvs there are {there_are}"
+    else:
+        number = available - taken
+        are = "is" if number == 1 else "are"
+        less = f"{available} without the default, less {taken} in historical_csvs"
+        left = f"only {number} {are} left: {less}"
+    return UsageError(
+        f"{count} different {kind} of {names} are wanted, but {left}"
+        " (lower runs_per_config or widen the range)"
+    )
+
+
+def _by_chance(
+    hyperparameters: Sequence[Hyperparameter],
+    drawn: Collection[Combination],
+    taken: Collection[Combination],
+    random: Random,
+) -> Combination | None:
+    """A new combination, or None where chance finds none."""
     for _ in range(_ATTEMPTS):
         found = [_draw_one(hyperparameter, random) for hyperparameter in hyperparameters]
         values = tuple(value for value in found if value is not None)
-        if len(values) == len(found) and values not in drawn:
+        if len(values) == len(found) and values not in drawn and values not in taken:
             return values
-    # Chance finds no new one: take the first that is left. Among one more combination than
-    # were drawn there must be one, unless a range of floats is nearly used up.
-    needed = len(drawn) + 1
-    every = product(*(_choices(it, needed, random) for it in hyperparameters))
-    return next((values for values in every if values not in drawn), None)
+    return None
+
+
+def _rest(
+    hyperparameters: Sequence[Hyperparameter],
+    count: int,
+    drawn: Collection[Combination],
+    taken: Collection[Combination],
+    random: Random,
+) -> Iterator[Combination]:
+    """The combinations that are neither drawn nor taken at the moment they are asked for.
+
+    Among one more than are used there must be a new one, unless a range of floats is nearly used
+    up. What can be counted is gone through once in all, what cannot anew for each.
+    """
+
+    def new(most: int) -> Iterator[Combination]:
+        every = product(*(_choices(it, most, random) for it in hyperparameters))
+        return (values for values in every if values not in drawn and values not in taken)
+
+    if _available(hyperparameters) is not None:
+        yield from new(count + len(taken))
+        return
+    while (values := next(new(len(drawn) + len(taken) + 1), None)) is not None:
+        yield values
 
 
 def _draw_one(hyperparameter: Hyperparameter, random: Random) -> Number | None:
@@ -146,19 +206,47 @@ def _choices(hyperparameter: Hyperparameter, most: int, random: Random) -> list[
 
 def _values(hyperparameter: Hyperparameter, random: Random) -> Iterator[Number]:
     low, high = _bounds(hyperparameter)
-    only_zero = hyperparameter.zero_probability == 1
-    if only_zero or (hyperparameter.zero_probability and not low <= 0 <= high):
+    if _has_zero_beside(hyperparameter):
         yield 0 if hyperparameter.kind == "int" else 0.0
-    if only_zero:
+    if hyperparameter.zero_probability == 1:
         return
     if hyperparameter.kind == "int":
         yield from range(int(low), int(high) + 1)
     elif low == high:
-        yield float(low)  # counted before anything is drawn, it must leave the stream alone
+        yield float(low)
     else:
         yield from dict.fromkeys(_in_range(hyperparameter, random) for _ in range(_ATTEMPTS))
+
+
+def _has_zero_beside(hyperparameter: Hyperparameter) -> bool:
+    """Whether 0 is drawn without being in the range that is drawn from."""
+    low, high = _bounds(hyperparameter)
+    chance = hyperparameter.zero_probability
+    return chance == 1 or (chance > 0 and not low <= 0 <= high)
 
 
 def _is_countable(hyperparameter: Hyperparameter) -> bool:
     low, high = _bounds(hyperparameter)
     return hyperparameter.kind == "int" or low == high or hyperparameter.zero_probability == 1
+
+
+def _count(hyperparameter: Hyperparameter) -> int:
+    """How many values can be drawn of a hyperparameter whose values are countable."""
+    low, high = _bounds(hyperparameter)
+    in_range = 1 if low == high else int(high) - int(low) + 1
+    if hyperparameter.zero_probability == 1:
+        in_range = 0
+    is_lost = _is_inside(hyperparameter, hyperparameter.default)
+    return in_range + _has_zero_beside(hyperparameter) - is_lost
+
+
+def _is_inside(hyperparameter: Hyperparameter, value: object) -> bool:
+    """Whether the value would be drawn if it were not the default."""
+    if not isinstance(value, (int, float)):
+        return False
+    chance = hyperparameter.zero_probability
+    if value == 0 and chance:
+        return True
+    low, high = _bounds(hyperparameter)
+    is_in_range = chance < 1 and low <= value <= high
+    return is_in_range and (hyperparameter.kind == "float" or value == int(value))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tandem.command import Value, training_command
 from tandem.errors import UsageError
+from tandem.history import History, read_history
 from tandem.mutation import draw, stream
 from tandem.planned import Experiment, Plan, Training
 from tandem.problems import Problem, ProblemsError, has_errors, is_within, join, line_of, show
@@ -95,22 +96,24 @@ def make_plan(
         raise ProblemsError([*settings.problems, *registry.problems, problem])
     given_seed = settings.seed if seed is None else seed
     seed = int.from_bytes(os.urandom(4), "big") if given_seed is None else given_seed
-    problems = [*settings.problems, *registry.problems]
-    planner = _Planner(settings, registry, root, seed, grace_s)
+    file = str(settings.file or "")
+    history, told = read_history(settings.tables, registry, root, file)
+    problems = [*settings.problems, *registry.problems, *told]
+    planner = _Planner(settings, registry, root, seed, grace_s=grace_s, history=history)
     experiments = planner.experiments() if _fits(settings, problems) else []
-    problems += planner.problems
+    problems += [*planner.problems, *history.remarks()]
     if not experiments and (skip_invalid or not has_errors(problems)):
         message = "nothing is left to run" if has_errors(problems) else "holds nothing to run"
-        problems.append(Problem("error", "experiments", message, str(settings.file or "")))
+        problems.append(Problem("error", "experiments", message, file))
     can_be_skipped = all(map(_can_be_skipped, problems))
     if has_errors(problems) and not (skip_invalid and can_be_skipped):
         if can_be_skipped and experiments:
             message = f"--skip-invalid runs the other {len(experiments)}"
-            problems.append(Problem("remark", "experiments", message, str(settings.file or "")))
+            problems.append(Problem("remark", "experiments", message, file))
         raise ProblemsError(problems)
     if given_seed is None and any(each.foreground.mutated for each in experiments):
         message = f"drawn now; --seed {seed} gives these values again"
-        problems.append(Problem("remark", "seed", message, str(settings.file or "")))
+        problems.append(Problem("remark", "seed", message, file))
     plan = Plan(
         name=settings.name,
         settings_file=settings.file and _absolute(settings.file),
@@ -118,6 +121,8 @@ def make_plan(
         root=root,
         seed=seed,
         experiments=tuple(experiments),
+        settings_sha256=settings.sha256,
+        governor=settings.governor,
     )
     return plan, problems
 
@@ -157,7 +162,9 @@ class _Planner:
         registry: Registry,
         root: Path,
         seed: int,
+        *,
         grace_s: float | None,
+        history: History,
     ) -> None:
         self.problems: list[Problem] = []
         self._settings = settings
@@ -165,6 +172,7 @@ class _Planner:
         self._resolver = Resolver(registry, root, self._file)
         self._seed = seed
         self._grace_s = grace_s
+        self._history = history
         self._alike: Counter[str] = Counter()
         self._wrong = {
             _entry_of(problem) for problem in settings.problems if problem.severity == "error"
@@ -195,6 +203,9 @@ class _Planner:
         if entry.background:
             background, more = self._resolver.resolve(entry.background)
             problems = problems + more
+            if foreground and background:
+                place = entry.background.places["repo"]
+                problems += self._resolver.shared(foreground, background, place)
         self.problems += problems
         self._of_entry[entry.path] += problems
         if has_errors(problems) or foreground is None or entry.path in self._wrong:
@@ -220,7 +231,13 @@ class _Planner:
         alike = json.dumps(identity)
         self._alike[alike] += 1
         random = stream(self._seed, identity, self._alike[alike])
-        return list(draw(foreground.drawn, entry.runs, random))
+        taken = self._history.taken(
+            foreground.repository,
+            foreground.model,
+            foreground.drawn,
+            is_parallel=background is not None,
+        )
+        return list(draw(foreground.drawn, entry.runs, random, taken))
 
     def _experiment(
         self, number: int, entry: Entry, foreground: Training, background: Training | None
@@ -242,6 +259,7 @@ class _Planner:
             warnings=self._warnings(entry.path, foreground, background),
             controls=entry.controls,
             validity=entry.validity,
+            cooldown_s=entry.cooldown_s,
         )
 
     def _warnings(self, path: str, *trainings: Training | None) -> tuple[str, ...]:

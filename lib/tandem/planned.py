@@ -70,7 +70,8 @@ class Experiment:
     `source_path` says where the entry stands in the settings file ("experiments[3]") and
     `source_entry` is that entry as written. `warnings` are the lines of those that concern this
     entry or a repository that it uses. `control` is "solo" for the same foreground run without
-    its background; it and the parallel experiment name each other's id in `twin`.
+    its background; it and the parallel experiment name each other's id in `twin`. `cooldown_s` is
+    the longest that the GPUs get to cool down after it, None where the settings do not say.
     """
 
     number: int
@@ -91,6 +92,7 @@ class Experiment:
     validity: Validity = Validity()
     control: str | None = None
     twin: str | None = None
+    cooldown_s: float | None = None
 
     @property
     def mode(self) -> str:
@@ -100,7 +102,11 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Plan:
-    """All experiments of a run, in order, and the seed that the drawn values come from."""
+    """All experiments of a run, in order, and the seed that the drawn values come from.
+
+    `settings_sha256` is that of the settings file as it was read, `governor` the frequency governor
+    that the CPUs are to have during the run; None for none.
+    """
 
     name: str
     settings_file: Path | None
@@ -108,3 +114,5 @@ class Plan:
     root: Path
     seed: int
     experiments: tuple[Experiment, ...]
+    settings_sha256: str | None = None
+    governor: str | None = None

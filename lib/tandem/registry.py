@@ -41,7 +41,10 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository, the script that trains its models, and how to read its log."""
+    """A repository, the script that trains its models, and how to read its log.
+
+    `safe_to_share` says that several trainings may run in its folder at once.
+    """
 
     name: str
     path: str
@@ -51,6 +54,7 @@ class Repository:
     model_flag: str | None
     required_args: tuple[str, ...]
     log_patterns: Mapping[str, str]
+    safe_to_share: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,7 @@ def _repository(name: str, raw: Mapping[str, Any]) -> Repository:
         model_flag=raw.get("model_flag"),
         required_args=tuple(argument for text in texts for argument in shlex.split(text)),
         log_patterns=dict(raw.get("performance_metrics", {}).get("log_patterns", {})),
+        safe_to_share=raw.get("safe_to_share", False),
     )
 
 

@@ -26,6 +26,15 @@ class Resolved:
     work_dir: Path
 
 
+@dataclass(frozen=True)
+class _Folder:
+    """Where a repository lies, also behind links, and why it cannot be used there, or ""."""
+
+    path: Path
+    real: str
+    flaw: str
+
+
 class Resolver:
     """Looks up the trainings of one settings file, named `file` in the problems."""
 
@@ -33,7 +42,7 @@ class Resolver:
         self._registry = registry
         self._root = root
         self._file = file
-        self._folders: dict[str, tuple[Path, str]] = {}
+        self._folders: dict[str, _Folder] = {}
 
     def resolve(self, entry: TrainingEntry) -> tuple[Resolved | None, list[Problem]]:
         """The training, or None where it cannot run; and everything found on the way."""
@@ -52,8 +61,21 @@ class Resolver:
         problems += more
         if entry.model is None or has_errors(problems):
             return None, problems
-        work_dir, _ = self._folders[repository.name]
+        work_dir = self._folders[repository.name].path
         return Resolved(repository, entry.model, tuple(drawn), given, work_dir), problems
+
+    def shared(self, foreground: Resolved, background: Resolved, place: str) -> list[Problem]:
+        """A warning, at `place`, where both write into one folder."""
+        pair = foreground.repository, background.repository
+        one, other = (self._folders[repository.name].real for repository in pair)
+        if one != other or all(repository.safe_to_share for repository in pair):
+            return []
+        message = (
+            f"shares the foreground's folder {_shown(background.work_dir)}: each may overwrite"
+            ' files of the other (take another repository, or put "safe_to_share": true into the'
+            " registry if trainings write nothing there)"
+        )
+        return [Problem("warning", place, message, self._file)]
 
     def _error(self, path: str, message: str) -> Problem:
         return Problem("error", path, message, self._file)
@@ -73,9 +95,9 @@ class Resolver:
     def _folder(self, entry: TrainingEntry, repository: Repository) -> list[Problem]:
         if repository.name not in self._folders:
             folder = Path(os.path.abspath(self._root / repository.path))
-            flaw = _folder_flaw(folder, repository.train_script)
-            self._folders[repository.name] = folder, flaw
-        _, message = self._folders[repository.name]
+            flaw = folder_flaw(folder, repository.train_script)
+            self._folders[repository.name] = _Folder(folder, os.path.realpath(folder), flaw)
+        message = self._folders[repository.name].flaw
         return [self._error(entry.places["repo"], message)] if message else []
 
     def _drawn(
@@ -156,8 +178,8 @@ def _value_flaw(hyperparameter: Hyperparameter, value: object) -> str:
     return ""
 
 
-def _folder_flaw(folder: Path, train_script: str) -> str:
-    """Why nothing can be started in the folder, or ""."""
+def folder_flaw(folder: Path, train_script: str) -> str:
+    """Why the training's script cannot be started in the folder, or ""."""
     # os.path rather than Path: it answers False to names that are too long, too.
     if not os.path.isdir(folder):
         return f"its folder {_shown(folder)} does not exist (check --root and the registry)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,12 @@ from tandem.dialect import (
     common_notes,
     controls_of,
     find,
+    governor_notes,
+    history_notes,
     is_separator,
     names_to_draw,
     pairless_notes,
+    tables_of,
     training_notes,
     unapplied_notes,
     unknown_notes,
@@ -45,7 +50,8 @@ def load_settings(path: Path) -> Settings:
     Raises ProblemsError when the file as a whole cannot be used.
     """
     written = read_json(path)
-    _refuse_too_many(path, written)
+    sha256 = _sha256(path)
+    _refuse_unlike(path, written)
     value, problems = sift(written, "settings", str(path))
     if not isinstance(value, dict) or "experiments" not in value:
         raise ProblemsError(problems)
@@ -66,10 +72,24 @@ def load_settings(path: Path) -> Settings:
         seed=int(value["seed"]) if "seed" in value else None,
         entries=entries,
         problems=tuple(reader.problems),
+        sha256=sha256,
+        governor=value.get("governor") or None,
+        tables=tables_of(top),
     )
 
 
-def _refuse_too_many(path: Path, written: Any) -> None:
+def _sha256(path: Path) -> str | None:
+    """That of a regular file; a pipe has been read and has nothing more to say."""
+    if not os.path.isfile(path):
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _refuse_unlike(path: Path, written: Any) -> None:
+    """Refuse what would give only puzzling problems, or too many."""
+    if isinstance(written, list):
+        message = 'must be an object, not a list (write {"experiments": ...} around it)'
+        raise ProblemsError([Problem("error", "", message, str(path))])
     entries = written.get("experiments") if isinstance(written, dict) else None
     if isinstance(entries, list) and len(entries) > MAX_ENTRIES:
         message = f"{len(entries)} entries, and {MAX_ENTRIES} are the most (split the file)"
@@ -114,6 +134,8 @@ class _Reader:
         self._warn(unknown_notes(top))
         self._warn(common_notes(top, [top]))
         self._warn(unapplied_notes(top))
+        self._warn(governor_notes(top))
+        self._warn(history_notes(top))
 
     def read_end(self, top: Level, entries: Sequence[Entry]) -> None:
         """Say what the top level asks for in vain, where it is sure that no entry needs it."""
@@ -121,14 +143,15 @@ class _Reader:
             self._warn(pairless_notes(top))
 
     def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
-        self._warn(unknown_notes(entry))
         if is_separator(entry):
+            self._warn(unknown_notes(entry))
             if not all(map(is_annotation, entry.values)):
                 self._warn([(entry.path, "has no known key: a separator, nothing runs for it")])
             return None
         mode = self._mode(entry, top)
         if mode is None and len(_parts(entry)) == 2:
             mode = "parallel"  # no other is right beside the two
+        self._warn(unknown_notes(entry, mode))
         if self._misfits(entry, mode):
             return None
         levels, background = [entry, top], None
@@ -185,7 +208,8 @@ class _Reader:
 
     def _pair(self, entry: Level, levels: list[Level]) -> tuple[TrainingEntry, TrainingEntry]:
         foreground, background = entry.below("foreground"), entry.below("background")
-        self._warn(unknown_notes(foreground))
+        mode = self._mode(foreground)
+        self._warn(unknown_notes(foreground, mode))
         self._warn(unknown_notes(background))
         self._warn(common_notes(foreground, levels))
         for key in ("mutate", "hyperparameters"):
@@ -195,7 +219,6 @@ class _Reader:
         if background.values.get("mode", "default") != "default":
             message = "no effect: a background runs with the values given"
             self._warn([(background.place("mode"), message)])
-        mode = self._mode(foreground)
         return self._training(foreground, mode), self._training(background, "background")
 
     def _training(self, level: Level, mode: str | None) -> TrainingEntry:
@@ -233,8 +256,11 @@ class _Reader:
             value, _ = find(key, levels) or (default, "")
             return float(value)
 
-        outer = levels[0], levels[-1]  # what is measured concerns foreground and background
-        timeout = find("timeout_seconds", levels)
+        def limit(key: str, levels: Sequence[Level]) -> float | None:
+            given = find(key, levels)
+            return float(given[0]) if given else None
+
+        outer = levels[0], levels[-1]  # what concerns foreground and background
         runs, place = find("runs_per_config", levels) or (1, "")
         if runs == 0:
             self._warn([(levels[0].path, f"nothing runs for it: {place} is 0")])
@@ -245,11 +271,12 @@ class _Reader:
             background=background,
             runs=int(runs),
             max_retries=int(number("max_retries", 2)),
-            timeout_s=float(timeout[0]) if timeout else None,
+            timeout_s=limit("timeout_seconds", levels),
             warmup_s=number("warmup_seconds", 5),
             ready_timeout_s=number("ready_timeout_seconds", 60),
             restart_delay_s=number("restart_delay_seconds", 0.1),
             grace_s=number("grace_seconds", 10),
+            cooldown_s=limit("cooldown_seconds", outer),
             controls=controls_of(outer),
             validity=validity_of(outer),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,16 @@ def test_without_a_plan_only_the_problems() -> None:
     assert text.startswith("nothing is planned\n\n1 error:\n")
     found = json_of_check(None, PROBLEMS)
     assert found["experiments"] == []
-    assert found["seed"] is found["root"] is found["registry"] is None
+    assert found["seed"] is found["root"] is found["registry"] is found["governor"] is None
+
+
+def test_governor_and_cooldown_are_shown_where_they_are_asked_for() -> None:
+    governed = replace(plan(experiment(cooldown_s=90.0)), governor="performance")
+    text = text_of_check(governed, [])
+    assert "\n  governor  performance\n" in text
+    assert ", warm-up 5 s, cool-down at most 90 s\n" in text
+    found = json_of_check(governed, [])
+    assert (found["governor"], found["experiments"][0]["cooldown_seconds"]) == ("performance", 90.0)
 
 
 def test_the_totals_count_the_modes() -> None:
@@ -143,6 +153,7 @@ def test_the_plan_for_machines() -> None:
     found = json.loads(json.dumps(json_of_check(plan(experiment()), PROBLEMS)))
     assert found == {
         "seed": 7,
+        "governor": None,
         "root": "/root",
         "registry": "/r.json",
         "errors": [
@@ -171,6 +182,7 @@ def test_the_plan_for_machines() -> None:
                 "warmup_seconds": 5.0,
                 "grace_seconds": 10.0,
                 "restart_delay_seconds": 0.1,
+                "cooldown_seconds": None,
                 "repo": "vision",
                 "model": "resnet20",
                 "hyperparameters": {"rate": 1e-7},

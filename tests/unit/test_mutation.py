@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tandem.errors import UsageError
-from tandem.mutation import draw, stream
+from tandem.mutation import draw, drawable, stream
 from tandem.registry import Hyperparameter
 
 
@@ -137,6 +138,104 @@ def test_a_range_that_holds_the_default_alone_has_too_few() -> None:
     assert len(draw(both, 6, stream(1))) == 6
     with pytest.raises(UsageError, match=r'7 different combinations of "a", "b".* too few'):
         draw(both, 7, stream(1))
+
+
+KFOLD = parameter("int", 2, 10, 10, name="kfold")
+
+
+def folds(count: int, taken: list[float], seed: int = 1) -> list[float]:
+    used = drawable([KFOLD], [(value,) for value in taken])
+    return [values["kfold"] for values in draw([KFOLD], count, stream(seed), used)]
+
+
+def test_what_is_taken_is_not_drawn_whatever_type_its_number_has() -> None:
+    assert folds(8, []) == [8, 3, 5, 2, 7, 4, 9, 6]
+    assert folds(4, [3.0, 2.0, 99.0]) == [8, 5, 7, 4]
+    assert sorted(folds(3, [2.0, 3.0, 4.0, 5.0, 6.0])) == [7, 8, 9]
+    rate = [parameter("float", 5e-5, 1.5e-4, 1e-4, "log_uniform")]
+    values = draw(rate, 3, stream(1), frozenset({(0.000138755,)}))
+    assert [it["x"] for it in values][:2] == [0.000138447, 0.000115311]
+
+
+@pytest.mark.parametrize("taken", [[], [8.0], [3.0, 5.0, 7.0], [2.0, 4.0, 6.0, 8.0]])
+def test_more_runs_begin_with_the_values_of_fewer_beside_history_too(taken: list[float]) -> None:
+    longest = folds(8 - len(taken), taken)
+    assert not set(longest) & set(taken)
+    for count in range(len(longest)):
+        assert folds(count, taken) == longest[:count]
+
+
+def test_how_many_are_left_is_said_with_what_is_taken() -> None:
+    with pytest.raises(UsageError) as told:
+        folds(4, [2.0, 3.0, 4.0, 5.0, 6.0, 10.0, 11.0])
+    assert str(told.value) == (
+        '4 different values of "kfold" are wanted, but only 3 are left: 8 without the default,'
+        " less 5 in historical_csvs (lower runs_per_config or widen the range)"
+    )
+    with pytest.raises(UsageError, match="only 1 is left"):
+        folds(2, [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
+    with pytest.raises(UsageError, match="only 0 are left"):
+        folds(1, [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])
+
+
+def test_what_cannot_be_counted_is_too_few_with_what_is_taken() -> None:
+    narrow = [parameter("float", 0.1, 0.100002)]
+    used = frozenset({(0.100001,)})
+    assert sorted(it["x"] for it in draw(narrow, 2, stream(1), used)) == [0.1, 0.100002]
+    with pytest.raises(UsageError) as told:
+        draw(narrow, 3, stream(1), used)
+    assert str(told.value) == (
+        '3 different values of "x" are wanted, but without the default and the 1 in historical_csvs'
+        " there are too few distinct values (lower runs_per_config or widen the range)"
+    )
+
+
+def test_what_could_not_be_drawn_takes_nothing() -> None:
+    pair = [
+        parameter("int", 2, 5, 4, name="a"),
+        parameter("float", 1e-5, 1e-3, 1e-4, "log_uniform", zero_probability=0.3, name="b"),
+    ]
+    kept = {(2.0, 1e-5), (5.0, 1e-3), (3.0, 0.0), (3.0, 0.00012345678901)}
+    lost = {(4.0, 1e-5), (2.5, 1e-5), (1.0, 1e-5), (2.0, 1e-4), (2.0, 0.01), (0.0, 1e-5)}
+    assert drawable(pair, kept | lost) == kept
+    only_zero = parameter("int", 2, 5, zero_probability=1.0)
+    assert drawable([only_zero], [(0.0,), (3.0,)]) == {(0.0,)}
+
+
+def test_a_combination_is_taken_only_whole() -> None:
+    pair = [parameter("int", 1, 2, name="a"), parameter("int", 1, 2, name="b")]
+    values = draw(pair, 2, stream(1), frozenset({(1.0, 2.0), (2.0, 1.0)}))
+    assert sorted((it["a"], it["b"]) for it in values) == [(1, 1), (2, 2)]
+
+
+def test_the_last_of_many_are_found_behind_all_that_is_taken() -> None:
+    wide = [parameter("int", 0, 100_049)]
+    used = frozenset((float(value),) for value in range(100_000))
+    values = [it["x"] for it in draw(wide, 50, stream(1), used)]
+    assert sorted(values) == list(range(100_000, 100_050))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "default", "zero_probability", "count"),
+    [
+        *((5, 5, None, 0.0, 1), (5, 5, 5, 0.0, 0), (1, 3, 2, 0.5, 3), (0, 3, 0, 0.5, 3)),
+        *((1, 3, 0, 0.5, 3), (1, 3, 9, 1.0, 1), (1, 3, 0, 1.0, 0), (1, 3, True, 0.0, 2)),
+        (1, 3, "2", 0.0, 3),
+    ],
+)
+def test_the_number_that_is_told_is_the_number_that_can_be_had(
+    low: int, high: int, default: Any, zero_probability: float, count: int
+) -> None:
+    it = [parameter("int", low, high, default, zero_probability=zero_probability)]
+    assert len({values["x"] for values in draw(it, count, stream(1))}) == count
+    with pytest.raises(UsageError, match=rf"only {count} \("):
+        draw(it, count + 1, stream(1))
+
+
+def test_a_value_that_can_never_be_drawn_leaves_no_combination() -> None:
+    pair = [parameter("int", 1, 1, 1, name="a"), parameter("float", 0, 1, name="b")]
+    with pytest.raises(UsageError, match="only 0 "):
+        draw(pair, 1, stream(1))
 
 
 @given(

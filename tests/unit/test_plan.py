@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -287,6 +288,77 @@ def test_root_and_grace_can_be_given(read: Reader, tmp_path: Path) -> None:
     assert "elsewhere/repos/text" in errors(missing)[0][1]
 
 
+def test_the_plan_has_digest_and_governor_and_each_experiment_its_cooldown(
+    read: Reader, tmp_path: Path
+) -> None:
+    entries = [TEXT, PAIR | {"cooldown_seconds": 0.5}, PAIR]
+    reading = read(entries, SOLO | {"governor": "performance", "cooldown_seconds": 90}, seed=1)
+    assert [it.cooldown_s for it in experiments(reading)] == [90, 0.5, 0.5, 90, 90]
+    assert reading.plan
+    assert reading.plan.governor == "performance"
+    written = (tmp_path / "night.json").read_bytes()
+    assert reading.plan.settings_sha256 == hashlib.sha256(written).hexdigest()
+    bare = read([TEXT], {"governor": None})
+    assert [it.cooldown_s for it in experiments(bare)] == [None]
+    assert bare.plan and bare.plan.governor is None
+
+
+SHARING = PAIR | {"foreground": TEXT | {"mode": "default"}}
+
+
+def told_of_sharing(reading: PlanReading) -> list[str]:
+    return [it.path for it in reading.problems if "shares the foreground's folder" in it.message]
+
+
+def register(folder: Path, **changes: dict[str, Any]) -> None:
+    """Change repositories of the registry, or add them."""
+    path = folder / "config" / "registry.json"
+    models = REGISTRY["models"]
+    changed = {name: models.get(name, models["text"]) | it for name, it in changes.items()}
+    path.write_text(json.dumps({"models": models | changed}), encoding="utf-8")
+
+
+def test_a_background_in_the_foregrounds_folder_is_a_warning_of_its_entry(
+    read: Reader, tmp_path: Path
+) -> None:
+    apart = SHARING | {"foreground": VISION | {"mode": "default"}}
+    reading = read([apart, SHARING | {"runs_per_config": 2}], seed=1)
+    [problem] = reading.problems
+    assert (problem.severity, problem.path) == ("warning", "experiments[1].background.repo")
+    assert problem.message == (
+        f'shares the foreground\'s folder "{tmp_path}/repos/text": each may overwrite files of the'
+        ' other (take another repository, or put "safe_to_share": true into the registry if'
+        " trainings write nothing there)"
+    )
+    warned = [bool(experiment.warnings) for experiment in experiments(reading)]
+    assert warned == [False, True, True]
+    many = read([SHARING] * 100, seed=1)
+    [line] = problem_lines(many.problems, "warning")
+    assert "experiments[0].background.repo (and 99 more like it): shares" in line
+
+
+def test_the_folders_count_and_not_their_names(read: Reader, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("repos/text")
+    read([TEXT])
+    register(tmp_path, again={"path": "repos/../repos/text"}, linked={"path": "link"})
+    for name in ("again", "linked"):
+        other = TEXT | {"repo": name}
+        assert told_of_sharing(read([SHARING | {"background": other}]))
+        assert told_of_sharing(read([SHARING | {"foreground": other}]))
+    assert told_of_sharing(read([SHARING | {"background": VISION}])) == []
+
+
+def test_a_folder_that_is_safe_to_share_is_shared_in_silence(read: Reader, tmp_path: Path) -> None:
+    read([TEXT])
+    safe = {"safe_to_share": True}
+    register(tmp_path, text=safe)
+    assert read([SHARING], seed=1).problems == ()
+    register(tmp_path, text=safe, again={"path": "repos/text"})
+    assert told_of_sharing(read([SHARING | {"background": TEXT | {"repo": "again"}}]))
+    register(tmp_path, text=safe, again=safe | {"path": "repos/text"})
+    assert told_of_sharing(read([SHARING | {"background": TEXT | {"repo": "again"}}])) == []
+
+
 @pytest.mark.parametrize(
     ("entry", "path", "sentence"),
     [
@@ -559,6 +631,7 @@ KEYS = st.sampled_from(
         *("fixed_hyperparams", "runs_per_config", "num_mutations", "timeout", "foreground"),
         *("background", "experiments", "seed", "governor", "comment", "epochs", "max_retries"),
         *("controls", "validity", "solo", "order", "idle_seconds", "min_coverage"),
+        *("use_deduplication", "historical_csvs", "cooldown_seconds", "mutation_type"),
     ]
 )
 LEAVES = st.sampled_from(

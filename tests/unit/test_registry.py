@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tandem.paths import REGISTRY as DEFAULT
 from tandem.problems import ProblemsError, problem_lines
 from tandem.registry import Hyperparameter, Registry, load_registry
 
@@ -42,6 +43,20 @@ def load(folder: Path, value: Any) -> Registry:
 
 def messages(registry: Registry, severity: str = "error") -> list[tuple[str, str]]:
     return [(it.path, it.message) for it in registry.problems if it.severity == severity]
+
+
+def test_a_folder_is_safe_to_share_only_where_that_is_said(tmp_path: Path) -> None:
+    safe = REPOSITORY | {"safe_to_share": True}
+    models = {"one": REPOSITORY, "two": safe, "three": REPOSITORY | {"safe_to_share": "yes"}}
+    registry = load(tmp_path, {"models": models})
+    assert {name: it.safe_to_share for name, it in registry.repos.items()} == {
+        "one": False,
+        "two": True,
+    }
+    assert messages(registry) == [
+        ("models.three.safe_to_share", 'must be true or false, not text "yes"')
+    ]
+    assert all(it.safe_to_share for it in load_registry(DEFAULT).repos.values())
 
 
 def test_everything_is_read(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -426,18 +428,158 @@ def test_unknown_keys_warn_with_the_nearest_known_name(tmp_path: Path) -> None:
             'unknown key, ignored (did you mean "hyperparameters"?)',
         ),
         ("experiments[0].experiment_id", "unknown key, ignored"),
-        ("experiments[0].experiment_type", 'unknown key, ignored (did you mean "mode"?)'),
+        (
+            "experiments[0].experiment_type",
+            'unknown key, ignored: the mode is "mutation" (did you mean "mode"?)',
+        ),
         ("experiments[0].seed", "no effect in this place (entry), ignored"),
     ]
 
 
+@pytest.mark.parametrize(
+    ("mode", "counts"),
+    [("default", "default"), ("nonparallel", "mutation"), ("parallel", "parallel")],
+)
+def test_a_key_that_means_the_mode_says_which_one_counts(
+    tmp_path: Path, mode: str, counts: str
+) -> None:
+    inside = PAIR["foreground"] | {"mutation_type": "mutation", "mode": "default"}
+    base = PAIR | {"foreground": inside} if mode == "parallel" else SINGLE
+    _, warnings = read(tmp_path, base | {"mode": mode, "mutation_type": "x"})
+    said = [it for it in warnings if it[0].endswith("mutation_type")]
+    message = 'unknown key, ignored: the mode is "{}" (did you mean "mode"?)'
+    assert said[0] == ("experiments[0].mutation_type", message.format(counts))
+    if mode == "parallel":
+        place = "experiments[0].foreground.mutation_type"
+        assert said[1:] == [(place, message.format("default"))]
+
+
+def test_keys_inside_an_unknown_one_are_named_because_they_are_lost(tmp_path: Path) -> None:
+    inner = {"runs_per_config": 5, "use_deduplication": False, "description": "x", "hours": 1}
+    entry, warnings = read(
+        tmp_path, SINGLE, global_settings=inner, merge_info={"part": {"seed": 1}}
+    )
+    assert entry.runs == 1
+    assert warnings == [
+        (
+            "global_settings",
+            "unknown key, ignored with all that is in it"
+            ' (move "runs_per_config", "use_deduplication" out of it)',
+        ),
+        ("merge_info", "unknown key, ignored"),
+    ]
+
+
+def test_no_key_is_suggested_that_is_given_or_does_nothing(tmp_path: Path) -> None:
+    given = {
+        "use_deduplication": False,
+        "target_experiments": 1,
+        "deduplication": {"enabled": True},
+    }
+    _, warnings = read(tmp_path, SINGLE, estimated_experiments=1, **given)
+    assert [message for _, message in warnings] == ["unknown key, ignored"] * 3
+    _, warnings = read(tmp_path, SINGLE, deduplication=True)
+    assert warnings[0][1] == 'unknown key, ignored (did you mean "use_deduplication"?)'
+
+
 def test_what_this_version_does_not_do_is_said_only_where_it_was_asked_for(tmp_path: Path) -> None:
-    asked = {"governor": "performance", "use_deduplication": True, "cleanup_gpu_memory": True}
-    _, warnings = read(tmp_path, SINGLE, historical_csvs=["a.csv"], **asked)
+    asked = {"cleanup_gpu_memory": True, "cleanup_between_experiments": True}
+    _, warnings = read(tmp_path, SINGLE, **asked)
     assert [path for path, _ in warnings] == list(asked)
     assert all(message.startswith("not applied by this version") for _, message in warnings)
-    _, warnings = read(tmp_path, SINGLE, historical_csvs=["a.csv"], use_deduplication=False)
-    assert warnings == []
+    assert read(tmp_path, SINGLE, **dict.fromkeys(asked, False))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "governor", "message"),
+    [
+        ("performance", "performance", None),
+        (None, None, None),
+        ("", None, None),
+        ("perfomance", "perfomance", '(did you mean "performance"?)'),
+        ("fast", "fast", '"fast" is no governor of the kernel (there is "performance", '),
+    ],
+)
+def test_the_governor(
+    tmp_path: Path, given: str | None, governor: str | None, message: str | None
+) -> None:
+    settings = load(tmp_path, [SINGLE], governor=given)
+    assert settings.governor == governor
+    assert [it.path for it in settings.problems] == (["governor"] if message else [])
+    assert all(message in it.message for it in settings.problems if message)
+    assert load(tmp_path, [SINGLE]).governor is None
+    assert errors(load(tmp_path, [SINGLE], governor=1)) == [
+        ("governor", "must be text or null, not 1")
+    ]
+
+
+def test_the_cooldown_of_the_entry_counts_before_the_top_levels(tmp_path: Path) -> None:
+    assert read(tmp_path, SINGLE)[0].cooldown_s is None
+    assert read(tmp_path, SINGLE, cooldown_seconds=90)[0].cooldown_s == 90.0
+    own, warnings = read(tmp_path, SINGLE | {"cooldown_seconds": 0}, cooldown_seconds=90)
+    assert (own.cooldown_s, warnings) == (0.0, [])
+    foreground = PAIR["foreground"] | {"cooldown_seconds": 1}
+    inside, warnings = read(tmp_path, PAIR | {"mode": "parallel", "foreground": foreground})
+    assert inside.cooldown_s is None
+    message = "no effect in this place (foreground), ignored"
+    assert warnings == [("experiments[0].foreground.cooldown_seconds", message)]
+    wrong = load(tmp_path, [SINGLE | {"cooldown_seconds": -1}])
+    assert errors(wrong) == [("experiments[0].cooldown_seconds", "must be at least 0, not -1")]
+
+
+@pytest.mark.parametrize(
+    ("given", "tables"),
+    [
+        (["a.csv", "b.csv"], {"historical_csvs[0]": "a.csv", "historical_csvs[1]": "b.csv"}),
+        ("a.csv", {"historical_csvs": "a.csv"}),
+    ],
+)
+def test_tables_count_only_where_they_are_asked_for(
+    tmp_path: Path, given: Any, tables: dict[str, str]
+) -> None:
+    asked = load(tmp_path, [SINGLE], historical_csvs=given, use_deduplication=True)
+    assert (asked.tables, asked.problems) == (tables, ())
+    for switch in ({}, {"use_deduplication": False}):
+        unasked = load(tmp_path, [SINGLE], historical_csvs=given, **switch)
+        assert unasked.tables == {}
+        [problem] = unasked.problems
+        assert (problem.severity, problem.path) == ("warning", "historical_csvs")
+        assert problem.message.startswith("not read: values in it may be drawn again")
+
+
+@pytest.mark.parametrize("tables", [{}, {"historical_csvs": []}, {"historical_csvs": ""}])
+def test_deduplication_without_tables_is_said_to_have_no_effect(
+    tmp_path: Path, tables: dict[str, Any]
+) -> None:
+    _, warnings = read(tmp_path, SINGLE, use_deduplication=True, **tables)
+    message = 'no effect: "historical_csvs" names no table'
+    assert warnings == [("use_deduplication", message)]
+    assert read(tmp_path, SINGLE, use_deduplication=False, **tables)[1] == []
+
+
+def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
+    settings = load(tmp_path, [SINGLE])
+    assert settings.file
+    assert settings.sha256 == hashlib.sha256(settings.file.read_bytes()).hexdigest()
+    assert settings_from_arguments("r", "m", None, 1).sha256 is None
+
+
+def test_a_pipe_can_be_read_once_and_has_no_digest() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, json.dumps({"experiments": [SINGLE]}).encode())
+    os.close(writing)
+    try:
+        settings = load_settings(Path(f"/dev/fd/{reading}"))
+    finally:
+        os.close(reading)
+    assert (len(settings.entries), settings.sha256) == (1, None)
+
+
+def test_a_list_of_entries_says_what_is_around_it_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([SINGLE]))
+    with pytest.raises(ProblemsError, match=r'not a list \(write \{"experiments": \.\.\.\} around'):
+        load_settings(path)
 
 
 def test_errors_of_one_entry_leave_the_others(tmp_path: Path) -> None:

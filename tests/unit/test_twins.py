@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -55,10 +56,11 @@ def test_the_order_of_two_pairs(
 
 
 def test_both_have_the_same_foreground_and_one_has_the_background() -> None:
-    given = pair("alternate")
+    given = replace(pair("alternate"), cooldown_s=90.0)
     parallel, solo = with_control(given, cycle((False, True)))
     assert solo.foreground is parallel.foreground is given.foreground
     assert (parallel.background, solo.background) == (given.background, None)
+    assert parallel.cooldown_s == solo.cooldown_s == 90.0
     assert (parallel.id, solo.id) == ("r_m_999_parallel", "r_m_1000_solo")
 
 
