@@ -6,15 +6,17 @@ SHELL := /bin/bash
 
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
-RUN := .venv/.run-installed
+READY := .venv/.run-installed
 DEV := .venv/.dev-installed
 
-# The name of the settings file reaches the driver as written, whatever is in it.
-unexport CONFIG
+# The names of files reach the driver as written, whatever is in them.
+unexport CONFIG RUN
 export SETTINGS := $(value CONFIG)
+export RUN_FOLDER := $(value RUN)
 needs-config = $(if $(SETTINGS),,$(error which settings? make $@ CONFIG=examples/parallel.json))
+needs-run = $(if $(RUN_FOLDER),,$(error which run? make $@ RUN=results/run_...))
 
-SCRIPTS := bin/bgrun bin/energy bin/fgrun bin/powermon lib/cli.sh templates/bg_loop.sh.j2 \
+SCRIPTS := bin/bgrun bin/energy bin/fgrun bin/nightly bin/powermon lib/cli.sh templates/bg_loop.sh.j2 \
 	templates/fg_run.sh.j2 examples/digits/train.sh examples/pictures/train.sh bench/gpu.sh .ci/run
 DRIVER = exec $(PYTHON) driver.py
 
@@ -24,21 +26,31 @@ help: ## what can be done here
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 .PHONY: parallel
-parallel: $(RUN) ## run the experiments of CONFIG, each beside its background where it asks for one
+parallel: $(READY) ## run the experiments of CONFIG, each beside its background where it asks for one
 	$(needs-config)
 	@$(DRIVER) run --stop-with-parent $(OPTIONS) -- "$$SETTINGS"
 
+.PHONY: resume
+resume: $(READY) ## go on with what is missing in the run of RUN
+	$(needs-run)
+	@$(DRIVER) run --stop-with-parent $(OPTIONS) --resume "$$RUN_FOLDER"
+
+.PHONY: nightly
+nightly: $(READY) ## run CONFIG as cron would, for one night (docs/cron.md)
+	$(needs-config)
+	@exec bin/nightly $(OPTIONS) "$$SETTINGS"
+
 .PHONY: check
-check: $(RUN) ## check CONFIG and print the plan with every command line; run nothing
+check: $(READY) ## check CONFIG and print the plan with every command line; run nothing
 	$(needs-config)
 	@$(DRIVER) check $(OPTIONS) -- "$$SETTINGS"
 
 .PHONY: list
-list: $(RUN) ## print the repositories, models and hyperparameters of the registry
+list: $(READY) ## print the repositories, models and hyperparameters of the registry
 	@$(DRIVER) list $(OPTIONS)
 
 .PHONY: doctor
-doctor: $(RUN) ## print what this machine has, and what is lost without the rest
+doctor: $(READY) ## print what this machine has, and what is lost without the rest
 	@$(DRIVER) doctor $(OPTIONS)
 
 .PHONY: test
@@ -58,15 +70,17 @@ lint: $(DEV) ## check the code: shellcheck, shfmt, ruff, mypy
 bench: $(DEV) ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/speed.py
 	@$(PYTHON) bench/measuring.py
+	@$(PYTHON) bench/scale.py
+	@$(PYTHON) bench/faults.py
 
-$(RUN): requirements.txt
+$(READY): requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make ... PYTHON3=python3.12")'
 	@echo 'installing the requirements into .venv (once)' >&2
 	@$(PYTHON3) -m venv .venv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(DEV): requirements-dev.txt $(RUN)
+$(DEV): requirements-dev.txt $(READY)
 	@echo 'installing the tools for tests into .venv (once)' >&2
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Tandem: one measured training beside looping ones, and a record that can be trusted.
 
-Exit codes: 0 all experiments succeeded and are valid · 1 some failed or are invalid ·
-2 usage, settings or registry wrong (nothing was started) · 3 the machine is not ready ·
-75 another run holds the lock · 128+N ended by signal N, everything stopped and recorded
+Exit codes: 0 all experiments succeeded and are valid (with --until: all that there was time for) ·
+1 some failed or are invalid · 2 usage, settings or registry wrong (nothing was started) ·
+3 the machine is not ready · 75 another run holds the lock ·
+128+N ended by signal N, everything stopped and recorded
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import math
 import os
 import signal
 import sys
@@ -25,32 +25,49 @@ if sys.getfilesystemencoding() != "utf-8":  # settings are UTF-8, and names must
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.argv])
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
+from tandem.commandline import parser  # noqa: E402
 from tandem.errors import TandemError, UsageError  # noqa: E402
-from tandem.paths import POWERCAP, REGISTRY  # noqa: E402
 
 if TYPE_CHECKING:
     from tandem.plan import PlanReading
 
 
 def command_run(arguments: argparse.Namespace) -> int:
-    """run the experiments of a settings file, or one training without one"""
+    """run the experiments of a settings file, what is missing of a run, or one training"""
     from tandem.measure.busy import Sensors
+    from tandem.planfile import read_plan_file
     from tandem.problems import problem_lines
     from tandem.progress import Progress
-    from tandem.run import Run
+    from tandem.run import Options, Run
+    from tandem.runfolder import newest_run_of
 
     if arguments.stop_with_parent:
         stop_with_parent()
-    reading = read_plan(arguments)
     progress = Progress(sys.stderr)
-    for severity in ("error", "warning", "remark"):
-        for line in problem_lines(reading.problems, severity):
-            progress.event(f"driver.py: {severity}: {line}")
-    if reading.plan is None:
-        return UsageError.exit_code
-    sensors = Sensors(arguments.powercap, arguments.wait_idle, arguments.allow_busy)
-    results = arguments.results.resolve()
-    return Run(reading.plan, results, arguments.namespace, sensors, progress).run()
+    if arguments.resume:
+        refuse_beside_resume(arguments)
+        folder = arguments.resume.resolve()
+        plan = read_plan_file(folder)
+    else:
+        reading = read_plan(arguments)
+        for severity in ("error", "warning", "remark"):
+            for line in problem_lines(reading.problems, severity):
+                progress.event(f"driver.py: {severity}: {line}")
+        if reading.plan is None:
+            return UsageError.exit_code
+        plan, folder = reading.plan, None
+    options = Options(
+        arguments.results.resolve(),
+        arguments.namespace,
+        Sensors(arguments.powercap, arguments.wait_idle, arguments.allow_busy),
+        arguments.cpufreq,
+        arguments.wait_lock,
+        arguments.until,
+    )
+    if arguments.go_on and (found := newest_run_of(options.results, plan, arguments.seed)):
+        folder, plan = found
+        progress.event(f"going on with {folder}")
+    return Run(plan, folder, options, progress).run()
 
 
 def command_check(arguments: argparse.Namespace) -> int:
@@ -81,6 +98,14 @@ def command_compare(arguments: argparse.Namespace) -> int:
     from tandem.measure.interference.compare import text_of_compare
 
     print(text_of_compare(arguments.runs))
+    return 0
+
+
+def command_prune(arguments: argparse.Namespace) -> int:
+    """remove logs or samples of old runs by rules; records and tables stay for ever"""
+    from tandem.prune import prune, rule_of
+
+    prune(arguments.results, list(map(rule_of, arguments.keep)), arguments.dry_run, print)
     return 0
 
 
@@ -118,6 +143,16 @@ def read_plan(arguments: argparse.Namespace) -> PlanReading:
     )
 
 
+def refuse_beside_resume(arguments: argparse.Namespace) -> None:
+    """Refuse, with a UsageError, what would have to be planned: the plan of a run stands."""
+    given = (
+        *(arguments.config, arguments.repo, arguments.model, arguments.mutate, arguments.runs),
+        *(arguments.root, arguments.seed, arguments.grace),
+    )
+    if any(value is not None for value in given) or arguments.skip_invalid or arguments.go_on:
+        raise UsageError("--resume goes on with a plan as it is: no settings and no options of one")
+
+
 def stop_with_parent() -> None:
     """Stop, as by TERM, when the parent dies: a killed make cannot tell us."""
     from tandem.proc import die_with_parent
@@ -128,74 +163,14 @@ def stop_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def seconds(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or value < 0:
-        raise ValueError
-    return value
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the reader of the command line: one subcommand for each command_ function."""
-    registry = argparse.ArgumentParser(add_help=False)
-    registry.add_argument("--registry", type=Path, default=REGISTRY, help="registry (%(default)s)")
-    results = argparse.ArgumentParser(add_help=False)
-    results.add_argument(
-        "--results", type=Path, default=ROOT / "results", help="folder for runs (%(default)s)"
-    )
-    plan = argparse.ArgumentParser(add_help=False)
-    plan.add_argument("config", type=Path, nargs="?", help="settings file")
-    plan.add_argument("--repo", help="instead of a settings file: the repository to train")
-    plan.add_argument("--model", help="with --repo: its model")
-    plan.add_argument("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")
-    plan.add_argument("--runs", type=int, help="with --repo: how often (1)")
-    plan.add_argument("--root", type=Path, help="what the registry's paths are relative to")
-    plan.add_argument("--seed", type=int, help="seed of the drawn values (the settings', or drawn)")
-    plan.add_argument("--grace", type=seconds, metavar="S", help="seconds from TERM to KILL (10)")
-    plan.add_argument("--skip-invalid", action="store_true", help="run what can be run")
-
-    top = argparse.ArgumentParser(
-        prog="driver.py",
-        description=(__doc__ or "").partition("\n")[0],
-        epilog=(__doc__ or "").partition("\n")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(
-        name: str, function: object, *parents: argparse.ArgumentParser
-    ) -> argparse.ArgumentParser:
-        text = (function.__doc__ or "").strip()
-        command = commands.add_parser(name, help=text, description=text, parents=list(parents))
-        command.set_defaults(function=function)
-        return command
-
-    run = add("run", command_run, plan, registry, results)
-    run.add_argument(
-        "--namespace",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="keep backgrounds in a PID namespace where that is permitted (yes)",
-    )
-    run.add_argument(
-        "--wait-idle", type=seconds, metavar="S", default=0.0, help="wait so long for busy GPUs (0)"
-    )
-    run.add_argument("--allow-busy", action="store_true", help="run beside others, and say so")
-    run.add_argument("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
-    run.add_argument("--stop-with-parent", action="store_true", help="stop when the parent dies")
-    check = add("check", command_check, plan, registry)
-    check.add_argument("--json", action="store_true", help="print it for machines")
-    add("list", command_list, registry)
-    compare = add("compare", command_compare)
-    compare.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
-    add("doctor", command_doctor, results)
-    return top
-
-
 def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may be any bytes
-    arguments = parser().parse_args()
+    commands = (
+        *(command_run, command_check, command_list, command_compare),
+        *(command_prune, command_doctor),
+    )
+    arguments = parser(__doc__ or "", commands).parse_args()
     try:
         return int(arguments.function(arguments))
     except TandemError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+_TO_SYNC = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
 
 def write_whole(path: str, data: bytes) -> None:
     """Write a file under a temporary name, have it on the disk, and only then rename it.
@@ -24,8 +26,27 @@ def write_whole(path: str, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_folder(folder or ".")
+
+
+def sync_folder(folder: str) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_all(folder: str) -> None:
+    """Have everything below a folder on the disk, as far as it can be read."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                file = os.open(os.path.join(place, name), _TO_SYNC)
+                try:
+                    os.fsync(file)
+                finally:
+                    os.close(file)
+        with contextlib.suppress(OSError):
+            sync_folder(place)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tandem import census
 from tandem.foreground import Attempt
@@ -47,12 +48,18 @@ class Outcome:
     holders_after: list[census.Found] = field(default_factory=list)
     strays: list[census.Found] = field(default_factory=list)
     left: list[census.Found] = field(default_factory=list)
+    cut_off: Sequence[str] = ()  # where earlier attempts lie that were cut off
+    cooldown: dict[str, Any] | None = None  # before it; None: it was the first
+    cpu_governor: str | None = None
     interrupted: Interrupted | None = None
 
 
 @dataclass
 class ExperimentRun:
-    """Runs one experiment in its folder; `total` is how many the plan has."""
+    """Runs one experiment in its folder; `total` is how many the plan has.
+
+    `expected_s` is how long it will take and `later_s` how long those after it, None: not known.
+    """
 
     experiment: Experiment
     folder: Path
@@ -61,6 +68,8 @@ class ExperimentRun:
     watch: Watch
     progress: Progress
     sensors: Sensors
+    expected_s: float | None = None
+    later_s: float | None = None
     outcome: Outcome = field(default_factory=Outcome)
     is_over: bool = False  # every attempt that was due has been made
 
@@ -70,7 +79,8 @@ class ExperimentRun:
         OSError: a file could not be written (the disk is full).
         """
         outcome = self.outcome
-        outcome.started_utc_s, self.begin_s = time.time(), time.monotonic()
+        outcome.started_utc_s = time.time()
+        self.launched_s = self.begin_s = time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
         self.monitor = Monitor(self.folder / "energy", self.sensors.monitor_options)
         try:
@@ -229,8 +239,26 @@ class ExperimentRun:
         elapsed_s = time.monotonic() - self.begin_s
         number = self.experiment.number
         self.progress.update(
-            View(number, self.total, phase, epoch, epochs, round_number, elapsed_s, left)
+            View(
+                number,
+                self.total,
+                phase,
+                epoch,
+                epochs,
+                round_number,
+                elapsed_s,
+                left,
+                self.run_left_s(left),
+            )
         )
+
+    def run_left_s(self, left: float | None) -> float | None:
+        """Return how long the run will go on; None: not known, or this is the last experiment."""
+        if not self.later_s:
+            return None
+        if left is None:
+            left = (self.expected_s or 0.0) - (time.monotonic() - self.launched_s)
+        return max(left, 0.0) + self.later_s
 
     def say(self, text: str) -> None:
         self.progress.event(f"experiment {self.experiment.number} of {self.total}: {text}")

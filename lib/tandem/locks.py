@@ -9,12 +9,47 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from tandem.errors import LockedError, NotReadyError
+from tandem.launch import Watch
 from tandem.proc import lock_folder
+
+T = TypeVar("T")
+
+_PERIOD_S = 0.2  # the kernel tells nobody that a lock has become free
+
+
+@contextmanager
+def held(
+    take: Callable[[], AbstractContextManager[T]],
+    wait_s: float,
+    watch: Watch,
+    say: Callable[[str], None],
+) -> Iterator[T]:
+    """Hold what `take()` takes, and try again for so long while somebody else has it.
+
+    LockedError: it was not free in time. Interrupted: a signal came.
+    """
+    deadline_s = time.monotonic() + wait_s
+    has_told = False
+    with ExitStack() as stack:
+        while True:
+            try:
+                taken = stack.enter_context(take())
+                break
+            except LockedError as error:
+                if time.monotonic() >= deadline_s:
+                    raise
+                if not has_told:
+                    say(f"waiting: {error}")
+                has_told = True
+            watch.wait([], min(deadline_s, time.monotonic() + _PERIOD_S))
+        yield taken
 
 
 @contextmanager
@@ -45,7 +80,8 @@ def lock(name: str, kind: int) -> Iterator[None]:
         except BlockingIOError:
             raise LockedError(
                 f"another run uses this {name.partition('-')[0]}: {holder(file)}"
-                f" (wait for it, or choose other GPUs with CUDA_VISIBLE_DEVICES; lock {path})"
+                " (wait for it with --wait-lock SECONDS, or choose other GPUs with"
+                f" CUDA_VISIBLE_DEVICES; lock {path})"
             ) from None
         yield
     finally:

@@ -10,4 +10,6 @@ FGRUN = ROOT / "bin" / "fgrun"
 POWERMON = ROOT / "bin" / "powermon"
 TEMPLATES = ROOT / "templates"
 REGISTRY = ROOT / "config" / "models_config.json"
+RESULTS = ROOT / "results"
 POWERCAP = Path("/sys/class/powercap")
+CPUFREQ = Path("/sys/devices/system/cpu")

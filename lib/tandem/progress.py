@@ -47,18 +47,24 @@ class View:
     background_round: int | None
     elapsed_s: float
     left_s: float | None
+    run_left_s: float | None = None
 
     def text(self) -> str:
-        """`experiment 1 of 2 · training · epoch 7 of 20 · background round 3 · about 12 s left`."""
+        """`experiment 1 of 2 · training · epoch 7 of 20 · background round 3 · about 12 s left`.
+
+        And, where it is known, `· all done in about 30 s`.
+        """
         parts = [f"experiment {self.experiment} of {self.experiments}", self.phase]
         if self.epoch is not None:
             parts.append(f"epoch {self.epoch}" + (f" of {self.epochs}" if self.epochs else ""))
         if self.background_round is not None:
             parts.append(f"background round {self.background_round}")
         if self.left_s is None:
-            parts.append(f"{_duration(self.elapsed_s)} so far")
+            parts.append(f"{duration_text(self.elapsed_s)} so far")
         else:
-            parts.append(f"about {_duration(self.left_s)} left")
+            parts.append(f"about {duration_text(self.left_s)} left")
+        if self.run_left_s is not None:
+            parts.append(f"all done in about {duration_text(self.run_left_s)}")
         return " · ".join(parts)
 
 
@@ -166,7 +172,8 @@ def _takes(descriptor: int, patience_s: float) -> bool:
     return bool(poll.poll(patience_s * 1000))
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """A length of time in two or three digits: `12 s`, `35 min`, `2.5 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

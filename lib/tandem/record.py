@@ -26,6 +26,7 @@ from tandem.reports import stop_of
 from tandem.rounds import Stretch, read_rounds
 from tandem.validity import everyone_left, invalid_reasons
 
+NAME = "experiment.json"
 RECORD_VERSION = 1
 
 
@@ -84,6 +85,8 @@ def make_record(
         "windows": windows,
         "interference": None,
         "attempts": attempts,
+        "cut_off": list(outcome.cut_off),
+        "cooldown": outcome.cooldown,
         "background": background,
         "stop": stop_facts(outcome),
         "census": {
@@ -98,7 +101,7 @@ def make_record(
                 "gpus": gpu_facts(outcome.gpus_after),
             },
         },
-        "environment": environment_facts(experiment, last, around),
+        "environment": environment_facts(experiment, outcome, around),
         "settings": {
             "file": str(around.plan.settings_file) if around.plan.settings_file else None,
             "path": experiment.source_path,
@@ -185,9 +188,10 @@ def stop_facts(outcome: Outcome) -> dict[str, Any]:
 
 
 def environment_facts(
-    experiment: Experiment, last: Attempt | None, around: Surroundings
+    experiment: Experiment, outcome: Outcome, around: Surroundings
 ) -> dict[str, Any]:
     foreground = experiment.foreground
+    last = outcome.attempts[-1] if outcome.attempts else None
     return {
         **around.host,
         "tandem_git": around.git[""],
@@ -196,6 +200,7 @@ def environment_facts(
         "working_directory": str(foreground.work_dir),
         "registry": str(around.plan.registry_file),
         "device": device_of(last.log) if last else None,
+        "cpu_governor": outcome.cpu_governor,
     }
 
 
@@ -203,7 +208,16 @@ def utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")
 
 
-def write_record(record: Mapping[str, Any], path: Path) -> None:
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return the record in an experiment's folder; None if there is none."""
+    try:
+        record: dict[str, Any] = json.loads((folder / NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record
+
+
+def write_record(record: Mapping[str, Any], folder: Path) -> None:
     """Write the record; bytes of a path that are no UTF-8 stay as JSON's own escapes."""
     text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(str(path), f"{text}\n".encode(errors="backslashreplace"))
+    write_whole(str(folder / NAME), f"{text}\n".encode(errors="backslashreplace"))

@@ -1,47 +1,73 @@
-"""A whole run: the machine made sure of, every experiment in its order, the table."""
+"""A whole run: the machine made sure of, every missing experiment in its order, the table."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shlex
 import signal
 import sys
 import time
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tandem import census, table
-from tandem.environment import git_state, host
-from tandem.errors import NotReadyError, TandemError
+from tandem.cooldown import Cooldown
+from tandem.environment import VERSION, host
+from tandem.errors import NotReadyError
 from tandem.experiment import ExperimentRun
+from tandem.forecast import Forecast
+from tandem.governor import governor, governors_now
 from tandem.launch import Interrupted, Watch
-from tandem.locks import gpu_locks
-from tandem.measure.busy import GpuBusyError, Sensors, nvml_held, people
-from tandem.measure.interference.figures import interference
-from tandem.namespace import Isolation, off, probe
-from tandem.paths import ROOT
+from tandem.locks import gpu_locks, held
+from tandem.measure.busy import Sensors, nvml_held
+from tandem.ownership import give_to_caller
 from tandem.plan import Experiment, Plan
 from tandem.proc import become_subreaper
-from tandem.progress import Progress
-from tandem.record import Surroundings, make_record, write_record
+from tandem.progress import Progress, View, duration_text
+from tandem.readiness import (
+    git_states,
+    isolation_for,
+    remove_leftovers,
+    see_trainings,
+    see_who_is_there,
+)
+from tandem.record import Surroundings, make_record
+from tandem.runfolder import RunFolder, cut_off_folders, make_run_folder
 from tandem.screen import print_table
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run was told beside its plan.
+
+    `results` is where new runs are made, `cpufreq` where the CPUs' governors are. `wait_lock_s` is
+    how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended.
+    """
+
+    results: Path
+    use_namespace: bool
+    sensors: Sensors
+    cpufreq: Path
+    wait_lock_s: float
+    until_s: float | None
 
 
 @dataclass
 class Run:
-    """One run of a plan; its folder is made below `results`."""
+    """One run of a plan in a new folder, or what is missing of the run in `path`."""
 
     plan: Plan
-    results: Path
-    use_namespace: bool
-    sensors: Sensors
+    path: Path | None
+    options: Options
     progress: Progress
-    rows: list[dict[str, str]] = field(default_factory=list)
-    unpaired: dict[str, dict[str, Any]] = field(default_factory=dict)  # records, by their twin's id
+    folder: RunFolder | None = None
+    cooldown: Cooldown = field(default_factory=Cooldown)
+    is_out_of_time: bool = False
 
     def run(self) -> int:
-        """Run all experiments and return the exit code: 0 all valid, 1 not all.
+        """Run what is missing and return the exit code: 0 all valid, 1 not all.
 
         Ends this process by the signal that interrupted it. NotReadyError, LockedError: nothing
         was started, or the disk is full and everything was stopped.
@@ -51,8 +77,8 @@ class Run:
         become_subreaper()
         watch = Watch()
         try:
-            with gpu_locks(), nvml_held():
-                self.run_all(watch, self.remove_leftovers())
+            with ExitStack() as stack:
+                self.run_missing(watch, stack)
         except Interrupted as interrupted:
             self.end(f"stopped by {interrupted}")
             end_by(interrupted.signum)
@@ -60,160 +86,182 @@ class Run:
             self.end("")
             raise disk_error(error) from error
         self.end("")
-        all_valid = all(row["valid"] == "True" for row in self.rows)
-        return 0 if all_valid and len(self.rows) == len(self.plan.experiments) else 1
+        return self.exit_code()
 
-    def remove_leftovers(self) -> list[census.Found]:
-        """Remove, and name, what an earlier run left behind when everything was killed."""
-        found, left = census.remove_all()
-        for process in found:
-            self.progress.event(f"removed process {process.pid} ({process.name}) of an earlier run")
-        if left:
-            names = ", ".join(f"{process.pid} ({process.name})" for process in left)
-            raise NotReadyError(f"still alive from an earlier run, and cannot be ended: {names}")
-        return found
+    def exit_code(self) -> int:
+        """Return 0 if all is valid, as far as there was time for it."""
+        rows = list(self.folder.rows.values()) if self.folder else []
+        is_whole = self.is_out_of_time or len(rows) == len(self.plan.experiments)
+        return 0 if is_whole and all(row["valid"] == "True" for row in rows) else 1
 
-    def run_all(self, watch: Watch, leftovers: list[census.Found]) -> None:
-        isolation = self.isolation()
-        around = Surroundings(self.plan, isolation, host(), self.git_states(), leftovers)
-        self.see_who_is_there(watch)
-        self.folder = make_run_folder(self.results)
-        self.columns = table.header(self.plan)
-        table.create(self.folder / "summary.csv", self.columns)
+    def run_missing(self, watch: Watch, stack: ExitStack) -> None:
+        """Take all locks, see that the machine is ready, run; `stack` gives everything back."""
+        give_to_caller(self.options.results)  # what a killed run of root's left
+        if self.path:
+            self.open(self.path, watch, stack)
+            if not self.missing():
+                self.progress.event("nothing is missing: all experiments have ended")
+                return
+        options, say = self.options, self.progress.event
+        if not self.has_time_for(0.0):
+            self.is_out_of_time = True
+            say("not started: the time is over (--until)")
+            return
+        stack.enter_context(held(gpu_locks, options.wait_lock_s, watch, say))
+        stack.enter_context(nvml_held())
+        around = self.make_ready(watch)
+        stack.enter_context(governor(self.plan.governor, options.cpufreq, say))
+        if not self.path:
+            self.open(make_run_folder(options.results, self.plan), watch, stack)
+        self.run_all(around, watch)
+
+    def open(self, path: Path, watch: Watch, stack: ExitStack) -> None:
+        """Open the run's folder, which nobody else may work in meanwhile."""
+        stack.callback(give_to_caller, path if self.path else self.options.results)
+
+        def take() -> closing[RunFolder]:
+            return closing(RunFolder(path, self.plan))
+
+        wait_s = self.options.wait_lock_s
+        self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
+        event = "resumed" if self.path else "run_started"
+        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=VERSION)
+
+    def make_ready(self, watch: Watch) -> Surroundings:
+        """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
+        options, say, missing = self.options, self.progress.event, self.missing()
+        see_trainings(missing)
+        leftovers = remove_leftovers(say)
+        isolation = isolation_for(missing, options.use_namespace)
+        around = Surroundings(self.plan, isolation, host(), git_states(missing), leftovers)
+        see_who_is_there(options.sensors, watch, say)
+        return around
+
+    def missing(self) -> list[Experiment]:
+        return self.folder.missing() if self.folder else list(self.plan.experiments)
+
+    # -- the experiments ---------------------------------------------------------------
+
+    def run_all(self, around: Surroundings, watch: Watch) -> None:
+        """Run the missing experiments, as far as there is time, the GPUs cooling in between."""
+        assert self.folder
+        missing = self.missing()
+        self.forecast = Forecast(missing)
         for experiment in self.plan.experiments:
+            if experiment.id in self.folder.ended:
+                self.forecast.note(experiment, self.folder.ended[experiment.id])
+        before: Experiment | None = None
+        for experiment in missing:
             watch.check()
-            self.run_one(experiment, around, watch)
+            expected_s = self.forecast.of(experiment)
+            if not self.has_time_for(expected_s or 0.0):
+                self.stop_early(experiment, expected_s)
+                return
+            begin_s = time.monotonic()
+            cooling = self.cool_down(experiment, before, watch) if before else None
+            self.forecast.begin(experiment)
+            self.run_one(experiment, around, watch, cooling, begin_s)
+            before = experiment
         watch.check()
+        self.folder.journal.add("run_ended")
 
-    def see_who_is_there(self, watch: Watch) -> None:
-        """Show who is on the GPUs; NotReadyError, before there is any folder, if they are busy."""
-        try:
-            gpus, reasons = self.sensors.wait_free(watch, self.progress.event)
-        except GpuBusyError as error:
-            raise NotReadyError(
-                f"{error} (wait for that with --wait-idle SECONDS, or run beside it, with records"
-                " that say so, with --allow-busy)"
-            ) from None
-        if not reasons:
-            for line in device_holders() if gpus is None else people(gpus):
-                self.progress.event(line)
+    def has_time_for(self, duration_s: float) -> bool:
+        until_s = self.options.until_s
+        return until_s is None or time.time() + duration_s <= until_s
 
-    def run_one(self, experiment: Experiment, around: Surroundings, watch: Watch) -> None:
-        """Run one experiment to its record and its row."""
-        folder, total = self.folder / experiment.id, len(self.plan.experiments)
+    def stop_early(self, experiment: Experiment, expected_s: float | None) -> None:
+        self.is_out_of_time = True
+        about = f"would take about {duration_text(expected_s)}" if expected_s else "has no time"
+        self.say(experiment, f"not started: it {about}, and the time is over soon (--until)")
+        assert self.folder
+        self.folder.journal.add("stopped", reason="until", experiment=experiment.id)
+
+    def cool_down(self, experiment: Experiment, before: Experiment, watch: Watch) -> dict[str, Any]:
+        """Let the GPUs cool down after one experiment and before the next."""
+        begin_s = time.monotonic()
+        number, total = experiment.number, len(self.plan.experiments)
+
+        def tick(left_s: float) -> None:
+            passed_s = time.monotonic() - begin_s
+            rest_s = self.forecast.rest_s()
+            view = View(number, total, "cooling down", None, None, None, passed_s, left_s, rest_s)
+            self.progress.update(view)
+
+        return self.cooldown.wait(watch, before.cooldown_s, tick)
+
+    def run_one(
+        self,
+        experiment: Experiment,
+        around: Surroundings,
+        watch: Watch,
+        cooling: dict[str, Any] | None,
+        begin_s: float,
+    ) -> None:
+        """Run one experiment to its record and its row; `begin_s` is when its cool-down began."""
+        assert self.folder
+        path = self.folder.begin(experiment)
         run = ExperimentRun(
-            experiment, folder, total, around.isolation, watch, self.progress, self.sensors
+            experiment,
+            path,
+            len(self.plan.experiments),
+            around.isolation,
+            watch,
+            self.progress,
+            self.options.sensors,
+            self.forecast.of(experiment),
+            self.forecast.rest_s(),
         )
         run.say(f"{experiment.id} started")
+        run.outcome.cooldown = cooling
+        run.outcome.cpu_governor = governors_now(self.options.cpufreq)
+        run.outcome.cut_off = [
+            str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)
+        ]
         outcome = run.run()
+        self.cooldown.note_start(outcome.gpus_before)
         try:
-            record = make_record(experiment, folder, outcome, around)
-            earlier = self.pair(record)
-            write_record(record, folder / "experiment.json")
+            record = make_record(experiment, path, outcome, around)
+            if outcome.status == "interrupted":
+                self.folder.interrupt(record)
+            else:
+                self.folder.finish(record, time.monotonic() - begin_s)
         except FileNotFoundError as error:  # the training removed its own folder
             run.say(f"no record: {error.filename}: {error.strerror}")
             return
-        if earlier:
-            self.write_again(earlier)
+        finally:
+            give_to_caller(path)
         if outcome.status != "interrupted":
-            self.add_row(record)
-            run.say(summary(record))
+            self.forecast.note(experiment, time.monotonic() - begin_s)
+            run.say(f"{summary(record)}{self.rest()}")
         if outcome.interrupted:  # perhaps after the foreground had ended
             raise outcome.interrupted
 
-    def pair(self, record: dict[str, Any]) -> dict[str, Any] | None:
-        """Note in a parallel record what it and its control, so far as there is one, mean together.
+    def rest(self) -> str:
+        rest_s = self.forecast.rest_s()
+        return f"; all done in about {duration_text(rest_s)}" if rest_s else ""
 
-        Returns the parallel record if it is the earlier of the two, and must be written anew.
-        """
-        twin = self.unpaired.pop(record["experiment_id"], None)
-        if record["twin"] and twin is None:
-            self.unpaired[record["twin"]] = record
-        parallel, solo = (twin, record) if record["control"] else (record, twin)
-        if parallel is None or parallel["background"] is None:
-            return None
-        parallel["interference"] = interference(parallel, solo)
-        return None if parallel is record else parallel
+    def say(self, experiment: Experiment, text: str) -> None:
+        number, total = experiment.number, len(self.plan.experiments)
+        self.progress.event(f"experiment {number} of {total}: {text}")
 
-    def write_again(self, record: dict[str, Any]) -> None:
-        """Write the record and the row of an experiment that its control has told more about."""
-        name = record["experiment_id"]
-        try:
-            write_record(record, self.folder / name / "experiment.json")
-        except FileNotFoundError as error:
-            self.progress.event(f"{name}: not written anew: {error.filename}: {error.strerror}")
-            return
-        places = [each["experiment_id"] for each in self.rows]
-        self.rows[places.index(name)] = table.row(record)
-        table.rewrite(self.folder / "summary.csv", self.columns, self.rows)
-
-    def isolation(self) -> Isolation:
-        if all(experiment.background is None for experiment in self.plan.experiments):
-            return off("no background")
-        return probe() if self.use_namespace else off("switched off")
-
-    def git_states(self) -> dict[str, dict[str, Any]]:
-        """Return the git state of each folder before any training can change it."""
-        trainings = [
-            training
-            for experiment in self.plan.experiments
-            for training in (experiment.foreground, experiment.background)
-        ]
-        folders = {training.work_dir for training in trainings if training}
-        return {"": git_state(ROOT), **{str(folder): git_state(folder) for folder in folders}}
-
-    def add_row(self, record: dict[str, Any]) -> None:
-        row = table.row(record)
-        table.append_row(self.folder / "summary.csv", self.columns, row)
-        self.rows.append(row)
+    # -- after -------------------------------------------------------------------------
 
     def end(self, text: str) -> None:
         """Say how it went; the table and where everything is go to stdout."""
         if text:
             self.progress.event(text)
         self.progress.close()
-        if not hasattr(self, "folder"):
+        if self.folder is None:
             return
-        lines = ["", print_table(self.rows)] if self.rows else []
+        rows, path = list(self.folder.rows.values()), as_seen_from_here(self.folder.path)
+        lines = ["", print_table(rows)] if rows else []
+        if missing := len(self.missing()):
+            command = shlex.join(["make", "resume", f"RUN={path}"])
+            lines.append(f"{missing} of {len(self.plan.experiments)} are missing: {command}")
         try:
-            print(*lines, f"results: {as_seen_from_here(self.folder)}", sep="\n", flush=True)
+            print(*lines, f"results: {path}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def device_holders() -> list[str]:
-    """Return who has a GPU's files open, which is all that is known without NVML."""
-    return [
-        f"a GPU is in use by process {found.pid} ({found.name})"
-        for found in census.device_holders()
-    ]
-
-
-def make_run_folder(results: Path) -> Path:
-    """Make results/run_YYYYMMDD_HHMMSS (local time), with a suffix if that exists."""
-    try:
-        str(results).encode()  # sh starts the scripts with it
-    except UnicodeEncodeError:
-        raise NotReadyError(f"{results}: not UTF-8 (choose another with --results)") from None
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        return numbered_folder(results)
-    except OSError as error:
-        raise NotReadyError(
-            f"{results}: no folder for the run can be made there: {error.strerror}"
-            " (choose another with --results)"
-        ) from None
-
-
-def numbered_folder(results: Path) -> Path:
-    stem = time.strftime("run_%Y%m%d_%H%M%S")
-    for suffix in ["", *(f"_{number}" for number in range(2, 1000))]:
-        try:
-            (results / f"{stem}{suffix}").mkdir()
-            return (results / f"{stem}{suffix}").resolve()
-        except FileExistsError:
-            continue
-    raise TandemError(f"{results}: no free name for a run (look what makes so many)")
 
 
 def as_seen_from_here(folder: Path) -> Path:

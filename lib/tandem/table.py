@@ -154,8 +154,25 @@ def create(path: Path, columns: Sequence[str]) -> None:
         ) from error
 
 
+def read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """The columns and the whole rows of a table; what a killed run left torn at its end is not one.
+
+    NotReadyError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            size_bytes = _whole_rows_bytes(stream.fileno())
+            stream.seek(0)
+            data = stream.read(size_bytes)
+    except OSError as error:
+        raise NotReadyError(f"{path}: the table cannot be read: {error.strerror}") from error
+    text = io.StringIO(data.decode("utf-8", "replace"), newline="")
+    columns, *rows = csv.reader(text)
+    return columns, [dict(zip(columns, row, strict=False)) for row in rows]
+
+
 def rewrite(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    """Write the table anew, whole: a row has learnt something since."""
+    """Write the table anew, whole."""
     lines = [_line(columns), *(_line([row.get(name, "") for name in columns]) for row in rows)]
     try:
         write_whole(str(path), b"".join(lines))

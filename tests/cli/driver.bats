@@ -182,3 +182,27 @@ JSON
   [[ $output == *'no $(touch pwned) "file"; x: no such file'* ]]
   [[ ! -e $ROOT/pwned ]]
 }
+
+@test "make resume goes on with the run of that name, as written" {
+  local results=$'a $(touch pwned) "folder"; \'x\''
+  driver run --root . --results "$results" settings.json >/dev/null 2>&1
+  local found=("$results"/run_*)
+  rm "${found[0]}"/journal.jsonl "${found[0]}"/summary.csv
+  mv "${found[0]}"/fast_tiny_001/experiment.json kept
+  run -0 --separate-stderr make -s -C "$ROOT" resume RUN="$PWD/${found[0]}"
+  [[ $stderr == *'fast_tiny_001 started'*', valid'* ]]
+  [[ -e ${found[0]}/cut_off/fast_tiny_001.1/training.log ]]
+  run -0 --separate-stderr make -s -C "$ROOT" resume RUN="$PWD/${found[0]}"
+  [[ $stderr == *'nothing is missing'* ]]
+  [[ ! -e pwned && ! -e $ROOT/pwned ]]
+  run -2 --separate-stderr make -s -C "$ROOT" resume
+  [[ $stderr == *'which run? make resume RUN='* ]]
+}
+
+@test "a run that is stopped says how to go on" {
+  start_held_driver
+  kill -INT "$first_driver"
+  wait "$first_driver" || [[ $? == 130 ]]
+  first_driver=''
+  grep -q '^1 of 1 are missing: make resume RUN=results/run_' first
+}

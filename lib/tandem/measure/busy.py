@@ -52,6 +52,7 @@ class Gpu:
     name: str
     sm_percent: float | None
     memory_used_mib: float | None
+    temperature_c: float | None
     processes: tuple[GpuProcess, ...] | None
 
     @property
@@ -102,6 +103,7 @@ def gpus_now() -> list[Gpu] | None:
             state.name,
             state.sm_percent,
             state.memory_used_mib,
+            state.temperature_c,
             None if state.processes is None else tuple(map(_process, state.processes)),
         )
         for state in states

@@ -33,6 +33,7 @@ __all__ = [
     "memory_used_mib",
     "opened",
     "processes",
+    "temperature_c",
     "utilisation",
     "versions",
     "visible",
@@ -40,6 +41,7 @@ __all__ = [
 
 _T = TypeVar("_T")
 _MEMORY_V2 = 0x02000028  # nvmlMemory_v2, which tells what is reserved apart
+_TEMPERATURE_GPU = 0  # NVML's number of that sensor
 _MIB = 1024 * 1024
 _LISTS = (
     ("nvmlDeviceGetComputeRunningProcesses_v3", "compute"),
@@ -101,6 +103,7 @@ class GpuState:
     mig: bool
     sm_percent: float | None
     memory_used_mib: float | None
+    temperature_c: float | None
     processes: tuple[Process, ...] | None
 
 
@@ -205,6 +208,7 @@ def _state(device: Device) -> GpuState:
         device.mig is not None,
         _or_none(lambda: utilisation(device)[0]),
         _or_none(lambda: memory_used_mib(device)),
+        _or_none(lambda: temperature_c(device)),
         _or_none(lambda: tuple(processes(device))),
     )
 
@@ -231,6 +235,11 @@ def memory_used_mib(device: Device) -> float:
             raise
         memory = call("nvmlDeviceGetMemoryInfo", device.handle)
     return float(memory.used) / _MIB
+
+
+def temperature_c(device: Device) -> float:
+    """Return how warm the GPU is; a MIG device has the temperature of its board."""
+    return float(call("nvmlDeviceGetTemperature", device.board, _TEMPERATURE_GPU))
 
 
 def processes(device: Device) -> list[Process]:

@@ -1,0 +1,116 @@
+"""What a long sweep costs before its first experiment: planning it, and going on with it.
+
+Usage: python bench/scale.py [EXPERIMENTS]. Prints wall-clock seconds and the largest memory of the
+process (RSS), for a quarter, a half and all of 10,000 experiments: the cost is to grow linearly.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
+
+from stage import Stage  # noqa: E402
+from tandem.journal import Journal  # noqa: E402
+from tandem.planfile import read_plan_file  # noqa: E402
+
+LIMITS = "at most 3 s, 200 MiB"
+PLAN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tandem.plan import read_plan
+from tandem.runfolder import make_run_folder
+folder = Path(sys.argv[2])
+reading = read_plan(folder / "settings.json", folder / "registry.json", root=folder, seed=1)
+print(make_run_folder(folder / "results", reading.plan))
+"""
+RATE = {"flag": "--rate", "type": "float", "default": 0.1, "range": [1e-7, 1e-3]}
+
+
+def main() -> None:
+    most = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    for count in (most // 4, most // 2, most):
+        for what, entries in (
+            ("entries of one run", [entry(1)] * count),
+            ("runs of one entry", [entry(count)]),
+        ):
+            with tempfile.TemporaryDirectory() as name:
+                bench(Path(name), count, what, entries)
+
+
+def entry(runs: int) -> dict[str, Any]:
+    names = {"repo": "front", "model": "default"}
+    return {**names, "mutate": ["rate"], "runs_per_config": runs}
+
+
+def bench(folder: Path, count: int, what: str, entries: list[dict[str, Any]]) -> None:
+    stage = Stage(folder)
+    stage.build("echo Test Accuracy: 50", None)
+    registry = json.loads((folder / "registry.json").read_text())
+    registry["models"]["front"]["supported_hyperparams"]["rate"] = RATE
+    (folder / "registry.json").write_text(json.dumps(registry))
+    (folder / "settings.json").write_text(json.dumps({"experiments": entries}))
+    command = [sys.executable, "-c", PLAN, str(ROOT / "lib"), str(folder)]
+    show(f"plan {count} {what}", command, stage)
+    run = next(folder.glob("results/run_*"))
+    end_all_but_one(run, stage)
+    driver = [sys.executable, str(ROOT / "driver.py"), "run"]
+    show(f"resume {count} {what}", [*driver, "--until", "2000-01-01", "--resume", str(run)], stage)
+
+
+def end_all_but_one(run: Path, stage: Stage) -> None:
+    """Write what all experiments but the last leave in a run's folder, from one that really ran."""
+    subprocess.run(
+        [
+            *stage.command()[:-1],
+            *("--repo", "front", "--model", "default", "--results", str(stage.folder / "one")),
+        ],
+        env=stage.environment,
+        check=True,
+        capture_output=True,
+    )
+    with open(next(stage.folder.glob("one/run_*/summary.csv")), newline="") as file:
+        row = next(csv.DictReader(file))
+    experiments = read_plan_file(run).experiments[:-1]
+    with open(run / "summary.csv", "w", newline="") as file:
+        columns = [*row, "hyperparam_rate"]
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        for experiment in experiments:
+            values = {"hyperparam_rate": experiment.foreground.hyperparameters["rate"]}
+            writer.writerow({**row, **values, "experiment_id": experiment.id})
+    lines = [
+        json.dumps({"event": event, "utc": "", "experiment": experiment.id, "duration_s": 60.0})
+        for experiment in experiments
+        for event in ("started", "ended")
+    ]
+    (run / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    Journal(run).close()
+
+
+def show(what: str, command: list[str], stage: Stage) -> None:
+    begin_s = time.monotonic()
+    process = subprocess.Popen(
+        command, env=stage.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    duration_s = time.monotonic() - begin_s
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"bench: error: {what}: exit code {process.returncode}")
+    memory_mib = usage.ru_maxrss / 1024
+    print(f"{what:<42} {duration_s:6.2f} s  {memory_mib:5.0f} MiB  {LIMITS}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The driver's command line: its subcommands, their options, and how an option's text is read."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tandem.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def seconds(text: str) -> float:
+    """A length of time in seconds, 0 or more."""
+    value = float(text)
+    if not math.isfinite(value) or value < 0:
+        raise ValueError
+    return value
+
+
+def moment(text: str) -> float:
+    """Seconds of UTC, of a date and time in ISO 8601, or of when the clock next shows HH:MM.
+
+    Without an offset both are local time.
+    """
+    try:
+        clock = time.strptime(text, "%H:%M")
+    except ValueError:
+        return datetime.fromisoformat(text).timestamp()
+    now = datetime.now()
+    when = now.replace(hour=clock.tm_hour, minute=clock.tm_min, second=0, microsecond=0)
+    return (when if when > now else when + timedelta(days=1)).timestamp()
+
+
+def parser(description: str, commands: Sequence[Command]) -> argparse.ArgumentParser:
+    """Return the reader of the command line: a subcommand for each of `commands`, by their names.
+
+    Their docstrings are their help; the first line of `description` is the program's.
+    """
+    title, _, epilog = description.partition("\n")
+    top = argparse.ArgumentParser(
+        prog="driver.py",
+        description=title,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subcommands = top.add_subparsers(required=True, metavar="COMMAND")
+    for function in commands:
+        name = function.__name__.removeprefix("command_")
+        text = (function.__doc__ or "").strip()
+        command = subcommands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        for add_options in _OPTIONS[name]:
+            add_options(command)
+    return top
+
+
+def _registry(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--registry", type=Path, default=REGISTRY, help="registry (%(default)s)")
+
+
+def _results(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--results", type=Path, default=RESULTS, help="folder for runs (%(default)s)"
+    )
+
+
+def _plan(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("config", type=Path, nargs="?", help="settings file")
+    add("--repo", help="instead of a settings file: the repository to train")
+    add("--model", help="with --repo: its model")
+    add("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")
+    add("--runs", type=int, help="with --repo: how often (1)")
+    add("--root", type=Path, help="what the registry's paths are relative to")
+    add("--seed", type=int, help="seed of the drawn values (the settings', or drawn)")
+    add("--grace", type=seconds, metavar="S", help="seconds from TERM to KILL (10)")
+    add("--skip-invalid", action="store_true", help="run what can be run")
+
+
+def _run(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--resume", type=Path, metavar="RUN", help="run what is missing in this run's folder")
+    add(
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="resume the newest run of these settings, if there is one and they have not changed",
+    )
+    add(
+        "--until",
+        type=moment,
+        metavar="TIME",
+        help="start nothing that will probably not end by then: HH:MM or a date and time",
+    )
+    add(
+        "--wait-lock",
+        type=seconds,
+        metavar="S",
+        default=0.0,
+        help="wait so long for other runs to end (0)",
+    )
+    add(
+        "--namespace",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep backgrounds in a PID namespace where that is permitted (yes)",
+    )
+    add(
+        "--wait-idle", type=seconds, metavar="S", default=0.0, help="wait so long for busy GPUs (0)"
+    )
+    add("--allow-busy", action="store_true", help="run beside others, and say so")
+    add("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
+    add("--cpufreq", type=Path, default=CPUFREQ, help="where governors are (%(default)s)")
+    add("--stop-with-parent", action="store_true", help="stop when the parent dies")
+
+
+def _check(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print it for machines")
+
+
+def _compare(command: argparse.ArgumentParser) -> None:
+    command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
+
+
+def _prune(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "--keep",
+        action="append",
+        required=True,
+        metavar="RULE",
+        help="logs=30d, samples=30d (by age) or logs=10, samples=10 (of the newest runs)",
+    )
+    add("--dry-run", action="store_true", help="say what would go; remove nothing")
+
+
+_OPTIONS = {
+    "run": (_plan, _registry, _results, _run),
+    "check": (_plan, _registry, _check),
+    "list": (_registry,),
+    "compare": (_compare,),
+    "prune": (_results, _prune),
+    "doctor": (_results,),
+}

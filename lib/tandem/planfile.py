@@ -1,0 +1,151 @@
+"""plan.json: the plan of a run as it was decided, to go on from whatever happens meanwhile.
+
+What all runs of an entry have in common stands once, in `entries`; a line an experiment has the
+rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from tandem.atomic import write_whole
+from tandem.errors import UsageError
+from tandem.planned import Controls, Experiment, Plan, Training, Validity
+
+NAME = "plan.json"
+VERSION = 1
+
+_OWN = ("number", "id", "twin")  # beside the foreground's values and command
+
+
+def write_plan(plan: Plan, folder: Path) -> None:
+    """Write plan.json into the folder of a run, whole; OSError: it could not be written."""
+    entries: dict[tuple[str, str | None], tuple[int, str]] = {}
+    lines = []
+    for experiment in plan.experiments:
+        key = experiment.source_path, experiment.control
+        if key not in entries:
+            entries[key] = len(entries), _json(_common(experiment))
+        lines.append(_json(_own(experiment, entries[key][0])))
+    head = {
+        "plan_version": VERSION,
+        "name": plan.name,
+        "settings_file": plan.settings_file and str(plan.settings_file),
+        "settings_sha256": plan.settings_sha256,
+        "registry_file": str(plan.registry_file),
+        "root": str(plan.root),
+        "seed": plan.seed,
+        "governor": plan.governor,
+    }
+    text = ",\n".join(f"{_json(name)}: {_json(value)}" for name, value in head.items())
+    common = ",\n".join(entry for _, entry in entries.values())
+    own = ",\n".join(lines)
+    text = f'{{\n{text},\n"entries": [\n{common}\n],\n"experiments": [\n{own}\n]\n}}\n'
+    write_whole(str(folder / NAME), text.encode(errors="backslashreplace"))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _own(experiment: Experiment, entry: int) -> dict[str, Any]:
+    foreground = experiment.foreground
+    return {
+        **{name: getattr(experiment, name) for name in _OWN},
+        "entry": entry,
+        "hyperparameters": dict(foreground.hyperparameters),
+        "command": foreground.command,
+    }
+
+
+def _common(experiment: Experiment) -> dict[str, Any]:
+    bare = replace(experiment.foreground, hyperparameters={}, command=())
+    common = {**vars(experiment), "foreground": _facts(bare)}
+    common["background"] = experiment.background and _facts(experiment.background)
+    common |= {
+        "controls": asdict(experiment.controls),
+        "validity": asdict(experiment.validity),
+        "source_entry": dict(experiment.source_entry),
+    }
+    return {name: value for name, value in common.items() if name not in _OWN}
+
+
+def _facts(training: Training) -> dict[str, Any]:
+    return {
+        **vars(training),
+        "hyperparameters": dict(training.hyperparameters),
+        "work_dir": str(training.work_dir),
+        "log_patterns": dict(training.log_patterns),
+    }
+
+
+def read_plan_file(folder: Path) -> Plan:
+    """Return the plan of the run in a folder; UsageError: there is none that can be read."""
+    path = folder / NAME
+    try:
+        value = json.loads(path.read_bytes())
+        if value["plan_version"] != VERSION:
+            raise ValueError(f"its version is {value['plan_version']}, not {VERSION}")
+        return _plan(value)
+    except FileNotFoundError:
+        raise UsageError(
+            f"{folder}: holds no {NAME}: nothing to go on with (name a run_...)"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise UsageError(f"{path}: not a plan as this version writes it: {error}") from None
+
+
+def _plan(value: Mapping[str, Any]) -> Plan:
+    entries = [_entry(common) for common in value["entries"]]
+    settings_file = value["settings_file"]
+    return Plan(
+        name=value["name"],
+        settings_file=None if settings_file is None else Path(settings_file),
+        registry_file=Path(value["registry_file"]),
+        root=Path(value["root"]),
+        seed=value["seed"],
+        experiments=tuple(_experiment(own, entries) for own in value["experiments"]),
+        settings_sha256=value["settings_sha256"],
+        governor=value["governor"],
+    )
+
+
+def _entry(common: Mapping[str, Any]) -> Experiment:
+    """The experiment of an entry, without what is each one's own."""
+    background = common["background"]
+    parts = {
+        "number": 0,
+        "id": "",
+        "foreground": _training(common["foreground"]),
+        "background": None if background is None else _training(background),
+        "controls": Controls(**common["controls"]),
+        "validity": Validity(**common["validity"]),
+        "warnings": tuple(common["warnings"]),
+    }
+    return Experiment(**{**common, **parts})
+
+
+def _training(facts: Mapping[str, Any]) -> Training:
+    parts = {
+        "mutated": tuple(facts["mutated"]),
+        "command": tuple(facts["command"]),
+        "work_dir": Path(facts["work_dir"]),
+    }
+    return Training(**{**facts, **parts})
+
+
+def _experiment(own: Mapping[str, Any], entries: list[Experiment]) -> Experiment:
+    entry = entries[own["entry"]]
+    foreground = replace(
+        entry.foreground, hyperparameters=own["hyperparameters"], command=tuple(own["command"])
+    )
+    experiment: Experiment = replace(
+        entry, number=own["number"], id=own["id"], twin=own["twin"], foreground=foreground
+    )
+    return experiment

@@ -1,0 +1,267 @@
+"""Going on with a run, from whatever a kill left of it; one run at a time."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage import DEADLINE_S, ROOT, Stage, wait_for
+
+FRONT = "echo Test Accuracy: 50; sleep 0.3"
+BACK = "echo at work; exec sleep 1000"
+
+
+def driver(stage: Stage, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "driver.py"), "run", *map(str, words)],
+        env=stage.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
+def run_of(stage: Stage) -> Path:
+    return next(stage.folder.glob("results/run_*"))
+
+
+def events(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+
+
+def ended(run: Path) -> list[str]:
+    return [event["experiment"] for event in events(run) if event["event"] == "ended"]
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with open(run / "summary.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def pair(stage: Stage) -> tuple[Stage, Path]:
+    """A whole run of a parallel experiment and, after it, its solo control."""
+    stage.build(FRONT, BACK, controls={"solo": True, "order": "parallel_first"})
+    done = stage.run()
+    assert done.returncode == 0, done.stdout
+    return stage, run_of(stage)
+
+
+def cut_journal(run: Path, event: str) -> None:
+    """Take the journal's lines from the last one of this event on away, as if never written."""
+    lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if f'"event": "{event}"' in line)
+    (run / "journal.jsonl").write_text("".join(lines[:last]))
+
+
+def test_a_whole_run_is_left_as_it_is(pair: tuple[Stage, Path]) -> None:
+    stage, run = pair
+    before = contents(run)
+    done = driver(stage, "--resume", run)
+    assert done.returncode == 0
+    assert "nothing is missing" in done.stdout
+    after = contents(run)
+    assert before.pop(str(run / "journal.jsonl")) in after.pop(str(run / "journal.jsonl"))
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    "lost", ["line", "row and line", "row", "table", "journal", "what it tells"]
+)
+def test_what_was_killed_between_record_and_line_is_made_up_for(
+    pair: tuple[Stage, Path], lost: str
+) -> None:
+    stage, run = pair
+    before, records = rows(run), [path.read_bytes() for path in sorted(run.glob("*/exp*.json"))]
+    table = run / "summary.csv"
+    if lost in ("line", "row and line", "what it tells"):
+        cut_journal(run, "ended")
+    if lost in ("row", "row and line", "what it tells"):
+        whole = table.read_bytes()
+        table.write_bytes(whole[: whole.rstrip(b"\n").rindex(b"\n") + 1] + b"torn,")
+    if lost == "table":
+        table.unlink()
+    if lost == "journal":
+        (run / "journal.jsonl").unlink()
+    if lost == "what it tells":  # killed before the parallel record learnt of its control
+        record_file = run / "front_default_001_parallel" / "experiment.json"
+        record = json.loads(record_file.read_text())
+        assert record["interference"]["twin"] == "front_default_002_solo"
+        record_file.write_text(json.dumps({**record, "interference": None}))
+    done = driver(stage, "--resume", run)
+    assert done.returncode == 0, done.stdout
+    assert "nothing is missing" in done.stdout
+    assert rows(run) == before
+    assert [path.read_bytes() for path in sorted(run.glob("*/exp*.json"))] == records
+    assert sorted(ended(run)) == ["front_default_001_parallel", "front_default_002_solo"]
+
+
+@pytest.mark.parametrize("missing", ["front_default_001_parallel", "front_default_002_solo"])
+def test_either_of_a_pair_is_run_anew_and_both_are_told(
+    pair: tuple[Stage, Path], missing: str
+) -> None:
+    stage, run = pair
+    shutil.rmtree(run / missing)
+    lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+    (run / "journal.jsonl").write_text("".join(line for line in lines if missing not in line))
+    kept = [row for row in rows(run) if row["experiment_id"] != missing]
+    with open(run / "summary.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, list(kept[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+    done = driver(stage, "--resume", run)
+    assert done.returncode == 0, done.stdout
+    parallel = json.loads((run / "front_default_001_parallel" / "experiment.json").read_text())
+    solo = json.loads((run / "front_default_002_solo" / "experiment.json").read_text())
+    slowdown = parallel["interference"]["figures"]["slowdown"]["value"]
+    assert slowdown == pytest.approx(parallel["duration_seconds"] / solo["duration_seconds"])
+    (row,) = (row for row in rows(run) if row["experiment_id"] == parallel["experiment_id"])
+    assert float(row["slowdown"]) == slowdown
+    assert len(rows(run)) == 2
+
+
+def test_one_that_was_interrupted_is_kept_aside(stage: Stage) -> None:
+    stage.build(stage.worker("front"), BACK)
+    process = stage.start(stage.command())
+    stage.wait_for_foreground()
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate()
+    run = run_of(stage)
+    assert f"1 of 1 are missing: make resume RUN={run}" in output
+    for number in (1, 2):
+        process = stage.start([*stage.command()[:3], "--resume", str(run)])
+        wait_for("resumed", lambda: f"front_default_001_parallel.{number}" in output_of(run))  # noqa: B023
+        stage.wait_for_foreground()
+        process.kill() if number == 1 else stage.release("front")
+        process.communicate()
+    record = json.loads((run / "front_default_001_parallel" / "experiment.json").read_text())
+    names = [f"cut_off/front_default_001_parallel.{number}" for number in (1, 2)]
+    assert record["cut_off"] == names
+    assert (record["status"], record["valid"]) == ("finished", True)
+    first = json.loads((run / names[0] / "experiment.json").read_text())
+    assert first["status"] == "interrupted"
+    assert not (run / names[1] / "experiment.json").exists()
+    assert (run / names[1] / "attempts" / "1" / "training.log").exists()
+    assert (len(rows(run)), len(ended(run))) == (1, 1)
+
+
+def output_of(run: Path) -> str:
+    return (run / "journal.jsonl").read_text()
+
+
+# -- one at a time -------------------------------------------------------------------------
+
+
+def test_a_second_sweep_stops_or_waits_as_told(stage: Stage) -> None:
+    stage.build(stage.worker("front"), None)
+    first = stage.start(stage.command())
+    stage.wait_for_foreground()
+    refused = stage.run()
+    assert refused.returncode == 75
+    assert f"process {first.pid} (" in refused.stdout
+    begin_s = time.monotonic()
+    refused = stage.run("--wait-lock", "1")
+    assert (refused.returncode, time.monotonic() - begin_s >= 1) == (75, True)
+    second = stage.start(stage.command("--wait-lock", "60"))
+    assert second.stdout
+    assert second.stdout.readline().startswith("waiting: another run uses this machine")
+    stage.release("front")
+    assert (first.wait(DEADLINE_S), second.wait(DEADLINE_S)) == (0, 0)
+    runs = [rows(run) for run in stage.folder.glob("results/run_*")]
+    assert [len(each) for each in runs] == [1, 1]
+
+
+def test_a_run_that_somebody_works_on_is_refused(stage: Stage) -> None:
+    """Also from another GPU, with a lock of its own."""
+    stage.build(stage.worker("front"), None)
+    stage.more_environment["CUDA_VISIBLE_DEVICES"] = ""
+    first = stage.start(stage.command())
+    stage.wait_for_foreground()
+    refused = driver(stage, "--resume", run_of(stage))
+    assert refused.returncode == 75
+    assert f"process {first.pid} (" in refused.stdout
+    stage.release("front")
+    assert first.wait(DEADLINE_S) == 0
+
+
+# -- what is asked for ---------------------------------------------------------------------
+
+
+def test_the_plan_stands_whatever_became_of_the_files(stage: Stage) -> None:
+    stage.build(FRONT, None, runs_per_config=2)
+    first = stage.start(stage.command())
+    wait_for("one has ended", lambda: any(map(ended, stage.folder.glob("results/run_*"))))
+    first.kill()
+    first.wait()
+    (stage.folder / "settings.json").write_text("no JSON")
+    (stage.folder / "registry.json").unlink()
+    (stage.folder / "repos").rename(stage.folder / "away")
+    done = driver(stage, "--resume", run_of(stage))
+    assert (done.returncode, 'repos/front" does not exist' in done.stdout) == (3, True), done.stdout
+    assert len(ended(run_of(stage))) == 1
+    (stage.folder / "away").rename(stage.folder / "repos")
+    done = driver(stage, "--resume", run_of(stage))
+    assert done.returncode == 0, done.stdout
+    assert len(rows(run_of(stage))) == 2
+
+
+def test_continue_goes_on_where_the_settings_are_the_same(stage: Stage) -> None:
+    stage.build(FRONT, None, runs_per_config=2)
+    first = stage.start(stage.command())
+    wait_for("one has ended", lambda: any(map(ended, stage.folder.glob("results/run_*"))))
+    first.kill()
+    first.wait()
+    done = stage.run("--continue")
+    assert done.returncode == 0, done.stdout
+    assert f"going on with {run_of(stage)}" in done.stdout
+    done = stage.run("--continue")
+    assert (done.returncode, "nothing is missing" in done.stdout) == (0, True)
+    assert len(list(stage.folder.glob("results/run_*"))) == 1
+    assert len(rows(run_of(stage))) == 2
+    settings = json.loads((stage.folder / "settings.json").read_text())
+    (stage.folder / "settings.json").write_text(json.dumps({**settings, "max_retries": 1}))
+    done = stage.run("--continue")
+    assert done.returncode == 0, done.stdout
+    assert len(list(stage.folder.glob("results/run_*"))) == 2
+
+
+def test_nothing_is_started_that_would_not_end_in_time(stage: Stage) -> None:
+    stage.build("echo Test Accuracy: 50; sleep 3", None, runs_per_config=9)
+    until = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 8))
+    done = stage.run("--until", until)
+    assert done.returncode == 0, done.stdout
+    run = run_of(stage)
+    assert 1 <= len(ended(run)) <= 2
+    assert "not started: it would take about" in done.stdout
+    assert f"{9 - len(ended(run))} of 9 are missing: make resume RUN={run}" in done.stdout
+    done = driver(stage, "--until", "2020-01-01", "--resume", run)
+    assert (done.returncode, "the time is over" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--resume", "nowhere"], "holds no plan.json"),
+        (["--resume", "results", "settings.json"], "no settings and no options of one"),
+        (["--resume", "results", "--seed", "1"], "no settings and no options of one"),
+    ],
+)
+def test_what_cannot_be_resumed_says_so(stage: Stage, words: list[str], said: str) -> None:
+    done = driver(stage, *words)
+    assert (done.returncode, said in done.stdout) == (2, True), done.stdout
+    assert "Traceback" not in done.stdout

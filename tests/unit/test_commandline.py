@@ -1,0 +1,47 @@
+"""Times on the command line."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from tandem.commandline import moment, parser
+
+
+@pytest.mark.parametrize("hours", [-2, -1, 1, 2])
+def test_a_time_of_day_is_its_next_occurrence(hours: int) -> None:
+    wanted = datetime.now() + timedelta(hours=hours)
+    found = datetime.fromtimestamp(moment(f"{wanted:%H:%M}"))
+    assert (found.hour, found.minute, found.second) == (wanted.hour, wanted.minute, 0)
+    assert time.time() < found.timestamp() <= time.time() + 25 * 3600  # a clock is put back once
+
+
+def test_a_date_and_time_is_that_moment() -> None:
+    assert (
+        moment("2026-01-02T03:04:05+00:00")
+        == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc).timestamp()
+    )
+    assert moment("2026-01-02T03:04") == time.mktime((2026, 1, 2, 3, 4, 0, 0, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        *(("--until", text) for text in ("", "6", "25:00", "06:30:00 tomorrow", "noon")),
+        *(("--wait-lock", text) for text in ("-1", "nan", "inf", "", "x")),
+    ],
+)
+def test_what_is_no_time_is_refused(
+    capsys: pytest.CaptureFixture[str], option: str, text: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser("title", [command_run]).parse_args(["run", f"{option}={text}"])
+    assert ended.value.code == 2
+    assert f"argument {option}: invalid" in capsys.readouterr().err
+
+
+def command_run(_arguments: Namespace) -> int:
+    """stand in for the driver's"""
+    return 0

@@ -1,0 +1,43 @@
+"""How long the rest takes, from what has been seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tandem.forecast import Forecast
+from tandem.planned import Experiment, Training
+
+
+def experiment(model: str, beside: str | None = None) -> Experiment:
+    def training(name: str) -> Training:
+        return Training("repo", name, {}, (), ("./train.sh",), Path("/"), {})
+
+    background = training(beside) if beside else None
+    front = training(model)
+    return Experiment(1, "id", front, background, "default", 0, None, 0, 0, 0, 0, "", {})
+
+
+def test_nothing_is_known_before_anything_has_ended() -> None:
+    forecast = Forecast([experiment("a")] * 3)
+    assert forecast.of(experiment("a")) is None
+    assert forecast.rest_s() is None
+
+
+def test_the_mean_of_its_kind_counts_and_else_that_of_all() -> None:
+    forecast = Forecast([experiment("a"), experiment("a"), experiment("b"), experiment("a", "b")])
+    forecast.begin(experiment("a"))
+    forecast.note(experiment("a"), 10)
+    forecast.note(experiment("a"), 20)
+    forecast.note(experiment("b"), 60)
+    assert forecast.of(experiment("a")) == 15
+    assert forecast.of(experiment("b")) == 60
+    assert forecast.of(experiment("a", "b")) == pytest.approx(30)  # another one than without load
+    assert forecast.rest_s() == pytest.approx(15 + 60 + 30)
+
+
+def test_nothing_is_left_in_the_end() -> None:
+    forecast = Forecast([experiment("a")])
+    forecast.begin(experiment("a"))
+    forecast.note(experiment("a"), 10)
+    assert forecast.rest_s() == 0

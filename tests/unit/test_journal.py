@@ -1,0 +1,78 @@
+"""journal.jsonl: whole lines only, and one writer at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tandem.errors import LockedError
+from tandem.journal import NAME, Journal
+
+LIB = Path(__file__).resolve().parents[2] / "lib"
+
+
+def names(journal: Journal) -> list[str]:
+    return [event["event"] for event in journal.events]
+
+
+def test_what_was_added_is_there_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    assert journal.events == []
+    journal.add("started", experiment="a\n\udcff")
+    journal.add("ended", experiment="a", duration_s=1.5)
+    journal.close()
+    lines = (tmp_path / NAME).read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["started", "ended"]
+    again = Journal(tmp_path)
+    assert again.events[0]["experiment"] == "a\n\udcff"
+    assert again.events[1]["duration_s"] == 1.5
+    again.close()
+
+
+@pytest.mark.parametrize("torn", [b'{"event": "st', b"\0\0\0", b'{"event": "started"}'])
+def test_a_torn_line_is_cut_off_before_the_next_is_written(tmp_path: Path, torn: bytes) -> None:
+    whole = b'{"event": "run_started"}\n'
+    (tmp_path / NAME).write_bytes(whole + torn)
+    journal = Journal(tmp_path)
+    assert names(journal) == ["run_started"]
+    journal.add("resumed")
+    journal.close()
+    assert (tmp_path / NAME).read_bytes().startswith(whole + b'{"event": "resumed"')
+
+
+def test_a_line_that_cannot_be_read_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(
+        b'{"event": "a"}\n\0\0\0\n[1]\n{"other": 1}\n\xff\n{"event": "b"}\n'
+    )
+    journal = Journal(tmp_path)
+    assert names(journal) == ["a", "b"]
+    journal.close()
+
+
+def test_another_process_is_refused_and_told_whose_it_is(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    program = (
+        "import sys; from pathlib import Path; from tandem.journal import Journal\n"
+        "from tandem.errors import LockedError\n"
+        "try: Journal(Path(sys.argv[1]))\n"
+        "except LockedError as error: print(error, error.exit_code)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(LIB)}
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert f"process {os.getpid()} " in told.stdout
+    assert told.stdout.endswith(" 75\n")
+    journal.close()
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout == ""
+
+
+def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    with pytest.raises(LockedError):
+        Journal(tmp_path)
+    journal.close()

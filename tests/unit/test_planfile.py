@@ -1,0 +1,105 @@
+"""plan.json: what is read is what was planned, and a file that is none says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tandem.errors import UsageError
+from tandem.plan import Plan, read_plan
+from tandem.planfile import NAME, read_plan_file, write_plan
+
+ODD = "a 'b' \"c\" $(d)\n\\e ü \u2028"
+REPOSITORY: dict[str, Any] = {
+    "train_script": "./train.sh",
+    "models": ["default", "other"],
+    "model_flag": "-n",
+    "supported_hyperparams": {
+        "rate": {"flag": "--rate", "type": "float", "range": [1e-7, 1e-3]},
+        "folds": {"flag": "--folds", "type": "int", "default": 4, "range": [2, 500]},
+        "note": {"flag": "--note", "type": "str"},
+    },
+    "performance_metrics": {"log_patterns": {"accuracy": "Accuracy: ([0-9.]+)"}},
+}
+FRONT = {"repo": "front", "model": "default"}
+ENTRIES = [
+    {**FRONT, "mutate": ["rate", "folds"], "runs_per_config": 3, "timeout_seconds": 1.5},
+    {**FRONT, "mode": "default", "hyperparameters": {"note": ODD, "rate": 1e-7}},
+    {
+        "mode": "parallel",
+        "foreground": {**FRONT, "mutate": ["rate"]},
+        "background": {"repo": "back", "model": "other", "hyperparameters": {"folds": 3}},
+        "controls": {"solo": True, "idle_seconds": 2},
+        "validity": {"min_coverage": 0.5},
+        "runs_per_config": 2,
+    },
+    {**FRONT, "mode": "default", "cooldown_seconds": 9, "unknown": ODD},
+]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    models = {name: {**REPOSITORY, "path": f"repos/{name}"} for name in ("front", "back")}
+    for name in models:
+        script = tmp_path / "repos" / name / "train.sh"
+        script.parent.mkdir(parents=True)
+        script.touch(0o755)
+    (tmp_path / "registry.json").write_text(json.dumps({"models": models}))
+    settings = {"experiments": ENTRIES, "governor": "performance", "experiment_name": ODD}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    reading = read_plan(tmp_path / "settings.json", tmp_path / "registry.json", root=tmp_path)
+    assert reading.plan, reading.problems
+    return reading.plan
+
+
+def test_what_is_read_is_what_was_planned(plan: Plan, tmp_path: Path) -> None:
+    assert len(plan.experiments) == 3 + 1 + 4 + 1
+    write_plan(plan, tmp_path)
+    assert read_plan_file(tmp_path) == plan
+    assert [path.name for path in tmp_path.glob("*plan*")] == [NAME]
+
+
+def test_what_all_runs_of_an_entry_share_stands_once(plan: Plan, tmp_path: Path) -> None:
+    write_plan(plan, tmp_path)
+    value = json.loads((tmp_path / NAME).read_text())
+    assert len(value["entries"]) == 5  # the pair's two differ
+    assert [each["entry"] for each in value["experiments"]] == [0, 0, 0, 1, 3, 2, 2, 3, 4] or [
+        each["entry"] for each in value["experiments"]
+    ] == [0, 0, 0, 1, 2, 3, 3, 2, 4]
+
+
+def test_names_that_are_no_text_come_back(plan: Plan, tmp_path: Path) -> None:
+    odd = Path(b"/a/\xff".decode(errors="surrogateescape"))
+    plan = Plan(**{**vars(plan), "root": odd})
+    write_plan(plan, tmp_path)
+    assert read_plan_file(tmp_path).root == odd
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "holds no plan.json"),
+        ("", "not a plan"),
+        ("[]", "not a plan"),
+        ("{}", "not a plan"),
+        ('{"plan_version": 99}', "its version is 99"),
+        ('{"plan_version": 1, "entries": [{}]}', "not a plan"),
+        ("\xff", "not a plan"),
+    ],
+)
+def test_a_file_that_is_none_says_so(tmp_path: Path, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / NAME).write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError, match=words):
+        read_plan_file(tmp_path)
+
+
+def test_a_plan_with_a_wrong_entry_number_says_so(plan: Plan, tmp_path: Path) -> None:
+    write_plan(plan, tmp_path)
+    value = json.loads((tmp_path / NAME).read_text())
+    value["experiments"][0]["entry"] = 77
+    (tmp_path / NAME).write_text(json.dumps(value))
+    with pytest.raises(UsageError, match="not a plan"):
+        read_plan_file(tmp_path)
