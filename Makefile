@@ -28,12 +28,12 @@ help: ## what can be done here
 .PHONY: parallel
 parallel: $(READY) ## run the experiments of CONFIG, each beside its background where it asks for one
 	$(needs-config)
-	@$(DRIVER) run --stop-with-parent $(OPTIONS) -- "$$SETTINGS"
+	@$(DRIVER) run --stop-with-parent "$$PPID" $(OPTIONS) -- "$$SETTINGS"
 
 .PHONY: resume
 resume: $(READY) ## go on with what is missing in the run of RUN
 	$(needs-run)
-	@$(DRIVER) run --stop-with-parent $(OPTIONS) --resume "$$RUN_FOLDER"
+	@$(DRIVER) run --stop-with-parent "$$PPID" $(OPTIONS) --resume "$$RUN_FOLDER"
 
 .PHONY: nightly
 nightly: $(READY) ## run CONFIG as cron would, for one night (docs/cron.md)

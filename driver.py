@@ -42,7 +42,7 @@ def command_run(arguments: argparse.Namespace) -> int:
     from tandem.runfolder import newest_run_of
 
     if arguments.stop_with_parent:
-        stop_with_parent()
+        stop_with(arguments.stop_with_parent)
     progress = Progress(sys.stderr)
     if arguments.resume:
         refuse_beside_resume(arguments)
@@ -153,11 +153,10 @@ def refuse_beside_resume(arguments: argparse.Namespace) -> None:
         raise UsageError("--resume goes on with a plan as it is: no settings and no options of one")
 
 
-def stop_with_parent() -> None:
+def stop_with(parent: int) -> None:
     """Stop, as by TERM, when the parent dies: a killed make cannot tell us."""
     from tandem.proc import die_with_parent
 
-    parent = os.getppid()
     die_with_parent(signal.SIGTERM)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -152,7 +152,8 @@ def look_at_sensors(bench: Bench, device: Device) -> tuple[Cost, list[Period]]:
 
 def run_experiments(bench: Bench, device: Device) -> tuple[Path | None, float | None]:
     """Run the settings; the file of nvidia-smi's samples and its loop's share of a core, if any."""
-    options = ["--results", str(bench.out), "--stop-with-parent", *bench.driver_options]
+    options = ["--results", str(bench.out), *bench.driver_options]
+    options += ["--stop-with-parent", str(os.getpid())]
     command = [*DRIVER, "run", *options, "--", str(bench.settings)]
     samples = bench.out / "nvidia_smi.txt"
     loop = ["bash", "-c", SMI_LOOP, "bash", device.uuid, str(samples)]

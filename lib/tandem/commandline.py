@@ -116,7 +116,7 @@ def _run(command: argparse.ArgumentParser) -> None:
     add("--allow-busy", action="store_true", help="run beside others, and say so")
     add("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
     add("--cpufreq", type=Path, default=CPUFREQ, help="where governors are (%(default)s)")
-    add("--stop-with-parent", action="store_true", help="stop when the parent dies")
+    add("--stop-with-parent", type=int, metavar="PID", help="stop when this parent has ended")
 
 
 def _check(command: argparse.ArgumentParser) -> None:

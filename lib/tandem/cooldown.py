@@ -27,9 +27,16 @@ class Cooldown:
     def note_start(self, gpus: Sequence[Gpu] | None) -> None:
         """Take note of the GPUs as they were when an experiment began; None: nobody could tell."""
         for gpu in gpus or ():
-            if gpu.temperature_c is not None:
-                lowest_c = self.baseline_c.get(gpu.uuid, gpu.temperature_c)
-                self.baseline_c[gpu.uuid] = min(lowest_c, gpu.temperature_c)
+            self.note(gpu.uuid, gpu.temperature_c)
+
+    def note(self, uuid: str, temperature_c: float | None) -> None:
+        if temperature_c is not None:
+            self.baseline_c[uuid] = min(self.baseline_c.get(uuid, temperature_c), temperature_c)
+
+    def note_record(self, record: Mapping[str, Any] | None) -> None:
+        """Take note of how an experiment began in an earlier part of the run."""
+        for gpu in (record and record["census"]["before"]["gpus"]) or ():
+            self.note(gpu["uuid"], gpu["temperature_c"])
 
     def wait(
         self, watch: Watch, limit_s: float | None, tick: Callable[[float], None]

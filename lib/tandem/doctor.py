@@ -22,7 +22,7 @@ from tandem.screen import SCREEN_COLUMNS
 
 ENOUGH_DISK_BYTES = 1024**3
 
-_TOOLS = ("unshare", "flock", "setsid", "prlimit")
+_TOOLS = ("unshare", "flock", "setsid", "prlimit", "setpriv")
 _LOST_TO_OTHERS = "what they do on the GPU changes the time and energy that are measured"
 _TIMEOUT_S = 10
 _SHOWN_PROCESSES = 8

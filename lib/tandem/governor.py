@@ -258,17 +258,17 @@ def _governors(folder: Path) -> dict[str, str]:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text().strip()
+        return path.read_text().partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError):
         return None
 
 
 def _write(folder: Path, cpu: str, name: str) -> None:
-    """Write a governor; OSError, which names the file: the kernel refuses it."""
+    """Write a governor, at one stroke; OSError, which names the file: the kernel refuses it."""
     path = _file(folder, cpu)
-    file = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(file, name.encode())
+        os.write(file, f"{name}\n".encode())
     except OSError as error:
         error.filename = str(path)
         raise

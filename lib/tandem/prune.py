@@ -26,6 +26,7 @@ _WHERE = {  # below an experiment's folder
     "logs": (("attempts", "*", "*.log"), ("background_logs", "*.log")),
     "samples": (("energy", "*.csv"),),
 }
+_NOTHING_HAPPENED = ("pruned", "resumed")  # a night that finds nothing missing resumes all the same
 _RULE = re.compile(r"(logs|samples)=([0-9]{1,6})(d?)")
 _TO_LOOK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -121,10 +122,10 @@ def _has_table(folder: Path) -> bool:
 
 
 def _ended_s(folder: Path) -> float:
-    """When something last happened in a run, but for what was done here."""
+    """When something was last run in a run."""
     for event in reversed(_events(folder)):
         with contextlib.suppress(KeyError, TypeError, ValueError):
-            if event["event"] != "pruned":
+            if event["event"] not in _NOTHING_HAPPENED:
                 return datetime.fromisoformat(event["utc"]).timestamp()
     return max(
         os.lstat(folder / name).st_mtime

@@ -33,9 +33,9 @@ from tandem.readiness import (
     see_trainings,
     see_who_is_there,
 )
-from tandem.record import Surroundings, make_record
+from tandem.record import Surroundings, make_record, read_record
 from tandem.runfolder import RunFolder, cut_off_folders, make_run_folder
-from tandem.screen import print_table
+from tandem.screen import counts_line, print_table
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,6 @@ class Run:
 
         wait_s = self.options.wait_lock_s
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
-        event = "resumed" if self.path else "run_started"
-        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=VERSION)
 
     def make_ready(self, watch: Watch) -> Surroundings:
         """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
@@ -145,11 +143,15 @@ class Run:
     def run_all(self, around: Surroundings, watch: Watch) -> None:
         """Run the missing experiments, as far as there is time, the GPUs cooling in between."""
         assert self.folder
+        event = "resumed" if self.path else "run_started"
+        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=VERSION)
         missing = self.missing()
         self.forecast = Forecast(missing)
         for experiment in self.plan.experiments:
             if experiment.id in self.folder.ended:
                 self.forecast.note(experiment, self.folder.ended[experiment.id])
+        if self.folder.ended:  # the first began when the GPUs were cool
+            self.cooldown.note_record(read_record(self.folder.path / next(iter(self.folder.ended))))
         before: Experiment | None = None
         for experiment in missing:
             watch.check()
@@ -255,9 +257,8 @@ class Run:
             return
         rows, path = list(self.folder.rows.values()), as_seen_from_here(self.folder.path)
         lines = ["", print_table(rows)] if rows else []
-        if missing := len(self.missing()):
-            command = shlex.join(["make", "resume", f"RUN={path}"])
-            lines.append(f"{missing} of {len(self.plan.experiments)} are missing: {command}")
+        go_on = shlex.join(["make", "resume", f"RUN={path}"])
+        lines.append(counts_line(rows, len(self.missing()), go_on))
         try:
             print(*lines, f"results: {path}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there

@@ -30,6 +30,16 @@ def print_table(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines + [line for row in rows for line in _why(row)])
 
 
+def counts_line(rows: Sequence[Mapping[str, str]], missing: int, go_on: str) -> str:
+    """`9 experiments: 7 valid, 2 missing (make resume RUN=...)`; `go_on` is that command."""
+    valid = sum(row["valid"] == "True" for row in rows)
+    kinds = {"valid": valid, "not valid": len(rows) - valid, "missing": missing}
+    words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    total = len(rows) + missing
+    hint = f" ({go_on})" if missing else ""
+    return f"{total} experiment{'' if total == 1 else 's'}: {words}{hint}"
+
+
 def _known_columns(cells: Sequence[Sequence[str]]) -> list[list[str]]:
     """The rows without the columns that few machines can fill, where no row fills them."""
     unknown = {

@@ -37,7 +37,10 @@ def run_of(stage: Stage) -> Path:
 
 
 def events(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    journal = run / "journal.jsonl"
+    return (
+        [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    )
 
 
 def ended(run: Path) -> list[str]:
@@ -75,9 +78,7 @@ def test_a_whole_run_is_left_as_it_is(pair: tuple[Stage, Path]) -> None:
     done = driver(stage, "--resume", run)
     assert done.returncode == 0
     assert "nothing is missing" in done.stdout
-    after = contents(run)
-    assert before.pop(str(run / "journal.jsonl")) in after.pop(str(run / "journal.jsonl"))
-    assert before == after
+    assert contents(run) == before
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_one_that_was_interrupted_is_kept_aside(stage: Stage) -> None:
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate()
     run = run_of(stage)
-    assert f"1 of 1 are missing: make resume RUN={run}" in output
+    assert f"\n1 experiment: 1 missing (make resume RUN={run})\nresults: {run}\n" in output
     for number in (1, 2):
         process = stage.start([*stage.command()[:3], "--resume", str(run)])
         wait_for("resumed", lambda: f"front_default_001_parallel.{number}" in output_of(run))  # noqa: B023
@@ -248,7 +249,8 @@ def test_nothing_is_started_that_would_not_end_in_time(stage: Stage) -> None:
     run = run_of(stage)
     assert 1 <= len(ended(run)) <= 2
     assert "not started: it would take about" in done.stdout
-    assert f"{9 - len(ended(run))} of 9 are missing: make resume RUN={run}" in done.stdout
+    count = len(ended(run))
+    assert f"9 experiments: {count} valid, {9 - count} missing (make resume RUN=" in done.stdout
     done = driver(stage, "--until", "2020-01-01", "--resume", run)
     assert (done.returncode, "the time is over" in done.stdout) == (0, True)
 

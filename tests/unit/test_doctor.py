@@ -103,7 +103,7 @@ def test_programs_that_are_missing_or_fail(root: Path, monkeypatch: pytest.Monke
     assert (doctor._bash().ok, doctor._bash().found) == (False, "not found")
     assert (doctor._git().ok, doctor._git().found) == (False, "not found")
     check = doctor._util_linux()
-    assert (check.ok, check.found) == (False, "missing: unshare, setsid")
+    assert (check.ok, check.found) == (False, "missing: unshare, setsid, setpriv")
     program(root, "git", "echo git version 2.39.5")
     assert (doctor._git().ok, doctor._git().found) == (True, "2.39.5")
 

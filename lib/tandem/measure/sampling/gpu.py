@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 from tandem.measure.rows import GPU_COLUMNS, number
 from tandem.measure.sampling.binding import NOT_SUPPORTED
 from tandem.measure.sampling.meter import AVERAGE, COUNTER, POWER, Integral, Meter, Values
-from tandem.measure.sampling.nvml import Device, NvmlError, memory_used_mib, processes, utilisation
+from tandem.measure.sampling.nvml import (
+    Device,
+    NvmlError,
+    memory_used_mib,
+    processes,
+    temperature_c,
+    utilisation,
+)
 from tandem.measure.sampling.output import Csv, Moment, Report, boottime_s, now
 from tandem.measure.sampling.sensors import (
     CLOCK_MEMORY,
@@ -20,7 +27,6 @@ from tandem.measure.sampling.sensors import (
     power_limit_w,
     power_samples,
     process_samples,
-    temperature_c,
 )
 from tandem.measure.sampling.strangers import MOST_UNSEEN, Usage, Users
 

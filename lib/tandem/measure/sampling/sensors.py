@@ -19,7 +19,6 @@ from tandem.measure.sampling.binding import (
 from tandem.measure.sampling.nvml import Device, NvmlError
 
 # NVML's numbers
-TEMPERATURE_GPU = 0
 CLOCK_SM, CLOCK_MEMORY = 1, 2
 FIELD_ENERGY_MJ, FIELD_POWER_AVERAGE_MW, FIELD_POWER_INSTANT_MW = 83, 185, 186
 
@@ -84,10 +83,6 @@ def power_samples(device: Device, since_utc_s: float) -> list[tuple[float, float
         raise
     member = _MEMBERS[kind]
     return sorted((e.timeStamp / 1e6, getattr(e.sampleValue, member) / 1000) for e in samples)
-
-
-def temperature_c(device: Device) -> float:
-    return float(call("nvmlDeviceGetTemperature", device.board, TEMPERATURE_GPU))
 
 
 def clock_mhz(device: Device, clock: int) -> float:

@@ -1,0 +1,51 @@
+"""What bin/nightly asks of Python: check UNTIL [RULE ...] · give PATH ...; "" for none.
+
+`check` prints UNTIL with its date and offset, so that it means the same all night.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C must not be a traceback
+
+from tandem.commandline import moment  # noqa: E402
+from tandem.errors import TandemError, UsageError  # noqa: E402
+from tandem.ownership import give_to_caller  # noqa: E402
+from tandem.problems import quote  # noqa: E402
+from tandem.prune import check_rules, rule_of  # noqa: E402
+
+
+def check(until: str, rules: Sequence[str]) -> str:
+    """Return the moment in ISO 8601, to the second; UsageError: it is none, or a rule is none."""
+    check_rules([rule_of(rule) for rule in rules])
+    if not until:
+        return ""
+    try:
+        return datetime.fromtimestamp(moment(until)).astimezone().isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"--until takes HH:MM, or a date and time in ISO 8601, not {quote(until)}"
+        ) from None
+
+
+def main(arguments: Sequence[str]) -> int:
+    action, *values = arguments
+    try:
+        if action == "check":
+            print(check(values[0], values[1:]))
+        else:
+            for value in values:
+                give_to_caller(Path(value))
+    except TandemError as error:
+        print(f"nightly: error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,349 @@
+"""Old logs and samples in real folders: what goes, what stays, and whose run is left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from tandem.errors import NotReadyError, UsageError
+from tandem.journal import Journal
+from tandem.prune import Rule, prune, rule_of
+
+LOGS = {
+    "attempts/1/training.log",
+    "attempts/1/fgrun.log",
+    "attempts/2/training.log",
+    "background_logs/run_1.log",
+    "background_logs/bgrun.log",
+}
+SAMPLES = {"energy/gpu_0.csv", "energy/cpu.csv", "energy/strangers.csv"}
+STAYS = {
+    "experiment.json",
+    "fg_run.sh",
+    "attempts/1/keeper.json",
+    "attempts/1/owner",
+    "background_logs/rounds.tsv",
+    "background_logs/keeper.json",
+    "energy/monitor.json",
+    "energy/trees.tsv",
+    "energy/powermon.log",
+    "by_hand/20260101_000000_7_fg/training.log",
+}
+
+
+def utc(days_ago: float) -> str:
+    return (datetime.now(timezone.utc) - timedelta(days=days_ago)).isoformat()
+
+
+def make_experiment(folder: Path) -> None:
+    for name in LOGS | SAMPLES | STAYS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x" * 1000)
+    (folder / "training.log").symlink_to("attempts/2/training.log")
+
+
+def make_run(results: Path, name: str, days_ago: float, *, has_ended: bool = True) -> Path:
+    """Make a run of one experiment, `e`, that was cut off once."""
+    folder = results / name
+    make_experiment(folder / "e")
+    make_experiment(folder / "cut_off" / "e.1")
+    (folder / "summary.csv").write_text("experiment_id\ne\n")
+    (folder / "plan.json").write_text(json.dumps({"plan_version": 1, "experiments": [{"id": "e"}]}))
+    events = [{"event": "run_started"}, {"event": "started", "experiment": "e"}]
+    if has_ended:
+        events += [{"event": "ended", "experiment": "e"}, {"event": "run_ended"}]
+    lines = [json.dumps({**event, "utc": utc(days_ago)}) for event in events]
+    (folder / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def make_old_run(results: Path, name: str, days_ago: float) -> Path:
+    """Make a run as earlier versions left it."""
+    folder = make_run(results, name, days_ago)
+    (folder / "plan.json").unlink()
+    (folder / "journal.jsonl").unlink()
+    when_s = datetime.fromisoformat(utc(days_ago)).timestamp()
+    os.utime(folder / "summary.csv", (when_s, when_s))
+    return folder
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Everything below a folder but journals; a link as where it leads."""
+    return {
+        str(path.relative_to(folder)): str(path.readlink())
+        if path.is_symlink()
+        else path.read_text()
+        for path in folder.rglob("*")
+        if (path.is_symlink() or path.is_file()) and path.name != "journal.jsonl"
+    }
+
+
+def pruned(results: Path, *rules: str, dry_run: bool = False) -> list[str]:
+    said: list[str] = []
+    prune(results, [rule_of(rule) for rule in rules], dry_run, said.append)
+    return said
+
+
+def events(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+
+
+def has(folder: Path, names: set[str]) -> bool:
+    """Tell whether all of these are there; the test fails if only some of them are."""
+    there = {name for name in names if (folder / name).exists()}
+    assert there in (set(), names)
+    return bool(there)
+
+
+@contextmanager
+def no_file_grows() -> Iterator[None]:
+    """Let every write beyond the first KiB of a file fail, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("logs=30d", Rule("logs", 30, None)),
+        ("logs=5", Rule("logs", None, 5)),
+        ("samples=10", Rule("samples", None, 10)),
+        ("samples=0d", Rule("samples", 0, None)),
+    ],
+)
+def test_a_rule_reads_as_written(text: str, rule: Rule) -> None:
+    assert rule_of(text) == rule
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "logs", "logs=", "logs=d", "logs=-1", "logs=3w", "logs=1.5d", "logs=٣", "records=3"),
+        *("logs=30d\n", " logs=30d", "logs=99999999999", "LOGS=3"),
+    ],
+)
+def test_anything_else_is_no_rule_and_says_what_is(text: str) -> None:
+    with pytest.raises(UsageError, match=r"logs=30d .* samples=10 "):
+        rule_of(text)
+
+
+def test_old_logs_go_and_everything_else_stays(tmp_path: Path) -> None:
+    old, new = make_run(tmp_path, "run_1", 31), make_run(tmp_path, "run_2", 29)
+    before, untouched = files(old), files(new)
+    said = pruned(tmp_path, "logs=30d")
+    for experiment in (old / "e", old / "cut_off" / "e.1"):
+        assert not has(experiment, LOGS)
+        assert has(experiment, SAMPLES)
+        assert has(experiment, STAYS)
+        assert not os.path.lexists(experiment / "training.log")
+    assert len(before) - len(files(old)) == 2 * (len(LOGS) + 1)
+    assert files(new) == untouched
+    assert said == [f"{old}: 10 files of logs, 0.0 MiB, were removed"]
+
+
+def test_the_journal_says_what_went(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    before = events(folder)
+    pruned(tmp_path, "logs=30d", "samples=0")
+    *rest, logs, samples = events(folder)
+    assert rest == before
+    assert (logs["event"], logs["what"], logs["files"], logs["bytes"]) == (
+        *("pruned", "logs"),
+        *(10, 10_000),
+    )
+    assert (samples["what"], samples["files"], samples["bytes"]) == ("samples", 6, 6_000)
+    assert datetime.fromisoformat(str(logs["utc"])) > datetime.fromisoformat(utc(0.01))
+
+
+def test_the_newest_runs_keep_their_samples(tmp_path: Path) -> None:
+    # By when they ended, not by name: the first was gone on with later.
+    runs = [make_run(tmp_path, f"run_{number}", days) for number, days in enumerate([1, 4, 3, 2])]
+    pruned(tmp_path, "samples=2")
+    assert [has(run / "e", SAMPLES) for run in runs] == [True, False, False, True]
+    assert all(has(run / "e", LOGS | STAYS) for run in runs)
+
+
+def test_pruning_makes_no_run_newer(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, f"run_{number}", days) for number, days in enumerate([3, 2, 1])]
+    pruned(tmp_path, "logs=2")
+    assert events(runs[0])[-1]["event"] == "pruned"
+    pruned(tmp_path, "samples=2")
+    assert [has(run / "e", SAMPLES) for run in runs] == [False, True, True]
+
+
+def test_a_night_that_found_nothing_missing_makes_no_run_newer(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    with open(folder / "journal.jsonl", "a") as file:
+        file.write(json.dumps({"event": "resumed", "utc": utc(0)}) + "\n")
+    pruned(tmp_path, "logs=30d")
+    assert not has(folder / "e", LOGS)
+
+
+def test_a_second_time_there_is_nothing_to_say(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    pruned(tmp_path, "logs=30d")
+    once = events(folder)
+    assert pruned(tmp_path, "logs=30d") == []
+    assert events(folder) == once
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    make_run(tmp_path, "run_2", 31, has_ended=False)
+    (folder / "f").mkdir()
+    (folder / "f" / "training.log").symlink_to("attempts/1/training.log")
+    before, said_before = files(tmp_path), events(folder)
+    would = pruned(tmp_path, "logs=30d", "samples=0", dry_run=True)
+    assert files(tmp_path) == before
+    assert events(folder) == said_before
+    assert [line.replace("would be", "were") for line in would] == pruned(
+        tmp_path, "logs=30d", "samples=0"
+    )
+
+
+def test_a_run_that_can_be_gone_on_with_keeps_everything(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31, has_ended=False)
+    before = files(folder), events(folder)
+    said = pruned(tmp_path, "logs=30d", "samples=0")
+    assert (files(folder), events(folder)) == before
+    assert said == [f"{folder}: kept whole: 1 of 1 experiments have not ended"]
+    assert pruned(tmp_path, "logs=40d") == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"experiments": 3}', '{"experiments": [{}]}'])
+def test_a_run_whose_plan_cannot_be_read_keeps_everything(tmp_path: Path, text: str) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    (folder / "plan.json").write_text(text)
+    assert pruned(tmp_path, "logs=30d") == [f"{folder}: kept whole: its plan.json cannot be read"]
+    assert has(folder / "e", LOGS)
+
+
+def test_a_run_that_has_lost_its_plan_or_its_journal_keeps_everything(tmp_path: Path) -> None:
+    lost, unwritten = make_run(tmp_path, "run_1", 31), make_run(tmp_path, "run_2", 31)
+    (lost / "plan.json").unlink()
+    (unwritten / "journal.jsonl").unlink()
+    pruned(tmp_path, "logs=0")
+    assert has(lost / "e", LOGS)
+    assert has(unwritten / "e", LOGS)
+    assert not (unwritten / "journal.jsonl").exists()
+
+
+def test_torn_and_strange_lines_of_a_journal_count_as_nothing(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    with open(folder / "journal.jsonl", "a") as file:
+        file.write('3\n{"event": "ended", "experiment": ["e"]}\n{"event": "x", "utc": 7}\n{"event')
+    pruned(tmp_path, "logs=30d")
+    assert not has(folder / "e", LOGS)
+    assert (folder / "journal.jsonl").read_text().splitlines()[-1].startswith('{"event": "pruned"')
+
+
+def test_a_run_at_work_is_left_alone(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    at_work = Journal(folder)
+    before = files(folder), events(folder)
+    assert pruned(tmp_path, "logs=30d") == [f"{folder}: kept whole: it is at work"]
+    assert (files(folder), events(folder)) == before
+    at_work.close()
+    pruned(tmp_path, "logs=30d")
+    assert not has(folder / "e", LOGS)
+
+
+def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    pruned(tmp_path, "logs=30d")
+    Journal(folder).close()
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    results, elsewhere = tmp_path / "results", tmp_path / "elsewhere"
+    other = make_run(elsewhere, "run_0", 31)
+    folder = make_run(results, "run_1", 31)
+    (results / "run_2").symlink_to(other)
+    (folder / "linked").symlink_to(other / "e")
+    for name in ("attempts", "background_logs", "energy"):
+        (folder / "half" / name).parent.mkdir(exist_ok=True)
+        (folder / "half" / name).symlink_to(other / "e" / name)
+    (folder / "e" / "attempts" / "3").symlink_to(other / "e" / "attempts" / "1")
+    (folder / "e" / "attempts" / "1" / "link.log").symlink_to(other / "e" / "experiment.json")
+    (folder / "cut_off" / "e.2").symlink_to(other / "e")
+    before = files(elsewhere)
+    pruned(results, "logs=0d", "samples=0")
+    assert files(elsewhere) == before
+    assert not has(folder / "e", LOGS | SAMPLES)
+
+
+def test_a_link_that_leads_somewhere_stays(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    (folder / "e" / "training.log").unlink()
+    (folder / "e" / "training.log").symlink_to("experiment.json")
+    (folder / "f").mkdir()
+    (folder / "f" / "training.log").symlink_to("training.log")
+    (folder / "g").mkdir()
+    (folder / "g" / "training.log").write_text("a file")
+    pruned(tmp_path, "logs=30d")
+    assert all((folder / name / "training.log").lstat() for name in "efg")
+
+
+def test_only_runs_are_touched(tmp_path: Path) -> None:
+    make_experiment(tmp_path / "nightly" / "e")
+    make_experiment(tmp_path / "run_without_plan_or_table" / "e")
+    make_run(tmp_path, "kept_by_hand", 31)
+    (tmp_path / "run_file").write_text("")
+    make_run(tmp_path / "nested", "run_1", 31)
+    before = files(tmp_path)
+    assert pruned(tmp_path, "logs=0d", "samples=0") == []
+    assert files(tmp_path) == before
+
+
+def test_a_pipe_or_a_folder_with_the_name_of_a_log_stays(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    os.mkfifo(folder / "e" / "attempts" / "1" / "pipe.log")
+    (folder / "e" / "attempts" / "1" / "folder.log").mkdir()
+    os.mkfifo(folder / "pipe")
+    pruned(tmp_path, "logs=30d")
+    assert has(folder / "e", {"attempts/1/pipe.log", "attempts/1/folder.log"})
+    assert not has(folder / "e", LOGS)
+
+
+def test_runs_of_earlier_versions_go_by_the_age_of_their_table(tmp_path: Path) -> None:
+    old, new = make_old_run(tmp_path, "run_1", 31), make_old_run(tmp_path, "run_2", 29)
+    pruned(tmp_path, "logs=30d")
+    assert not has(old / "e", LOGS)
+    assert has(new / "e", LOGS)
+    assert not (old / "journal.jsonl").exists()
+
+
+def test_what_cannot_be_done_in_one_run_keeps_no_other_from_it(tmp_path: Path) -> None:
+    failing, other = make_run(tmp_path, "run_1", 31), make_old_run(tmp_path, "run_2", 32)
+    said: list[str] = []
+    with (
+        no_file_grows(),
+        pytest.raises(NotReadyError, match=r"run_1: its journal: .*\nthe rest was pruned"),
+    ):
+        prune(tmp_path, [rule_of("logs=30d")], False, said.append)
+    assert len(said) == 2
+    assert not has(failing / "e", LOGS)
+    assert not has(other / "e", LOGS)
+    Journal(failing).close()
+
+
+def test_two_rules_for_one_thing_are_refused(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    with pytest.raises(UsageError, match="two rules for logs"):
+        pruned(tmp_path, "logs=30d", "samples=0", "logs=10")
+    assert has(folder / "e", LOGS | SAMPLES)
+
+
+def test_a_folder_that_does_not_exist_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere: No such file"):
+        pruned(tmp_path / "nowhere", "logs=30d")
