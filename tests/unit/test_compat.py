@@ -11,6 +11,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -248,6 +250,47 @@ def test_nothing_that_stands_in_the_real_table_is_drawn_again(tmp_path: Path) ->
     assert told[1].message.endswith("not drawn again: 166 of 1225")
 
 
+def checksums(*folders: Path) -> dict[str, str]:
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def run(settings: Path, registry: Path, root: Path, results: Path) -> tuple[int, list[Path]]:
+    """Run a settings file; return the exit code and the folders of its experiments."""
+    command = [sys.executable, str(ROOT / "driver.py"), "run", str(settings), "--seed", "1"]
+    options = {"--registry": registry, "--root": root, "--results": results}
+    for option, path in options.items():
+        command += [option, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, sorted(path.parent for path in results.glob("run_*/*/fg_run.sh"))
+
+
+@real
+@pytest.mark.parametrize(
+    ("name", "backgrounds"),
+    [("archived__parallel_example", 2), ("archived__mutation_2x_supplement", 0)],
+)
+def test_a_real_file_runs_and_nothing_is_changed_by_that(
+    tmp_path: Path, name: str, backgrounds: int
+) -> None:
+    root = tmp_path / "root"
+    project(REGISTRY, root)
+    before = checksums(COMPAT, root)
+    results = tmp_path / "results"
+    code, folders = run(COMPAT / f"{name}.json", REGISTRY, root, results)
+    assert code == 1  # the stubs print no metric
+    assert len(folders) == FILES[name][0]
+    assert checksums(COMPAT, root) == before
+    assert len(list(results.rglob("bg_loop.sh"))) == backgrounds
+    for folder in folders:
+        assert json.loads((folder / "experiment.json").read_text())["training_success"] is True
+
+
 # The same dialects by hand, small: they are read also where there are no real files.
 
 SMALL: dict[str, Any] = {
@@ -482,6 +525,20 @@ def test_a_dialect_without_the_mode_parallel_starts_no_background(
     reading = read_small(tmp_path, without_mode(DIALECTS[name][0]))
     plan = reading.plan
     assert all(it.background is None for it in (plan.experiments if plan else ()))
+
+
+@pytest.mark.parametrize(("name", "backgrounds"), [("stages", 2), ("batch", 0)])
+def test_a_dialect_runs_and_nothing_is_changed_by_that(
+    tmp_path: Path, name: str, backgrounds: int
+) -> None:
+    root, results = tmp_path / "root", tmp_path / "results"
+    root.mkdir()
+    reading = read_small(root, DIALECTS[name][0] | {"warmup_seconds": 0.1})
+    before = checksums(root)
+    _, folders = run(root / "night.json", root / "models_config.json", root, results)
+    assert [folder.name for folder in folders] == sorted(it.id for it in experiments(reading))
+    assert checksums(root) == before
+    assert len(list(results.rglob("bg_loop.sh"))) == backgrounds
 
 
 def test_a_list_of_entries_is_no_settings_file(tmp_path: Path) -> None:
