@@ -38,7 +38,7 @@ resume: $(READY) ## go on with what is missing in the run of RUN
 .PHONY: nightly
 nightly: $(READY) ## run CONFIG as cron would, for one night (docs/cron.md)
 	$(needs-config)
-	@exec bin/nightly $(OPTIONS) "$$SETTINGS"
+	@exec setpriv --pdeathsig TERM bin/nightly "$$SETTINGS" $(OPTIONS)
 
 .PHONY: check
 check: $(READY) ## check CONFIG and print the plan with every command line; run nothing

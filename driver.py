@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,37 +26,32 @@ if sys.getfilesystemencoding() != "utf-8":  # settings are UTF-8, and names must
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.argv])
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
-from tandem.commandline import parser  # noqa: E402
+from tandem.commandline import (  # noqa: E402
+    parser,
+    refuse_beside_resume,
+    run_folder,
+    stop_with,
+)
 from tandem.errors import TandemError, UsageError  # noqa: E402
+from tandem.problems import problem_lines  # noqa: E402
 
 if TYPE_CHECKING:
     from tandem.plan import PlanReading
+    from tandem.planned import Origin
 
 
 def command_run(arguments: argparse.Namespace) -> int:
     """run the experiments of a settings file, what is missing of a run, or one training"""
     from tandem.measure.busy import Sensors
     from tandem.planfile import read_plan_file
-    from tandem.problems import problem_lines
     from tandem.progress import Progress
-    from tandem.run import Options, Run
+    from tandem.run import Run
     from tandem.runfolder import newest_run_of
+    from tandem.sweep import Options
 
     if arguments.stop_with_parent:
         stop_with(arguments.stop_with_parent)
     progress = Progress(sys.stderr)
-    if arguments.resume:
-        refuse_beside_resume(arguments)
-        folder = arguments.resume.resolve()
-        plan = read_plan_file(folder)
-    else:
-        reading = read_plan(arguments)
-        for severity in ("error", "warning", "remark"):
-            for line in problem_lines(reading.problems, severity):
-                progress.event(f"driver.py: {severity}: {line}")
-        if reading.plan is None:
-            return UsageError.exit_code
-        plan, folder = reading.plan, None
     options = Options(
         arguments.results.resolve(),
         arguments.namespace,
@@ -64,10 +60,23 @@ def command_run(arguments: argparse.Namespace) -> int:
         arguments.wait_lock,
         arguments.until,
     )
-    if arguments.go_on and (found := newest_run_of(options.results, plan, arguments.seed)):
-        folder, plan = found
-        progress.event(f"going on with {folder}")
-    return Run(plan, folder, options, progress).run()
+    if arguments.resume:
+        refuse_beside_resume(arguments)
+        folder = run_folder(arguments.resume)
+        return Run(read_plan_file(folder), folder, options, progress).run()
+    find = None
+    if arguments.go_on:
+        find = partial(newest_run_of, options.results, origin(arguments), arguments.seed)
+        if found := find():
+            progress.event(f"going on with {found[0]}")
+            return Run(found[1], found[0], options, progress).run()
+    reading = read_plan(arguments)
+    for severity in ("error", "warning", "remark"):
+        for line in problem_lines(reading.problems, severity):
+            progress.event(f"driver.py: {severity}: {line}")
+    if reading.plan is None:
+        return UsageError.exit_code
+    return Run(reading.plan, None, options, progress, find).run()
 
 
 def command_check(arguments: argparse.Namespace) -> int:
@@ -143,23 +152,14 @@ def read_plan(arguments: argparse.Namespace) -> PlanReading:
     )
 
 
-def refuse_beside_resume(arguments: argparse.Namespace) -> None:
-    """Refuse, with a UsageError, what would have to be planned: the plan of a run stands."""
-    given = (
-        *(arguments.config, arguments.repo, arguments.model, arguments.mutate, arguments.runs),
-        *(arguments.root, arguments.seed, arguments.grace),
-    )
-    if any(value is not None for value in given) or arguments.skip_invalid or arguments.go_on:
-        raise UsageError("--resume goes on with a plan as it is: no settings and no options of one")
+def origin(arguments: argparse.Namespace) -> Origin:
+    """Return what the plan of a settings file is made from, by which its runs are found."""
+    from tandem.plan import origin_of
 
-
-def stop_with(parent: int) -> None:
-    """Stop, as by TERM, when the parent dies: a killed make cannot tell us."""
-    from tandem.proc import die_with_parent
-
-    die_with_parent(signal.SIGTERM)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
+    config = arguments.config
+    if config is None or (config.exists() and not config.is_file()):
+        raise UsageError("--continue needs a settings file (--resume RUN goes on with any run)")
+    return origin_of(config, arguments.registry, arguments.root)
 
 
 def main() -> int:

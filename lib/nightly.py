@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,6 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C must not be a traceback
 from tandem.commandline import moment  # noqa: E402
 from tandem.errors import TandemError, UsageError  # noqa: E402
 from tandem.ownership import give_to_caller  # noqa: E402
-from tandem.problems import quote  # noqa: E402
 from tandem.prune import check_rules, rule_of  # noqa: E402
 
 
@@ -26,11 +26,10 @@ def check(until: str, rules: Sequence[str]) -> str:
     if not until:
         return ""
     try:
-        return datetime.fromtimestamp(moment(until)).astimezone().isoformat(timespec="seconds")
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(
-            f"--until takes HH:MM, or a date and time in ISO 8601, not {quote(until)}"
-        ) from None
+        when = datetime.fromtimestamp(moment(until))
+    except ArgumentTypeError as error:
+        raise UsageError(f"--until takes {error}") from None
+    return when.astimezone().isoformat(timespec="seconds")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -24,9 +24,10 @@ def write_whole(path: str, data: bytes) -> None:
             stream.flush()
             os.fsync(file)
         os.rename(temporary, path)
-    except OSError:
+    except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        error.filename = error.filename or path
         raise
     sync_folder(folder or ".")
 

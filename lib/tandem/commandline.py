@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tandem import planfile
+from tandem.errors import UsageError
 from tandem.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
+from tandem.problems import quote
+from tandem.proc import die_with_parent
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def seconds(text: str) -> float:
     """A length of time in seconds, 0 or more."""
-    value = float(text)
-    if not math.isfinite(value) or value < 0:
-        raise ValueError
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"seconds, 0 or more, not {quote(text)}")
     return value
 
 
@@ -30,10 +39,18 @@ def moment(text: str) -> float:
     try:
         clock = time.strptime(text, "%H:%M")
     except ValueError:
-        return datetime.fromisoformat(text).timestamp()
+        return _date_and_time(text)
     now = datetime.now()
     when = now.replace(hour=clock.tm_hour, minute=clock.tm_min, second=0, microsecond=0)
     return (when if when > now else when + timedelta(days=1)).timestamp()
+
+
+def _date_and_time(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        message = f"HH:MM, or a date and time in ISO 8601, not {quote(text)}"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def parser(description: str, commands: Sequence[Command]) -> argparse.ArgumentParser:
@@ -147,3 +164,25 @@ _OPTIONS = {
     "prune": (_results, _prune),
     "doctor": (_results,),
 }
+
+
+def refuse_beside_resume(arguments: argparse.Namespace) -> None:
+    """Refuse, with a UsageError, what would have to be planned: the plan of a run stands."""
+    given = (
+        *(arguments.config, arguments.repo, arguments.model, arguments.mutate, arguments.runs),
+        *(arguments.root, arguments.seed, arguments.grace),
+    )
+    if any(value is not None for value in given) or arguments.skip_invalid or arguments.go_on:
+        raise UsageError("--resume goes on with a plan as it is: no settings and no options of one")
+
+
+def stop_with(parent: int) -> None:
+    """Stop, as by TERM, when the parent dies: a killed make cannot tell us."""
+    die_with_parent(signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run_folder(path: Path) -> Path:
+    """The folder of a run that is named by itself, or by its plan."""
+    return (path.parent if path.name == planfile.NAME else path).resolve()

@@ -1,4 +1,4 @@
-"""How long the rest of a run will take, from the experiments that have ended."""
+"""How long the rest of a run will take, from the experiments that have succeeded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Kind = tuple[str | None, ...]
 
 
 def kind_of(experiment: Experiment) -> Kind:
-    """What experiments that take about as long have in common."""
+    """What experiments have in common whose epochs take about as long."""
     return _name(experiment.foreground), _name(experiment.background)
 
 
@@ -20,34 +20,52 @@ def _name(training: Training | None) -> str | None:
     return f"{training.repo}/{training.model}" if training else None
 
 
+def epochs_of(experiment: Experiment) -> int:
+    """The epochs that its flags ask for; 1 where they do not say, as for all of such a kind."""
+    epochs = experiment.foreground.hyperparameters.get("epochs")
+    return epochs if isinstance(epochs, int) and epochs > 0 else 1
+
+
 class Forecast:
-    """Means over those of the same kind, or over all where none of the kind has ended yet."""
+    """Seconds an epoch, the mean of the same kind; the mean of all where none of it has ended."""
 
     def __init__(self, missing: Iterable[Experiment]) -> None:
         """Take the experiments that are to come."""
-        self.missing = Counter(map(kind_of, missing))
-        self.seen_s: defaultdict[Kind, list[float]] = defaultdict(list)
+        self.missing: Counter[Kind] = Counter()
+        self.missing_epochs: Counter[Kind] = Counter()
+        for experiment in missing:
+            self._count(experiment, 1)
+        self.seconds_an_epoch: defaultdict[Kind, list[float]] = defaultdict(list)
+        self.all_s: list[float] = []
 
     def begin(self, experiment: Experiment) -> None:
         """Note that an experiment is no longer one of those to come."""
-        self.missing[kind_of(experiment)] -= 1
+        self._count(experiment, -1)
+
+    def _count(self, experiment: Experiment, number: int) -> None:
+        kind = kind_of(experiment)
+        self.missing[kind] += number
+        self.missing_epochs[kind] += number * epochs_of(experiment)
 
     def note(self, experiment: Experiment, duration_s: float) -> None:
-        """Note how long an experiment took, with the cool-down before it."""
-        self.seen_s[kind_of(experiment)].append(duration_s)
+        """Note how long one that succeeded took, with the cool-down before it."""
+        kind = kind_of(experiment)
+        self.seconds_an_epoch[kind].append(duration_s / epochs_of(experiment))
+        self.all_s.append(duration_s)
 
     def of(self, experiment: Experiment) -> float | None:
         """Return the seconds that an experiment will take, None where nothing has been seen."""
-        return self._of_kind(kind_of(experiment))
+        return self._seconds(kind_of(experiment), 1, epochs_of(experiment))
 
     def rest_s(self) -> float | None:
         """Return the seconds for all that are to come, None where nothing has been seen."""
-        if not self.seen_s:
-            return None
-        return sum(count * (self._of_kind(kind) or 0.0) for kind, count in self.missing.items())
+        kinds = [
+            self._seconds(kind, count, self.missing_epochs[kind])
+            for kind, count in self.missing.items()
+        ]
+        return sum(filter(None, kinds)) if self.all_s else None
 
-    def _of_kind(self, kind: Kind) -> float | None:
-        if kind in self.seen_s:
-            return fmean(self.seen_s[kind])
-        everything_s = [each_s for kind_s in self.seen_s.values() for each_s in kind_s]
-        return fmean(everything_s) if everything_s else None
+    def _seconds(self, kind: Kind, count: int, epochs: int) -> float | None:
+        if kind in self.seconds_an_epoch:
+            return fmean(self.seconds_an_epoch[kind]) * epochs
+        return fmean(self.all_s) * count if self.all_s else None

@@ -190,7 +190,7 @@ class _Keeper:
                 f" had before is in {self.state_path})"
             )
         if changed and self.state is None:
-            self.say(f"governor: put back; a run that was killed had left {state.wanted}")
+            self.say(f"governor: put back; an earlier run had left {state.wanted}")
         self.state_path.unlink(missing_ok=True)
         self.state = None
 
@@ -213,6 +213,8 @@ class _Keeper:
             os.close(file)
 
     def write_state(self, state: _State) -> None:
+        for left in self.state_path.parent.glob(f".{self.state_path.name}.*.tmp"):
+            left.unlink(missing_ok=True)  # its writer was killed: only one at a time writes
         before = os.umask(0o022)  # all users may read it, nobody else change it
         try:
             write_whole(str(self.state_path), json.dumps(asdict(state)).encode())

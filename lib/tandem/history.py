@@ -17,6 +17,7 @@ from tandem.registry import Hyperparameter, Registry, Repository
 _VALUES = "hyperparam_"
 # Parallel rows of old tables have their foreground under such columns, some of them only there.
 _FOREGROUND = "fg_"
+_NEVER_BEGAN = ("GPU busy", "background not ready")
 
 # Repository, model, whether beside a background, and the names of the values in their order.
 Kind = tuple[str, str, bool, tuple[str, ...]]
@@ -172,6 +173,7 @@ class _Columns:
     mode: Places
     experiment_id: Places
     sides: Places
+    status: Places
     values: Sequence[tuple[str, Places]]
 
 
@@ -193,6 +195,7 @@ def _columns(header: Sequence[str]) -> _Columns:
         mode=of("mode"),
         experiment_id=of("experiment_id"),
         sides=of("fg_repository", "bg_repository"),
+        status=of("status"),
         values=sorted((name.removeprefix(_VALUES), of(name)) for name in names),
     )
     if not (columns.repository and columns.model):
@@ -210,7 +213,7 @@ def _read_run(
     if not (name and model):
         raise ValueError("it names no repository and model")
     repository = repos.get(name)
-    if repository is None:
+    if repository is None or _cell(cells, columns.status) in _NEVER_BEGAN:
         return None
     values: dict[str, float] = {}
     for key, places in columns.values:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,11 @@ NAME = "journal.jsonl"
 
 
 class Journal:
-    """The journal of a run, open and locked; `events` are those so far, oldest first."""
+    """The journal of a run, open and locked.
+
+    `ended` has the experiments that have ended, by id, and how many seconds each took; None for
+    those whose time says nothing of others (they failed).
+    """
 
     def __init__(self, folder: Path) -> None:
         """Open the journal in a run's folder, and make it if there is none.
@@ -35,44 +38,44 @@ class Journal:
         except BlockingIOError:
             who = holder(self.file)
             os.close(self.file)
-            raise LockedError(
-                f"another process works on {folder}: {who} (wait for it with --wait-lock SECONDS)"
-            ) from None
-        self.events = list(self.whole_lines())
-
-    def whole_lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the events; what a power cut tore off is cut away, so that new lines stay whole."""
+            hint = "wait for it with --wait-lock SECONDS"
+            raise LockedError(f"another process works on {folder}: {who} ({hint})") from None
         with open(self.file, "rb", closefd=False) as stream:
             text = stream.read()
         end = text.rfind(b"\n") + 1
-        if end != len(text):
+        if end != len(text):  # a power cut tore it off
             os.ftruncate(self.file, end)
-        for line in text[:end].splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and "event" in event:
-                yield event
-
-    def ended(self) -> Iterator[tuple[str, float]]:
-        """Yield the id of each experiment that has ended, and how many seconds it took."""
-        for event in self.events:
-            name, duration_s = event.get("experiment"), event.get("duration_s")
-            if event["event"] == "ended" and isinstance(name, str):
-                yield name, float(duration_s) if isinstance(duration_s, int | float) else 0.0
+        self.ended = ended_in(text[:end])
 
     def add(self, event: str, **facts: Any) -> None:
         """Add a line and have it on the disk; OSError: it could not be written whole."""
         utc = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        whole = {"event": event, "utc": utc, **facts}
-        line = f"{json.dumps(whole, ensure_ascii=False)}\n".encode(errors="backslashreplace")
+        text = json.dumps({"event": event, "utc": utc, **facts}, ensure_ascii=False)
+        line = f"{text}\n".encode(errors="backslashreplace")
         size_bytes = os.fstat(self.file).st_size
         if os.write(self.file, line) != len(line):
             os.ftruncate(self.file, size_bytes)
             raise OSError(None, "no space left for a whole line", NAME)
         os.fsync(self.file)
-        self.events.append(whole)
+
+    def add_ended(self, name: str, status: str, duration_s: float | None, **facts: Any) -> None:
+        rounded_s = None if duration_s is None else round(duration_s, 3)
+        self.add("ended", experiment=name, status=status, duration_s=rounded_s, **facts)
+        self.ended[name] = duration_s
 
     def close(self) -> None:
         os.close(self.file)
+
+
+def ended_in(text: bytes) -> dict[str, float | None]:
+    """Return which experiments have ended by a journal's text; a line that is none says nothing."""
+    ended: dict[str, float | None] = {}
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+            if event["event"] == "ended":
+                duration_s = event["duration_s"]
+                ended[str(event["experiment"])] = None if duration_s is None else float(duration_s)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            continue
+    return ended

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +75,13 @@ def read_json(path: Path) -> Any:
     if problems:
         raise ProblemsError(problems)
     return value
+
+
+def sha256_of(path: Path) -> str | None:
+    """That of a regular file; a pipe has been read and has nothing more to say."""
+    if not os.path.isfile(path):
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _refusal(path: Path, message: str) -> ProblemsError:

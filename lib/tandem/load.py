@@ -192,7 +192,9 @@ class Load:
         without_s, longest_gap_s = pauses(rounds, from_s, to_s)
         reason = None
         if per_second is None:
-            reason = "another round lies between" if completed else "no whole round in the window"
+            reason = "no whole round in the window"
+            if completed:
+                reason = "another round lies between, or they took less than a millisecond"
         return {
             "coverage": coverage,
             "rounds_completed": completed,

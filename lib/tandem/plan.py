@@ -14,8 +14,9 @@ from pathlib import Path
 from tandem.command import Value, training_command
 from tandem.errors import UsageError
 from tandem.history import History, read_history
+from tandem.jsonfile import sha256_of
 from tandem.mutation import draw, stream
-from tandem.planned import Experiment, Plan, Training
+from tandem.planned import Experiment, Origin, Plan, Training
 from tandem.problems import Problem, ProblemsError, has_errors, is_within, join, line_of, show
 from tandem.registry import Registry, load_registry
 from tandem.resolve import Resolved, Resolver
@@ -66,7 +67,7 @@ def read_plan(
         problems += error.problems
     if settings is None or registry is None:
         return PlanReading(None, tuple(problems))
-    root = _absolute(root or _absolute(registry_file).parent.parent)
+    root = _root(registry_file, root)
     try:
         plan, problems = make_plan(
             settings, registry, root=root, seed=seed, grace_s=grace_s, skip_invalid=skip_invalid
@@ -122,9 +123,25 @@ def make_plan(
         seed=seed,
         experiments=tuple(experiments),
         settings_sha256=settings.sha256,
+        registry_sha256=sha256_of(registry.file),
         governor=settings.governor,
     )
     return plan, problems
+
+
+def origin_of(settings_file: Path, registry_file: Path, root: Path | None) -> Origin:
+    """The origin that a plan of these files has; the root is by default as for `read_plan`."""
+    return Origin(
+        _absolute(settings_file),
+        sha256_of(settings_file),
+        _absolute(registry_file),
+        sha256_of(registry_file),
+        _root(registry_file, root),
+    )
+
+
+def _root(registry_file: Path, root: Path | None) -> Path:
+    return _absolute(root or _absolute(registry_file).parent.parent)
 
 
 def _absolute(path: Path) -> Path:

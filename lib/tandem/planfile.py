@@ -1,11 +1,13 @@
 """plan.json: the plan of a run as it was decided, to go on from whatever happens meanwhile.
 
 What all runs of an entry have in common stands once, in `entries`; a line an experiment has the
-rest.
+rest. Its first lines hold a digest of all the others: what is run by hand-made values would have a
+record that says something else.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -32,11 +34,11 @@ def write_plan(plan: Plan, folder: Path) -> None:
             entries[key] = len(entries), _json(_common(experiment))
         lines.append(_json(_own(experiment, entries[key][0])))
     head = {
-        "plan_version": VERSION,
         "name": plan.name,
         "settings_file": plan.settings_file and str(plan.settings_file),
         "settings_sha256": plan.settings_sha256,
         "registry_file": str(plan.registry_file),
+        "registry_sha256": plan.registry_sha256,
         "root": str(plan.root),
         "seed": plan.seed,
         "governor": plan.governor,
@@ -44,8 +46,15 @@ def write_plan(plan: Plan, folder: Path) -> None:
     text = ",\n".join(f"{_json(name)}: {_json(value)}" for name, value in head.items())
     common = ",\n".join(entry for _, entry in entries.values())
     own = ",\n".join(lines)
-    text = f'{{\n{text},\n"entries": [\n{common}\n],\n"experiments": [\n{own}\n]\n}}\n'
-    write_whole(str(folder / NAME), text.encode(errors="backslashreplace"))
+    text = f'{text},\n"entries": [\n{common}\n],\n"experiments": [\n{own}\n]\n}}\n'
+    data = text.encode(errors="backslashreplace")
+    write_whole(str(folder / NAME), _before(data) + data)
+
+
+def _before(data: bytes) -> bytes:
+    """The first lines of the file, by what comes after them."""
+    digest = hashlib.sha256(data).hexdigest()
+    return f'{{\n"plan_version": {VERSION},\n"sha256_of_the_rest": "{digest}",\n'.encode()
 
 
 def _json(value: Any) -> str:
@@ -87,18 +96,18 @@ def read_plan_file(folder: Path) -> Plan:
     """Return the plan of the run in a folder; UsageError: there is none that can be read."""
     path = folder / NAME
     try:
-        value = json.loads(path.read_bytes())
-        if value["plan_version"] != VERSION:
-            raise ValueError(f"its version is {value['plan_version']}, not {VERSION}")
-        return _plan(value)
+        data = path.read_bytes()
     except FileNotFoundError:
-        raise UsageError(
-            f"{folder}: holds no {NAME}: nothing to go on with (name a run_...)"
-        ) from None
+        hint = "name the folder of a run, results/run_..."
+        raise UsageError(f"{folder}: holds no {NAME}: nothing to go on with ({hint})") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise UsageError(f"{path}: not a plan as this version writes it: {error}") from None
+    rest = data.split(b"\n", 3)[-1]
+    if data != _before(rest) + rest:
+        raise UsageError(
+            f"{path}: not as this version of Tandem wrote it (put it back, or start a new run)"
+        )
+    return _plan(json.loads(data))
 
 
 def _plan(value: Mapping[str, Any]) -> Plan:
@@ -112,6 +121,7 @@ def _plan(value: Mapping[str, Any]) -> Plan:
         seed=value["seed"],
         experiments=tuple(_experiment(own, entries) for own in value["experiments"]),
         settings_sha256=value["settings_sha256"],
+        registry_sha256=value["registry_sha256"],
         governor=value["governor"],
     )
 

@@ -104,8 +104,8 @@ class Experiment:
 class Plan:
     """All experiments of a run, in order, and the seed that the drawn values come from.
 
-    `settings_sha256` is that of the settings file as it was read, `governor` the frequency governor
-    that the CPUs are to have during the run; None for none.
+    The digests are those of the files as they were read, None where there was no file. `governor`
+    is the frequency governor that the CPUs are to have during the run; None for any.
     """
 
     name: str
@@ -115,4 +115,22 @@ class Plan:
     seed: int
     experiments: tuple[Experiment, ...]
     settings_sha256: str | None = None
+    registry_sha256: str | None = None
     governor: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """What it was made from."""
+        settings = self.settings_file, self.settings_sha256
+        return Origin(*settings, self.registry_file, self.registry_sha256, self.root)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The files that a plan is made from, as absolute paths with their digests, and the root."""
+
+    settings_file: Path | None
+    settings_sha256: str | None
+    registry_file: Path
+    registry_sha256: str | None
+    root: Path

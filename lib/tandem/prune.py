@@ -24,9 +24,9 @@ DAY_S = 86400
 _EXPERIMENTS = (("*",), ("cut_off", "*"))
 _WHERE = {  # below an experiment's folder
     "logs": (("attempts", "*", "*.log"), ("background_logs", "*.log")),
-    "samples": (("energy", "*.csv"),),
+    "samples": tuple(("energy", name) for name in ("gpu_*.csv", "cpu.csv", "strangers.csv")),
 }
-_NOTHING_HAPPENED = ("pruned", "resumed")  # a night that finds nothing missing resumes all the same
+_TABLE = b"experiment_id,"
 _RULE = re.compile(r"(logs|samples)=([0-9]{1,6})(d?)")
 _TO_LOOK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -118,14 +118,18 @@ def _has_plan(folder: Path) -> bool:
 
 
 def _has_table(folder: Path) -> bool:
-    return os.path.lexists(folder / "summary.csv")
+    try:
+        with open(os.open(folder / "summary.csv", _TO_READ), "rb") as stream:
+            return stream.read(len(_TABLE)) == _TABLE
+    except OSError:
+        return False
 
 
 def _ended_s(folder: Path) -> float:
     """When something was last run in a run."""
     for event in reversed(_events(folder)):
         with contextlib.suppress(KeyError, TypeError, ValueError):
-            if event["event"] not in _NOTHING_HAPPENED:
+            if event["event"] != "pruned":
                 return datetime.fromisoformat(event["utc"]).timestamp()
     return max(
         os.lstat(folder / name).st_mtime
@@ -143,7 +147,7 @@ def _events(folder: Path) -> list[dict[str, Any]]:
         return []
     events = []
     for line in lines:
-        with contextlib.suppress(ValueError):  # torn by a power cut
+        with contextlib.suppress(ValueError, RecursionError):  # torn by a power cut
             event = json.loads(line)
             if isinstance(event, dict):
                 events.append(event)
@@ -158,7 +162,7 @@ def _why_whole(folder: Path) -> str | None:
     try:
         with open(os.open(folder / planfile.NAME, _TO_READ), "rb") as stream:
             planned = {each["id"] for each in json.load(stream)["experiments"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return f"its {planfile.NAME} cannot be read"
     events = _events(folder)
     ended = {str(event.get("experiment")) for event in events if event.get("event") == "ended"}
@@ -207,12 +211,14 @@ def _remove_files(folder: Path, what: str, dry_run: bool, tally: Tally) -> None:
     top = os.open(folder, _TO_LOOK)
     try:
         for experiments in _EXPERIMENTS:
-            for below in _WHERE[what]:
-                for place, name in _found(top, [*experiments, *below]):
-                    _remove_file(place, name, dry_run, tally)
-            if what == "logs" and not dry_run:
-                for place, name in _found(top, [*experiments, "training.log"]):
-                    _remove_dangling(place, name)
+            # What lies in a folder that somebody else has made is not ours.
+            for experiment, _ in _found(top, [*experiments, "fg_run.sh"]):
+                for below in _WHERE[what]:
+                    for place, name in _found(experiment, below):
+                        _remove_file(place, name, dry_run, tally)
+                if what == "logs" and not dry_run:
+                    for place, name in _found(experiment, ["training.log"]):
+                        _remove_dangling(place, name)
     finally:
         os.close(top)
 

@@ -209,12 +209,13 @@ def utc(seconds: float) -> str:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """Return the record in an experiment's folder; None if there is none."""
+    """Return the record in an experiment's folder; None if there is none of this version."""
     try:
-        record: dict[str, Any] = json.loads((folder / NAME).read_bytes())
-    except (OSError, ValueError):
+        record = json.loads((folder / NAME).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return None
-    return record
+    is_one = isinstance(record, dict) and record.get("record_version") == RECORD_VERSION
+    return record if is_one else None
 
 
 def write_record(record: Mapping[str, Any], folder: Path) -> None:

@@ -155,7 +155,7 @@ def rate(stretches: Sequence[Stretch], from_s: float, to_s: float) -> tuple[int,
 
     The rate counts from the start of the first of them to the start of the round after the last,
     so that each has its pause and the rate does not depend on where the window cuts. None without
-    a whole round, or when another one (failed, lost) lies between them.
+    a whole round, when another one (failed, lost) lies between them, or when all took no time.
     """
     inside = [
         (each, after)
@@ -171,7 +171,8 @@ def rate(stretches: Sequence[Stretch], from_s: float, to_s: float) -> tuple[int,
         return completed, None
     end_s = after.start_s if after else last.end_s
     assert end_s is not None
-    return completed, completed / (end_s - first.start_s)
+    span_s = end_s - first.start_s  # 0: shorter than what a stamp can tell
+    return completed, completed / span_s if span_s > 0 else None
 
 
 def fold(stretches: Sequence[Stretch], keep: int) -> list[Stretch]:

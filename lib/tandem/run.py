@@ -1,4 +1,4 @@
-"""A whole run: the machine made sure of, every missing experiment in its order, the table."""
+"""A run, new or resumed: locks taken, the machine made sure of, the sweep, the end."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ import os
 import shlex
 import signal
 import sys
-import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from tandem.cooldown import Cooldown
-from tandem.environment import VERSION, host
-from tandem.errors import NotReadyError
-from tandem.experiment import ExperimentRun
-from tandem.forecast import Forecast
-from tandem.governor import governor, governors_now
+from tandem.environment import host
+from tandem.errors import NotReadyError, TandemError
+from tandem.governor import governor
 from tandem.launch import Interrupted, Watch
 from tandem.locks import gpu_locks, held
-from tandem.measure.busy import Sensors, nvml_held
+from tandem.measure.busy import nvml_held
 from tandem.ownership import give_to_caller
-from tandem.plan import Experiment, Plan
+from tandem.paths import ROOT
+from tandem.planfile import NAME as PLAN
+from tandem.planned import Experiment, Plan
 from tandem.proc import become_subreaper
-from tandem.progress import Progress, View, duration_text
+from tandem.progress import Progress
 from tandem.readiness import (
     git_states,
     isolation_for,
@@ -33,44 +32,36 @@ from tandem.readiness import (
     see_trainings,
     see_who_is_there,
 )
-from tandem.record import Surroundings, make_record, read_record
-from tandem.runfolder import RunFolder, cut_off_folders, make_run_folder
+from tandem.record import Surroundings
+from tandem.runfolder import RunFolder, is_whole, make_run_folder
 from tandem.screen import counts_line, print_table
+from tandem.sweep import Options, Sweep
 
-
-@dataclass(frozen=True)
-class Options:
-    """What a run was told beside its plan.
-
-    `results` is where new runs are made, `cpufreq` where the CPUs' governors are. `wait_lock_s` is
-    how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended.
-    """
-
-    results: Path
-    use_namespace: bool
-    sensors: Sensors
-    cpufreq: Path
-    wait_lock_s: float
-    until_s: float | None
+Find = Callable[[], "tuple[Path, Plan] | None"]
 
 
 @dataclass
 class Run:
-    """One run of a plan in a new folder, or what is missing of the run in `path`."""
+    """One run of a plan in a new folder, or what is missing of the run in `path`.
+
+    A new one is only made if `find`, asked when nobody else can begin one, has none to go on with.
+    """
 
     plan: Plan
     path: Path | None
     options: Options
     progress: Progress
+    find: Find | None = None
     folder: RunFolder | None = None
-    cooldown: Cooldown = field(default_factory=Cooldown)
-    is_out_of_time: bool = False
+    sweep: Sweep | None = None
+    rows_before: frozenset[str] = frozenset()
+    is_too_late: bool = False
 
     def run(self) -> int:
         """Run what is missing and return the exit code: 0 all valid, 1 not all.
 
         Ends this process by the signal that interrupted it. NotReadyError, LockedError: nothing
-        was started, or the disk is full and everything was stopped.
+        was started, or everything was stopped (the disk is full, somebody else took a GPU).
         """
         if not hasattr(os, "pidfd_open"):
             raise NotReadyError("this Python has no os.pidfd_open (use another, 3.10 or newer)")
@@ -82,6 +73,9 @@ class Run:
         except Interrupted as interrupted:
             self.end(f"stopped by {interrupted}")
             end_by(interrupted.signum)
+        except TandemError:
+            self.end("")
+            raise
         except OSError as error:
             self.end("")
             raise disk_error(error) from error
@@ -91,39 +85,60 @@ class Run:
     def exit_code(self) -> int:
         """Return 0 if all is valid, as far as there was time for it."""
         rows = list(self.folder.rows.values()) if self.folder else []
-        is_whole = self.is_out_of_time or len(rows) == len(self.plan.experiments)
-        return 0 if is_whole and all(row["valid"] == "True" for row in rows) else 1
+        is_out_of_time = self.is_too_late or bool(self.sweep and self.sweep.is_out_of_time)
+        is_all = len(rows) == len(self.plan.experiments) or is_out_of_time
+        is_lost = bool(self.sweep and self.sweep.has_lost_record)
+        return int(is_lost or not is_all or any(row["valid"] != "True" for row in rows))
 
     def run_missing(self, watch: Watch, stack: ExitStack) -> None:
         """Take all locks, see that the machine is ready, run; `stack` gives everything back."""
-        give_to_caller(self.options.results)  # what a killed run of root's left
+        options, say = self.options, self.progress.event
+        refuse_odd_name(self.path or options.results)
+        for left in options.results.glob(f"run_*/{PLAN}"):  # by a killed run of root's, perhaps
+            give_to_caller(left.parent)
+        if not (self.path and is_whole(self.path, self.plan)):
+            if self.has_no_time():
+                return
+            stack.enter_context(held(gpu_locks, self.longest_wait_s(), watch, say))
+            if self.has_no_time():
+                return
+        if self.find and (found := self.find()):
+            say(f"going on with {found[0]}")
+            self.path, self.plan = found
         if self.path:
             self.open(self.path, watch, stack)
-            if not self.missing():
-                self.progress.event("nothing is missing: all experiments have ended")
-                return
-        options, say = self.options, self.progress.event
-        if not self.has_time_for(0.0):
-            self.is_out_of_time = True
-            say("not started: the time is over (--until)")
+        if not self.missing():
+            say("nothing is missing: all experiments have ended")
             return
-        stack.enter_context(held(gpu_locks, options.wait_lock_s, watch, say))
         stack.enter_context(nvml_held())
         around = self.make_ready(watch)
         stack.enter_context(governor(self.plan.governor, options.cpufreq, say))
-        if not self.path:
+        is_new = self.folder is None
+        if self.folder is None:
             self.open(make_run_folder(options.results, self.plan), watch, stack)
-        self.run_all(around, watch)
+        assert self.folder
+        self.sweep = Sweep(self.folder, around, options, watch, self.progress)
+        self.sweep.run(is_new=is_new)
+
+    def has_no_time(self) -> bool:
+        self.is_too_late = self.options.left_s() <= 0
+        if self.is_too_late:
+            self.progress.event("not started: the time is over (--until)")
+        return self.is_too_late
+
+    def longest_wait_s(self) -> float:
+        return min(self.options.wait_lock_s, max(0.0, self.options.left_s()))
 
     def open(self, path: Path, watch: Watch, stack: ExitStack) -> None:
         """Open the run's folder, which nobody else may work in meanwhile."""
-        stack.callback(give_to_caller, path if self.path else self.options.results)
+        stack.callback(give_to_caller, path)
 
         def take() -> closing[RunFolder]:
-            return closing(RunFolder(path, self.plan))
+            return closing(RunFolder(path, self.plan, self.progress.event))
 
-        wait_s = self.options.wait_lock_s
+        wait_s = self.longest_wait_s()
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
+        self.rows_before = frozenset(self.folder.rows)
 
     def make_ready(self, watch: Watch) -> Surroundings:
         """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
@@ -138,131 +153,32 @@ class Run:
     def missing(self) -> list[Experiment]:
         return self.folder.missing() if self.folder else list(self.plan.experiments)
 
-    # -- the experiments ---------------------------------------------------------------
-
-    def run_all(self, around: Surroundings, watch: Watch) -> None:
-        """Run the missing experiments, as far as there is time, the GPUs cooling in between."""
-        assert self.folder
-        event = "resumed" if self.path else "run_started"
-        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=VERSION)
-        missing = self.missing()
-        self.forecast = Forecast(missing)
-        for experiment in self.plan.experiments:
-            if experiment.id in self.folder.ended:
-                self.forecast.note(experiment, self.folder.ended[experiment.id])
-        if self.folder.ended:  # the first began when the GPUs were cool
-            self.cooldown.note_record(read_record(self.folder.path / next(iter(self.folder.ended))))
-        before: Experiment | None = None
-        for experiment in missing:
-            watch.check()
-            expected_s = self.forecast.of(experiment)
-            if not self.has_time_for(expected_s or 0.0):
-                self.stop_early(experiment, expected_s)
-                return
-            begin_s = time.monotonic()
-            cooling = self.cool_down(experiment, before, watch) if before else None
-            self.forecast.begin(experiment)
-            self.run_one(experiment, around, watch, cooling, begin_s)
-            before = experiment
-        watch.check()
-        self.folder.journal.add("run_ended")
-
-    def has_time_for(self, duration_s: float) -> bool:
-        until_s = self.options.until_s
-        return until_s is None or time.time() + duration_s <= until_s
-
-    def stop_early(self, experiment: Experiment, expected_s: float | None) -> None:
-        self.is_out_of_time = True
-        about = f"would take about {duration_text(expected_s)}" if expected_s else "has no time"
-        self.say(experiment, f"not started: it {about}, and the time is over soon (--until)")
-        assert self.folder
-        self.folder.journal.add("stopped", reason="until", experiment=experiment.id)
-
-    def cool_down(self, experiment: Experiment, before: Experiment, watch: Watch) -> dict[str, Any]:
-        """Let the GPUs cool down after one experiment and before the next."""
-        begin_s = time.monotonic()
-        number, total = experiment.number, len(self.plan.experiments)
-
-        def tick(left_s: float) -> None:
-            passed_s = time.monotonic() - begin_s
-            rest_s = self.forecast.rest_s()
-            view = View(number, total, "cooling down", None, None, None, passed_s, left_s, rest_s)
-            self.progress.update(view)
-
-        return self.cooldown.wait(watch, before.cooldown_s, tick)
-
-    def run_one(
-        self,
-        experiment: Experiment,
-        around: Surroundings,
-        watch: Watch,
-        cooling: dict[str, Any] | None,
-        begin_s: float,
-    ) -> None:
-        """Run one experiment to its record and its row; `begin_s` is when its cool-down began."""
-        assert self.folder
-        path = self.folder.begin(experiment)
-        run = ExperimentRun(
-            experiment,
-            path,
-            len(self.plan.experiments),
-            around.isolation,
-            watch,
-            self.progress,
-            self.options.sensors,
-            self.forecast.of(experiment),
-            self.forecast.rest_s(),
-        )
-        run.say(f"{experiment.id} started")
-        run.outcome.cooldown = cooling
-        run.outcome.cpu_governor = governors_now(self.options.cpufreq)
-        run.outcome.cut_off = [
-            str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)
-        ]
-        outcome = run.run()
-        self.cooldown.note_start(outcome.gpus_before)
-        try:
-            record = make_record(experiment, path, outcome, around)
-            if outcome.status == "interrupted":
-                self.folder.interrupt(record)
-            else:
-                self.folder.finish(record, time.monotonic() - begin_s)
-        except FileNotFoundError as error:  # the training removed its own folder
-            run.say(f"no record: {error.filename}: {error.strerror}")
-            return
-        finally:
-            give_to_caller(path)
-        if outcome.status != "interrupted":
-            self.forecast.note(experiment, time.monotonic() - begin_s)
-            run.say(f"{summary(record)}{self.rest()}")
-        if outcome.interrupted:  # perhaps after the foreground had ended
-            raise outcome.interrupted
-
-    def rest(self) -> str:
-        rest_s = self.forecast.rest_s()
-        return f"; all done in about {duration_text(rest_s)}" if rest_s else ""
-
-    def say(self, experiment: Experiment, text: str) -> None:
-        number, total = experiment.number, len(self.plan.experiments)
-        self.progress.event(f"experiment {number} of {total}: {text}")
-
-    # -- after -------------------------------------------------------------------------
-
     def end(self, text: str) -> None:
-        """Say how it went; the table and where everything is go to stdout."""
+        """Say how it went; the table and where everything is go to stdout.
+
+        The table has what ended since this process began: that of a long run may have thousands.
+        """
         if text:
             self.progress.event(text)
         self.progress.close()
         if self.folder is None:
             return
-        rows, path = list(self.folder.rows.values()), as_seen_from_here(self.folder.path)
-        lines = ["", print_table(rows)] if rows else []
-        go_on = shlex.join(["make", "resume", f"RUN={path}"])
-        lines.append(counts_line(rows, len(self.missing()), go_on))
+        rows, path = self.folder.rows, self.folder.path
+        new = [row for name, row in rows.items() if name not in self.rows_before]
+        lines = ["", print_table(new)] if new else []
+        lines.append(counts_line(list(rows.values()), len(self.missing()), how_to_go_on(path)))
         try:
-            print(*lines, f"results: {path}", sep="\n", flush=True)
+            print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def refuse_odd_name(path: Path) -> None:
+    """Refuse, with NotReadyError, what sh cannot start a script with."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise NotReadyError(f"{path}: not UTF-8 (choose another with --results)") from None
 
 
 def as_seen_from_here(folder: Path) -> Path:
@@ -271,12 +187,11 @@ def as_seen_from_here(folder: Path) -> Path:
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
-def summary(record: dict[str, Any]) -> str:
-    duration_s = record["duration_seconds"]
-    words = "ended" if duration_s is None else f"ended after {duration_s:.1f} s"
-    return words + (
-        ", valid" if record["valid"] else f", not valid: {record['invalid_reasons'][0]}"
-    )
+def how_to_go_on(folder: Path) -> str:
+    """Return the command that resumes a run, as a person here would type it."""
+    if Path.cwd() == ROOT:
+        return shlex.join(["make", "resume", f"RUN={as_seen_from_here(folder)}"])
+    return shlex.join(["make", "-C", str(ROOT), "resume", f"RUN={folder}"])
 
 
 def disk_error(error: OSError) -> NotReadyError:

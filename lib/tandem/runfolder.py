@@ -9,29 +9,33 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tandem import table
 from tandem.atomic import sync_all, sync_folder
 from tandem.errors import NotReadyError, TandemError
-from tandem.journal import Journal
+from tandem.journal import NAME as JOURNAL
+from tandem.journal import Journal, ended_in
 from tandem.measure.interference.figures import interference
-from tandem.plan import Experiment, Plan
+from tandem.ownership import give_to_caller
+from tandem.planfile import NAME as PLAN
 from tandem.planfile import read_plan_file, write_plan
+from tandem.planned import Experiment, Origin, Plan
+from tandem.record import NAME as RECORD
 from tandem.record import read_record, write_record
 
 CUT_OFF = "cut_off"
+UNFINISHED = ("interrupted", "GPU busy")  # these statuses leave an experiment missing
 
 
 def make_run_folder(results: Path, plan: Plan) -> Path:
     """Make results/run_YYYYMMDD_HHMMSS (local time), with a suffix if that exists, and its plan."""
     try:
-        str(results).encode()  # sh starts the scripts with it
-    except UnicodeEncodeError:
-        raise NotReadyError(f"{results}: not UTF-8 (choose another with --results)") from None
-    try:
-        results.mkdir(parents=True, exist_ok=True)
+        if not results.exists():
+            results.mkdir(parents=True, exist_ok=True)
+            give_to_caller(results)  # while it is empty
         folder = _numbered_folder(results)
         write_plan(plan, folder)
         sync_folder(str(results))
@@ -54,61 +58,82 @@ def _numbered_folder(results: Path) -> Path:
     raise TandemError(f"{results}: no free name for a run (look what makes so many)")
 
 
-def newest_run_of(results: Path, plan: Plan, seed: int | None) -> tuple[Path, Plan] | None:
-    """Return the newest run of the same settings, registry and root (and seed), if there is one."""
-    for path in sorted(results.glob("run_*/plan.json"), key=_age, reverse=True):
+def newest_run_of(results: Path, origin: Origin, seed: int | None) -> tuple[Path, Plan] | None:
+    """Return the newest run with a plan of this origin (and seed), if there is one."""
+    for path in sorted(results.glob(f"run_*/{PLAN}"), key=_age, reverse=True):
         try:
             found = read_plan_file(path.parent)
         except TandemError:
             continue  # of another version, say
-        if _origin(found) == _origin(plan) and seed in (None, found.seed):
+        if found.origin == origin and seed in (None, found.seed):
             return path.parent.resolve(), found
     return None
-
-
-def _origin(plan: Plan) -> tuple[object, ...]:
-    return plan.settings_file, plan.settings_sha256, plan.registry_file, plan.root
 
 
 def _age(path: Path) -> tuple[float, str]:
     return path.stat().st_mtime, path.parent.name
 
 
-class RunFolder:
-    """A run's folder, locked; `rows` and `ended` (how long each took) are by experiment id."""
+def is_whole(folder: Path, plan: Plan) -> bool:
+    """Tell, without its lock, whether all experiments of a run have ended, records and all."""
+    try:
+        ended = ended_in((folder / JOURNAL).read_bytes())
+    except OSError:
+        return False
+    names = [experiment.id for experiment in plan.experiments]
+    return all(name in ended and (folder / name / RECORD).exists() for name in names)
 
-    def __init__(self, path: Path, plan: Plan) -> None:
+
+class RunFolder:
+    """A run's folder, locked; `rows` are those of the table, by experiment id."""
+
+    def __init__(self, path: Path, plan: Plan, say: Callable[[str], None]) -> None:
         """Open it and make up for what a kill left undone.
 
         LockedError: another process works there. OSError: a file cannot be read or written.
         """
-        self.path, self.plan = path, plan
+        self.path, self.plan, self.say = path, plan, say
+        self.ids = {experiment.id for experiment in plan.experiments}
         self.journal = Journal(path)
-        self.ended = dict(self.journal.ended())
         self.columns = table.header(plan)
         self.table = path / "summary.csv"
+        for left in path.glob(".*.tmp"):  # whoever wrote it was killed: the lock is ours
+            left.unlink()
         self.rows = self.rows_so_far()
-        for experiment in plan.experiments:
-            self.recover(experiment)
+        for experiment in self.missing():
+            record = read_record(path / experiment.id)
+            if record and record["status"] not in UNFINISHED:
+                self.finish(record, None)
 
     def rows_so_far(self) -> dict[str, dict[str, str]]:
-        if not self.table.exists():
-            table.create(self.table, self.columns)
-        columns, rows = table.read(self.table)
-        if columns != self.columns:  # written by another version
-            table.rewrite(self.table, self.columns, rows)
-        return {row["experiment_id"]: row for row in rows}
+        """Return the rows of the table, which is made anew from the records if it is no longer one.
 
-    def recover(self, experiment: Experiment) -> None:
-        """Give a finished experiment the row and the line that it has not got yet."""
-        if experiment.id in self.ended and experiment.id in self.rows:
-            return
-        record = read_record(self.path / experiment.id)
-        if record and record["status"] != "interrupted":
-            self.finish(record, self.ended.get(experiment.id, record["duration_seconds"] or 0.0))
+        Every experiment that has ended has a row then, and every row has a record.
+        """
+        ended = {each.id for each in self.plan.experiments if self.has_ended(each)}
+        found = table.read(self.table, self.columns)
+        rows = {row["experiment_id"]: row for row in found or () if self.has_record(row)}
+        is_sound = found is not None and len(rows) == len(found) and ended <= rows.keys()
+        if not is_sound:
+            if ended:
+                self.say(f"{self.table}: made anew from {len(ended)} records")
+            records = map(read_record, (self.path / name for name in sorted(ended)))
+            rows = {record["experiment_id"]: table.row(record) for record in records if record}
+            table.rewrite(self.table, self.columns, list(rows.values()))
+        return rows
+
+    def has_record(self, row: Mapping[str, str]) -> bool:
+        """Tell whether a row is one of Tandem's, and its experiment's record is there."""
+        is_ours = row["experiment_id"] in self.ids and row["valid"] in ("True", "False")
+        return is_ours and (self.path / row["experiment_id"] / RECORD).exists()
+
+    def has_ended(self, experiment: Experiment) -> bool:
+        """Tell whether it has, and its record is there still."""
+        is_there = (self.path / experiment.id / RECORD).exists()
+        return experiment.id in self.journal.ended and is_there
 
     def missing(self) -> list[Experiment]:
-        return [each for each in self.plan.experiments if each.id not in self.ended]
+        return [each for each in self.plan.experiments if not self.has_ended(each)]
 
     def begin(self, experiment: Experiment) -> Path:
         """Return where the experiment's folder is to be; an earlier one is set aside."""
@@ -118,38 +143,37 @@ class RunFolder:
             aside = self.path / CUT_OFF / f"{folder.name}.{number}"
             aside.parent.mkdir(exist_ok=True)
             folder.rename(aside)
-            self.journal.add(
-                "set_aside", experiment=experiment.id, folder=f"{CUT_OFF}/{aside.name}"
-            )
+            place = f"{CUT_OFF}/{aside.name}"
+            self.journal.add("set_aside", experiment=experiment.id, folder=place)
         self.journal.add("started", experiment=experiment.id)
         return folder
 
-    def finish(self, record: dict[str, Any], duration_s: float) -> None:
+    def finish(self, record: dict[str, Any], duration_s: float | None) -> None:
         """Write record, row and line of an experiment, and what its twin can tell now.
 
         FileNotFoundError: its folder is gone. OSError: the disk is full.
         """
         name = record["experiment_id"]
-        folder = self.path / name
         earlier = self.pair(record)
-        sync_all(str(folder))
-        write_record(record, folder)
+        sync_all(str(self.path / name))
+        write_record(record, self.path / name)
         sync_folder(str(self.path))
         if earlier:
             self.write_again(earlier)
-        if name not in self.rows:
-            self.rows[name] = table.row(record)
+        is_new = name not in self.rows
+        self.rows[name] = table.row(record)
+        if is_new:
             table.append_row(self.table, self.columns, self.rows[name])
-        facts = {"status": record["status"], "valid": record["valid"]}
-        if name not in self.ended:
-            self.journal.add("ended", experiment=name, **facts, duration_s=round(duration_s, 3))
-        self.ended[name] = duration_s
+        else:
+            table.rewrite(self.table, self.columns, list(self.rows.values()))
+        tells_time = duration_s if record["training_success"] else None
+        self.journal.add_ended(name, record["status"], tells_time, valid=record["valid"])
 
     def interrupt(self, record: dict[str, Any]) -> None:
         """Write the record of an experiment that was cut off; it is still missing."""
         write_record(record, self.path / record["experiment_id"])
         reason = record["error_message"]
-        self.journal.add("interrupted", experiment=record["experiment_id"], reason=reason)
+        self.journal.add(record["status"], experiment=record["experiment_id"], reason=reason)
 
     def pair(self, record: dict[str, Any]) -> dict[str, Any] | None:
         """Note in a parallel record what it and its control, so far as there is one, mean together.
@@ -157,7 +181,7 @@ class RunFolder:
         Returns the parallel record if it is the earlier of the two, and must be written anew.
         """
         twin = record["twin"]
-        other = read_record(self.path / twin) if twin in self.ended else None
+        other = read_record(self.path / twin) if twin in self.journal.ended else None
         parallel, solo = (other, record) if record["control"] else (record, other)
         if parallel is None or parallel["background"] is None:
             return None
@@ -171,9 +195,8 @@ class RunFolder:
             write_record(record, self.path / name)
         except FileNotFoundError:  # a training has removed its folder meanwhile
             return
-        if name in self.rows:
-            self.rows[name] = table.row(record)
-            table.rewrite(self.table, self.columns, list(self.rows.values()))
+        self.rows[name] = table.row(record)
+        table.rewrite(self.table, self.columns, list(self.rows.values()))
 
     def close(self) -> None:
         self.journal.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from tandem.dialect import (
 )
 from tandem.entries import Entry, Settings, TrainingEntry
 from tandem.errors import UsageError
-from tandem.jsonfile import is_annotation, read_json
+from tandem.jsonfile import is_annotation, read_json, sha256_of
 from tandem.problems import Problem, ProblemsError, has_errors, join, quote
 from tandem.validate import MUTATION_MODES, sift
 
@@ -50,7 +48,7 @@ def load_settings(path: Path) -> Settings:
     Raises ProblemsError when the file as a whole cannot be used.
     """
     written = read_json(path)
-    sha256 = _sha256(path)
+    sha256 = sha256_of(path)
     _refuse_unlike(path, written)
     value, problems = sift(written, "settings", str(path))
     if not isinstance(value, dict) or "experiments" not in value:
@@ -76,13 +74,6 @@ def load_settings(path: Path) -> Settings:
         governor=value.get("governor") or None,
         tables=tables_of(top),
     )
-
-
-def _sha256(path: Path) -> str | None:
-    """That of a regular file; a pipe has been read and has nothing more to say."""
-    if not os.path.isfile(path):
-        return None
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _refuse_unlike(path: Path, written: Any) -> None:

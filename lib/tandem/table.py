@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.atomic import write_whole
-from tandem.errors import NotReadyError, TandemError
+from tandem.errors import NotReadyError
 from tandem.plan import Plan
 
 _FIRST = (
@@ -87,6 +87,10 @@ _OWN = (
 )
 
 
+class _TornError(OSError):
+    """A table has no whole header."""
+
+
 def header(plan: Plan) -> list[str]:
     """The columns of a run, fixed by its plan: those of the old table first, in its order.
 
@@ -142,33 +146,22 @@ def row(record: Mapping[str, Any]) -> dict[str, str]:
     return {name: _cell(value) for name, value in values.items()}
 
 
-def create(path: Path, columns: Sequence[str]) -> None:
-    """Write a new table that holds only its header; a table that exists is never overwritten."""
-    if path.exists():
-        raise TandemError(f"{path}: there is a table already (give the run another folder)")
-    try:
-        write_whole(str(path), _line(columns))
-    except OSError as error:
-        raise NotReadyError(
-            f"{path}: the table cannot be written: {error.strerror} (see to the disk)"
-        ) from error
+def read(path: Path, columns: Sequence[str]) -> list[dict[str, str]] | None:
+    """The whole rows of a table; None if it is not a table with these columns, or not there.
 
-
-def read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns and the whole rows of a table; what a killed run left torn at its end is not one.
-
-    NotReadyError: it cannot be read.
+    What a killed run left torn at its end is not a row. OSError: it cannot be read.
     """
     try:
         with open(path, "rb") as stream:
             size_bytes = _whole_rows_bytes(stream.fileno())
             stream.seek(0)
-            data = stream.read(size_bytes)
-    except OSError as error:
-        raise NotReadyError(f"{path}: the table cannot be read: {error.strerror}") from error
-    text = io.StringIO(data.decode("utf-8", "replace"), newline="")
-    columns, *rows = csv.reader(text)
-    return columns, [dict(zip(columns, row, strict=False)) for row in rows]
+            text = stream.read(size_bytes).decode()
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
+    except (FileNotFoundError, _TornError, ValueError, csv.Error):
+        return None
+    if header != list(columns) or any(len(row) != len(header) for row in rows):
+        return None
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def rewrite(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
@@ -229,7 +222,7 @@ def _whole_rows_bytes(descriptor: int) -> int:
             if line.endswith(b"\n") and quotes % 2 == 0:
                 end = position
     if end == 0:
-        raise OSError(None, "its header is missing or torn")
+        raise _TornError(None, "its header is missing or torn")
     return end
 
 

@@ -204,5 +204,5 @@ JSON
   kill -INT "$first_driver"
   wait "$first_driver" || [[ $? == 130 ]]
   first_driver=''
-  grep -q '^1 experiment: 1 missing (make resume RUN=results/run_.*)$' first
+  grep -q '^1 experiment: 1 missing (make -C .* resume RUN=/.*/results/run_.*)$' first
 }

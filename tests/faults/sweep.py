@@ -87,7 +87,12 @@ class Sweep:
         return [event["experiment"] for event in events if event["event"] == "ended"]
 
     def sum(self) -> dict[str, int]:
-        """Return what there is in the end, from the files and from /proc."""
+        """Return what there is in the end, from the files and from /proc.
+
+        AssertionError: something that was finished has been set aside.
+        """
+        for path in self.folder.glob("cut_off/*/experiment.json"):
+            assert json.loads(path.read_text())["status"] == "interrupted", path
         records = [json.loads(path.read_text()) for path in self.folder.glob("*/experiment.json")]
         with open(self.folder / "summary.csv", newline="") as file:
             rows = [row["experiment_id"] for row in csv.DictReader(file)]

@@ -97,6 +97,14 @@ def test_what_was_killed_between_record_and_line_is_made_up_for(
         table.write_bytes(whole[: whole.rstrip(b"\n").rindex(b"\n") + 1] + b"torn,")
     if lost == "table":
         table.unlink()
+    if lost == "twice a row":
+        table.write_bytes(table.read_bytes() + table.read_bytes().splitlines(True)[1])
+    if lost == "spreadsheet":
+        table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b"True", b"TRUE"))
+    if lost == "torn header":
+        table.write_bytes(table.read_bytes()[:40])
+    if lost == "blank line":
+        table.write_bytes(table.read_bytes() + b"\n")
     if lost == "journal":
         (run / "journal.jsonl").unlink()
     if lost == "what it tells":  # killed before the parallel record learnt of its control
@@ -134,6 +142,19 @@ def test_either_of_a_pair_is_run_anew_and_both_are_told(
     (row,) = (row for row in rows(run) if row["experiment_id"] == parallel["experiment_id"])
     assert float(row["slowdown"]) == slowdown
     assert len(rows(run)) == 2
+
+
+def test_one_whose_record_is_gone_is_missing_again(pair: tuple[Stage, Path]) -> None:
+    stage, run = pair
+    (run / "front_default_002_solo" / "experiment.json").unlink()
+    done = driver(stage, "--resume", run)
+    assert done.returncode == 0, done.stdout
+    assert "2 experiments: 2 valid" in done.stdout
+    assert sorted(row["experiment_id"] for row in rows(run)) == [
+        "front_default_001_parallel",
+        "front_default_002_solo",
+    ]
+    assert (run / "cut_off" / "front_default_002_solo.1" / "training.log").exists()
 
 
 def test_one_that_was_interrupted_is_kept_aside(stage: Stage) -> None:
@@ -221,6 +242,35 @@ def test_the_plan_stands_whatever_became_of_the_files(stage: Stage) -> None:
     assert len(rows(run_of(stage))) == 2
 
 
+def test_two_that_wait_to_continue_run_nothing_twice(stage: Stage) -> None:
+    stage.build(stage.worker("front"), None, runs_per_config=2)
+    other = stage.start(stage.command("--repo", "front", "--model", "default")[:-1])
+    stage.wait_for_foreground()
+    waiting = [stage.start(stage.command("--continue", "--wait-lock", "60")) for _ in range(2)]
+    for process in waiting:
+        assert process.stdout
+        assert process.stdout.readline().startswith("waiting: ")
+    stage.release("front")
+    said = [process.communicate(timeout=DEADLINE_S)[0] for process in (other, *waiting)]
+    assert [process.returncode for process in (other, *waiting)] == [0, 0, 0], said
+    assert sorted(len(rows(run)) for run in stage.folder.glob("results/run_*")) == [1, 2]
+
+
+def test_continue_is_for_settings_files(stage: Stage) -> None:
+    stage.build(FRONT, None)
+    done = driver(stage, "--continue", "--repo", "front", "--model", "default")
+    assert (done.returncode, "--continue needs a settings file" in done.stdout) == (2, True)
+
+
+def test_continue_begins_anew_where_the_registry_is_another(stage: Stage) -> None:
+    stage.build(FRONT, None)
+    assert stage.run("--continue").returncode == 0
+    registry = stage.folder / "registry.json"
+    registry.write_text(registry.read_text() + "\n")
+    assert stage.run("--continue").returncode == 0
+    assert len(list(stage.folder.glob("results/run_*"))) == 2
+
+
 def test_continue_goes_on_where_the_settings_are_the_same(stage: Stage) -> None:
     stage.build(FRONT, None, runs_per_config=2)
     first = stage.start(stage.command())
@@ -253,6 +303,26 @@ def test_nothing_is_started_that_would_not_end_in_time(stage: Stage) -> None:
     assert f"9 experiments: {count} valid, {9 - count} missing (make resume RUN=" in done.stdout
     done = driver(stage, "--until", "2020-01-01", "--resume", run)
     assert (done.returncode, "the time is over" in done.stdout) == (0, True)
+
+
+def test_a_lost_record_is_a_failure_though_the_time_is_over(stage: Stage) -> None:
+    stage.build('rm -rf "$PWD"/../../results/run_*/front*; sleep 2', None, runs_per_config=9)
+    until = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 3))
+    done = stage.run("--until", until)
+    assert "no record" in done.stdout
+    assert done.returncode == 1, done.stdout
+
+
+def test_waiting_for_the_lock_ends_with_the_time(stage: Stage) -> None:
+    stage.build(stage.worker("front"), None)
+    first = stage.start(stage.command())
+    stage.wait_for_foreground()
+    until = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 2))
+    done = stage.run("--wait-lock", "50", "--until", until)
+    assert done.returncode == 75, done.stdout
+    assert len(list(stage.folder.glob("results/run_*"))) == 1
+    stage.release("front")
+    assert first.wait(DEADLINE_S) == 0
 
 
 @pytest.mark.parametrize(

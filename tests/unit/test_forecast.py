@@ -9,9 +9,10 @@ from tandem.forecast import Forecast
 from tandem.planned import Experiment, Training
 
 
-def experiment(model: str, beside: str | None = None) -> Experiment:
+def experiment(model: str, beside: str | None = None, epochs: int | None = None) -> Experiment:
     def training(name: str) -> Training:
-        return Training("repo", name, {}, (), ("./train.sh",), Path("/"), {})
+        values = {"epochs": epochs} if epochs else {}
+        return Training("repo", name, values, (), ("./train.sh",), Path("/"), {})
 
     background = training(beside) if beside else None
     front = training(model)
@@ -41,3 +42,12 @@ def test_nothing_is_left_in_the_end() -> None:
     forecast.begin(experiment("a"))
     forecast.note(experiment("a"), 10)
     assert forecast.rest_s() == 0
+
+
+def test_twice_the_epochs_take_twice_as_long() -> None:
+    forecast = Forecast([experiment("a", epochs=20), experiment("a", epochs=10)])
+    forecast.note(experiment("a", epochs=5), 10)
+    forecast.note(experiment("a", epochs=10), 30)
+    assert forecast.of(experiment("a", epochs=20)) == pytest.approx(50)
+    assert forecast.rest_s() == pytest.approx(75)
+    assert forecast.of(experiment("b", epochs=20)) == pytest.approx(20)  # of another kind

@@ -196,7 +196,7 @@ def test_a_cpu_that_went_offline(machine: Machine) -> None:
 
 # -- killed runs ---------------------------------------------------------------------------
 
-LEFT = "governor: put back; a run that was killed had left performance"
+LEFT = "governor: put back; an earlier run had left performance"
 
 
 def test_the_next_run_puts_back(machine: Machine, start: Start) -> None:

@@ -191,7 +191,7 @@ def test_what_a_run_writes_is_read(tmp_path: Path, read: Reader) -> None:
     reading = read([KFOLD | {"runs_per_config": 3}], [], used=False)
     assert reading.plan
     columns = table.header(reading.plan)
-    table.create(tmp_path / "summary.csv", columns)
+    table.rewrite(tmp_path / "summary.csv", columns, [])
     for experiment in reading.plan.experiments:
         cells = {"experiment_id": experiment.id, "mode": experiment.mode, "status": "failed"}
         cells |= {"repository": "bugs", "model": "default", "error_message": 'a "b",\nc'}

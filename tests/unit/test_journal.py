@@ -15,41 +15,51 @@ from tandem.journal import NAME, Journal
 LIB = Path(__file__).resolve().parents[2] / "lib"
 
 
-def names(journal: Journal) -> list[str]:
-    return [event["event"] for event in journal.events]
-
-
 def test_what_was_added_is_there_again(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    assert journal.events == []
+    assert journal.ended == {}
     journal.add("started", experiment="a\n\udcff")
-    journal.add("ended", experiment="a", duration_s=1.5)
+    journal.add_ended("a\n\udcff", "finished", 1.5004, valid=True)
+    journal.add_ended("b", "finished", None, valid=False)
+    assert journal.ended == {"a\n\udcff": 1.5004, "b": None}
     journal.close()
-    lines = (tmp_path / NAME).read_text().splitlines()
-    assert [json.loads(line)["event"] for line in lines] == ["started", "ended"]
+    lines = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["started", "ended", "ended"]
+    assert (lines[1]["status"], lines[1]["valid"]) == ("finished", True)
     again = Journal(tmp_path)
-    assert again.events[0]["experiment"] == "a\n\udcff"
-    assert again.events[1]["duration_s"] == 1.5
+    assert again.ended == {"a\n\udcff": 1.5, "b": None}
     again.close()
 
 
-@pytest.mark.parametrize("torn", [b'{"event": "st', b"\0\0\0", b'{"event": "started"}'])
+ENDED = b'{"event": "ended", "experiment": "a", "duration_s": 1}'
+
+
+@pytest.mark.parametrize("torn", [b'{"event": "st', b"\0\0\0", ENDED])
 def test_a_torn_line_is_cut_off_before_the_next_is_written(tmp_path: Path, torn: bytes) -> None:
     whole = b'{"event": "run_started"}\n'
     (tmp_path / NAME).write_bytes(whole + torn)
     journal = Journal(tmp_path)
-    assert names(journal) == ["run_started"]
+    assert journal.ended == {}
     journal.add("resumed")
     journal.close()
     assert (tmp_path / NAME).read_bytes().startswith(whole + b'{"event": "resumed"')
 
 
-def test_a_line_that_cannot_be_read_costs_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"\0\0\0", b"[1]", b'{"other": 1}', b"\xff", b'{"event": "ended"}', b"[" * 100_000),
+        *(b'{"event": "ended", "experiment": "x", "duration_s": "y"}', b'"ended"', b""),
+        b'{"event": "ended", "experiment": "x", "duration_s": 1' + b"0" * 400 + b"}",
+    ],
+)
+def test_a_line_that_cannot_be_read_costs_no_other(tmp_path: Path, line: bytes) -> None:
     (tmp_path / NAME).write_bytes(
-        b'{"event": "a"}\n\0\0\0\n[1]\n{"other": 1}\n\xff\n{"event": "b"}\n'
+        ENDED + b"\n" + line + b"\n" + ENDED.replace(b"a", b"b", 1) + b"\n"
     )
     journal = Journal(tmp_path)
-    assert names(journal) == ["a", "b"]
+    assert journal.ended.keys() >= {"a"}
+    assert "x" not in journal.ended
     journal.close()
 
 

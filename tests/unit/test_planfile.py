@@ -77,29 +77,36 @@ def test_names_that_are_no_text_come_back(plan: Plan, tmp_path: Path) -> None:
     assert read_plan_file(tmp_path).root == odd
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (None, "holds no plan.json"),
-        ("", "not a plan"),
-        ("[]", "not a plan"),
-        ("{}", "not a plan"),
-        ('{"plan_version": 99}', "its version is 99"),
-        ('{"plan_version": 1, "entries": [{}]}', "not a plan"),
-        ("\xff", "not a plan"),
-    ],
-)
-def test_a_file_that_is_none_says_so(tmp_path: Path, text: str | None, words: str) -> None:
-    if text is not None:
-        (tmp_path / NAME).write_bytes(text.encode("latin-1"))
-    with pytest.raises(UsageError, match=words):
+def test_a_folder_without_a_plan_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds no plan\.json"):
+        read_plan_file(tmp_path)
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(UsageError, match=r"cannot be read: Is a directory"):
         read_plan_file(tmp_path)
 
 
-def test_a_plan_with_a_wrong_entry_number_says_so(plan: Plan, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff", b"{\n\n\n\n}", b"[" * 100_000])
+def test_a_file_that_is_none_says_so(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / NAME).write_bytes(text)
+    with pytest.raises(UsageError, match="not as this version of Tandem wrote it"):
+        read_plan_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"id": "front_default_001"', '"id": "../../front_default_001"'),
+        ('"plan_version": 1', '"plan_version": 2'),
+        ('"max_retries": 2', '"max_retries": 3'),
+        ("}\n]\n}\n", "}\n]\n}\n\n"),
+    ],
+)
+def test_a_plan_that_was_changed_by_hand_is_refused(
+    plan: Plan, tmp_path: Path, old: str, new: str
+) -> None:
     write_plan(plan, tmp_path)
-    value = json.loads((tmp_path / NAME).read_text())
-    value["experiments"][0]["entry"] = 77
-    (tmp_path / NAME).write_text(json.dumps(value))
-    with pytest.raises(UsageError, match="not a plan"):
+    text = (tmp_path / NAME).read_text()
+    assert old in text
+    (tmp_path / NAME).write_text(text.replace(old, new, 1))
+    with pytest.raises(UsageError, match="not as this version of Tandem wrote it"):
         read_plan_file(tmp_path)

@@ -53,7 +53,7 @@ def make_run(results: Path, name: str, days_ago: float, *, has_ended: bool = Tru
     folder = results / name
     make_experiment(folder / "e")
     make_experiment(folder / "cut_off" / "e.1")
-    (folder / "summary.csv").write_text("experiment_id\ne\n")
+    (folder / "summary.csv").write_text("experiment_id,timestamp\ne,\n")
     (folder / "plan.json").write_text(json.dumps({"plan_version": 1, "experiments": [{"id": "e"}]}))
     events = [{"event": "run_started"}, {"event": "started", "experiment": "e"}]
     if has_ended:
@@ -181,12 +181,21 @@ def test_pruning_makes_no_run_newer(tmp_path: Path) -> None:
     assert [has(run / "e", SAMPLES) for run in runs] == [False, True, True]
 
 
-def test_a_night_that_found_nothing_missing_makes_no_run_newer(tmp_path: Path) -> None:
+def test_what_somebody_else_keeps_in_a_run_stays(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "run_1", 31)
-    with open(folder / "journal.jsonl", "a") as file:
-        file.write(json.dumps({"event": "resumed", "utc": utc(0)}) + "\n")
-    pruned(tmp_path, "logs=30d")
-    assert not has(folder / "e", LOGS)
+    mine = [folder / name for name in ("analysis/energy/cpu.csv", "analysis/attempts/1/my.log")]
+    mine += [
+        folder / "e" / "energy" / "my_fit.csv",
+        tmp_path / "run_notes" / "e" / "energy" / "cpu.csv",
+    ]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    (tmp_path / "run_notes" / "summary.csv").write_text("x\n")
+    (tmp_path / "run_notes" / "e" / "fg_run.sh").touch()
+    pruned(tmp_path, "logs=0", "samples=0")
+    assert [path.read_text() for path in mine] == ["mine"] * 4
+    assert not has(folder / "e", LOGS | SAMPLES)
 
 
 def test_a_second_time_there_is_nothing_to_say(tmp_path: Path) -> None:

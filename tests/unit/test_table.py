@@ -191,7 +191,7 @@ def test_metrics_stand_in_the_old_order_and_new_ones_behind_them_by_name() -> No
 def test_row_is_exact(tmp_path: Path) -> None:
     columns = OLD_ORDER + OWN
     path = tmp_path / "summary.csv"
-    table.create(path, columns)
+    table.rewrite(path, columns, [])
     table.append_row(path, columns, table.row(record()))
     expected = dict.fromkeys(columns, "") | {
         "experiment_id": "digits_mlp_001_parallel",
@@ -248,7 +248,7 @@ def test_row_of_an_experiment_that_never_started() -> None:
 def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
     path = tmp_path_factory.mktemp("table") / "summary.csv"
     columns = [f"c{number}" for number in range(len(cells) + 1)]
-    table.create(path, columns)
+    table.rewrite(path, columns, [])
     for _ in range(2):
         table.append_row(path, columns, dict(zip(columns, ["x", *cells], strict=True)))
     assert [list(row.values()) for row in read(path)] == [["x", *cells]] * 2
@@ -256,14 +256,14 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, cells: list
 
 def test_a_lone_surrogate_does_not_lose_the_row(tmp_path: Path) -> None:
     path = tmp_path / "summary.csv"
-    table.create(path, ["a"])
+    table.rewrite(path, ["a"], [])
     table.append_row(path, ["a"], {"a": "x\ud800"})
     assert read(path) == [{"a": "x\\ud800"}]
 
 
 def test_lines_end_with_a_newline_alone(tmp_path: Path) -> None:
     path = tmp_path / "summary.csv"
-    table.create(path, ["a", "b"])
+    table.rewrite(path, ["a", "b"], [])
     table.append_row(path, ["a", "b"], {"b": "1"})
     assert path.read_bytes() == b"a,b\n,1\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["summary.csv"]
@@ -274,7 +274,7 @@ def test_a_row_is_on_the_disk_before_append_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "summary.csv"
-    table.create(path, ["a"])
+    table.rewrite(path, ["a"], [])
     synced: list[bytes] = []
     fsync = os.fsync
 
@@ -288,26 +288,41 @@ def test_a_row_is_on_the_disk_before_append_returns(
     assert synced == [b"a\n1\n"]
 
 
-def test_a_table_is_never_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "summary.csv"
-    path.write_text("old\n")
-    with pytest.raises(TandemError, match=r"there is a table already"):
-        table.create(path, ["a"])
-    assert path.read_text() == "old\n"
-
-
-def test_create_where_nothing_can_be_written(tmp_path: Path) -> None:
-    with pytest.raises(TandemError, match=r"cannot be written: No such file or directory"):
-        table.create(tmp_path / "absent" / "summary.csv", ["a"])
+def test_a_table_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(TandemError, match=r"could not be added: No such file or directory"):
+        table.rewrite(tmp_path / "absent" / "summary.csv", ["a"], [])
     with file_size_limit(3), pytest.raises(TandemError, match=r"File too large"):
-        table.create(tmp_path / "summary.csv", ["a" * 10])
+        table.rewrite(tmp_path / "summary.csv", ["a" * 10], [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_reads_back_without_what_is_torn(tmp_path: Path) -> None:
+    path = tmp_path / "summary.csv"
+    rows = [{"a": 'x,"y"\nz', "b": "1"}, {"a": "", "b": "2"}]
+    table.rewrite(path, ["a", "b"], rows)
+    with path.open("a") as stream:
+        stream.write('3,"4')
+    assert table.read(path, ["a", "b"]) == rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "a", "a,b", "a;b\n1;2\n", "a,c\n1,2\n", "\ufeffa,b\n1,2\n", "a,b\n1\n", "a,b\n\n"),
+        *("a,b\n1,2,3\n", "a,b\n1,\0\n\n", f"a,b\n1,{'x' * 200_000}\n"),
+    ],
+)
+def test_what_is_no_such_table_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "summary.csv"
+    assert table.read(path, ["a", "b"]) is None
+    path.write_text(text)
+    assert table.read(path, ["a", "b"]) is None
 
 
 @pytest.mark.parametrize("room_bytes", [0, 1, 40])
 def test_a_row_that_does_not_fit_leaves_the_others_whole(tmp_path: Path, room_bytes: int) -> None:
     path = tmp_path / "summary.csv"
-    table.create(path, ["a"])
+    table.rewrite(path, ["a"], [])
     table.append_row(path, ["a"], {"a": "first"})
     before = path.read_bytes()
     with (
@@ -323,7 +338,7 @@ def test_a_row_that_does_not_fit_leaves_the_others_whole(tmp_path: Path, room_by
 @pytest.mark.parametrize("torn", ["x", 'x,"', 'x,"two\n', 'x,"two\nlines ""and', "x,y"])
 def test_a_torn_row_is_cut_before_the_next(tmp_path: Path, torn: str) -> None:
     path = tmp_path / "summary.csv"
-    table.create(path, ["a", "b"])
+    table.rewrite(path, ["a", "b"], [])
     table.append_row(path, ["a", "b"], {"a": "1", "b": 'two\n"lines"'})
     with path.open("a") as stream:
         stream.write(torn)
@@ -369,7 +384,7 @@ def test_row_with_energy_and_interference() -> None:
 
 def test_a_table_written_anew_has_the_new_rows_and_nothing_else(tmp_path: Path) -> None:
     path, columns = tmp_path / "summary.csv", ["experiment_id", "slowdown"]
-    table.create(path, columns)
+    table.rewrite(path, columns, [])
     table.append_row(path, columns, {"experiment_id": "a\nb"})
     table.append_row(path, columns, {"experiment_id": "c"})
     table.rewrite(
@@ -396,7 +411,7 @@ def test_the_screen_shows_energy_and_slowdown_where_anybody_has_them() -> None:
 
 def test_a_cell_without_a_column_is_not_dropped(tmp_path: Path) -> None:
     path = tmp_path / "summary.csv"
-    table.create(path, ["a"])
+    table.rewrite(path, ["a"], [])
     with pytest.raises(ValueError, match="without a column: perf_new"):
         table.append_row(path, ["a"], {"a": "1", "perf_new": "2"})
     assert path.stat().st_size == len("a\n")
