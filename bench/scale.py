@@ -1,7 +1,7 @@
 """What a long sweep costs before its first experiment: planning it, and going on with it.
 
 Usage: python bench/scale.py [EXPERIMENTS]. Prints wall-clock seconds and the largest memory of the
-process (RSS), for a quarter, a half and all of 10,000 experiments: the cost is to grow linearly.
+process (RSS; no less than that of this benchmark), for a quarter, a half and all of 10,000 experiments: the cost is to grow linearly.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
 
 from stage import Stage  # noqa: E402
+from tandem import table  # noqa: E402
 from tandem.journal import Journal  # noqa: E402
 from tandem.planfile import read_plan_file  # noqa: E402
 
-LIMITS = "at most 3 s, 200 MiB"
+LONGEST_S, MOST_MIB = 3.0, 200.0
 PLAN = """
 import sys
 from pathlib import Path
@@ -61,11 +63,13 @@ def bench(folder: Path, count: int, what: str, entries: list[dict[str, Any]]) ->
     (folder / "registry.json").write_text(json.dumps(registry))
     (folder / "settings.json").write_text(json.dumps({"experiments": entries}))
     command = [sys.executable, "-c", PLAN, str(ROOT / "lib"), str(folder)]
-    show(f"plan {count} {what}", command, stage)
+    show(f"plan {count} {what}", *measure(command, stage))
     run = next(folder.glob("results/run_*"))
     end_all_but_one(run, stage)
-    driver = [sys.executable, str(ROOT / "driver.py"), "run"]
-    show(f"resume {count} {what}", [*driver, "--until", "2000-01-01", "--resume", str(run)], stage)
+    command = [sys.executable, str(ROOT / "driver.py"), "run", "--resume", str(run)]
+    begin_s = time.time()
+    _, memory_mib = measure(command, stage)
+    show(f"resume {count} {what}", started_s(run) - begin_s, memory_mib)
 
 
 def end_all_but_one(run: Path, stage: Stage) -> None:
@@ -81,14 +85,21 @@ def end_all_but_one(run: Path, stage: Stage) -> None:
     )
     with open(next(stage.folder.glob("one/run_*/summary.csv")), newline="") as file:
         row = next(csv.DictReader(file))
+    record = next(stage.folder.glob("one/run_*/*/experiment.json")).read_bytes()
     experiments = read_plan_file(run).experiments[:-1]
-    with open(run / "summary.csv", "w", newline="") as file:
-        columns = [*row, "hyperparam_rate"]
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for experiment in experiments:
-            values = {"hyperparam_rate": experiment.foreground.hyperparameters["rate"]}
-            writer.writerow({**row, **values, "experiment_id": experiment.id})
+    columns = table.header(read_plan_file(run))
+    for experiment in experiments:
+        (run / experiment.id).mkdir()
+        (run / experiment.id / "experiment.json").write_bytes(record)
+    rows = [
+        {
+            **row,
+            "experiment_id": experiment.id,
+            "hyperparam_rate": str(experiment.foreground.hyperparameters["rate"]),
+        }
+        for experiment in experiments
+    ]
+    table.rewrite(run / "summary.csv", columns, rows)
     lines = [
         json.dumps({"event": event, "utc": "", "experiment": experiment.id, "duration_s": 60.0})
         for experiment in experiments
@@ -98,18 +109,30 @@ def end_all_but_one(run: Path, stage: Stage) -> None:
     Journal(run).close()
 
 
-def show(what: str, command: list[str], stage: Stage) -> None:
+def started_s(run: Path) -> float:
+    """Return when the one experiment that was missing was started, in seconds of UTC."""
+    lines = map(json.loads, (run / "journal.jsonl").read_text().splitlines())
+    (when,) = (line["utc"] for line in lines if line["event"] == "started" and line["utc"])
+    return datetime.fromisoformat(when).timestamp()
+
+
+def measure(command: list[str], stage: Stage) -> tuple[float, float]:
+    """Run a command; return its seconds and its largest memory in MiB."""
     begin_s = time.monotonic()
     process = subprocess.Popen(
         command, env=stage.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(process.pid, 0)
-    duration_s = time.monotonic() - begin_s
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"bench: error: {what}: exit code {process.returncode}")
-    memory_mib = usage.ru_maxrss / 1024
-    print(f"{what:<42} {duration_s:6.2f} s  {memory_mib:5.0f} MiB  {LIMITS}")
+        raise SystemExit(f"bench: error: {command}: exit code {process.returncode}")
+    return time.monotonic() - begin_s, usage.ru_maxrss / 1024
+
+
+def show(what: str, duration_s: float, memory_mib: float) -> None:
+    print(f"{what:<42} {duration_s:6.2f} s  {memory_mib:5.0f} MiB  at most 3 s, 200 MiB")
+    if duration_s > LONGEST_S or memory_mib > MOST_MIB:
+        raise SystemExit(f"bench: error: {what}: too much")
 
 
 if __name__ == "__main__":

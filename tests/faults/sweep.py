@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from stage import ROOT, Stage, wait_for
 
@@ -33,8 +34,9 @@ class Sweep:
     finished: dict[str, bytes] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
 
-    def build(self) -> None:
-        self.stage.build(FRONT, BACK, warmup_seconds=0.05, runs_per_config=self.count)
+    def build(self, front: str = FRONT, **settings: Any) -> None:
+        times = {"warmup_seconds": 0.05, "runs_per_config": self.count}
+        self.stage.build(front, BACK, **times, **settings)
 
     def command(self) -> list[str]:
         """Return how the sweep goes on: with its run, once there is one."""

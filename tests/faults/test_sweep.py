@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 
 import pytest
-from stage import Stage
+from stage import DEADLINE_S, Stage
 from sweep import Sweep, until_killed
+
+KILLER = Path(__file__).with_name("killer.py")
+FRONT = "echo Test Accuracy: 50; sleep 0.1"
 
 
 @pytest.mark.timeout(400)
@@ -19,3 +26,44 @@ def test_a_sweep_that_is_killed_again_and_again(stage: Stage) -> None:
     assert 0 < found.pop("cut off and kept") <= 8
     assert found.pop("processes") == 0
     assert set(found.values()) == {8}, found
+
+
+def run_killed(stage: Stage, kill_at: int) -> str:
+    done = subprocess.run(
+        [sys.executable, str(KILLER), *stage.command()[2:]],
+        env={**stage.environment, "KILL_AT": str(kill_at)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == (-9 if kill_at else 0), done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(400)
+def test_killed_at_any_line_that_writes(tmp_path: Path) -> None:
+    """A random instant hardly ever lies in the milliseconds in which a run's files are written."""
+    count = 0
+    random = Random(os.environ.get("TANDEM_TEST_SEED", "1"))
+    for trial in range(10):
+        stage = Stage(tmp_path / str(trial))
+        stage.folder.mkdir()
+        controls = {"solo": True, "order": "parallel_first"}
+        sweep = Sweep(stage, 1, random)
+        sweep.build(FRONT, controls=controls)
+        try:
+            if trial == 0:
+                count = int(run_killed(stage, 0).split()[-2])
+                continue
+            kill_at = random.randint(count // 3, count)  # by then there is a plan
+            run_killed(stage, kill_at)
+            sweep.run_to_end()
+            found = sweep.sum()
+        finally:
+            stage.clean_up()
+        assert found.pop("experiments") == 1
+        assert found.pop("processes") == 0
+        assert found.pop("cut off and kept") <= 1
+        assert set(found.values()) == {2}, (kill_at, found)
