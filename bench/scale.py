@@ -1,7 +1,8 @@
 """What a long sweep costs before its first experiment: planning it, and going on with it.
 
 Usage: python bench/scale.py [EXPERIMENTS]. Prints wall-clock seconds and the largest memory of the
-process (RSS; no less than that of this benchmark), for a quarter, a half and all of 10,000 experiments: the cost is to grow linearly.
+process (RSS; no less than that of this benchmark), for a quarter, a half and all of 10,000
+experiments: the cost is to grow linearly. Exit code 1 above the limits.
 """
 
 from __future__ import annotations
