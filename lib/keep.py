@@ -10,6 +10,7 @@ which is the proof that nobody is left.
 
 Options:
   --directory DIR  the command's working folder (.)
+  --env NAME=TEXT  a variable of the command's environment, and of its alone; may be repeated
   --grace S        seconds from TERM to KILL (10)
   --timeout S      stop the command after S seconds (never)
   --owner PID      the parent, whose death ends the command: end at once if it is another
@@ -28,7 +29,7 @@ Options:
 Environment: TANDEM_LIFELINE_FD, the number of an open pipe whose other end only the owner
 holds: its end is the owner's end. TANDEM_MONITOR_FD, the number of a pidfd of a bin/powermon,
 which is asked for a row (SIGUSR1) at the start and at the end. TANDEM_COOKIE is set for the
-command unless it is set.
+command unless it is set; with --log, TANDEM_OUT is set to the folder of the log.
 
 Exit codes: the command's own · 128+N ended by signal N · 124 timeout · 126 cannot be run ·
 127 not found · 2 usage · 3 this machine cannot keep. A keeper that was stopped by a signal
@@ -53,6 +54,7 @@ from tandem.keeper import Keeper  # noqa: E402
 def options_from(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="keep.py", usage=__doc__, add_help=False)
     parser.add_argument("--directory", default=".")
+    parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--timeout", type=float)
     parser.add_argument("--owner", type=int)

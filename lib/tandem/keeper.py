@@ -22,6 +22,7 @@ from tandem.proc import (
     COOKIE,
     LIFELINE,
     MONITOR,
+    OUT,
     OWNER,
     OWNER_FILE,
     STOP_SIGNALS,
@@ -116,12 +117,19 @@ class Keeper:
             os.setsid()
             die_with_parent()
             if os.getppid() == keeper:
+                os.environ.update(self.command_environment())
                 become(self.options.command, self.options.directory, self.options.log)
         except (OSError, ValueError) as error:
             number = getattr(error, "errno", None) or errno.EINVAL
             os.write(failure, f"{number} {error}".encode(errors="replace"))
         finally:
             os._exit(126)
+
+    def command_environment(self) -> dict[str, str]:
+        """Return the variables that only the command gets."""
+        log = self.options.log
+        out = {OUT: os.path.dirname(os.path.abspath(log))} if log else {}
+        return out | dict(each.split("=", 1) for each in self.options.env)
 
     def watch(self) -> None:
         """Wait until the command ends or something says that it must."""

@@ -42,7 +42,7 @@ class Script:
     def signal(self, signum: int) -> None:
         try:
             signal.pidfd_send_signal(self.pidfd, signum)
-        except ProcessLookupError:
+        except OSError:  # it has ended
             pass
 
     def close(self) -> int:
@@ -89,7 +89,17 @@ def start(
             _return_cmd=True,
         )
     os.close(lifeline_out)
-    return Script(running.pid, os.pidfd_open(running.pid), lifeline, running)
+    return Script(running.pid, _pidfd(running.pid), lifeline, running)
+
+
+def _pidfd(pid: int) -> int:
+    """Return what becomes readable when a child ends; sh may have collected it already."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        ended, other_end = os.pipe()
+        os.close(other_end)
+        return ended
 
 
 class Watch:

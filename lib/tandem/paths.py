@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BGRUN = ROOT / "bin" / "bgrun"
 FGRUN = ROOT / "bin" / "fgrun"
 POWERMON = ROOT / "bin" / "powermon"
+DOSE = ROOT / "bin" / "dose"
 TEMPLATES = ROOT / "templates"
 REGISTRY = ROOT / "config" / "models_config.json"
 RESULTS = ROOT / "results"

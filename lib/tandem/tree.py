@@ -16,6 +16,7 @@ from tandem.proc import alive, children, descendants, name, stat
 KILL_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
 STRICT_MARGIN_S = KILL_DEADLINE_S + 0.5  # what a keeper of keepers gives those below it
 KEEPER_MARGIN_S = STRICT_MARGIN_S + KILL_DEADLINE_S + 1.5  # beyond its grace, any keeper has ended
+CONTINUE_PERIOD_S = 0.2  # whoever is stopped again while the tree ends, goes on so soon
 LONGEST_WAIT_S = 86400.0  # poll(2) and select(2) have their limits
 
 
@@ -76,7 +77,7 @@ class Tree:
         term_ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
         self.signal_group(signal.SIGTERM)
         told = {self.main}
-        pause_s = 0.002
+        pause_s, continue_s = 0.002, 0.0
         while self.reap():
             if time.monotonic() >= deadline_s:
                 return False
@@ -85,6 +86,9 @@ class Tree:
                 if not self.got_group_signal(pid, term_ticks):
                     send(pid, signal.SIGTERM)
                     send(pid, signal.SIGCONT)
+            if time.monotonic() >= continue_s:
+                continue_s = time.monotonic() + CONTINUE_PERIOD_S
+                continue_tree(os.getpid())
             if repeat:
                 self.signal_group(signal.SIGTERM)
             sleep(pause_s)  # an adoption gives no signal
@@ -133,8 +137,18 @@ class Tree:
                 pass
 
 
+def continue_tree(pid: int) -> None:
+    """Continue every process below one, in whatever session, whoever stopped it.
+
+    A parent that was told to end may wait for a child that is not told itself. Those that do not
+    look stopped too: on a busy machine one may not have got to its SIGSTOP, which this takes back.
+    """
+    for each in descendants(pid):
+        send(each, signal.SIGCONT)
+
+
 def send(pid: int, signum: int) -> None:
-    """Signal a child; one that has ended meanwhile is no error."""
+    """Signal a process; one that has ended meanwhile is no error."""
     try:
         os.kill(pid, signum)
     except (ProcessLookupError, PermissionError):

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIGS = 2, SLOTS = 1024, FAILURES = 32, DEVICES = 4, LAYOUT_VERSION = 1 };
+enum { MIGS = 2, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, LAYOUT_VERSION = 2 };
 enum { COMPUTE, GRAPHICS, HIDDEN };
 enum { LEVEL, SQUARE, RAMP };
 enum { SHOWN, LISTS_HIDDEN, WITHOUT_MEMORY };
@@ -43,6 +43,9 @@ struct device {
 struct slot {
     int32_t used, held, pid, device, mig, kind, shape, sm_percent;
     double memory_mib, start_s, end_s, watts, low_watts, period_s, duty, shared_watts;
+    double seen_s;
+    int64_t stop_count;
+    double stops[STOPS][2];
 };
 
 struct state {
@@ -119,6 +122,40 @@ static void look(void) {
         __atomic_compare_exchange_n((uint64_t *)(void *)&slot->end_s, &nothing, bits, 0,
                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     }
+}
+
+static double overlap_s(double from_s, double to_s, double begin_s, double until_s) {
+    return fmax(fmin(to_s, until_s) - fmax(from_s, begin_s), 0);
+}
+
+/* Tell whether the process of a load is stopped at the moment. */
+static int is_stopped(const struct slot *slot) {
+    char path[32], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", slot->pid);
+    FILE *file = fopen(path, "re");
+    if (!file) return 0;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = 0;
+    const char *name_end = strrchr(text, ')');
+    return name_end && !strncmp(name_end, ") T", 3);
+}
+
+/* For how long, between two moments, a load lived and its process was not stopped. */
+static double running_s(const struct slot *slot, double from_s, double to_s) {
+    double sum_s = overlap_s(from_s, to_s, slot->start_s, end_s(slot));
+    int64_t count = __atomic_load_n(&slot->stop_count, __ATOMIC_ACQUIRE);
+    for (int64_t i = count > STOPS ? count - STOPS : 0; i < count; i++)
+        sum_s -= overlap_s(from_s, to_s, slot->stops[i % STOPS][0], slot->stops[i % STOPS][1]);
+    if (slot->seen_s > 0 && !(slot->end_s > 0) && is_stopped(slot))
+        sum_s -= overlap_s(from_s, to_s, slot->seen_s, INFINITY);
+    return fmax(sum_s, 0);
+}
+
+/* The mean SM utilisation of a load between two moments of its life, in percent. */
+static int sm_percent(const struct slot *slot, double from_s, double to_s) {
+    if (to_s <= from_s || !(slot->seen_s > 0)) return slot->sm_percent;
+    return (int)lround(slot->sm_percent * running_s(slot, from_s, to_s) / (to_s - from_s));
 }
 
 /* The energy of a load alone on its device from its start to `age_s` later. */

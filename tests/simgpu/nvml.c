@@ -477,8 +477,7 @@ VISIBLE nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, struct u
     if (board(device)->mig) return NOT_SUPPORTED;
     double to_s = now_s(), sum = 0;
     EACH_SLOT(slot) {
-        double lived_s = fmin(end_s(slot), to_s) - fmax(slot->start_s, to_s - 1);
-        if (slot->device == device->index) sum += slot->sm_percent * fmax(lived_s, 0);
+        if (slot->device == device->index) sum += slot->sm_percent * running_s(slot, to_s - 1, to_s);
     }
     rates->sm = (unsigned)lround(fmin(sum, 100));
     rates->memory = rates->sm / 2;
@@ -614,8 +613,8 @@ static void add_sample(nvmlDevice_t device, int pid, uint64_t time_us, int sm, u
     *count += 1;
 }
 
-/* One sample a process that was busy since `last_us`, also if it has ended: its utilisation while
- * it lived, stamped with the end of the last sample period in which it did. */
+/* One sample a process that was busy since `last_us`, also if it has ended: its mean utilisation
+ * while it lived, stamped with the end of the last sample period in which it did. */
 VISIBLE nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
                                                      struct process_sample *list,
                                                      unsigned *count, uint64_t last_us) {
@@ -634,7 +633,11 @@ VISIBLE nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
         uint64_t time_us = (at_us - ago_us + UTILISATION_US - 1) / UTILISATION_US * UTILISATION_US;
         if (time_us > newest_us) time_us = newest_us;
         if (start_us >= time_us || time_us <= last_us || time_us <= oldest_us) continue;
-        int server = slot->kind == COMPUTE ? board(device)->mps_pid : 0, sm = slot->sm_percent;
+        double to_s = fmin(now - 1e-6 * (double)(at_us - time_us), end_s(slot));
+        double last_s = now - 1e-6 * (double)(at_us - (last_us > oldest_us ? last_us : oldest_us));
+        int sm = sm_percent(slot, fmax(slot->start_s, last_s), to_s);
+        if (slot->sm_percent && !sm) continue; /* it was stopped all the time */
+        int server = slot->kind == COMPUTE ? board(device)->mps_pid : 0;
         add_sample(device, server ? server : slot->pid, time_us, sm, room, count, list);
     }
     if (!*count) return NOT_FOUND;

@@ -23,8 +23,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-VERSION = 1
+VERSION = 2
 DEVICES, FAILURES, SLOTS = 4, 32, 1024
+STOPS = 128  # of a load are remembered
 MIGS = 2  # instances of a device in MIG mode
 KINDS = ("compute", "graphics", "hidden")  # hidden: a load that is in no list of processes
 SHAPES = LEVEL, SQUARE, RAMP = ("level", "square", "ramp")
@@ -99,6 +100,8 @@ class Slot(ctypes.Structure):
     Its power is `watts` (level); `watts` for `duty` of every `period_s` and `low_watts` for the
     rest (square); from `low_watts` up to `watts` in the first `period_s` and then `watts` (ramp);
     and `shared_watts`, unless negative, while another load lives on the same device.
+
+    While its process is stopped (SIGSTOP) it uses no SM; its power stays what it is.
     """
 
     used: int
@@ -117,11 +120,17 @@ class Slot(ctypes.Structure):
     period_s: float
     duty: float
     shared_watts: float
+    seen_s: float  # when its process last told that it runs; 0: it never does
+    stop_count: int
+    stops: ctypes.Array[ctypes.Array[ctypes.c_double]]  # from and to, the newest overwrite old ones
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("used", "held", "pid", "device")),
         *((name, ctypes.c_int32) for name in ("mig", "kind", "shape", "sm_percent")),
         *((name, ctypes.c_double) for name in ("memory_mib", "start_s", "end_s", "watts")),
         *((name, ctypes.c_double) for name in ("low_watts", "period_s", "duty", "shared_watts")),
+        ("seen_s", ctypes.c_double),
+        ("stop_count", ctypes.c_int64),
+        ("stops", ctypes.c_double * 2 * STOPS),
     )
 
     def ended_by_s(self) -> float:
@@ -130,6 +139,12 @@ class Slot(ctypes.Structure):
 
     def lives(self, at_s: float) -> bool:
         return self.start_s <= at_s < self.ended_by_s()
+
+    def note_stop(self, from_s: float, to_s: float) -> None:
+        """Remember that its process was stopped between two moments."""
+        place = self.stops[self.stop_count % STOPS]
+        place[0], place[1] = from_s, to_s
+        self.stop_count += 1
 
     def power_w(self, at_s: float, alone: bool) -> float:
         """Return what it draws at a moment of its life."""
@@ -229,6 +244,16 @@ class State:
         while slot.end_s <= now_s():
             slot.end_s = now_s() + LEAD_S
         time.sleep(max(slot.end_s - now_s(), 0))
+
+    def free_mib(self, device: int) -> float:
+        """Return how much of a board's memory is left now; changes nothing, as `slots` does."""
+        board = self.layout.devices[device]
+        left_mib = float(board.memory_total_mib - board.memory_reserved_mib)
+        for index, slot in enumerate(itertools.takewhile(lambda it: it.used, self.layout.slots)):
+            if slot.device == device and slot.lives(now_s()):
+                kind = struct.unpack(_FLOCK, self._lock(fcntl.F_GETLK, index))[0]
+                left_mib -= slot.memory_mib if kind != fcntl.F_UNLCK or not slot.held else 0.0
+        return left_mib
 
     def power_w(self, device: int, at_s: float) -> float:
         """Return the power of a board at a moment, in watts."""

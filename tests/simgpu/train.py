@@ -3,9 +3,14 @@
 Its device counts among those of CUDA_VISIBLE_DEVICES, as CUDA's own numbers do. Its work advances
 by a second a second while it is alone on its device, and by --shared-speed while another load lives
 there; how far it is, is computed from the exact starts and ends, so polling costs no precision.
+While it is stopped (SIGSTOP) it uses no SM and its work stands still, to some milliseconds: when
+the stop began lies between two of the ticks at which it notes that it runs.
 
-Exit codes: that of --exit-code; 2 usage, or no such device; ended by TERM or INT as by default,
-its end noted.
+It holds --memory-mib, and --mib-a-sample for each of --batch-size. If its device has not so much
+left it fails as a framework does, after --data-seconds in which it holds nothing yet.
+
+Exit codes: that of --exit-code; 1 out of memory; 2 usage, or no such device; ended by TERM or INT
+as by default, its end noted.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from types import FrameType
 from simgpu_state import KINDS, MIGS, SHAPES, Slot, State, now_s
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+TICK_S = 0.01
 
 
 class StoppedError(Exception):
@@ -49,24 +55,50 @@ def visible(state: State, chosen: str | None) -> list[tuple[int, int]]:
     return found
 
 
-def wait_for_work(state: State, slot: Slot, work_s: float, shared_speed: float) -> None:
+class Ticks:
+    """Notes in the slot that this process runs, and when it did not."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self.stopped_s = 0.0
+        slot.seen_s = now_s()
+        signal.signal(signal.SIGCONT, self.go_on)
+
+    def go_on(self, signum: int, frame: FrameType | None) -> None:
+        at_s = now_s()
+        from_s = min(self.slot.seen_s + TICK_S / 2, at_s)
+        self.slot.note_stop(from_s, at_s)
+        self.slot.seen_s = at_s
+        self.stopped_s += at_s - from_s
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for so long, or until the next tick."""
+        time.sleep(min(seconds, TICK_S))
+        self.slot.seen_s = now_s()
+
+
+def wait_for_work(state: State, ticks: Ticks, work_s: float, options: argparse.Namespace) -> None:
     """Return when so much work is done since the start of the slot."""
+    has_fixed_end = options.seconds is not None
+    speed = 1.0 if has_fixed_end else options.shared_speed
     while True:
         at_s = now_s()
-        shared_s = state.shared_s(slot, at_s) if shared_speed != 1 else 0.0
-        done_s = at_s - slot.start_s - (1 - shared_speed) * shared_s
+        shared_s = state.shared_s(ticks.slot, at_s) if speed != 1 else 0.0
+        done_s = at_s - ticks.slot.start_s - (1 - speed) * shared_s
+        if not has_fixed_end:
+            done_s -= ticks.stopped_s
         if done_s >= work_s:
             return
         # As if alone: a neighbour that ends meanwhile cannot make it late.
-        time.sleep(max((work_s - done_s) / max(1.0, shared_speed), 0.001))
+        ticks.sleep(max((work_s - done_s) / max(1.0, speed), 0.001))
 
 
 def train(state: State, slot: Slot, options: argparse.Namespace) -> None:
     """Print a line an epoch, in its time."""
     work_s = options.work_seconds if options.seconds is None else options.seconds
-    shared_speed = options.shared_speed if options.seconds is None else 1.0
+    ticks = Ticks(slot)
     for epoch in range(1, options.epochs + 1):
-        wait_for_work(state, slot, work_s * epoch / options.epochs, shared_speed)
+        wait_for_work(state, ticks, work_s * epoch / options.epochs, options)
         print(f"Epoch {epoch}/{options.epochs} loss {1 / epoch:.4f}", flush=True)
 
 
@@ -91,6 +123,9 @@ def parser() -> argparse.ArgumentParser:
     add("--work-seconds", type=float, default=1.0, help="live so long when alone")
     add("--epochs", type=int, default=1, help="lines to print in that time")
     add("--memory-mib", type=float, default=1000.0, help="GPU memory")
+    add("--batch-size", type=int, default=0, help="samples in the memory at once")
+    add("--mib-a-sample", type=float, default=0.0, help="GPU memory for each of them")
+    add("--data-seconds", type=float, default=0.0, help="read data so long, before all else")
     add("--sm-percent", type=int, default=50, help="GPU utilisation")
     add("--exit-code", type=int, default=0, help="0: also print an accuracy")
     add("--learning-rate", type=float, default=0.1, help="changes nothing")
@@ -112,6 +147,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print("Device: simulated GPU", flush=True)
     device, mig = places[options.device]
+    time.sleep(options.data_seconds)
+    memory_mib = options.memory_mib + options.batch_size * options.mib_a_sample
+    if memory_mib > state.free_mib(device):
+        print(
+            f"train.py: CUDA out of memory: tried to allocate {memory_mib:g} MiB", file=sys.stderr
+        )
+        return 1
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for signum in SIGNALS:
         signal.signal(signum, stop)
@@ -123,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind=KINDS.index(options.kind),
         shape=SHAPES.index(options.shape),
         sm_percent=options.sm_percent,
-        memory_mib=options.memory_mib,
+        memory_mib=memory_mib,
         watts=options.watts,
         low_watts=options.low_watts,
         period_s=options.period,

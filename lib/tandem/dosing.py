@@ -1,0 +1,98 @@
+"""The controller that doses one background: started, watched, asked what it did."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.dose.files import dose_facts
+from tandem.launch import Script, end_script, start
+from tandem.logs import last_lines
+from tandem.paths import DOSE
+from tandem.proc import COOKIE, cookie
+from tandem.tree import continue_tree
+
+STOP_GRACE_S = 5.0
+
+
+@dataclass
+class Dosing:
+    """bin/dose beside one background; `folder` gets its files.
+
+    `mode` is "intensity" with a `target` of 0.05 to 1, or "target" with one in percent. The
+    `environment` is the background's own, whose CUDA_VISIBLE_DEVICES says which GPUs count.
+    `problem` says what went wrong with it: then the load was not dosed, or not all the time.
+    """
+
+    folder: Path
+    mode: str
+    target: float
+    environment: Mapping[str, str]
+    script: Script | None = None
+    keeper_pid: int = 0
+    keeper_pidfd: int = -1  # our own: the load may be ended before it
+    problem: str | None = None
+    status: int = 0  # of the last one that ended, -N: by signal N
+
+    def start(self, keeper: Script) -> None:
+        """Begin to dose what is below a background's keeper; may be called again after stop()."""
+        self.folder.mkdir(exist_ok=True)
+        # Not the experiment's cookie: whoever has that is a part of the load to those who look.
+        mark = f"{cookie(os.getpid())}/dose"
+        environment = {**self.environment, COOKIE: mark, "TANDEM_PYTHON": sys.executable}
+        arguments = [f"--{self.mode}", f"{self.target:.17g}", "--keeper", str(keeper.pid)]
+        arguments += ["--out", str(self.folder)]
+        self.script = start(DOSE, arguments, self.folder / "dose.log", environment)
+        self.keeper_pid, self.keeper_pidfd = keeper.pid, os.dup(keeper.pidfd)
+
+    def check(self) -> bool:
+        """Tell whether it runs; where it ended before the load, its trainings are continued."""
+        if self.script is None:
+            return False
+        if not self.script.ended():
+            return True
+        has_load_ended = self.load_has_ended()
+        self.end()
+        if not has_load_ended:
+            self.problem = self.problem or f"the controller of the dose ended early: {self.why}"
+        return False
+
+    def stop(self) -> None:
+        """End it; its trainings go on. To be called before the load is told to stop."""
+        if self.check():
+            self.end()
+            if self.status not in (0, -signal.SIGTERM):  # TERM: before it had begun
+                self.problem = f"the controller of the dose did not end well: {self.why}"
+
+    def load_has_ended(self) -> bool:
+        return bool(select.select([self.keeper_pidfd], [], [], 0)[0])
+
+    def end(self) -> None:
+        assert self.script
+        self.status = end_script(self.script, STOP_GRACE_S)
+        if not self.load_has_ended():
+            continue_tree(self.keeper_pid)
+        os.close(self.keeper_pidfd)
+        self.script = None
+
+    @property
+    def why(self) -> str:
+        """Return how it ended, and what it called an error."""
+        how = f"exit code {self.status}" if self.status >= 0 else f"ended by signal {-self.status}"
+        lines = last_lines(self.folder / "dose.log", 20)
+        errors = [line for line in lines if ": error: " in line]
+        return "; ".join([how, *errors[-1:]])
+
+    def facts(self, from_s: float, to_s: float) -> dict[str, Any]:
+        """Return what it did in a window (see dose_facts), for the record."""
+        facts = dose_facts(self.folder, from_s, to_s)
+        facts |= {"mode": self.mode, "target": self.target}
+        if self.problem:
+            facts["reason"] = "; ".join(filter(None, [self.problem, facts["reason"]]))
+        return facts

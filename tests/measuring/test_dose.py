@@ -1,0 +1,281 @@
+"""bin/dose on the simulated GPU, through NVML's real binding: what it reaches, and what it says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
+from simgpu_state import now_s
+from stage import wait_for
+from tandem.dose.feedback import LEAST_DUTY, Feedback
+from tandem.dose.files import dose_facts
+from tandem.measure.rows import Row, read_rows
+from tandem.paths import BGRUN, DOSE
+
+POINTS = 5.0
+SETTLE_S, WINDOW_S = 5.0, 8.0
+
+Start = Callable[..., "Dosed"]
+
+
+@dataclass
+class Dosed:
+    """A background on a simulated GPU, and the controller beside it."""
+
+    gpu: SimGpu
+    folder: Path
+    load: subprocess.Popen[bytes]
+    dose: subprocess.Popen[bytes]
+
+    def rows(self) -> list[Row]:
+        return list(read_rows(self.folder / "dose.csv"))
+
+    def wait_until(self, at_s: float) -> None:
+        wait_for("rows up to there", lambda: any(end_s(row) >= at_s for row in self.rows()))
+
+    def facts(self, from_s: float, to_s: float) -> dict[str, Any]:
+        self.wait_until(to_s)
+        return dose_facts(self.folder, from_s, to_s)
+
+    def began_s(self) -> float:
+        """Return when the first training began to use the GPU."""
+        slots = wait_for("a training", lambda: [each for each in self.gpu.slots() if each.seen_s])
+        return float(slots[0].start_s)
+
+    def window(self) -> tuple[float, float]:
+        """Return a window that has passed, after the controller has settled."""
+        from_s = self.began_s() + SETTLE_S
+        self.wait_until(from_s + WINDOW_S)
+        return from_s, from_s + WINDOW_S
+
+    def truth(self, from_s: float, to_s: float) -> tuple[float, float]:
+        """Return the share of a window in which trainings ran, and their use in percent."""
+        ran_s = percent_s = 0.0
+        for slot in self.gpu.slots():
+            if not slot.seen_s:
+                continue  # not a training's
+            sum_s = overlap_s(slot.start_s, slot.ended_by_s(), from_s, to_s)
+            for index in range(slot.stop_count):
+                sum_s -= overlap_s(slot.stops[index][0], slot.stops[index][1], from_s, to_s)
+            ran_s += sum_s
+            percent_s += sum_s * slot.sm_percent
+        return ran_s / (to_s - from_s), percent_s / (to_s - from_s)
+
+
+def overlap_s(begin_s: float, end_s: float, from_s: float, to_s: float) -> float:
+    return max(0.0, min(end_s, to_s) - max(begin_s, from_s))
+
+
+def end_s(row: Row) -> float:
+    at_s = row["boottime_s"]
+    assert isinstance(at_s, float)
+    return at_s
+
+
+@pytest.fixture
+def start(tmp_path: Path, simgpu_library: Path) -> Iterator[Start]:
+    """Starts a background on a GPU of its own, and a controller; both end with the test."""
+    made: list[Dosed] = []
+
+    def start_one(
+        how: str, board: dict[str, Any] | None = None, has_driver: bool = True, **flags: Any
+    ) -> Dosed:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        gpu = SimGpu(folder / "gpu.state", simgpu_library, **(board or {}))
+        if not has_driver:
+            gpu.fail(DRIVER_NOT_LOADED, *INIT)
+        environment = {**gpu.environment(), "CUDA_VISIBLE_DEVICES": "0"}
+        training = gpu.command(**{"work_seconds": 1000, "sm_percent": 100, **flags})
+        words = [str(BGRUN), "--logs", str(folder / "logs"), "--", *training]
+        load = subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL)
+        words = [str(DOSE), "--out", str(folder / "dose"), "--keeper", str(load.pid), *how.split()]
+        dose = subprocess.Popen(words, env=environment)
+        made.append(Dosed(gpu, folder / "dose", load, dose))
+        return made[-1]
+
+    yield start_one
+    for each in made:
+        each.dose.terminate()
+        each.dose.wait(timeout=60)
+        each.load.terminate()
+        each.load.wait(timeout=60)
+
+
+@pytest.mark.parametrize("use", [100, 90])
+def test_targets_are_reached(start: Start, use: int) -> None:
+    """Within 5 points, by the truth of what was used and by what the controller says of it."""
+    dosed = {target: start(f"--target {target}", sm_percent=use) for target in (20, 50, 80)}
+    for target, each in dosed.items():
+        window = each.window()
+        facts = each.facts(*window)
+        duty, percent = each.truth(*window)
+        assert abs(percent - target) <= POINTS, facts
+        assert abs(facts["sm_avg_percent"] - target) <= POINTS, facts
+        assert abs(facts["duty_mean"] - duty) <= 0.03, facts
+        assert (facts["mode"], facts["target"], facts["reason"]) == ("target", target, None)
+
+
+def test_a_foreground_beside_it_is_not_counted(start: Start) -> None:
+    """Nor stopped, whatever it uses."""
+    dosed = start("--target 30", sm_percent=80)
+    training = dosed.gpu.start_training(seconds=1000, sm_percent=60)
+    try:
+        window = dosed.window()
+        (front,) = [slot for slot in dosed.gpu.slots() if slot.pid == training.pid]
+        assert front.stop_count == 0
+        percent = dosed.truth(*window)[1] - 60
+        assert abs(percent - 30) <= POINTS
+        assert abs(dosed.facts(*window)["sm_avg_percent"] - 30) <= POINTS
+    finally:
+        training.kill()
+        training.communicate()
+
+
+def test_short_rounds_come_near_their_target(start: Start) -> None:
+    """NVML does not tell since when a process that has just begun has been on the GPU."""
+    dosed = start("--target 30", work_seconds=0.5)
+    window = dosed.window()
+    assert 10 <= dosed.truth(*window)[1] <= 50, dosed.facts(*window)
+    assert len(dosed.gpu.slots()) >= 4
+
+
+def test_rounds_that_begin_while_others_would_be_stopped(start: Start) -> None:
+    """They are stopped too: of 0.1 s of work, and as much to begin, 50 ms are done in a period."""
+    dosed = start("--intensity 0.1", work_seconds=0.1)
+    from_s, to_s = dosed.window()
+    rounds = sum(from_s < slot.start_s < to_s for slot in dosed.gpu.slots())
+    assert 1 <= rounds <= 0.4 * (to_s - from_s) / 0.5
+
+
+@pytest.mark.parametrize("intensity", [0.2, 0.7])
+def test_intensity_is_the_duty(start: Start, intensity: float) -> None:
+    dosed = start(f"--intensity {intensity} --period 0.3", sm_percent=60)
+    window = dosed.window()
+    duty, percent = dosed.truth(*window)
+    facts = dosed.facts(*window)
+    assert abs(duty - intensity) <= 0.05
+    assert abs(facts["duty_mean"] - intensity) <= 0.03
+    assert abs(facts["sm_avg_percent"] - percent) <= POINTS
+    assert abs(facts["stopped_seconds"] - WINDOW_S * (1 - duty)) <= 0.5
+    assert (facts["mode"], facts["target"], facts["reason"]) == ("intensity", intensity, None)
+
+
+def test_intensity_1_stops_nobody(start: Start) -> None:
+    dosed = start("--intensity 1")
+    window = dosed.window()
+    assert dosed.gpu.slots()[0].stop_count == 0
+    assert dosed.facts(*window)["duty_mean"] == 1.0
+
+
+def test_a_target_that_cannot_be_reached_is_said(start: Start) -> None:
+    """Both ways: the training does not use so much, and cannot be made to use so little."""
+    high, low = start("--target 80", sm_percent=40), start("--target 1")
+    window = high.window()
+    facts = high.facts(*window)
+    assert facts["duty_mean"] > 0.99
+    assert abs(facts["sm_avg_percent"] - 40) <= 1
+    assert facts["reason"] == "it uses less than the target although it was never stopped"
+    facts = low.facts(*low.window())
+    assert abs(facts["duty_mean"] - LEAST_DUTY) < 0.01
+    assert facts["reason"].startswith("it uses more than the target although it ran for 5 %")
+
+
+@pytest.mark.parametrize(
+    "board, has_driver, reason",
+    [
+        ({"processes": "hidden"}, True, "NVML tells of no use of a GPU by its processes"),
+        ({"pid_offset": 4_000_000}, True, "NVML tells of no use of a GPU by its processes"),
+        ({"mps_pid": os.getpid()}, True, "under MPS there is no utilisation by process"),
+        ({"mig": 1}, True, "a MIG device has no utilisation by process"),
+        ({}, False, "NVML: Driver Not Loaded"),
+    ],
+)
+def test_without_use_by_process_the_duty_is_the_target(
+    start: Start, board: dict[str, Any], has_driver: bool, reason: str
+) -> None:
+    dosed = start("--target 40", board, has_driver)
+    from_s = dosed.began_s() + 1
+    facts = dosed.facts(from_s, from_s + 4)
+    assert abs(facts["duty_mean"] - 0.4) <= 0.05
+    assert facts["sm_avg_percent"] is None
+    assert facts["reason"] == f"utilisation: {reason}"
+
+
+def test_a_controller_that_was_killed_says_so(start: Start) -> None:
+    """By what is missing; and it goes on in the same file when it is started again."""
+    dosed = start("--intensity 0.5")
+    begin_s = dosed.began_s()
+    dosed.wait_until(begin_s + 2)
+    dosed.dose.send_signal(signal.SIGKILL)
+    dosed.dose.wait()
+    to_s = now_s()
+    wait_for("some time", lambda: now_s() > to_s + 1.5)
+    facts = dose_facts(dosed.folder, begin_s + 0.5, to_s + 1.5)
+    assert facts["duty_mean"] is facts["sm_avg_percent"] is facts["stopped_seconds"] is None
+    assert facts["reason"].startswith("the controller did not run in ")
+    with open(dosed.folder / "dose.csv", "a") as file:
+        file.write("12.5,1,0")
+    words = [str(DOSE), "--out", str(dosed.folder), "--keeper", str(dosed.load.pid)]
+    dosed.dose = subprocess.Popen([*words, "--intensity", "0.25"], env=dosed.gpu.environment())
+    facts = dosed.facts(now_s() + 1, now_s() + 4)
+    assert abs(facts["duty_mean"] - 0.25) <= 0.05
+
+
+# -- the arithmetic ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("full", [100.0, 90.0, 60.0])
+def test_feedback_settles_without_overshoot(full: float) -> None:
+    """Also where a GPU goes on for a while after a stop, so that use is not proportional."""
+    feedback = Feedback(50)
+    highest = 0.0
+    for _ in range(12):
+        percent = min(full, full * feedback.duty + 8)
+        highest = max(highest, percent)
+        feedback.learn(feedback.duty, percent, 1.2)
+    assert abs(min(full, full * feedback.duty + 8) - 50) < 1.5
+    assert highest < 59
+
+
+def test_feedback_learns_nothing_from_nothing() -> None:
+    feedback = Feedback(30)
+    feedback.learn(0.3, 0.0, 1.0)
+    assert feedback.duty == 0.3
+
+
+def row(at_s: float, *cells: object) -> str:
+    return ",".join(map(str, (at_s, *cells))) + "\n"
+
+
+def test_a_window_is_added_up_from_parts_of_rows(tmp_path: Path) -> None:
+    (tmp_path / "dose.json").write_text('{"mode": "target", "target": 40, "reason": null}')
+    header = "boottime_s,span_s,present_s,stopped_s,duty,sm_percent\n"
+    rows = row(11, 1, 1, 0.5, 0.5, 30) + row(12, 1, 0.5, 0.1, 0.8, 50) + row(13, 1, 1, 1, 0, 10)
+    (tmp_path / "dose.csv").write_text(header + rows + "14,1,1")
+    facts = dose_facts(tmp_path, 10.5, 12.0)
+    assert facts["stopped_seconds"] == 0.35
+    assert facts["duty_mean"] == pytest.approx(1 - 0.35 / 1.0)
+    assert facts["sm_avg_percent"] == pytest.approx((30 * 0.5 + 50) / 1.5, abs=0.01)
+    assert facts["reason"] is None
+    late = dose_facts(tmp_path, 12.0, 14.0)
+    assert late["duty_mean"] is None
+    assert late["reason"] == "the controller did not run in 1.0 s of the window"
+
+
+def test_no_training_and_no_files(tmp_path: Path) -> None:
+    facts = dose_facts(tmp_path, 1.0, 2.0)
+    assert set(facts.values()) == {None, "the controller did not run in 1.0 s of the window"}
+    (tmp_path / "dose.json").write_text('{"mode": "intensity", "target": 0.5, "reason": null}')
+    header = "boottime_s,span_s,present_s,stopped_s,duty,sm_percent\n"
+    (tmp_path / "dose.csv").write_text(header + row(2, 1, 0, 0, "", ""))
+    facts = dose_facts(tmp_path, 1.0, 2.0)
+    assert facts["duty_mean"] is None
+    assert facts["reason"] == "no training was there to be dosed"
