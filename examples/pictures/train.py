@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import os
 import signal
 import sys
 import time
@@ -168,6 +169,13 @@ def choose_device(wanted: str) -> tuple[str, str]:
     return "cuda", f"cuda ({torch.cuda.get_device_name()}, PyTorch {torch.__version__})"
 
 
+def keep_to_limit(device: str) -> None:
+    """Let PyTorch allocate no more than the share of the GPU that Tandem names, if it names one."""
+    share = os.environ.get("TANDEM_GPU_MEMORY_FRACTION")
+    if share and device == "cuda":
+        torch.cuda.set_per_process_memory_fraction(float(share))
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (--help lists the options)\n")
@@ -218,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         device, label = choose_device(options.device)
         print(f"Device: {label}", flush=True)
+        keep_to_limit(device)
         training, test = read_pictures(options.data)
         training, test = training.first(options.limit_train), test.first(options.limit_test)
         print(f"Data: {len(training.labels)} + {len(test.labels)} pictures of {options.data}")

@@ -14,6 +14,8 @@
 #   OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS
 #                     threads of the linear algebra; default 1 each, so that trainings that run
 #                     beside each other do not compete for the same cores
+#   TANDEM_GPU_MEMORY_FRACTION
+#                     share (0 to 1) of the GPU's memory that PyTorch may allocate; default: all
 #
 # Exit codes: 0 trained · 1 the training diverged, or the GPU's memory is full ·
 #   2 wrong arguments, or something is missing

@@ -9,6 +9,7 @@ from typing import Any
 
 from tandem.errors import UsageError
 from tandem.problems import quote, show
+from tandem.program import beginning_of
 from tandem.registry import Hyperparameter, Repository
 
 # The kernel takes no single argument longer than this, its closing NUL included.
@@ -54,22 +55,26 @@ def refuse_unusable(value: Value) -> None:
         raise UsageError(f"is {length} bytes long, and {limit} (pass the name of a file instead)")
 
 
+def beginning(repository: Repository) -> tuple[str, ...]:
+    """The first arguments of its trainings, as `beginning_of` tells them."""
+    return beginning_of(repository.train_script, repository.train_command, repository.environment)
+
+
 def training_command(
     repository: Repository, model: str, hyperparameters: Mapping[str, Value]
 ) -> tuple[str, ...]:
     """The arguments that start a training in the repository's folder.
 
-    In this order: train script, required arguments, model flag and model (unless the model is
-    "default" or there is no flag), then flag and value of each hyperparameter in the registry's
-    order. Flag and value are always two arguments, so that a value arrives as written; one that
-    begins with a dash is for the training's own parser to accept (argparse takes negative
-    numbers). Raises UsageError naming a value that cannot be passed.
+    In this order: train script or command, required arguments, model flag and model (unless the
+    model is "default" or there is no flag), the model's own arguments, then flag and value of each
+    hyperparameter in the registry's order. Flag and value are always two arguments, so that a value
+    arrives as written; one that begins with a dash is for the training's own parser to accept
+    (argparse takes negative numbers). Raises UsageError naming a value that cannot be passed.
     """
-    script = repository.train_script
-    # Without a slash the system would look for it in PATH instead of in the folder.
-    command = [script if "/" in script else f"./{script}", *repository.required_args]
+    command = [*beginning(repository), *repository.required_args]
     if repository.model_flag is not None and model != "default":
         command += [repository.model_flag, model]
+    command += repository.model_args.get(model, ())
     for name, hyperparameter in repository.hyperparameters.items():
         if name in hyperparameters:
             command += [hyperparameter.flag, text_of(hyperparameters[name])]

@@ -76,7 +76,7 @@ def git_state(folder: Path, timeout_s: float = 5.0) -> dict[str, Any]:
             capture_output=True,
             timeout=timeout_s,
             check=False,
-            env=_git_environment(),
+            env=git_environment(),
         )
     except FileNotFoundError:
         return _unknown("git is not installed")
@@ -91,7 +91,7 @@ def git_state(folder: Path, timeout_s: float = 5.0) -> dict[str, Any]:
     return _state(answer.stdout.decode("utf-8", "replace").splitlines())
 
 
-def _git_environment() -> dict[str, str]:
+def git_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tandem.foreign import Flaw, foreign_flaws
 from tandem.jsonfile import is_annotation, read_json
 from tandem.problems import Problem, ProblemsError, is_within, join, quote, suggestion
 from tandem.validate import schema, sift
@@ -21,7 +23,8 @@ class Hyperparameter:
     """One hyperparameter of a repository; its unit is the training's own.
 
     `kind` is "int", "float" or "str". `low` and `high`, both included, are None when it has no
-    range and so cannot be drawn. `default` is what the training takes without the flag.
+    range and so cannot be drawn. `default` is what the training takes without the flag. `sizes`,
+    ascending, are those that "auto" chooses from.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Hyperparameter:
     high: int | float | None
     distribution: str
     zero_probability: float
+    sizes: tuple[int, ...] = ()
 
     @property
     def has_range(self) -> bool:
@@ -41,20 +45,37 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository, the script that trains its models, and how to read its log.
+    """A repository, what trains its models, and how to read its log.
 
-    `safe_to_share` says that several trainings may run in its folder at once.
+    Either `train_script` or `train_command` is given, the latter the first words of the command.
+    `model_args` are the arguments by model, `environment` the variables that its trainings get.
+    `required_metrics` are the names of those patterns without which a run is not valid; none: any
+    one will do. `url` and `commit` say where it comes from. `safe_to_share` says that several
+    trainings may run in its folder at once, `memory_limit` which frameworks can be told of a limit
+    of the GPU's memory in ways that older versions of them refuse.
     """
 
     name: str
     path: str
-    train_script: str
+    train_script: str | None
     models: tuple[str, ...]
     hyperparameters: Mapping[str, Hyperparameter]
     model_flag: str | None
     required_args: tuple[str, ...]
     log_patterns: Mapping[str, str]
     safe_to_share: bool = False
+    train_command: tuple[str, ...] = ()
+    model_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    required_metrics: tuple[str, ...] = ()
+    url: str | None = None
+    commit: str | None = None
+    memory_limit: tuple[str, ...] = ()
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether it is known where to get it, and as it was when."""
+        return self.url is not None and self.commit is not None
 
 
 @dataclass(frozen=True)
@@ -111,9 +132,6 @@ def _without_texts(value: Any, key: str) -> Any:
     return value | {key: kept}
 
 
-Flaw = tuple[str, str, str]  # severity, path, message
-
-
 def _flaws(value: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[Flaw]:
     shape = schema("registry")
     yield from _unknown_keys("", value, shape)
@@ -123,11 +141,13 @@ def _flaws(value: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[Flaw
         yield from _model_flaws(place, raw)
         yield from _argument_flaws(place, raw)
         yield from _pattern_flaws(place, raw)
+        yield from foreign_flaws(place, raw)
         for key, parameter in raw.get("supported_hyperparams", {}).items():
             where = join(join(place, "supported_hyperparams"), key)
             yield from _unknown_keys(where, parameter, shape["$defs"]["hyperparameter"])
             yield from _range_flaws(where, parameter)
             yield from _zero_flaws(where, parameter)
+            yield from _size_flaws(where, parameter)
 
 
 def _unknown_keys(place: str, raw: Mapping[str, Any], shape: Mapping[str, Any]) -> Iterator[Flaw]:
@@ -139,7 +159,8 @@ def _unknown_keys(place: str, raw: Mapping[str, Any], shape: Mapping[str, Any]) 
 
 
 def _model_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
-    if len(raw.get("models", ())) > 1 and raw.get("model_flag") is None:
+    flag, arguments = raw.get("model_flag"), raw.get("model_args")
+    if len(raw.get("models", ())) > 1 and flag is None and not arguments:
         message = 'all of them run the same command, because there is no "model_flag" (add it)'
         yield "warning", join(place, "models"), message
 
@@ -210,13 +231,21 @@ def _zero_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
         yield "warning", join(place, "zero_probability"), "0 is never drawn: it is the default"
 
 
+def _size_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where, sizes = join(place, "sizes"), raw.get("sizes", [])
+    if sizes and raw.get("type") != "int":
+        yield "error", where, 'are whole numbers, so the "type" must be "int" (change one of them)'
+    if any(second <= first for first, second in itertools.pairwise(sizes)):
+        yield "error", where, "must ascend (sort them, and name none twice)"
+
+
 def _repository(name: str, raw: Mapping[str, Any]) -> Repository:
     required = raw.get("required_args", {})
     texts = required.values() if isinstance(required, dict) else [required]
     return Repository(
         name=name,
         path=raw["path"],
-        train_script=raw["train_script"],
+        train_script=raw.get("train_script"),
         models=tuple(raw["models"]),
         hyperparameters={
             key: _hyperparameter(key, parameter)
@@ -226,6 +255,13 @@ def _repository(name: str, raw: Mapping[str, Any]) -> Repository:
         required_args=tuple(argument for text in texts for argument in shlex.split(text)),
         log_patterns=dict(raw.get("performance_metrics", {}).get("log_patterns", {})),
         safe_to_share=raw.get("safe_to_share", False),
+        train_command=tuple(raw.get("train_command", ())),
+        model_args={model: tuple(words) for model, words in raw.get("model_args", {}).items()},
+        environment=dict(raw.get("env", {})),
+        required_metrics=tuple(raw.get("required_metrics", ())),
+        url=raw.get("url"),
+        commit=raw.get("commit"),
+        memory_limit=tuple(raw.get("memory_limit", ())),
     )
 
 
@@ -242,4 +278,5 @@ def _hyperparameter(name: str, raw: Mapping[str, Any]) -> Hyperparameter:
         high=high,
         distribution=raw.get("distribution", "uniform"),
         zero_probability=float(raw.get("zero_probability", 0)),
+        sizes=tuple(map(int, raw.get("sizes", ()))),
     )

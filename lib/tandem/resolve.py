@@ -7,32 +7,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.command import Value, refuse_unusable, typed_value
+from tandem.command import Value, beginning, refuse_unusable, typed_value
+from tandem.environment import git_state
 from tandem.errors import UsageError
 from tandem.jsonfile import is_annotation
 from tandem.problems import Problem, has_errors, join, quote, suggestion, word
+from tandem.program import folder_flaw
 from tandem.registry import Hyperparameter, Registry, Repository
 from tandem.settings import TrainingEntry
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A training of which every part exists: what to draw, what to pass, where it runs."""
+    """A training of which every part exists: what to draw, what to pass, where it runs.
+
+    `auto` is the hyperparameter whose largest fitting size is to be found, if there is one; among
+    the given values it has its largest.
+    """
 
     repository: Repository
     model: str
     drawn: tuple[Hyperparameter, ...]
     given: Mapping[str, Value]
     work_dir: Path
+    auto: Hyperparameter | None = None
 
 
 @dataclass(frozen=True)
 class _Folder:
-    """Where a repository lies, also behind links, and why it cannot be used there, or ""."""
+    """Where a repository lies, also behind links, and why it cannot be used there, or "".
+
+    `doubt` says that it is not at the commit that the registry names, or "".
+    """
 
     path: Path
     real: str
     flaw: str
+    doubt: str
 
 
 class Resolver:
@@ -44,8 +57,13 @@ class Resolver:
         self._file = file
         self._folders: dict[str, _Folder] = {}
 
-    def resolve(self, entry: TrainingEntry) -> tuple[Resolved | None, list[Problem]]:
-        """The training, or None where it cannot run; and everything found on the way."""
+    def resolve(
+        self, entry: TrainingEntry, *, is_load: bool = False
+    ) -> tuple[Resolved | None, list[Problem]]:
+        """The training, or None where it cannot run; and everything found on the way.
+
+        `is_load` says that it is a background, for which a size may be found.
+        """
         if entry.repo is None:
             return None, []
         repository = self._registry.repos.get(entry.repo)
@@ -54,26 +72,29 @@ class Resolver:
         problems = self._model(entry, repository) + self._folder(entry, repository)
         drawn: list[Hyperparameter] = []
         given: dict[str, Value] = {}
+        auto = None
         if entry.mode == "mutation":
             drawn, more = self._drawn(entry, repository)
         else:
+            auto, more = self._auto(entry, repository, is_load)
+            problems += more
             given, more = self._given(entry, repository)
         problems += more
         if entry.model is None or has_errors(problems):
             return None, problems
         work_dir = self._folders[repository.name].path
-        return Resolved(repository, entry.model, tuple(drawn), given, work_dir), problems
+        return Resolved(repository, entry.model, tuple(drawn), given, work_dir, auto), problems
 
-    def shared(self, foreground: Resolved, background: Resolved, place: str) -> list[Problem]:
+    def shared(self, other: Resolved, background: Resolved, place: str) -> list[Problem]:
         """A warning, at `place`, where both write into one folder."""
-        pair = foreground.repository, background.repository
-        one, other = (self._folders[repository.name].real for repository in pair)
-        if one != other or all(repository.safe_to_share for repository in pair):
+        pair = other.repository, background.repository
+        first, second = (self._folders[repository.name].real for repository in pair)
+        if first != second or all(repository.safe_to_share for repository in pair):
             return []
         message = (
-            f"shares the foreground's folder {_shown(background.work_dir)}: each may overwrite"
-            ' files of the other (take another repository, or put "safe_to_share": true into the'
-            " registry if trainings write nothing there)"
+            f"shares the folder {_shown(background.work_dir)} with another training beside it: each"
+            " may overwrite files of the other (take another repository, or put"
+            ' "safe_to_share": true into the registry if trainings write nothing there)'
         )
         return [Problem("warning", place, message, self._file)]
 
@@ -95,10 +116,15 @@ class Resolver:
     def _folder(self, entry: TrainingEntry, repository: Repository) -> list[Problem]:
         if repository.name not in self._folders:
             folder = Path(os.path.abspath(self._root / repository.path))
-            flaw = folder_flaw(folder, repository.train_script)
-            self._folders[repository.name] = _Folder(folder, os.path.realpath(folder), flaw)
-        message = self._folders[repository.name].flaw
-        return [self._error(entry.places["repo"], message)] if message else []
+            fetched = repository.is_fetched
+            flaw = folder_flaw(folder, beginning(repository), is_fetched=fetched)
+            doubt = "" if flaw else _commit_doubt(folder, repository.commit)
+            real = os.path.realpath(folder)
+            self._folders[repository.name] = _Folder(folder, real, flaw, doubt)
+        found, place = self._folders[repository.name], entry.places["repo"]
+        if found.flaw:
+            return [self._error(place, found.flaw)]
+        return [Problem("warning", place, found.doubt, self._file)] if found.doubt else []
 
     def _drawn(
         self, entry: TrainingEntry, repository: Repository
@@ -137,6 +163,25 @@ class Resolver:
             problems.append(self._error(place, message))
         return drawn, problems
 
+    def _auto(
+        self, entry: TrainingEntry, repository: Repository, is_load: bool
+    ) -> tuple[Hyperparameter | None, list[Problem]]:
+        """The hyperparameter whose value is to be found, if there is one."""
+        found = [
+            known
+            for name, value in entry.hyperparameters.items()
+            if (known := repository.hyperparameters.get(name)) and _is_auto(known, value)
+        ]
+        problems = []
+        for place, known in enumerate(found):
+            message = _auto_flaw(known, repository, is_load=is_load)
+            if not message and place > 0:
+                message = f'"auto" beside {quote(found[0].name)}: one can be found (give a number)'
+            if message:
+                where = join(entry.places["hyperparameters"], known.name)
+                problems.append(self._error(where, message))
+        return (found[0] if found and not problems else None), problems
+
     def _given(
         self, entry: TrainingEntry, repository: Repository
     ) -> tuple[dict[str, Value], list[Problem]]:
@@ -152,6 +197,9 @@ class Resolver:
                 near = _near(name, repository.hyperparameters)
                 message = f"not a hyperparameter of {word(repository.name)}, not passed{near}"
                 problems.append(Problem("warning", place, message, self._file))
+                continue
+            if _is_auto(hyperparameter, value):
+                given[name] = max(hyperparameter.sizes, default=0)
                 continue
             message = _value_flaw(hyperparameter, value)
             if message:
@@ -170,6 +218,20 @@ def _near(name: str, supported: Mapping[str, Hyperparameter]) -> str:
     return suggestion(name, supported)
 
 
+def _is_auto(hyperparameter: Hyperparameter, value: object) -> bool:
+    """Whether a value says that it is to be found; as text it may be the training's own word."""
+    return value == AUTO and hyperparameter.kind != "str"
+
+
+def _auto_flaw(hyperparameter: Hyperparameter, repository: Repository, *, is_load: bool) -> str:
+    if not is_load:
+        return '"auto" is for a background: a foreground\'s values are its own (give a number)'
+    if not hyperparameter.sizes:
+        name = word(repository.name)
+        return f'"auto" has nothing to choose from: {name} lists no "sizes" for it (add them there)'
+    return ""
+
+
 def _value_flaw(hyperparameter: Hyperparameter, value: object) -> str:
     try:
         refuse_unusable(typed_value(hyperparameter, value))
@@ -178,17 +240,16 @@ def _value_flaw(hyperparameter: Hyperparameter, value: object) -> str:
     return ""
 
 
-def folder_flaw(folder: Path, train_script: str) -> str:
-    """Why the training's script cannot be started in the folder, or ""."""
-    # os.path rather than Path: it answers False to names that are too long, too.
-    if not os.path.isdir(folder):
-        return f"its folder {_shown(folder)} does not exist (check --root and the registry)"
-    script = folder / train_script
-    if not os.path.isfile(script):
-        return f"its train script {_shown(script)} does not exist (check the registry)"
-    if not os.access(script, os.X_OK):
-        return f"its train script {_shown(script)} is not executable (chmod +x it)"
-    return ""
+def _commit_doubt(folder: Path, commit: str | None) -> str:
+    """Why the folder may not be at the commit that the registry names, or ""."""
+    if commit is None:
+        return ""
+    state = git_state(folder)
+    if state["commit"] is None:
+        return f"whether its folder is at commit {commit[:12]} cannot be told: {state['reason']}"
+    if state["commit"] == commit:
+        return ""
+    return f"its folder is at commit {state['commit'][:12]}, the registry names {commit[:12]}"
 
 
 def _shown(path: Path) -> str:
