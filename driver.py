@@ -102,6 +102,13 @@ def command_list(arguments: argparse.Namespace) -> int:
     return UsageError.exit_code if has_errors(registry.problems) else 0
 
 
+def command_repos(arguments: argparse.Namespace) -> int:
+    """clone the repositories that are missing, each at the commit that the registry names"""
+    from tandem.repositories import clone_missing
+
+    return 0 if clone_missing(arguments.registry, arguments.root, print) else 1
+
+
 def command_compare(arguments: argparse.Namespace) -> int:
     """print what the runs' parallel experiments and their controls say over all repeats"""
     from tandem.measure.interference.compare import text_of_compare
@@ -166,8 +173,8 @@ def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may be any bytes
     commands = (
-        *(command_run, command_check, command_list, command_compare),
-        *(command_prune, command_doctor),
+        *(command_run, command_check, command_list, command_repos),
+        *(command_compare, command_prune, command_doctor),
     )
     arguments = parser(__doc__ or "", commands).parse_args()
     try:

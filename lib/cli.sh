@@ -39,6 +39,13 @@ cli_check_seconds() { # OPTION VALUE
   fi
 }
 
+# Ends the script unless a value is a count from 1 on.
+cli_check_count() { # OPTION VALUE
+  if [[ ! $2 =~ ^[123456789][0123456789]{0,8}$ ]]; then
+    cli_fail "$1 takes a number from 1 on, not \"$2\""
+  fi
+}
+
 # Prints the Python that runs the keeper: the project's own, or the system's.
 cli_python() { # ROOT
   local python=$1/.venv/bin/python

@@ -93,7 +93,6 @@ def _plan(command: argparse.ArgumentParser) -> None:
     add("--model", help="with --repo: its model")
     add("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")
     add("--runs", type=int, help="with --repo: how often (1)")
-    add("--root", type=Path, help="what the registry's paths are relative to")
     add("--seed", type=int, help="seed of the drawn values (the settings', or drawn)")
     add("--grace", type=seconds, metavar="S", help="seconds from TERM to KILL (10)")
     add("--skip-invalid", action="store_true", help="run what can be run")
@@ -136,6 +135,10 @@ def _run(command: argparse.ArgumentParser) -> None:
     add("--stop-with-parent", type=int, metavar="PID", help="stop when this parent has ended")
 
 
+def _root(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--root", type=Path, help="what the registry's paths are relative to")
+
+
 def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print it for machines")
 
@@ -157,9 +160,10 @@ def _prune(command: argparse.ArgumentParser) -> None:
 
 
 _OPTIONS = {
-    "run": (_plan, _registry, _results, _run),
-    "check": (_plan, _registry, _check),
+    "run": (_plan, _registry, _root, _results, _run),
+    "check": (_plan, _registry, _root, _check),
     "list": (_registry,),
+    "repos": (_registry, _root),
     "compare": (_compare,),
     "prune": (_results, _prune),
     "doctor": (_results,),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tandem.jsonfile import is_annotation
-from tandem.planned import Controls, Validity
+from tandem.planned import Controls, Dose, Validity
 from tandem.problems import join, nearest, quote, suggestion
 from tandem.validate import schema
 
@@ -53,6 +53,13 @@ class Level:
         """The object that stands under the key `kind`."""
         return Level(kind, self.place(kind), self.values[kind])
 
+    def backgrounds(self) -> list[Level]:
+        """The objects that stand under "background": one, or a list of them."""
+        place, value = self.place("background"), self.values["background"]
+        if isinstance(value, dict):
+            return [Level("background", place, value)]
+        return [Level("background", join(place, index), it) for index, it in enumerate(value)]
+
 
 def find(key: str, levels: Sequence[Level]) -> tuple[Any, str] | None:
     """The value that counts and its place: the first level's, an alias only after all others."""
@@ -72,6 +79,33 @@ def controls_of(levels: Sequence[Level]) -> Controls:
         solo=given.get("solo", Controls.solo),
         order=given.get("order", Controls.order),
     )
+
+
+def dose_of(levels: Sequence[Level]) -> Dose:
+    """How much of a load a background is: by its own keys, and the pause also by outer ones."""
+    own = levels[0].values
+    delay, _ = find("restart_delay_seconds", levels) or (Dose.restart_delay_s, "")
+
+    def number(key: str) -> float | None:
+        return float(own[key]) if key in own else None
+
+    return Dose(
+        restart_delay_s=float(delay),
+        max_rounds=int(own["max_rounds"]) if "max_rounds" in own else None,
+        intensity=number("intensity"),
+        target_sm_percent=number("target_gpu_utilization"),
+        gpu_memory_mib=number("gpu_memory_mib"),
+        gpu_memory_fraction=number("gpu_memory_fraction"),
+    )
+
+
+def gpus_of(level: Level) -> str | None:
+    """The GPUs that a training may see, in the words of CUDA_VISIBLE_DEVICES; None: as it comes."""
+    gpus = level.values.get("gpus")
+    if gpus is None:
+        return None
+    each = gpus if isinstance(gpus, list) else [gpus]
+    return ",".join(str(int(gpu) if isinstance(gpu, float) else gpu) for gpu in each)
 
 
 def validity_of(levels: Sequence[Level]) -> Validity:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.planned import Controls, Validity
+from tandem.planned import Controls, Dose, Validity
 from tandem.problems import Problem
 
 
@@ -18,7 +18,8 @@ class TrainingEntry:
     `mode` is "mutation" or "default". `mutate` holds the names to draw and where each is written;
     with `draws_all` every supported one is drawn, and `mutate` holds those that are named all the
     same. `hyperparameters` are the values to pass. `repo` or `model` is None where an error was
-    found. `places` says where each of these keys is written, an alias by its own name.
+    found. `places` says where each of these keys is written, an alias by its own name. `gpus` are
+    those that it may see, as CUDA_VISIBLE_DEVICES takes them; None: as it comes.
     """
 
     path: str
@@ -29,6 +30,15 @@ class TrainingEntry:
     draws_all: bool
     hyperparameters: Mapping[str, Any]
     places: Mapping[str, str]
+    gpus: str | None = None
+
+
+@dataclass(frozen=True)
+class BackgroundEntry:
+    """A background as the settings give it, with how much of a load it is to be."""
+
+    training: TrainingEntry
+    dose: Dose
 
 
 @dataclass(frozen=True)
@@ -38,13 +48,12 @@ class Entry:
     path: str
     source: Mapping[str, Any]
     foreground: TrainingEntry
-    background: TrainingEntry | None
+    backgrounds: tuple[BackgroundEntry, ...]
     runs: int
     max_retries: int
     timeout_s: float | None
     warmup_s: float
     ready_timeout_s: float
-    restart_delay_s: float
     grace_s: float
     cooldown_s: float | None
     controls: Controls

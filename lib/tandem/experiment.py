@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,22 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from tandem import census
+from tandem.auto import LoadNotReady
+from tandem.fits import Footprints, misfits
 from tandem.foreground import Attempt
 from tandem.launch import Interrupted, Watch
-from tandem.load import Load, LoadNotReady
+from tandem.loads import Loads
 from tandem.measure.busy import Gpu, GpuBusyError, Sensors
 from tandem.monitoring import Monitor, Window
 from tandem.namespace import Isolation
-from tandem.paths import ROOT, TEMPLATES
-from tandem.plan import Experiment
+from tandem.planned import Experiment
+from tandem.prepare import prepare
 from tandem.proc import COOKIE, alive, children, cookie
 from tandem.progress import EpochReader, Progress, View, left_s
-from tandem.render import render_file
 from tandem.rounds import last_round
 from tandem.tree import kill_children
-
-LOGS_KEPT = 20
-ROUNDS_KEPT = 500
 
 
 @dataclass
@@ -37,7 +34,7 @@ class Outcome:
     error_message: str | None = None
     started_utc_s: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
-    load: Load | None = None
+    loads: Loads | None = None
     windows: list[Window] = field(default_factory=list)
     monitor_problem: str | None = None
     gpus_before: list[Gpu] | None = None  # None: NVML does not answer
@@ -59,6 +56,7 @@ class ExperimentRun:
     """Runs one experiment in its folder; `total` is how many the plan has.
 
     `expected_s` is how long it will take and `later_s` how long those after it, None: not known.
+    `footprints` is what earlier records measured of the GPU's memory.
     """
 
     experiment: Experiment
@@ -70,6 +68,7 @@ class ExperimentRun:
     sensors: Sensors
     expected_s: float | None = None
     later_s: float | None = None
+    footprints: Footprints | None = None
     outcome: Outcome = field(default_factory=Outcome)
     is_over: bool = False  # every attempt that was due has been made
 
@@ -84,9 +83,17 @@ class ExperimentRun:
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
         self.monitor = Monitor(self.folder / "energy", self.sensors.monitor_options)
         try:
-            self.prepare()
+            outcome.loads = prepare(
+                self.experiment,
+                self.folder,
+                self.isolation,
+                environment={**os.environ, COOKIE: self.cookie},
+                monitor=self.monitor,
+                say=self.say,
+            )
             outcome.holders_before = census.device_holders()
             outcome.gpus_before, outcome.busy = self.sensors.wait_free(self.watch, self.say)
+            self.say_misfits()
             self.monitor.start()
             self.idle()
             self.run_attempts()
@@ -99,7 +106,7 @@ class ExperimentRun:
             outcome.status, outcome.error_message = "background not ready", str(problem)
             outcome.stop_reason = "background not ready"
             again = " again" if outcome.attempts else ""
-            self.say(f"background not ready: {problem}; the foreground is not started{again}")
+            self.say(f"{problem}; the foreground is not started{again}")
             for line in problem.lines:
                 self.progress.event(f"    {line}")
         except Interrupted as interrupted:
@@ -111,44 +118,11 @@ class ExperimentRun:
 
     # -- before ------------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Make the folder and render what will run."""
-        self.folder.mkdir()
-        experiment = self.experiment
-        timeout_s = experiment.timeout_s
-        common = {"root": str(ROOT), "python": sys.executable, "grace_s": repr(experiment.grace_s)}
-        render_file(
-            TEMPLATES / "fg_run.sh.j2",
-            self.folder / "fg_run.sh",
-            {
-                **common,
-                "work_dir": str(experiment.foreground.work_dir),
-                "timeout": [] if timeout_s is None else ["--timeout", repr(timeout_s)],
-                "command": experiment.foreground.command,
-            },
-        )
-        if experiment.background is None:
-            return
-        render_file(
-            TEMPLATES / "bg_loop.sh.j2",
-            self.folder / "bg_loop.sh",
-            {
-                **common,
-                "work_dir": str(experiment.background.work_dir),
-                "restart_delay_s": repr(experiment.restart_delay_s),
-                "logs_kept": str(LOGS_KEPT),
-                "rounds_kept": str(ROUNDS_KEPT),
-                "isolation": self.isolation.command,
-                "command": experiment.background.command,
-            },
-        )
-        self.outcome.load = Load(
-            experiment,
-            self.folder / "bg_loop.sh",
-            self.folder / "background_logs",
-            self.environment,
-            self.monitor,
-        )
+    def say_misfits(self) -> None:
+        """Say, before anything starts, what cannot fit into a GPU's memory."""
+        if self.outcome.loads and self.outcome.gpus_before and self.footprints:
+            for line in misfits(self.experiment, self.footprints):
+                self.say(line)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -179,7 +153,7 @@ class ExperimentRun:
             self.measure("idle", self.experiment.controls.idle_s)
 
     def background_alone(self) -> None:
-        if self.outcome.load and self.experiment.controls.background_s > 0:
+        if self.outcome.loads and self.experiment.controls.background_s > 0:
             self.measure("background", self.experiment.controls.background_s)
 
     def measure(self, name: str, duration_s: float) -> None:
@@ -192,22 +166,19 @@ class ExperimentRun:
             self.show(f"measuring {name}", None, None, max(0.0, end_s - time.monotonic()))
             return False
 
-        load = self.outcome.load
-        self.watch.wait([load.script] if load and load.script else [], end_s, tick)
+        loads = self.outcome.loads
+        self.watch.wait(loads.scripts if loads else [], end_s, tick)
         self.outcome.windows.append(Window(name, None, from_s, self.monitor.mark()))
 
     def ensure_load(self) -> None:
         """Have the background running and ready; a failed attempt may have found it dead."""
-        load = self.outcome.load
-        if load is None or load.running():
+        loads = self.outcome.loads
+        if loads is None or loads.running():
             return
-        load.stop()
-        load.start()
-        load.wait_ready(self.watch, self.show_warm_up)
-        failed = sum(each.failed for each in load.rounds())
-        self.say(
-            f"background ready, rounds failed so far: {failed}" if failed else "background ready"
-        )
+        loads.ensure(self.watch, self.show_warm_up, self.say)
+        failed = sum(stretch.failed for load in loads.each for stretch in load.rounds())
+        ready = "background ready" if len(loads.each) == 1 else "backgrounds ready"
+        self.say(f"{ready}, rounds failed so far: {failed}" if failed else ready)
 
     def run_attempt(self, number: int) -> Attempt:
         attempt = Attempt(self.experiment, number, self.folder / "attempts" / str(number))
@@ -216,8 +187,8 @@ class ExperimentRun:
         self.begin_s = time.monotonic()
         attempt.start(self.folder / "fg_run.sh", self.environment, self.monitor)
         point_to(self.folder / "training.log", attempt.log)
-        load = self.outcome.load
-        attempt.wait(self.watch, load.script if load else None, self.show_training)
+        loads = self.outcome.loads
+        attempt.wait(self.watch, loads.scripts if loads else [], self.show_training)
         attempt.stop()
         return attempt
 
@@ -234,8 +205,10 @@ class ExperimentRun:
         self.show("training", epoch, epochs, left_s(elapsed_s, epoch, epochs))
 
     def show(self, phase: str, epoch: int | None, epochs: int | None, left: float | None) -> None:
-        load = self.outcome.load
-        round_number = last_round(load.rounds_file) if load and load.script else None
+        loads = self.outcome.loads
+        for warning in loads.look() if loads else ():
+            self.say(warning)
+        round_number = last_round(loads.each[0].rounds_file) if loads and loads.scripts else None
         elapsed_s = time.monotonic() - self.begin_s
         number = self.experiment.number
         self.progress.update(
@@ -268,12 +241,12 @@ class ExperimentRun:
     def stop(self) -> None:
         """End load and foreground at once, then whatever still carries this experiment's cookie."""
         outcome = self.outcome
-        if outcome.load:
-            outcome.load.tell_to_stop()
+        if outcome.loads:
+            outcome.loads.tell_to_stop()
         for attempt in outcome.attempts:
             attempt.stop()
-        if outcome.load:
-            outcome.load.stop()
+        if outcome.loads:
+            outcome.loads.stop()
         self.note_foregrounds()
         if self.is_over and not self.has_strays():
             self.idle_again()

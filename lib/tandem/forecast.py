@@ -6,18 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from statistics import fmean
 
-from tandem.planned import Experiment, Training
+from tandem.planned import Experiment
 
-Kind = tuple[str | None, ...]
+Kind = tuple[str, ...]
 
 
 def kind_of(experiment: Experiment) -> Kind:
     """What experiments have in common whose epochs take about as long."""
-    return _name(experiment.foreground), _name(experiment.background)
-
-
-def _name(training: Training | None) -> str | None:
-    return f"{training.repo}/{training.model}" if training else None
+    trainings = experiment.foreground, *(each.training for each in experiment.backgrounds)
+    return tuple(f"{training.repo}/{training.model}" for training in trainings)
 
 
 def epochs_of(experiment: Experiment) -> int:

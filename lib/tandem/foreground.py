@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,12 @@ class Attempt:
         self.script = start(FGRUN, arguments, log, environment, monitor.pidfd)
         monitor.belongs("foreground", self.script)
 
-    def wait(self, watch: Watch, load: Script | None, tick: Callable[[], None]) -> None:
-        """Wait for the end; the load's early end is noticed, and does not end the foreground."""
+    def wait(self, watch: Watch, loads: Sequence[Script], tick: Callable[[], None]) -> None:
+        """Wait for the end; a load's early end is noticed, and does not end the foreground."""
         assert self.script is not None
         while not self.script.ended():
             tick()
-            beside = [load] if load and not load.ended() else []
+            beside = [load for load in loads if not load.ended()]
             watch.wait([self.script, *beside], time.monotonic() + 1.0)
 
     def stop(self) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tandem.command import text_of
-from tandem.plan import Experiment, Plan, Training
+from tandem.planned import Background, Dose, Experiment, Plan, Training
 from tandem.problems import Problem, printable, problem_lines, word
 from tandem.registry import Hyperparameter, Registry, Repository
 from tandem.screen import aligned
@@ -75,15 +76,24 @@ def _experiment_lines(experiment: Experiment) -> list[str]:
     lines = [f"{experiment.id}  {_mode(experiment)}"]
     lines.append(f"  {_limits(experiment)}")
     lines += _training_lines("foreground", experiment.foreground)
-    if experiment.background:
-        lines += _training_lines("background", experiment.background)
+    for number, background in enumerate(experiment.backgrounds, start=1):
+        name = f"background {number}" if len(experiment.backgrounds) > 1 else "background"
+        lines += _training_lines(name, background.training)
+        if background.auto:
+            lines.append(f"    {word(background.auto[0].name)} auto: {_sizes(background)}")
+        if dose := _dose(background.dose):
+            lines.append(f"    dose {', '.join(dose)}")
     return lines
+
+
+def _sizes(background: Background) -> str:
+    return ", ".join(str(size.value) for size in background.auto)
 
 
 def _mode(experiment: Experiment) -> str:
     if experiment.control:
         return f"{experiment.mode}, {experiment.control} control of {experiment.twin}"
-    if experiment.background is None:
+    if not experiment.backgrounds:
         return experiment.mode
     control = f", control {experiment.twin}" if experiment.twin else ""
     return f"{experiment.mode}, {experiment.foreground_mode} in the foreground{control}"
@@ -95,11 +105,35 @@ def _limits(experiment: Experiment) -> str:
         f"timeout {'none' if timeout is None else _seconds(timeout)}",
         f"{retries} {'retry' if retries == 1 else 'retries'}",
     ]
-    if experiment.background:
+    if experiment.backgrounds:
         limits.append(f"warm-up {_seconds(experiment.warmup_s)}")
     if experiment.cooldown_s is not None:
         limits.append(f"cool-down at most {_seconds(experiment.cooldown_s)}")
     return ", ".join(limits + _windows(experiment))
+
+
+def _dose(dose: Dose) -> list[str]:
+    """What holds a background back, beside the usual pause."""
+    words = {
+        "at most {:g} rounds": dose.max_rounds,
+        "intensity {:g}": dose.intensity,
+        "GPU held at {:g} %": dose.target_sm_percent,
+        "at most {:g} MiB": dose.gpu_memory_mib,
+        "at most {:g} of the GPU's memory": dose.gpu_memory_fraction,
+    }
+    return [text.format(value) for text, value in words.items() if value is not None]
+
+
+def dose_facts(dose: Dose) -> dict[str, Any]:
+    """A dose by the names of the settings; null where nothing holds the background back."""
+    return {
+        "restart_delay_seconds": dose.restart_delay_s,
+        "max_rounds": dose.max_rounds,
+        "intensity": dose.intensity,
+        "target_gpu_utilization": dose.target_sm_percent,
+        "gpu_memory_mib": dose.gpu_memory_mib,
+        "gpu_memory_fraction": dose.gpu_memory_fraction,
+    }
 
 
 def _windows(experiment: Experiment) -> list[str]:
@@ -108,7 +142,7 @@ def _windows(experiment: Experiment) -> list[str]:
     windows = []
     if controls.idle_s:
         windows.append(f"idle {_seconds(controls.idle_s)} before and after")
-    if controls.background_s and experiment.background:
+    if controls.background_s and experiment.backgrounds:
         windows.append(f"background alone {_seconds(controls.background_s)}")
     return windows
 
@@ -123,11 +157,15 @@ def _training_lines(role: str, training: Training) -> list[str]:
         for name, value in training.hyperparameters.items()
     )
     how = f"{values} ({'drawn' if training.mutated else 'given'})" if values else "no values passed"
-    return [
+    lines = [
         f"  {role}  {word(training.repo)} {word(training.model)}: {how}",
         f"    in   {shell_line([str(training.work_dir)])}",
         f"    run  {shell_line(training.command)}",
     ]
+    if training.environment:
+        given = (f"{name}={_shell_word(text)}" for name, text in training.environment.items())
+        lines.append(f"    env  {' '.join(given)}")
+    return lines
 
 
 def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, Any]:
@@ -136,6 +174,7 @@ def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, A
     Times are in seconds; a timeout of null is none, a cool-down of null has the usual limit; a
     governor of null is none. `control` is "solo" for the foreground of a parallel experiment
     without its background, else null; `twin` is the id of the other of such a pair, or null.
+    A background's `auto` are the sizes to try, the largest first, none where all is decided.
     `controls` are those of the entry; without a background only the idle window is measured.
     """
     return {
@@ -157,7 +196,6 @@ def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, A
 
 def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
     controls = experiment.controls
-    backgrounds = [experiment.background] if experiment.background else []
     return {
         "id": experiment.id,
         "mode": experiment.mode,
@@ -173,10 +211,16 @@ def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
         "max_retries": experiment.max_retries,
         "warmup_seconds": experiment.warmup_s,
         "grace_seconds": experiment.grace_s,
-        "restart_delay_seconds": experiment.restart_delay_s,
         "cooldown_seconds": experiment.cooldown_s,
         **_json_of_training(experiment.foreground),
-        "backgrounds": [_json_of_training(background) for background in backgrounds],
+        "backgrounds": [
+            {
+                **_json_of_training(background.training),
+                **dose_facts(background.dose),
+                "auto": [asdict(size) for size in background.auto],
+            }
+            for background in experiment.backgrounds
+        ],
     }
 
 
@@ -187,6 +231,7 @@ def _json_of_training(training: Training) -> dict[str, Any]:
         "hyperparameters": dict(training.hyperparameters),
         "command": list(training.command),
         "work_dir": str(training.work_dir),
+        "env": dict(training.environment),
     }
 
 
@@ -204,11 +249,17 @@ def _repository_text(repository: Repository) -> str:
     lines = [
         word(repository.name),
         f"  path    {shell_line([repository.path])}",
-        f"  script  {shell_line([repository.train_script, *repository.required_args])}",
+        f"  {_how(repository)}",
         f"  models  {', '.join(map(word, repository.models))}",
     ]
     table = [f"  {line}" for line in aligned(rows)] if len(rows) > 1 else []
     return "\n".join(lines + table)
+
+
+def _how(repository: Repository) -> str:
+    if repository.train_script is None:
+        return f"command {shell_line([*repository.train_command, *repository.required_args])}"
+    return f"script  {shell_line([repository.train_script, *repository.required_args])}"
 
 
 def _hyperparameter_row(hyperparameter: Hyperparameter) -> tuple[str, ...]:

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tandem.auto import LoadNotReady, MemoryFull, says_memory_is_full
+from tandem.dosing import Dosing
+from tandem.gpumemory import MemoryUse
 from tandem.launch import Script, Watch, end_script, start
 from tandem.logs import last_lines
-from tandem.measure.rows import last_row
+from tandem.measure.rows import Row, last_row
 from tandem.monitoring import Monitor
 from tandem.paths import BGRUN
-from tandem.plan import Experiment
+from tandem.planned import Background, Experiment, Size, Training
 from tandem.proc import alive, children, cpu_s, descendants, stat
 from tandem.reports import read_report
 from tandem.rounds import Stretch, has_unknown_end, pauses, rate, read_rounds, running_s
@@ -22,32 +25,41 @@ from tandem.rounds import Stretch, has_unknown_end, pauses, rate, read_rounds, r
 NOT_STARTED_CODES = (126, 127)  # what a shell, and the keeper, say of a command that cannot run
 WORK_CPU_S = 0.05
 LAST_LINES = 10
+ASIDE = "tried_"
 STALE_ROW_S = 3.0  # a monitor that was killed or held up says nothing of now
-
-
-class LoadNotReady(Exception):
-    """The background never became ready; the message says why, `lines` are its log's last."""
-
-    def __init__(self, reason: str, lines: list[str]) -> None:
-        super().__init__(reason)
-        self.lines = lines
 
 
 @dataclass
 class Load:
-    """The background loop of an experiment; `folder` gets its logs and rounds."""
+    """The loop of one background of an experiment; `folder` gets its logs and rounds.
 
+    `name` is how it is spoken of: "background", or "background 2" where there are several. `render`
+    writes the script of a training into `script_file`. `memory` is what it holds of a GPU's,
+    `dosing` stops and continues it where it is not to run all the time. Of sizes that are to be
+    found, `chosen` is the one, `tried` tells of those that did not fit.
+    """
+
+    name: str
     experiment: Experiment
+    background: Background
+    render: Callable[[Training], None]
     script_file: Path
     folder: Path
     environment: Mapping[str, str]
     monitor: Monitor
+    memory: MemoryUse
+    dosing: Dosing | None = None
     script: Script | None = None
     launched_s: float = 0.0
     loop_pid: int = 0  # 0 until it has begun its first round
     is_stopping: bool = False
     reports: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    chosen: Size | None = None
+    tried: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.training = self.background.training
 
     # -- starting ----------------------------------------------------------------------
 
@@ -59,6 +71,27 @@ class Load:
         arguments = ["--logs", str(self.folder), str(self.script_file)]
         self.script = start(BGRUN, arguments, self.folder / "bgrun.log", self.environment)
         self.monitor.belongs("background", self.script)
+        if self.dosing:
+            self.dosing.start(self.script)
+
+    def is_choosing(self) -> bool:
+        """Tell whether a size is still to be found."""
+        return bool(self.background.auto) and self.chosen is None
+
+    def use(self, size: Size) -> None:
+        """Take the training with that size from the next start on."""
+        self.training = self.background.at(size)
+        self.render(self.training)
+        self.memory.forget()
+
+    def put_aside(self, size: Size, reason: str) -> None:
+        """Keep what a size that does not fit has left in a folder of its own, and say why."""
+        self.tried.append({"value": size.value, "reason": reason})
+        left = [path for path in self.folder.iterdir() if not path.name.startswith(ASIDE)]
+        aside = self.folder / f"{ASIDE}{size.value}"
+        aside.mkdir()
+        for path in left:
+            path.rename(aside / path.name)
 
     def running(self) -> bool:
         """Tell whether the loop lives; without it, its keeper is only tidying up."""
@@ -76,9 +109,17 @@ class Load:
 
         def cannot_start() -> bool:
             tick()
-            return any(stretch.reason == "not started" for stretch in self.rounds())
+            is_hopeless = any(stretch.reason == "not started" for stretch in self.rounds())
+            return is_hopeless or self.full_round() is not None
 
-        watch.wait([self.script], give_up_s, lambda: bool(self.rounds()), period_s=0.02)
+        def after_tick(condition: Callable[[], object]) -> Callable[[], bool]:
+            def is_true() -> bool:
+                tick()
+                return bool(condition())
+
+            return is_true
+
+        watch.wait([self.script], give_up_s, after_tick(self.rounds), period_s=0.02)
         self.loop_pid = next(iter(children(self.script.pid)), 0)
         self.check_startable()
         now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -86,21 +127,44 @@ class Load:
         warm_s = time.monotonic() + self.experiment.warmup_s - alive_s
         watch.wait([self.script], warm_s, cannot_start, period_s=0.25)
         self.check_startable()
-        watch.wait([self.script], give_up_s, self.shows_work, period_s=0.1)
+        watch.wait([self.script], give_up_s, after_tick(self.shows_work), period_s=0.1)
+        if self.is_choosing():
+            watch.wait([self.script], give_up_s, after_tick(self.has_used_gpu), period_s=0.1)
         self.check_startable()
+        waited_s = self.experiment.warmup_s + self.experiment.ready_timeout_s
+        if self.is_choosing() and not self.has_used_gpu():
+            raise self.not_ready(f"no use of the GPU in {waited_s:g} s: whether it fits is unknown")
         if not self.shows_work():
-            waited_s = self.experiment.warmup_s + self.experiment.ready_timeout_s
             what = "no use of the GPU" if self.idles_on_gpu() else "no output and no CPU time"
             raise self.not_ready(f"{what} in {waited_s:g} s")
 
     def check_startable(self) -> None:
-        """Raise LoadNotReady if the loop has ended or every round says that it cannot run."""
+        """Raise LoadNotReady if the loop has ended or every round says that it cannot run.
+
+        MemoryFull: a size is still to be found, and this one does not fit.
+        """
+        if (full := self.full_round()) is not None:
+            raise MemoryFull(full, last_lines(self.folder / f"run_{full}.log", LAST_LINES))
         if not self.running():
             raise self.not_ready("the loop ended")
         rounds = self.rounds()
         ended = [stretch for stretch in rounds if stretch.end_s is not None]
         if ended and all(stretch.exit_code in NOT_STARTED_CODES for stretch in ended):
             raise self.not_ready(f"its training cannot be run (exit code {ended[-1].exit_code})")
+
+    def full_round(self) -> int | None:
+        """Return a round that failed because the memory is full; None also where none may."""
+        failed = [each.last for each in self.rounds() if each.failed] if self.is_choosing() else []
+        logs = ((number, self.folder / f"run_{number}.log") for number in failed)
+        return next((number for number, log in logs if says_memory_is_full(log)), None)
+
+    def has_used_gpu(self) -> bool:
+        """Tell whether a round has ended, or the GPU was used, if that can be seen at all.
+
+        Before that, nobody can say that what a training needs fits into the memory.
+        """
+        ended = any(stretch.end_s is not None for stretch in self.rounds())
+        return ended or not self.memory.is_told or bool(self.memory.sm_max_percent)
 
     def shows_work(self) -> bool:
         """Tell whether a training of this start wrote something, used CPU time, or has ended.
@@ -119,11 +183,17 @@ class Load:
 
     def idles_on_gpu(self) -> bool:
         """Tell whether the background is seen on a GPU, and not seen to use any."""
-        rows = [row for file in self.monitor.folder.glob("gpu_*.csv") if (row := last_row(file))]
-        recent_s = time.clock_gettime(time.CLOCK_BOOTTIME) - STALE_ROW_S
-        rows = [row for row in rows if float(row["boottime_s"] or 0.0) > recent_s]
+        if len(self.experiment.backgrounds) > 1:  # rows have the sum of all
+            return self.memory.idles()
+        rows = self.gpu_rows()
         held = [row for row in rows if row["background_memory_mib"]]
         return bool(held) and all(row["background_sm_percent"] == 0.0 for row in rows)
+
+    def gpu_rows(self) -> list[Row]:
+        """Return the newest row of each GPU that has a recent one."""
+        rows = [row for file in self.monitor.folder.glob("gpu_*.csv") if (row := last_row(file))]
+        recent_s = time.clock_gettime(time.CLOCK_BOOTTIME) - STALE_ROW_S
+        return [row for row in rows if float(row["boottime_s"] or 0.0) > recent_s]
 
     def training_processes(self) -> list[int]:
         """Return who is below a round's keeper: whoever left the sessions of loop and keeper."""
@@ -137,7 +207,7 @@ class Load:
         logs = [self.folder / f"run_{number}.log" for number in numbers]
         logs.append(self.folder / "bgrun.log")
         lines = [line for log in logs for line in last_lines(log, LAST_LINES)]
-        return LoadNotReady(reason, lines[:LAST_LINES])
+        return LoadNotReady(f"{self.name} not ready: {reason}", lines[:LAST_LINES])
 
     # -- stopping ----------------------------------------------------------------------
 
@@ -146,7 +216,10 @@ class Load:
         if self.script and not self.is_stopping:
             self.is_stopping = True
             if not self.running():
-                self.problems.append("the background loop ended before the foreground")
+                self.problems.append(f"the {self.name} loop ended before the foreground")
+            if self.dosing:
+                self.dosing.stop()
+                self.problems += [f"{self.name}: {it}" for it in [self.dosing.problem] if it]
             self.script.signal(signal.SIGTERM)
 
     def stop(self) -> None:
@@ -159,7 +232,7 @@ class Load:
         report = read_report(self.folder, since_s=self.launched_s)
         if report is None:
             self.problems.append(
-                "no report from the background's keeper, which was killed or found the disk full"
+                f"no report from the {self.name}'s keeper, which was killed or found the disk full"
             )
         else:
             self.reports.append(report)
@@ -207,4 +280,5 @@ class Load:
             "rate_reason": reason,
             "seconds_without": None if coverage is None else round(without_s, 3),
             "longest_gap_seconds": None if coverage is None else round(longest_gap_s, 3),
+            "dose": self.dosing.facts(from_s, to_s) if self.dosing else None,
         }

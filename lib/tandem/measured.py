@@ -25,8 +25,8 @@ def measured_window(folder: Path, window: Window, outcome: Outcome) -> dict[str,
     if outcome.monitor_problem:
         facts["warnings"] = [outcome.monitor_problem, *facts["warnings"]]
     load = None
-    if outcome.load and window.name != "idle":
-        load = outcome.load.figures(window.from_s, window.to_s) | gpu_load(facts["gpus"])
+    if outcome.loads and window.name != "idle":
+        load = outcome.loads.figures(window.from_s, window.to_s) | gpu_load(facts["gpus"])
     return {"name": window.name, "attempt": window.attempt, **facts, "load": load}
 
 
@@ -54,7 +54,7 @@ def energy_of(window: Mapping[str, Any] | None, outcome: Outcome) -> tuple[Energ
     values, reason = energy_metrics(window)
     if values is None:
         return None, reason
-    return {**values, "attribution": "combined" if outcome.load else "foreground"}, reason
+    return {**values, "attribution": "combined" if outcome.loads else "foreground"}, reason
 
 
 def gpu_facts(gpus: Sequence[Gpu] | None) -> list[dict[str, Any]] | None:

@@ -6,24 +6,25 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, cycle
 from pathlib import Path
 
-from tandem.command import Value, training_command
+from tandem.command import Value
 from tandem.errors import UsageError
 from tandem.history import History, read_history
 from tandem.jsonfile import sha256_of
 from tandem.mutation import draw, stream
-from tandem.planned import Experiment, Origin, Plan, Training
+from tandem.planned import Background, Experiment, Origin, Plan, Training
 from tandem.problems import Problem, ProblemsError, has_errors, is_within, join, line_of, show
 from tandem.registry import Registry, load_registry
 from tandem.resolve import Resolved, Resolver
 from tandem.settings import Entry, Settings, load_settings
+from tandem.trainings import VISIBLE, background_of, training_of
 from tandem.twins import experiment_id, with_control
 
-__all__ = ["Experiment", "Plan", "PlanReading", "Training", "make_plan", "read_plan"]
+__all__ = ["VISIBLE", "Experiment", "Plan", "PlanReading", "Training", "make_plan", "read_plan"]
 
 MAX_EXPERIMENTS = 100_000
 MAX_SEED = 2**63 - 1
@@ -67,7 +68,7 @@ def read_plan(
         problems += error.problems
     if settings is None or registry is None:
         return PlanReading(None, tuple(problems))
-    root = _root(registry_file, root)
+    root = root_of(registry_file, root)
     try:
         plan, problems = make_plan(
             settings, registry, root=root, seed=seed, grace_s=grace_s, skip_invalid=skip_invalid
@@ -75,6 +76,11 @@ def read_plan(
     except ProblemsError as error:
         return PlanReading(None, error.problems)
     return PlanReading(plan, tuple(problems))
+
+
+def root_of(registry_file: Path, root: Path | None) -> Path:
+    """The folder that the registry's paths are relative to, where none is given the usual one."""
+    return _absolute(root or _absolute(registry_file).parent.parent)
 
 
 def make_plan(
@@ -136,12 +142,8 @@ def origin_of(settings_file: Path, registry_file: Path, root: Path | None) -> Or
         sha256_of(settings_file),
         _absolute(registry_file),
         sha256_of(registry_file),
-        _root(registry_file, root),
+        root_of(registry_file, root),
     )
-
-
-def _root(registry_file: Path, root: Path | None) -> Path:
-    return _absolute(root or _absolute(registry_file).parent.parent)
 
 
 def _absolute(path: Path) -> Path:
@@ -162,7 +164,7 @@ def _fits(settings: Settings, problems: list[Problem]) -> bool:
 
 
 def _has_twins(entry: Entry) -> bool:
-    return entry.background is not None and entry.controls.solo
+    return bool(entry.backgrounds) and entry.controls.solo
 
 
 def _can_be_skipped(problem: Problem) -> bool:
@@ -206,44 +208,47 @@ class _Planner:
         experiments: list[Experiment] = []
         turns = cycle((False, True))
         for entry in self._settings.entries:
-            for foreground, background in self._trainings(entry):
+            for foreground, backgrounds in self._trainings(entry):
                 number = len(experiments) + 1
-                experiment = self._experiment(number, entry, foreground, background)
+                experiment = self._experiment(number, entry, foreground, backgrounds)
                 twins = _has_twins(entry)
                 experiments += with_control(experiment, turns) if twins else [experiment]
         return experiments
 
-    def _trainings(self, entry: Entry) -> Iterable[tuple[Training, Training | None]]:
-        """Foreground and background of each run; nothing where the entry cannot run."""
+    def _trainings(self, entry: Entry) -> Iterable[tuple[Training, tuple[Background, ...]]]:
+        """Foreground and backgrounds of each run; nothing where the entry cannot run."""
         foreground, problems = self._resolver.resolve(entry.foreground)
-        background = None
-        if entry.background:
-            background, more = self._resolver.resolve(entry.background)
+        resolved: list[Resolved] = []
+        for given in entry.backgrounds:
+            background, more = self._resolver.resolve(given.training, is_load=True)
             problems = problems + more
-            if foreground and background:
-                place = entry.background.places["repo"]
-                problems += self._resolver.shared(foreground, background, place)
+            for other in filter(None, (foreground, *resolved)):
+                if background:
+                    place = given.training.places["repo"]
+                    problems += self._resolver.shared(other, background, place)
+            resolved += [background] if background else []
         self.problems += problems
         self._of_entry[entry.path] += problems
         if has_errors(problems) or foreground is None or entry.path in self._wrong:
             return []
         try:
-            values = self._values(entry, foreground, background)
+            values = self._values(entry, foreground, resolved)
         except UsageError as error:
             place = entry.foreground.places["mutate"]
             self.problems.append(Problem("error", place, str(error), self._file))
             return []
-        load = _training(background, background.given) if background else None
-        return [(_training(foreground, each), load) for each in values]
+        loads = tuple(map(background_of, resolved, entry.backgrounds))
+        gpus = entry.foreground.gpus
+        return [(training_of(foreground, each, gpus), loads) for each in values]
 
     def _values(
-        self, entry: Entry, foreground: Resolved, background: Resolved | None
+        self, entry: Entry, foreground: Resolved, backgrounds: Sequence[Resolved]
     ) -> list[Mapping[str, Value]]:
         """The hyperparameters of each run of the foreground."""
         if entry.foreground.mode != "mutation":
             return [foreground.given] * entry.runs
         # What makes an entry itself, so that its values do not depend on its neighbours.
-        pair = [(it.repository.name, it.model) for it in (foreground, background) if it]
+        pair = [(it.repository.name, it.model) for it in (foreground, *backgrounds)]
         identity = [pair, sorted(hyperparameter.name for hyperparameter in foreground.drawn)]
         alike = json.dumps(identity)
         self._alike[alike] += 1
@@ -252,35 +257,41 @@ class _Planner:
             foreground.repository,
             foreground.model,
             foreground.drawn,
-            is_parallel=background is not None,
+            is_parallel=bool(backgrounds),
         )
         return list(draw(foreground.drawn, entry.runs, random, taken))
 
     def _experiment(
-        self, number: int, entry: Entry, foreground: Training, background: Training | None
+        self,
+        number: int,
+        entry: Entry,
+        foreground: Training,
+        backgrounds: tuple[Background, ...],
     ) -> Experiment:
         return Experiment(
             number=number,
-            id=experiment_id(number, foreground, "parallel" if background else ""),
+            id=experiment_id(number, foreground, "parallel" if backgrounds else ""),
             foreground=foreground,
-            background=background,
+            backgrounds=backgrounds,
             foreground_mode=entry.foreground.mode,
             max_retries=entry.max_retries,
             timeout_s=entry.timeout_s,
             warmup_s=entry.warmup_s,
             ready_timeout_s=entry.ready_timeout_s,
-            restart_delay_s=entry.restart_delay_s,
             grace_s=entry.grace_s if self._grace_s is None else self._grace_s,
             source_path=entry.path,
             source_entry=entry.source,
-            warnings=self._warnings(entry.path, foreground, background),
+            warnings=self._warnings(entry.path, foreground, backgrounds),
             controls=entry.controls,
             validity=entry.validity,
             cooldown_s=entry.cooldown_s,
         )
 
-    def _warnings(self, path: str, *trainings: Training | None) -> tuple[str, ...]:
-        repositories = dict.fromkeys(training.repo for training in trainings if training)
+    def _warnings(
+        self, path: str, foreground: Training, backgrounds: Sequence[Background]
+    ) -> tuple[str, ...]:
+        trainings = foreground, *(background.training for background in backgrounds)
+        repositories = dict.fromkeys(training.repo for training in trainings)
         problems = [self._of_entry[path], *map(self._of_repository.__getitem__, repositories)]
         return tuple(line_of(it) for it in chain(*problems) if it.severity == "warning")
 
@@ -288,16 +299,3 @@ class _Planner:
 def _entry_of(problem: Problem) -> str:
     """The path of the entry, or of the key of the top level, that the problem lies in."""
     return re.split(r"(?<=\])|\.", problem.path, maxsplit=1)[0]
-
-
-def _training(resolved: Resolved, hyperparameters: Mapping[str, Value]) -> Training:
-    repository = resolved.repository
-    return Training(
-        repo=repository.name,
-        model=resolved.model,
-        hyperparameters=hyperparameters,
-        mutated=tuple(hyperparameter.name for hyperparameter in resolved.drawn),
-        command=training_command(repository, resolved.model, hyperparameters),
-        work_dir=resolved.work_dir,
-        log_patterns=repository.log_patterns,
-    )

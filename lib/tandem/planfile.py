@@ -16,10 +16,19 @@ from typing import Any
 
 from tandem.atomic import write_whole
 from tandem.errors import UsageError
-from tandem.planned import Controls, Experiment, Plan, Training, Validity
+from tandem.planned import (
+    Background,
+    Controls,
+    Dose,
+    Experiment,
+    Plan,
+    Size,
+    Training,
+    Validity,
+)
 
 NAME = "plan.json"
-VERSION = 1
+VERSION = 2
 
 _OWN = ("number", "id", "twin")  # beside the foreground's values and command
 
@@ -74,8 +83,15 @@ def _own(experiment: Experiment, entry: int) -> dict[str, Any]:
 def _common(experiment: Experiment) -> dict[str, Any]:
     bare = replace(experiment.foreground, hyperparameters={}, command=())
     common = {**vars(experiment), "foreground": _facts(bare)}
-    common["background"] = experiment.background and _facts(experiment.background)
     common |= {
+        "backgrounds": [
+            {
+                "training": _facts(each.training),
+                "dose": asdict(each.dose),
+                "auto": [asdict(size) for size in each.auto],
+            }
+            for each in experiment.backgrounds
+        ],
         "controls": asdict(experiment.controls),
         "validity": asdict(experiment.validity),
         "source_entry": dict(experiment.source_entry),
@@ -89,6 +105,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "hyperparameters": dict(training.hyperparameters),
         "work_dir": str(training.work_dir),
         "log_patterns": dict(training.log_patterns),
+        "environment": dict(training.environment),
     }
 
 
@@ -128,12 +145,11 @@ def _plan(value: Mapping[str, Any]) -> Plan:
 
 def _entry(common: Mapping[str, Any]) -> Experiment:
     """The experiment of an entry, without what is each one's own."""
-    background = common["background"]
     parts = {
         "number": 0,
         "id": "",
         "foreground": _training(common["foreground"]),
-        "background": None if background is None else _training(background),
+        "backgrounds": tuple(map(_background, common["backgrounds"])),
         "controls": Controls(**common["controls"]),
         "validity": Validity(**common["validity"]),
         "warnings": tuple(common["warnings"]),
@@ -141,11 +157,18 @@ def _entry(common: Mapping[str, Any]) -> Experiment:
     return Experiment(**{**common, **parts})
 
 
+def _background(facts: Mapping[str, Any]) -> Background:
+    auto = (Size(**{**each, "command": tuple(each["command"])}) for each in facts.get("auto", ()))
+    return Background(_training(facts["training"]), Dose(**facts["dose"]), tuple(auto))
+
+
 def _training(facts: Mapping[str, Any]) -> Training:
     parts = {
         "mutated": tuple(facts["mutated"]),
         "command": tuple(facts["command"]),
         "work_dir": Path(facts["work_dir"]),
+        "required_metrics": tuple(facts.get("required_metrics", ())),
+        "memory_limit": tuple(facts.get("memory_limit", ())),
     }
     return Training(**{**facts, **parts})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,11 @@ class Training:
 
     `hyperparameters` are exactly those passed as flags, `mutated` the names among them that were
     drawn. `command` is the argv; its first element is the train script as the registry writes it,
-    relative to `work_dir`, the absolute folder of the repository.
+    relative to `work_dir`, the absolute folder of the repository, or another program's own path.
+    `environment` are variables of its alone. Of the metrics in `log_patterns`, those in
+    `required_metrics` must be found; none there: any one. `commit` is the one at which the registry
+    wants the folder, None where it does not say. `memory_limit` names the frameworks that may be
+    told of a limit of the GPU's memory in ways that older versions of them refuse.
     """
 
     repo: str
@@ -24,6 +28,55 @@ class Training:
     command: tuple[str, ...]
     work_dir: Path
     log_patterns: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    required_metrics: tuple[str, ...] = ()
+    commit: str | None = None
+    memory_limit: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dose:
+    """How much of a load a background is.
+
+    `restart_delay_s` is the pause between two rounds, `max_rounds` how many there are at most.
+    `intensity` is the share (0 to 1) of the time that it may run, `target_sm_percent` the use of
+    the GPU that it is to have, 0 to 100. Its GPU memory is not to exceed `gpu_memory_mib`, or a
+    share `gpu_memory_fraction` of the GPU's. None: no limit.
+    """
+
+    restart_delay_s: float = 0.1
+    max_rounds: int | None = None
+    intensity: float | None = None
+    target_sm_percent: float | None = None
+    gpu_memory_mib: float | None = None
+    gpu_memory_fraction: float | None = None
+
+
+@dataclass(frozen=True)
+class Size:
+    """One value of a background's hyperparameter `name` that is to be found, and its command."""
+
+    name: str
+    value: int
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Background:
+    """A training that loops as load beside the foreground.
+
+    `auto` are the sizes, the largest first, of which the first that fits into the GPU's memory is
+    taken; `training` has the largest. Without any, everything is decided.
+    """
+
+    training: Training
+    dose: Dose
+    auto: tuple[Size, ...] = ()
+
+    def at(self, size: Size) -> Training:
+        """Return the training with that size."""
+        values = {**self.training.hyperparameters, size.name: size.value}
+        return replace(self.training, hyperparameters=values, command=size.command)
 
 
 @dataclass(frozen=True)
@@ -63,27 +116,26 @@ class Validity:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One foreground training with its background, if any.
+    """One foreground training with its backgrounds, if any.
 
     `id` is the folder name, safe characters only, unique in the plan. `timeout_s` is None when
     the foreground may take as long as it likes; the other times are in seconds.
     `source_path` says where the entry stands in the settings file ("experiments[3]") and
     `source_entry` is that entry as written. `warnings` are the lines of those that concern this
     entry or a repository that it uses. `control` is "solo" for the same foreground run without
-    its background; it and the parallel experiment name each other's id in `twin`. `cooldown_s` is
+    its backgrounds; it and the parallel experiment name each other's id in `twin`. `cooldown_s` is
     the longest that the GPUs get to cool down after it, None where the settings do not say.
     """
 
     number: int
     id: str
     foreground: Training
-    background: Training | None
+    backgrounds: tuple[Background, ...]
     foreground_mode: str
     max_retries: int
     timeout_s: float | None
     warmup_s: float
     ready_timeout_s: float
-    restart_delay_s: float
     grace_s: float
     source_path: str
     source_entry: Mapping[str, Any]
@@ -96,8 +148,8 @@ class Experiment:
 
     @property
     def mode(self) -> str:
-        """`parallel` beside a background, else `mutation` or `default`."""
-        return "parallel" if self.background else self.foreground_mode
+        """`parallel` beside backgrounds, else `mutation` or `default`."""
+        return "parallel" if self.backgrounds else self.foreground_mode
 
 
 @dataclass(frozen=True)

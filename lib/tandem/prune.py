@@ -23,8 +23,14 @@ DAY_S = 86400
 
 _EXPERIMENTS = (("*",), ("cut_off", "*"))
 _WHERE = {  # below an experiment's folder
-    "logs": (("attempts", "*", "*.log"), ("background_logs", "*.log")),
-    "samples": tuple(("energy", name) for name in ("gpu_*.csv", "cpu.csv", "strangers.csv")),
+    "logs": (
+        *(("attempts", "*", "*.log"), ("background_logs", "*.log")),
+        *(("background_logs_[0-9]*", "*.log"), ("background_logs*", "tried_*", "*.log")),
+    ),
+    "samples": (
+        *(("energy", name) for name in ("gpu_*.csv", "cpu.csv", "strangers.csv")),
+        *((folder, "dose.csv") for folder in ("dose", "dose_[0-9]*")),
+    ),
 }
 _TABLE = b"experiment_id,"
 _RULE = re.compile(r"(logs|samples)=([0-9]{1,6})(d?)")

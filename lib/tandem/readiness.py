@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tandem import census
@@ -12,8 +13,8 @@ from tandem.launch import Watch
 from tandem.measure.busy import GpuBusyError, Sensors, people
 from tandem.namespace import Isolation, off, probe
 from tandem.paths import ROOT
-from tandem.plan import Experiment, Training
-from tandem.resolve import folder_flaw
+from tandem.plan import VISIBLE, Experiment, Training
+from tandem.program import folder_flaw
 
 Say = Callable[[str], None]
 
@@ -32,14 +33,36 @@ def remove_leftovers(say: Say) -> list[census.Found]:
     return found
 
 
-def see_trainings(experiments: Iterable[Experiment]) -> None:
-    """See that all train scripts are there: a plan may be older than what became of the disks.
+def see_trainings(experiments: Sequence[Experiment]) -> None:
+    """See that all programs are there: a plan may be older than what became of the disks.
 
     NotReadyError: one is not, and every experiment of it would fail.
     """
-    places = {(each.work_dir, each.command[0]): None for each in trainings_of(experiments)}
-    if flaws := sorted({flaw for place in places if (flaw := folder_flaw(*place))}):
-        raise NotReadyError("\n".join(flaws))
+    places = {
+        (each.work_dir, each.command[:1], each.commit is not None)
+        for each in trainings_of(experiments)
+    }
+    flaws = {folder_flaw(path, command, is_fetched=known) for path, command, known in places}
+    if flaws := flaws - {""}:
+        raise NotReadyError("\n".join(sorted(flaws)))
+
+
+def see_gpus(experiments: Sequence[Experiment]) -> None:
+    """See that no training is given a GPU that this run has no lock of; NotReadyError: one is."""
+    ours = os.environ.get(VISIBLE)
+    if ours is None:
+        return  # the whole machine is locked
+    for training in trainings_of(experiments):
+        theirs = training.environment.get(VISIBLE, "")
+        if others := sorted(set(words_of(theirs)) - set(words_of(ours))):
+            raise NotReadyError(
+                f"{training.repo} is to see GPU {', '.join(others)}, but {VISIBLE} is"
+                f' "{ours}" for this run (change one of the two)'
+            )
+
+
+def words_of(devices: str) -> list[str]:
+    return [word for each in devices.split(",") if (word := each.strip())]
 
 
 def see_who_is_there(sensors: Sensors, watch: Watch, say: Say) -> None:
@@ -66,17 +89,17 @@ def device_holders() -> list[str]:
 
 def isolation_for(experiments: Iterable[Experiment], use_namespace: bool) -> Isolation:
     """Return how the backgrounds of these experiments can be kept."""
-    if all(experiment.background is None for experiment in experiments):
+    if all(not experiment.backgrounds for experiment in experiments):
         return off("no background")
     return probe() if use_namespace else off("switched off")
 
 
-def git_states(experiments: Iterable[Experiment]) -> dict[str, dict[str, Any]]:
+def git_states(experiments: Sequence[Experiment]) -> dict[str, dict[str, Any]]:
     """Return the git state of each folder before any training can change it; "" is Tandem's."""
     folders = {training.work_dir for training in trainings_of(experiments)}
     return {"": git_state(ROOT), **{str(folder): git_state(folder) for folder in folders}}
 
 
-def trainings_of(experiments: Iterable[Experiment]) -> list[Training]:
-    pairs = [(experiment.foreground, experiment.background) for experiment in experiments]
-    return [training for pair in pairs for training in pair if training]
+def trainings_of(experiments: Sequence[Experiment]) -> list[Training]:
+    loads = [each.training for experiment in experiments for each in experiment.backgrounds]
+    return [experiment.foreground for experiment in experiments] + loads

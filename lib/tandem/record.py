@@ -15,19 +15,25 @@ from tandem.census import Found
 from tandem.environment import device_of
 from tandem.experiment import Outcome
 from tandem.foreground import Attempt
+from tandem.listing import dose_facts
 from tandem.load import Load
+from tandem.loads import Loads
 from tandem.measure.company import foreground_window
 from tandem.measured import energy_of, gpu_facts, measured_windows
 from tandem.metrics import read_metrics
 from tandem.namespace import Isolation
-from tandem.plan import Experiment, Plan
+from tandem.plan import Experiment, Plan, Training
 from tandem.progress import EpochReader
 from tandem.reports import stop_of
 from tandem.rounds import Stretch, read_rounds
 from tandem.validity import everyone_left, invalid_reasons
 
 NAME = "experiment.json"
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+SUMS = (
+    *("rounds_completed", "rounds_failed", "rounds_stopped", "rounds_open"),
+    "training_seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,11 @@ def make_record(
     succeeded = outcome.status == "finished" and last is not None and last.succeeded
     metrics = read_metrics(last.log if last else Path(), experiment.foreground.log_patterns)
     attempts = [
-        attempt.facts(folder, coverage_beside(attempt, outcome.load))
+        attempt.facts(folder, coverage_beside(attempt, outcome.loads))
         for attempt in outcome.attempts
     ]
     coverage = attempts[-1]["coverage"] if attempts else None
-    background = background_facts(experiment, outcome.load, coverage, around)
+    background = backgrounds_facts(experiment, outcome, coverage, around)
     report = (last.report if last else None) or {}
     windows = measured_windows(folder / "energy", outcome)
     record: dict[str, Any] = {
@@ -76,6 +82,7 @@ def make_record(
         "mutated": list(experiment.foreground.mutated),
         "seed": around.plan.seed,
         "performance_metrics": metrics,
+        "required_metrics": list(experiment.foreground.required_metrics),
         "epochs_done": EpochReader(last.log, None).poll()[0] if last else None,
         "energy_metrics": None,
         "energy_reason": None,
@@ -115,41 +122,93 @@ def make_record(
     return record | {"valid": not reasons, "invalid_reasons": reasons}
 
 
-def coverage_beside(attempt: Attempt, load: Load | None) -> float | None:
-    """Return the share of an attempt's time in which a background training ran, 0 to 1."""
-    if load is None or attempt.window_s is None:
+def coverage_beside(attempt: Attempt, loads: Loads | Load | None) -> float | None:
+    """Return the share of an attempt's time in which all background trainings ran, 0 to 1."""
+    if loads is None or attempt.window_s is None:
         return None
-    return load.coverage(*attempt.window_s)
+    return loads.coverage(*attempt.window_s)
 
 
-def background_facts(
-    experiment: Experiment, load: Load | None, coverage: float | None, around: Surroundings
+def backgrounds_facts(
+    experiment: Experiment, outcome: Outcome, coverage: float | None, around: Surroundings
 ) -> dict[str, Any] | None:
-    """Return the background's part of the record; counts are over the whole experiment."""
-    training = experiment.background
-    if training is None or load is None:
+    """Return the backgrounds' part of the record, together and each; of the whole experiment."""
+    if outcome.loads is None:
         return None
-    rounds = read_rounds(load.rounds_file)
-    boot_utc_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    last = outcome.attempts[-1] if outcome.attempts else None
+    parts = [background_facts(load, last, around) for load in outcome.loads.each]
+    cpu = [part["cpu_seconds"] for part in parts]
     return {
-        "repository": training.repo,
-        "model": training.model,
-        "hyperparameters": dict(training.hyperparameters),
-        "command": list(training.command),
-        "working_directory": str(training.work_dir),
+        "repository": " + ".join(part["repository"] for part in parts),
+        "model": " + ".join(part["model"] for part in parts),
+        "hyperparameters": all_hyperparameters(parts),
         "warmup_seconds": experiment.warmup_s,
         "isolation": around.isolation.mode,
         "isolation_reason": around.isolation.reason,
+        **{key: sum(part[key] for part in parts) for key in SUMS},
+        "cpu_seconds": None if None in cpu else sum(cpu),
+        "coverage": coverage,
+        "problems": outcome.loads.problems,
+        "parts": parts,
+    }
+
+
+def all_hyperparameters(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return those of the one background, or of several, each name behind its number."""
+    if len(parts) == 1:
+        return dict(parts[0]["hyperparameters"])
+    return {
+        f"{number}.{name}": value
+        for number, part in enumerate(parts, start=1)
+        for name, value in part["hyperparameters"].items()
+    }
+
+
+def background_facts(load: Load, last: Attempt | None, around: Surroundings) -> dict[str, Any]:
+    """Return one background's part; `coverage` is that of the last attempt."""
+    training = load.training
+    rounds = read_rounds(load.rounds_file)
+    boot_utc_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return {
+        "name": load.name,
+        "repository": training.repo,
+        "model": training.model,
+        "hyperparameters": dict(training.hyperparameters),
+        **command_facts(training, around),
+        **dose_facts(load.background.dose),
+        "gpu_memory": load.memory.facts(),
+        "auto": auto_facts(load),
         "rounds_completed": sum(stretch.completed for stretch in rounds),
         "rounds_failed": sum(stretch.failed for stretch in rounds),
         "rounds_stopped": sum(stretch.stopped for stretch in rounds),
         "rounds_open": sum(stretch.open for stretch in rounds),
         "training_seconds": round(sum(stretch.running_s for stretch in rounds), 3),
         "cpu_seconds": cpu_seconds(load),
-        "repository_git": around.git[str(training.work_dir)],
-        "coverage": coverage,
+        "coverage": coverage_beside(last, load) if last else None,
         "rounds": [round_facts(stretch, boot_utc_s) for stretch in rounds],
         "problems": load.problems,
+        "logs": load.folder.name,
+    }
+
+
+def auto_facts(load: Load) -> dict[str, Any] | None:
+    """Return which size was found, None for its value where none fits, and what did not fit."""
+    if not load.background.auto:
+        return None
+    name = load.background.auto[0].name
+    return {"name": name, "value": load.chosen and load.chosen.value, "tried": load.tried}
+
+
+def command_facts(training: Training, around: Surroundings) -> dict[str, Any]:
+    """Return how a training was started, and of which code; `pin` is what the registry wants."""
+    git, wanted = around.git[str(training.work_dir)], training.commit
+    is_there = None if git["commit"] is None else git["commit"] == wanted
+    return {
+        "command": list(training.command),
+        "working_directory": str(training.work_dir),
+        "env": dict(training.environment),
+        "repository_git": git,
+        "pin": None if wanted is None else {"commit": wanted, "matches": is_there},
     }
 
 
@@ -176,12 +235,15 @@ def round_facts(stretch: Stretch, boot_utc_s: float) -> dict[str, Any]:
 
 def stop_facts(outcome: Outcome) -> dict[str, Any]:
     """Return how the experiment's processes were ended; `left` is who could not be."""
-    reports = outcome.load.reports if outcome.load else []
-    nothing: dict[str, Any] = {"duration_seconds": None, "terminated": [], "killed": [], "left": []}
-    last = stop_of(reports[-1]) if reports else nothing
+    loads = outcome.loads.each if outcome.loads else ()
+    stops = [stop_of(load.reports[-1]) for load in loads if load.reports]
     return {
         "reason": outcome.stop_reason,
-        **last,
+        "duration_seconds": max((stop["duration_seconds"] for stop in stops), default=None),
+        **{
+            key: [process for stop in stops for process in stop[key]]
+            for key in ("terminated", "killed", "left")
+        },
         "strays_killed": [found.facts() for found in outcome.strays],
         "left": everyone_left(outcome),
     }
@@ -195,9 +257,7 @@ def environment_facts(
     return {
         **around.host,
         "tandem_git": around.git[""],
-        "repository_git": around.git[str(foreground.work_dir)],
-        "command": list(foreground.command),
-        "working_directory": str(foreground.work_dir),
+        **command_facts(foreground, around),
         "registry": str(around.plan.registry_file),
         "device": device_of(last.log) if last else None,
         "cpu_governor": outcome.cpu_governor,

@@ -29,6 +29,7 @@ from tandem.readiness import (
     git_states,
     isolation_for,
     remove_leftovers,
+    see_gpus,
     see_trainings,
     see_who_is_there,
 )
@@ -144,6 +145,7 @@ class Run:
         """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
         options, say, missing = self.options, self.progress.event, self.missing()
         see_trainings(missing)
+        see_gpus(missing)
         leftovers = remove_leftovers(say)
         isolation = isolation_for(missing, options.use_namespace)
         around = Surroundings(self.plan, isolation, host(), git_states(missing), leftovers)

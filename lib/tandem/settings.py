@@ -11,8 +11,10 @@ from tandem.dialect import (
     Note,
     common_notes,
     controls_of,
+    dose_of,
     find,
     governor_notes,
+    gpus_of,
     history_notes,
     is_separator,
     names_to_draw,
@@ -23,7 +25,7 @@ from tandem.dialect import (
     unknown_notes,
     validity_of,
 )
-from tandem.entries import Entry, Settings, TrainingEntry
+from tandem.entries import BackgroundEntry, Entry, Settings, TrainingEntry
 from tandem.errors import UsageError
 from tandem.jsonfile import is_annotation, read_json, sha256_of
 from tandem.problems import Problem, ProblemsError, has_errors, join, quote
@@ -130,7 +132,7 @@ class _Reader:
 
     def read_end(self, top: Level, entries: Sequence[Entry]) -> None:
         """Say what the top level asks for in vain, where it is sure that no entry needs it."""
-        if not has_errors(self.problems) and not any(entry.background for entry in entries):
+        if not has_errors(self.problems) and not any(entry.backgrounds for entry in entries):
             self._warn(pairless_notes(top))
 
     def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
@@ -145,15 +147,16 @@ class _Reader:
         self._warn(unknown_notes(entry, mode))
         if self._misfits(entry, mode):
             return None
-        levels, background = [entry, top], None
+        levels: list[Level] = [entry, top]
+        backgrounds: tuple[BackgroundEntry, ...] = ()
         if mode == "parallel":
             levels = [entry, entry.below("foreground"), top]
-            foreground, background = self._pair(entry, levels)
+            foreground, backgrounds = self._parts(entry, levels)
         else:
             foreground = self._training(entry, mode)
             self._warn(pairless_notes(entry))
         self._warn(common_notes(entry, levels))
-        return self._entry(levels, source, foreground, background)
+        return self._entry(levels, source, foreground, backgrounds)
 
     def _mode(self, *levels: Level) -> str | None:
         """The mode: of the first level that has one, or mutation, in one of three words.
@@ -197,20 +200,33 @@ class _Reader:
             )
             self._fail(entry, message)
 
-    def _pair(self, entry: Level, levels: list[Level]) -> tuple[TrainingEntry, TrainingEntry]:
-        foreground, background = entry.below("foreground"), entry.below("background")
+    def _parts(
+        self, entry: Level, levels: list[Level]
+    ) -> tuple[TrainingEntry, tuple[BackgroundEntry, ...]]:
+        foreground, backgrounds = entry.below("foreground"), entry.backgrounds()
         mode = self._mode(foreground)
         self._warn(unknown_notes(foreground, mode))
-        self._warn(unknown_notes(background))
         self._warn(common_notes(foreground, levels))
-        for key in ("mutate", "hyperparameters"):
+        for key in ("mutate", "hyperparameters", "gpus"):
             value, place = find(key, [entry]) or (None, "")
-            if value:
+            if value not in (None, [], {}):
                 self._warn([(place, 'no effect beside a foreground (move it into "foreground")')])
+        loads = tuple(self._background(each, levels) for each in backgrounds)
+        return self._training(foreground, mode), loads
+
+    def _background(self, background: Level, levels: list[Level]) -> BackgroundEntry:
+        self._warn(unknown_notes(background))
         if background.values.get("mode", "default") != "default":
             message = "no effect: a background runs with the values given"
             self._warn([(background.place("mode"), message)])
-        return self._training(foreground, mode), self._training(background, "background")
+        dose = dose_of([background, *levels])
+        if dose.intensity is not None and dose.target_sm_percent is not None:
+            message = 'one of "intensity" and "target_gpu_utilization" can count (remove the other)'
+            self._fail(background, message)
+        if dose.gpu_memory_mib is not None and dose.gpu_memory_fraction is not None:
+            message = 'one of "gpu_memory_mib" and "gpu_memory_fraction" can count (remove one)'
+            self._fail(background, message)
+        return BackgroundEntry(self._training(background, "background"), dose)
 
     def _training(self, level: Level, mode: str | None) -> TrainingEntry:
         keys = ("repo", "model", "mutate", "hyperparameters")
@@ -234,6 +250,7 @@ class _Reader:
             draws_all=draws_all,
             hyperparameters=given["hyperparameters"][0] or {},
             places={key: place for key, (_, place) in given.items()},
+            gpus=gpus_of(level),
         )
 
     def _entry(
@@ -241,7 +258,7 @@ class _Reader:
         levels: list[Level],
         source: Mapping[str, Any],
         foreground: TrainingEntry,
-        background: TrainingEntry | None,
+        backgrounds: tuple[BackgroundEntry, ...],
     ) -> Entry:
         def number(key: str, default: float) -> float:
             value, _ = find(key, levels) or (default, "")
@@ -259,13 +276,12 @@ class _Reader:
             path=levels[0].path,
             source=source,
             foreground=foreground,
-            background=background,
+            backgrounds=backgrounds,
             runs=int(runs),
             max_retries=int(number("max_retries", 2)),
             timeout_s=limit("timeout_seconds", levels),
             warmup_s=number("warmup_seconds", 5),
             ready_timeout_s=number("ready_timeout_seconds", 60),
-            restart_delay_s=number("restart_delay_seconds", 0.1),
             grace_s=number("grace_seconds", 10),
             cooldown_s=limit("cooldown_seconds", outer),
             controls=controls_of(outer),

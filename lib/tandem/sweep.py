@@ -12,6 +12,7 @@ from tandem.cooldown import Cooldown
 from tandem.environment import VERSION
 from tandem.errors import NotReadyError
 from tandem.experiment import ExperimentRun
+from tandem.fits import Footprints
 from tandem.forecast import Forecast
 from tandem.governor import governors_now
 from tandem.launch import Watch
@@ -53,8 +54,12 @@ class Sweep:
     watch: Watch
     progress: Progress
     cooldown: Cooldown = field(default_factory=Cooldown)
+    footprints: Footprints = field(init=False)
     is_out_of_time: bool = False
     has_lost_record: bool = False
+
+    def __post_init__(self) -> None:
+        self.footprints = Footprints(self.folder.path)
 
     def run(self, *, is_new: bool) -> None:
         """Run the missing experiments, as far as there is time.
@@ -126,6 +131,7 @@ class Sweep:
             self.options.sensors,
             self.forecast.of(experiment),
             self.forecast.rest_s(),
+            self.footprints,
         )
         run.say(f"{experiment.id} started")
         run.outcome.cooldown = cooling
@@ -137,6 +143,7 @@ class Sweep:
         self.cooldown.note_start(outcome.gpus_before)
         try:
             record = make_record(experiment, path, outcome, self.around)
+            self.footprints.note(record, path)
             if outcome.status in UNFINISHED:
                 self.folder.interrupt(record)
             else:

@@ -29,7 +29,7 @@ def with_control(parallel: Experiment, turns: Iterator[bool]) -> list[Experiment
             parallel,
             number=solo_number,
             id=solo_id,
-            background=None,
+            backgrounds=(),
             control="solo",
             twin=own_id,
         ),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tandem.experiment import Outcome
 from tandem.measure.company import disturbances, foreground_window
 from tandem.planned import Validity
 
+TARGET_POINTS = 5.0  # how far a background's use of the GPU may be from its target
 MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
 
 
 def invalid_reasons(record: Mapping[str, Any], outcome: Outcome, validity: Validity) -> list[str]:
     """Return why a record does not count, [] if it does.
 
-    Looked at are its `performance_metrics`, `background`, `windows`, `stop` and `census`. Its
-    `validity` holds the same limits.
+    Looked at are its `performance_metrics`, `required_metrics`, `background`, `windows`, `stop` and
+    `census`. Its `validity` holds the same limits.
     """
     return [
         *_foreground_reasons(record, outcome),
@@ -32,7 +33,7 @@ def invalid_reasons(record: Mapping[str, Any], outcome: Outcome, validity: Valid
 def everyone_left(outcome: Outcome) -> list[dict[str, Any]]:
     """Return who could not be ended, as any keeper or the census says."""
     reports = [attempt.report for attempt in outcome.attempts if attempt.report]
-    reports += outcome.load.reports if outcome.load else []
+    reports += outcome.loads.reports if outcome.loads else []
     left = [process for report in reports for process in report["stop"]["left"]]
     return left + [found.facts() for found in outcome.left]
 
@@ -42,7 +43,15 @@ def _foreground_reasons(record: Mapping[str, Any], outcome: Outcome) -> Iterator
         yield outcome.error_message or outcome.status
     elif not outcome.attempts[-1].succeeded:
         yield f"foreground failed: {outcome.attempts[-1].error()}"
-    elif all(value is None for value in record["performance_metrics"].values()):
+    else:
+        yield from _metric_reasons(record["performance_metrics"], record["required_metrics"])
+
+
+def _metric_reasons(metrics: Mapping[str, float | None], required: Sequence[str]) -> Iterator[str]:
+    missing = [name for name in required if metrics[name] is None]
+    if missing:
+        yield f"required metrics not found in the foreground's log: {', '.join(missing)}"
+    elif all(value is None for value in metrics.values()):
         yield "no metric found in the foreground's log"
 
 
@@ -56,9 +65,13 @@ def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterat
         yield "coverage unknown"
     elif record["attempts"] and coverage < least:
         yield f"coverage {_share(coverage)} is below {least:.0%}"
-    if background["rounds_failed"] and not background["rounds_completed"]:
-        yield f"no background round succeeded ({background['rounds_failed']} failed)"
+    for part in background["parts"]:
+        if part["rounds_failed"] and not part["rounds_completed"]:
+            yield f"no {part['name']} round succeeded ({part['rounds_failed']} failed)"
+        if part["gpu_memory"]["max_mib"] and part["gpu_memory"]["sm_max_percent"] == 0:
+            yield f"the {part['name']} held GPU memory and was never seen to use the GPU"
     yield from _idle_background_reasons(foreground_window(record), validity)
+    yield from _dose_reasons(foreground_window(record), background)
 
 
 def _idle_background_reasons(window: Mapping[str, Any] | None, validity: Validity) -> Iterator[str]:
@@ -72,6 +85,22 @@ def _idle_background_reasons(window: Mapping[str, Any] | None, validity: Validit
         yield "the background held GPU memory and did not use the GPU"
     elif used is not None and used < least:
         yield f"the background used {used:.1f} % of the GPU, less than {least:g} %"
+
+
+def _dose_reasons(window: Mapping[str, Any] | None, background: Mapping[str, Any]) -> Iterator[str]:
+    """Why a load was not dosed as it was meant to be."""
+    if not window or not window["load"]:
+        return
+    names = (part["name"] for part in background["parts"])
+    for part, name in zip(window["load"]["parts"], names, strict=True):
+        dose = part["dose"]
+        if not dose or dose["mode"] != "target":
+            continue
+        used, target = dose["sm_avg_percent"], dose["target"]
+        if used is None:
+            yield f"whether the {name} was held at {target:g} % is not known: {dose['reason']}"
+        elif abs(used - target) > TARGET_POINTS:
+            yield f"the {name} used {used:.1f} % of the GPU instead of {target:g} %"
 
 
 def _share(value: float) -> str:

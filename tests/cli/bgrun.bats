@@ -37,6 +37,10 @@ stop_bgrun() { # SIGNAL
 @test "bgrun refuses what it cannot use, by name" {
   run -2 --separate-stderr "$ROOT/bin/bgrun" --logs logs --grace soon -- true
   [[ ${stderr_lines[0]} == *'--grace takes a number of seconds, not "soon"' ]]
+  for count in 0 -1 08 x 1.5; do
+    run -2 --separate-stderr "$ROOT/bin/bgrun" --logs logs --max-rounds "$count" -- true
+    [[ ${stderr_lines[0]} == *"--max-rounds takes a number from 1 on, not \"$count\"" ]]
+  done
   run -2 --separate-stderr "$ROOT/bin/bgrun" -- true
   [[ ${stderr_lines[0]} == *'give a folder for the logs with --logs' ]]
   run -2 --separate-stderr "$ROOT/bin/bgrun" --logs logs -C nowhere -- true
@@ -100,6 +104,29 @@ stop_bgrun() { # SIGNAL
   wait_until compgen -G 'logs/by_hand/*_bg/rounds.tsv'
   stop_bgrun TERM
   cmp before logs/rounds.tsv
+}
+
+# Succeeds when somebody below a process sleeps without end.
+rests() { # PID
+  local child
+  local -a children
+  read -r -a children < <(cat "/proc/$1/task/"*/children)
+  for child in "${children[@]}"; do
+    if [[ $(tr '\0' ' ' <"/proc/$child/cmdline") == 'sleep infinity ' ]] || rests "$child"; then
+      return 0
+    fi
+  done
+  return 1
+}
+
+@test "after --max-rounds the loop rests until it is told to stop" {
+  start_bgrun --logs logs --restart-delay 0 --max-rounds 2 -- true
+  wait_until has_line logs/rounds.tsv $'end\t2'
+  wait_until rests "$bgrun"
+  run ! has_line logs/rounds.tsv $'start\t3'
+  stop_bgrun TERM
+  ((status == 143))
+  grep -q 'stopped (signal SIGTERM)' said
 }
 
 @test "options that the script fixes are refused beside a script" {

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,16 @@ def training_line(command: Sequence[str]) -> str:
     return f"exec {shlex.join(command)}"
 
 
+def numbered(name: str, lines: Sequence[str]) -> dict[str, str]:
+    return {f"{name}_{number}": line for number, line in enumerate(lines, start=1)}
+
+
 @dataclass
 class Stage:
-    """One folder with repositories `front` and `back`, whose trainings can be told to end."""
+    """One folder with repositories `front` and `back`, whose trainings can be told to end.
+
+    Of several backgrounds the repositories are `back_1`, `back_2` and so on.
+    """
 
     folder: Path
     started: list[subprocess.Popen[str]] = field(default_factory=list)
@@ -63,10 +70,20 @@ class Stage:
     def marker(self) -> str:
         return f"marker-of-{self.folder}"
 
-    def build(self, front: str, back: str | None, **settings: Any) -> None:
-        """Write repositories whose training is a Bash line each, the registry, the settings."""
+    def build(
+        self,
+        front: str,
+        back: str | Sequence[str] | None,
+        doses: Sequence[Mapping[str, Any]] = (),
+        **settings: Any,
+    ) -> None:
+        """Write repositories whose training is a Bash line each, the registry, the settings.
+
+        A list of backgrounds is one in the settings; `doses` are further keys of the first ones.
+        """
         models = {}
-        for name, line in (("front", front), ("back", back)):
+        lines = {"back": back} if isinstance(back, str) else numbered("back", back or ())
+        for name, line in {"front": front, **lines}.items():
             repository = self.folder / "repos" / name
             repository.mkdir(parents=True)
             script = repository / "train.sh"
@@ -84,7 +101,10 @@ class Stage:
         if back is None:
             entry = {"mode": "default", "repo": "front", "model": "default"}
         else:
-            entry |= {"mode": "parallel", "background": {"repo": "back", "model": "default"}}
+            loads: list[dict[str, Any]] = [{"repo": name, "model": "default"} for name in lines]
+            for load, dose in zip(loads, doses, strict=False):
+                load.update(dose)
+            entry |= {"mode": "parallel", "background": loads[0] if "back" in lines else loads}
         values = {"max_retries": 0, "warmup_seconds": 0.2, **settings}
         (self.folder / "registry.json").write_text(json.dumps({"models": models}))
         (self.folder / "settings.json").write_text(json.dumps({**values, "experiments": [entry]}))

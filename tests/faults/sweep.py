@@ -35,8 +35,7 @@ class Sweep:
     kills: Counter[str] = field(default_factory=Counter)
 
     def build(self, front: str = FRONT, **settings: Any) -> None:
-        times = {"warmup_seconds": 0.05, "runs_per_config": self.count}
-        self.stage.build(front, BACK, **times, **settings)
+        self.stage.build(front, BACK, warmup_seconds=0.05, runs_per_config=self.count, **settings)
 
     def command(self) -> list[str]:
         """Return how the sweep goes on: with its run, once there is one."""

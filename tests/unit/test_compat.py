@@ -151,7 +151,7 @@ def test_in_a_real_file_every_key_does_what_its_warning_says(tmp_path: Path, nam
     for experiment in experiments(read(name, tmp_path)):
         entry, training = experiment.source_entry, experiment.foreground
         is_parallel = entry.get("mode", top.get("mode")) == "parallel"
-        assert (experiment.background is not None) == is_parallel
+        assert bool(experiment.backgrounds) == is_parallel
         inner = entry["foreground"] if is_parallel else entry
         assert training.repo == inner.get("repo", inner.get("repository"))
         assert training.model == inner["model"]
@@ -167,10 +167,10 @@ def test_in_a_real_file_every_key_does_what_its_warning_says(tmp_path: Path, nam
             mutate = inner.get("mutate", inner.get("mutate_params")) or ()
             assert set(training.mutated) == set(training.hyperparameters)
             assert not mutate or set(training.mutated) == set(mutate)
-        if experiment.background:
+        for background in experiment.backgrounds:
             passed = entry["background"].get("hyperparameters", {})
-            assert set(experiment.background.hyperparameters) <= set(passed)
-            assert experiment.background.repo == entry["background"]["repo"]
+            assert set(background.training.hyperparameters) <= set(passed)
+            assert background.training.repo == entry["background"]["repo"]
 
 
 @real
@@ -220,7 +220,7 @@ def runs_of_plan(reading: PlanReading) -> list[Run]:
         run_of(
             it.foreground.repo,
             it.foreground.model,
-            parallel=it.background is not None,
+            parallel=bool(it.backgrounds),
             values=dict(it.foreground.hyperparameters),
         )
         for it in experiments(reading)
@@ -507,8 +507,8 @@ def test_what_the_dialects_pass_and_draw(tmp_path: Path) -> None:
     assert list(inside) == ["epochs"]
     assert 30 <= inside["epochs"] <= 90
     [placed] = experiments(read_small(tmp_path, DIALECTS["placeholders"][0]))
-    assert placed.background
-    assert placed.background.command == ("./train.sh", "-d", "set one", "-k", "2")
+    [background] = placed.backgrounds
+    assert background.training.command == ("./train.sh", "-d", "set one", "-k", "2")
     assert values_of(tmp_path, "unknown models") == [{"kfold": 4}]
 
 
@@ -524,7 +524,7 @@ def test_a_dialect_without_the_mode_parallel_starts_no_background(
 
     reading = read_small(tmp_path, without_mode(DIALECTS[name][0]))
     plan = reading.plan
-    assert all(it.background is None for it in (plan.experiments if plan else ()))
+    assert all(not it.backgrounds for it in (plan.experiments if plan else ()))
 
 
 @pytest.mark.parametrize(("name", "backgrounds"), [("stages", 2), ("batch", 0)])

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 from tandem.forecast import Forecast
-from tandem.planned import Experiment, Training
+from tandem.planned import Background, Dose, Experiment, Training
 
 
-def experiment(model: str, beside: str | None = None, epochs: int | None = None) -> Experiment:
+def experiment(model: str, *beside: str, epochs: int | None = None) -> Experiment:
     def training(name: str) -> Training:
         values = {"epochs": epochs} if epochs else {}
         return Training("repo", name, values, (), ("./train.sh",), Path("/"), {})
 
-    background = training(beside) if beside else None
+    backgrounds = tuple(Background(training(name), Dose()) for name in beside)
     front = training(model)
-    return Experiment(1, "id", front, background, "default", 0, None, 0, 0, 0, 0, "", {})
+    return Experiment(1, "id", front, backgrounds, "default", 0, None, 0, 0, 0, "", {})
 
 
 def test_nothing_is_known_before_anything_has_ended() -> None:
@@ -34,6 +34,7 @@ def test_the_mean_of_its_kind_counts_and_else_that_of_all() -> None:
     assert forecast.of(experiment("a")) == 15
     assert forecast.of(experiment("b")) == 60
     assert forecast.of(experiment("a", "b")) == pytest.approx(30)  # another one than without load
+    assert forecast.of(experiment("a", "b", "b")) == pytest.approx(30)  # and than with one
     assert forecast.rest_s() == pytest.approx(15 + 60 + 30)
 
 

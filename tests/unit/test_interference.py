@@ -104,7 +104,7 @@ class Lab:
         parallel = record("digits_mlp_001_parallel", "digits_mlp_002_solo", None)
         parallel["duration_seconds"] = self.timed(truth.parallel_s)
         parallel["windows"] = [*self.idle(900.0), alone, beside, *self.idle(1300.0, self.drift_w)]
-        parallel["background"]["rounds"] = [round_facts(each) for each in rounds]
+        rounds_of(parallel)[:] = [round_facts(each) for each in rounds]
         solo = record("digits_mlp_002_solo", "digits_mlp_001_parallel", "solo")
         solo["duration_seconds"] = self.timed(truth.solo_s)
         solo_window = self.window("solo", 2100.0, truth.solo_s, truth.solo_j)
@@ -177,6 +177,12 @@ def load_in(window: Record, rounds: list[Stretch]) -> Record:
     }
 
 
+def rounds_of(parallel: Record) -> list[Record]:
+    [part] = parallel["background"]["parts"]
+    found: list[Record] = part["rounds"]
+    return found
+
+
 def round_facts(stretch: Stretch) -> Record:
     assert stretch.end_s is not None
     return {
@@ -222,7 +228,7 @@ def record(own_id: str, twin: str, control: str | None) -> Record:
         "error_message": None,
         "epochs_done": 20,
         "environment": {"device": "cuda", "command": ["./train.sh", "--epochs", "20"]},
-        "background": {"problems": [], "rounds": []},
+        "background": {"problems": [], "parts": [{"rounds": []}]},
         "attempts": [{}],
         "validity": asdict(Validity()),
     }
@@ -307,7 +313,7 @@ def test_few_rounds_that_vary_have_a_wider_uncertainty() -> None:
 
 def test_rounds_that_vary_beside_the_foreground_say_nothing_of_those_alone() -> None:
     parallel, solo = Lab(Truth(alone_s=40.0)).pair()
-    for place, each in enumerate(parallel["background"]["rounds"][11:]):
+    for place, each in enumerate(rounds_of(parallel)[11:]):
         later_s = 0.05 * Truth().beside_round_s * (place % 2)  # one short round, one long
         each["started"] = (
             datetime.fromisoformat(each["started"]) + timedelta(seconds=later_s)
@@ -390,7 +396,7 @@ def test_folded_rounds_count_by_their_mean() -> None:
     lab = Lab(noise=random.Random(3), round_spread=0.1)
     parallel, solo = lab.pair()
     single = interference(parallel, solo)["figures"]["background_progress_ratio"]
-    rounds = parallel["background"]["rounds"]
+    rounds = rounds_of(parallel)
     folded = [
         {
             **first,
@@ -400,7 +406,7 @@ def test_folded_rounds_count_by_their_mean() -> None:
         }
         for first, second in zip(rounds[::2], rounds[1::2], strict=False)
     ]
-    parallel["background"]["rounds"] = folded
+    rounds[:] = folded
     both = interference(parallel, solo)["figures"]["background_progress_ratio"]
     assert both["value"] == single["value"]
     assert both["uncertainty"] == pytest.approx(single["uncertainty"], rel=0.5)
@@ -409,7 +415,7 @@ def test_folded_rounds_count_by_their_mean() -> None:
 def test_a_round_whose_end_nobody_noted_says_nothing_of_their_lengths() -> None:
     parallel, solo = Lab().pair()
     before = interference(parallel, solo)["figures"]["background_progress_ratio"]
-    parallel["background"]["rounds"][3].update(completed=0, ended=None)
+    rounds_of(parallel)[3].update(completed=0, ended=None)
     after = interference(parallel, solo)["figures"]["background_progress_ratio"]
     assert after["uncertainty"] == pytest.approx(before["uncertainty"], rel=1e-3)
 
@@ -699,3 +705,64 @@ def test_gates_of_the_estimate(changes: Record, reason: str) -> None:
     assert set(reasons) == {ESTIMATE}
     assert reasons[ESTIMATE].startswith("GPU 0: ")
     assert reason in reasons[ESTIMATE]
+
+
+# -- several backgrounds -------------------------------------------------------------------
+
+
+def several(**changes: Any) -> tuple[Record, Record]:
+    """A pair of the lab whose load was two backgrounds: they have no rate of rounds together."""
+    parallel, solo = Lab().pair()
+    [part] = parallel["background"]["parts"]
+    parallel["background"]["parts"] = [part, deepcopy(part)]
+    for name in ("background", "foreground"):
+        window = window_of(parallel, name)
+        parts = [window["load"], deepcopy(window["load"])]
+        common = {"rounds_per_second": None, "rate_reason": NO_COMMON_RATE, "parts": parts}
+        window["load"] = {**window["load"], **common, **changes}
+    return parallel, solo
+
+
+NO_COMMON_RATE = "several backgrounds have no common rate of rounds"
+
+
+def test_several_backgrounds_have_no_figures_that_need_a_common_rate() -> None:
+    found = interference(*several())
+    reasons = nulls(found)
+    assert set(reasons) == RATES | SHARES
+    for name, reason in reasons.items():
+        assert reason.endswith(f" window: no rate of background rounds: {NO_COMMON_RATE}"), name
+    figures, single = found["figures"], interference(*Lab().pair())["figures"]
+    for name in set(ORDER) - set(reasons):
+        assert figures[name] == single[name], name
+
+
+def test_several_backgrounds_without_any_control() -> None:
+    parallel, _ = several()
+    parallel.update(twin=None)
+    parallel["windows"] = [it for it in parallel["windows"] if it["name"] != "background"]
+    assert set(nulls(interference(parallel, None))) == set(ORDER) - {ESTIMATE}
+
+
+@pytest.mark.parametrize(
+    ("changes", "nothing", "reason"),
+    [
+        ({"coverage": 0.9}, set(ORDER), "the background was running for 90.0% of it only"),
+        ({"coverage": None}, set(ORDER), "the background's coverage is not known"),
+        ({"rounds_failed": 1}, RATES | SHARES, "background rounds failed: 1"),
+    ],
+)
+def test_several_backgrounds_that_were_not_the_load(
+    changes: Record, nothing: set[str], reason: str
+) -> None:
+    reasons = nulls(interference(*several(**changes)))
+    assert set(reasons) == nothing
+    assert all(reason in said for said in reasons.values())
+
+
+def test_one_of_several_that_died_is_named() -> None:
+    parallel, solo = several()
+    parallel["background"]["problems"] = ["the background 2 loop ended before the foreground"]
+    reasons = nulls(interference(parallel, solo))
+    assert set(reasons) == set(ORDER)
+    assert "the background 2 loop ended before the foreground" in reasons["slowdown"]

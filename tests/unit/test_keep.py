@@ -363,6 +363,32 @@ def test_a_chain_of_forks_is_ended(stage: Stage) -> None:
     assert stage.report()["stop"]["left"] == []
 
 
+def test_who_is_stopped_goes_on_to_end(stage: Stage) -> None:
+    """Also a child in a session of its own, for which a parent that was told to end waits."""
+    code = (
+        "import os, signal, time\n"
+        "if (child := os.fork()) == 0:\n"
+        "    os.setsid()\n"
+        "    print(os.getpid(), flush=True)\n"
+        "    time.sleep(1000)\n"
+        "def stop(*_):\n"
+        "    os.kill(child, signal.SIGTERM)\n"
+        "    os.waitpid(child, 0)\n"
+        "    os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "time.sleep(1000)\n"
+    )
+    keeper = stage.keep("--grace 40", *PYTHON, code)
+    child = int(first_line(keeper))
+    os.kill(child, signal.SIGSTOP)
+    while stat(child)[0] != "T":
+        time.sleep(0.001)
+    keeper.terminate()
+    keeper.communicate(timeout=DEADLINE_S)
+    assert stage.nobody_is_left()
+    assert stage.report()["stop"]["killed"] == []
+
+
 def test_a_strict_keeper_kills_strays_while_the_command_runs(stage: Stage) -> None:
     """The command itself waits for the end of what it let go."""
     line = '(setsid sleep 1000 & echo $! >stray); exec tail -s 0.02 --pid="$(<stray)" -f /dev/null'

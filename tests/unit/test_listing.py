@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tandem.listing import json_of_check, shell_line, text_of_check, text_of_registry
 from tandem.plan import Experiment, Plan, Training
-from tandem.planned import Controls
+from tandem.planned import Background, Controls, Dose
 from tandem.problems import Problem
 from tandem.registry import load_registry
 
@@ -34,18 +34,22 @@ def training(**changes: Any) -> Training:
     return Training(**values | changes)
 
 
+def load() -> Training:
+    bare = {"hyperparameters": {}, "mutated": (), "command": ("./load.sh",)}
+    return training(**bare, environment={"THREADS": "a b"})
+
+
 def experiment(**changes: Any) -> Experiment:
     values: dict[str, Any] = {
         "number": 1,
         "id": "vision_resnet20_001_parallel",
         "foreground": training(),
-        "background": training(hyperparameters={}, mutated=(), command=("./load.sh",)),
+        "backgrounds": (Background(load(), Dose()),),
         "foreground_mode": "mutation",
         "max_retries": 2,
         "timeout_s": None,
         "warmup_s": 5.0,
         "ready_timeout_s": 60.0,
-        "restart_delay_s": 0.1,
         "grace_s": 10.0,
         "source_path": "experiments[0]",
         "source_entry": {},
@@ -79,6 +83,7 @@ def test_the_plan_as_text() -> None:
         "  background  vision resnet20: no values passed\n"
         "    in   '/data/my repos'\n"
         "    run  ./load.sh\n"
+        "    env  THREADS='a b'\n"
         "\n"
         "1 error:\n"
         "  s.json: experiments[0].repo: is not in the registry\n"
@@ -106,7 +111,7 @@ def test_governor_and_cooldown_are_shown_where_they_are_asked_for() -> None:
 
 
 def test_the_totals_count_the_modes() -> None:
-    single = experiment(id="a", background=None, foreground_mode="default")
+    single = experiment(id="a", backgrounds=(), foreground_mode="default")
     text = text_of_check(plan(experiment(), single, single), [])
     assert text.startswith("night: 3 experiments (2 default, 1 parallel)\n")
     assert "\na  default\n  timeout none, 2 retries\n" in text
@@ -123,7 +128,7 @@ def test_the_controls_of_an_experiment() -> None:
     controls = Controls(idle_s=60.0, background_s=0.5, solo=True)
     pair = experiment(controls=controls, twin="s_002_solo")
     solo = experiment(
-        id="s_002_solo", background=None, controls=controls, control="solo", twin=pair.id
+        id="s_002_solo", backgrounds=(), controls=controls, control="solo", twin=pair.id
     )
     text = text_of_check(plan(pair, solo), [])
     assert text.startswith("night: 2 experiments (1 parallel, 1 solo)\n")
@@ -147,6 +152,29 @@ def test_the_controls_of_an_experiment() -> None:
             "solo": True,
             "order": "alternate",
         }
+
+
+def test_the_doses_of_several_backgrounds() -> None:
+    dose = Dose(restart_delay_s=3.0, max_rounds=7, intensity=0.25, gpu_memory_mib=900.0)
+    share = Dose(target_sm_percent=40.0, gpu_memory_fraction=0.5)
+    loads = [Background(load(), each) for each in (dose, Dose(), share)]
+    found = plan(experiment(backgrounds=tuple(loads)))
+    lines = text_of_check(found, []).splitlines()
+    shown = [line.strip() for line in lines if "background" in line or "dose" in line]
+    assert shown == [
+        "background 1  vision resnet20: no values passed",
+        "dose at most 7 rounds, intensity 0.25, at most 900 MiB",
+        "background 2  vision resnet20: no values passed",
+        "background 3  vision resnet20: no values passed",
+        "dose GPU held at 40 %, at most 0.5 of the GPU's memory",
+    ]
+    backgrounds = json_of_check(found, [])["experiments"][0]["backgrounds"]
+    assert [each["restart_delay_seconds"] for each in backgrounds] == [3.0, 0.1, 0.1]
+    assert [each["max_rounds"] for each in backgrounds] == [7, None, None]
+    assert [each["intensity"] for each in backgrounds] == [0.25, None, None]
+    assert [each["target_gpu_utilization"] for each in backgrounds] == [None, None, 40.0]
+    assert [each["gpu_memory_mib"] for each in backgrounds] == [900.0, None, None]
+    assert [each["gpu_memory_fraction"] for each in backgrounds] == [None, None, 0.5]
 
 
 def test_the_plan_for_machines() -> None:
@@ -181,13 +209,13 @@ def test_the_plan_for_machines() -> None:
                 "max_retries": 2,
                 "warmup_seconds": 5.0,
                 "grace_seconds": 10.0,
-                "restart_delay_seconds": 0.1,
                 "cooldown_seconds": None,
                 "repo": "vision",
                 "model": "resnet20",
                 "hyperparameters": {"rate": 1e-7},
                 "command": ["./train.sh", "--lr", "1e-07", "a b"],
                 "work_dir": "/data/my repos",
+                "env": {},
                 "backgrounds": [
                     {
                         "repo": "vision",
@@ -195,6 +223,14 @@ def test_the_plan_for_machines() -> None:
                         "hyperparameters": {},
                         "command": ["./load.sh"],
                         "work_dir": "/data/my repos",
+                        "env": {"THREADS": "a b"},
+                        "restart_delay_seconds": 0.1,
+                        "max_rounds": None,
+                        "intensity": None,
+                        "target_gpu_utilization": None,
+                        "gpu_memory_mib": None,
+                        "gpu_memory_fraction": None,
+                        "auto": [],
                     }
                 ],
             }

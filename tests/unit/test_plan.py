@@ -109,9 +109,9 @@ def test_a_parallel_experiment_with_everything_decided(read: Reader, tmp_path: P
     )
     assert experiment.foreground.work_dir == tmp_path / "repos" / "vision"
     assert experiment.foreground.log_patterns == {"accuracy": "acc ([0-9.]+)"}
-    assert experiment.background
-    assert experiment.background.command == ("./train.sh", "--folds", "3")
-    assert experiment.background.mutated == ()
+    [load] = experiment.backgrounds
+    assert load.training.command == ("./train.sh", "--folds", "3")
+    assert load.training.mutated == ()
     assert reading.plan
     assert (reading.plan.name, reading.plan.seed, reading.plan.root) == ("n", 5, tmp_path)
 
@@ -196,7 +196,7 @@ DRAWN_PAIR = PAIR | {"foreground": VISION | {"mutate": ["epochs", "learning_rate
 def order(reading: PlanReading) -> list[str]:
     """`number parallel`, `number solo` or `number` of each experiment."""
     kinds = [
-        f"{it.number} {it.control or ('parallel' if it.background else '')}".strip()
+        f"{it.number} {it.control or ('parallel' if it.backgrounds else '')}".strip()
         for it in experiments(reading)
     ]
     assert [it.number for it in experiments(reading)] == list(range(1, len(kinds) + 1))
@@ -246,7 +246,7 @@ def test_twins_name_each_other_and_do_the_same_work(read: Reader) -> None:
         [parallel] = [it for it in pair if it.control is None]
         assert solo.twin and by_id[solo.twin] is parallel
         assert parallel.twin and by_id[parallel.twin] is solo
-        assert (solo.background, solo.mode, parallel.mode) == (None, "mutation", "parallel")
+        assert (solo.backgrounds, solo.mode, parallel.mode) == ((), "mutation", "parallel")
         same = {"foreground", "timeout_s", "max_retries", "source_path", "warnings", "validity"}
         for name in same | {"controls", "foreground_mode", "grace_s"}:
             assert getattr(solo, name) == getattr(parallel, name), name
@@ -264,7 +264,7 @@ def test_controls_change_no_drawn_value(read: Reader, wrong: list[Any]) -> None:
     controlled = read(entries, {"seed": 1} | SOLO, skip_invalid=True)
     kept = [it for it in experiments(controlled) if it.control is None]
     assert [it.foreground for it in kept] == [it.foreground for it in experiments(plain)]
-    assert [it.background for it in kept] == [it.background for it in experiments(plain)]
+    assert [it.backgrounds for it in kept] == [it.backgrounds for it in experiments(plain)]
     assert [it.twin for it in experiments(plain)] == [None] * 9
     assert len(experiments(controlled)) == 15
 
@@ -307,7 +307,7 @@ SHARING = PAIR | {"foreground": TEXT | {"mode": "default"}}
 
 
 def told_of_sharing(reading: PlanReading) -> list[str]:
-    return [it.path for it in reading.problems if "shares the foreground's folder" in it.message]
+    return [it.path for it in reading.problems if "shares the folder" in it.message]
 
 
 def register(folder: Path, **changes: dict[str, Any]) -> None:
@@ -326,9 +326,9 @@ def test_a_background_in_the_foregrounds_folder_is_a_warning_of_its_entry(
     [problem] = reading.problems
     assert (problem.severity, problem.path) == ("warning", "experiments[1].background.repo")
     assert problem.message == (
-        f'shares the foreground\'s folder "{tmp_path}/repos/text": each may overwrite files of the'
-        ' other (take another repository, or put "safe_to_share": true into the registry if'
-        " trainings write nothing there)"
+        f'shares the folder "{tmp_path}/repos/text" with another training beside it: each may'
+        ' overwrite files of the other (take another repository, or put "safe_to_share": true into'
+        " the registry if trainings write nothing there)"
     )
     warned = [bool(experiment.warnings) for experiment in experiments(reading)]
     assert warned == [False, True, True]
@@ -357,6 +357,66 @@ def test_a_folder_that_is_safe_to_share_is_shared_in_silence(read: Reader, tmp_p
     assert told_of_sharing(read([SHARING | {"background": TEXT | {"repo": "again"}}]))
     register(tmp_path, text=safe, again=safe | {"path": "repos/text"})
     assert told_of_sharing(read([SHARING | {"background": TEXT | {"repo": "again"}}])) == []
+
+
+LOADS = SHARING | {"background": [VISION, TEXT | {"hyperparameters": {"folds": 3}}, VISION]}
+
+
+def test_several_backgrounds_are_planned_in_their_order(read: Reader) -> None:
+    reading = read([LOADS], seed=1)
+    [experiment] = experiments(reading)
+    assert (experiment.mode, experiment.id) == ("parallel", "text_default_001_parallel")
+    loads = [each.training for each in experiment.backgrounds]
+    assert [load.repo for load in loads] == ["vision", "text", "vision"]
+    assert [load.command[-2:] for load in loads] == [
+        *(("-n", "resnet20"), ("--folds", "3"), ("-n", "resnet20"))
+    ]
+
+
+def test_gpus_are_a_variable_of_one_training_alone(read: Reader) -> None:
+    loads = [VISION | {"gpus": [1, "GPU-ab1"]}, VISION]
+    reading = read([LOADS | {"foreground": TEXT | {"gpus": 0}, "background": loads} | SOLO], seed=1)
+    for experiment in experiments(reading):
+        assert experiment.foreground.environment == {"CUDA_VISIBLE_DEVICES": "0"}
+    [parallel] = [it for it in experiments(reading) if it.backgrounds]
+    assert [each.training.environment for each in parallel.backgrounds] == [
+        {"CUDA_VISIBLE_DEVICES": "1,GPU-ab1"},
+        {},
+    ]
+
+
+def test_gpus_count_before_the_registrys_own_variable(read: Reader, tmp_path: Path) -> None:
+    read([TEXT])
+    register(tmp_path, text={"env": {"CUDA_VISIBLE_DEVICES": "7", "OTHER": "1"}})
+    [given, untouched] = experiments(read([TEXT | {"gpus": 2}, TEXT], seed=1))
+    assert given.foreground.environment == {"CUDA_VISIBLE_DEVICES": "2", "OTHER": "1"}
+    assert untouched.foreground.environment == {"CUDA_VISIBLE_DEVICES": "7", "OTHER": "1"}
+
+
+def test_two_backgrounds_in_one_folder_are_a_warning_for_each_pair(read: Reader) -> None:
+    assert told_of_sharing(read([LOADS])) == [
+        "experiments[0].background[1].repo",  # with the foreground
+        "experiments[0].background[2].repo",  # with the first background
+    ]
+
+
+def test_an_error_in_one_of_several_is_one_of_the_entry(read: Reader) -> None:
+    wrong = LOADS | {"background": [VISION, TEXT | {"repo": "txt"}]}
+    reading = read([wrong, LOADS], skip_invalid=True)
+    assert [it.path for it in reading.problems if it.severity == "error"] == [
+        "experiments[0].background[1].repo"
+    ]
+    assert len(experiments(reading)) == 1
+
+
+def test_other_backgrounds_draw_other_values(read: Reader) -> None:
+    """As another background does: what an entry draws depends on all that makes it itself."""
+    drawn = LOADS | {"foreground": VISION | {"mutate": ["learning_rate"]}}
+    found = [
+        experiments(read([drawn | {"background": background}], seed=1))[0].foreground
+        for background in (TEXT, [TEXT], [TEXT, TEXT])
+    ]
+    assert found[0] == found[1] != found[2]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ REPOSITORY: dict[str, Any] = {
         "note": {"flag": "--note", "type": "str"},
     },
     "performance_metrics": {"log_patterns": {"accuracy": "Accuracy: ([0-9.]+)"}},
+    "required_metrics": ["accuracy"],
+    "env": {"GIVEN": ODD},
 }
 FRONT = {"repo": "front", "model": "default"}
 ENTRIES = [
@@ -30,7 +32,10 @@ ENTRIES = [
     {
         "mode": "parallel",
         "foreground": {**FRONT, "mutate": ["rate"]},
-        "background": {"repo": "back", "model": "other", "hyperparameters": {"folds": 3}},
+        "background": [
+            {"repo": "back", "model": "other", "hyperparameters": {"folds": 3}, "gpus": [0, 1]},
+            {"repo": "back", "model": "other", "max_rounds": 2, "target_gpu_utilization": 20},
+        ],
         "controls": {"solo": True, "idle_seconds": 2},
         "validity": {"min_coverage": 0.5},
         "runs_per_config": 2,
@@ -96,7 +101,7 @@ def test_a_file_that_is_none_says_so(tmp_path: Path, text: bytes) -> None:
     ("old", "new"),
     [
         ('"id": "front_default_001"', '"id": "../../front_default_001"'),
-        ('"plan_version": 1', '"plan_version": 2'),
+        ('"plan_version": 2', '"plan_version": 1'),
         ('"max_retries": 2', '"max_retries": 3'),
         ("}\n]\n}\n", "}\n]\n}\n\n"),
     ],

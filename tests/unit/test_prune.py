@@ -21,6 +21,7 @@ LOGS = {
     "attempts/2/training.log",
     "background_logs/run_1.log",
     "background_logs/bgrun.log",
+    "background_logs_2/run_1.log",
 }
 SAMPLES = {"energy/gpu_0.csv", "energy/cpu.csv", "energy/strangers.csv"}
 STAYS = {
@@ -30,6 +31,7 @@ STAYS = {
     "attempts/1/owner",
     "background_logs/rounds.tsv",
     "background_logs/keeper.json",
+    "background_logs_2/rounds.tsv",
     "energy/monitor.json",
     "energy/trees.tsv",
     "energy/powermon.log",
@@ -148,7 +150,7 @@ def test_old_logs_go_and_everything_else_stays(tmp_path: Path) -> None:
         assert not os.path.lexists(experiment / "training.log")
     assert len(before) - len(files(old)) == 2 * (len(LOGS) + 1)
     assert files(new) == untouched
-    assert said == [f"{old}: 10 files of logs, 0.0 MiB, were removed"]
+    assert said == [f"{old}: 12 files of logs, 0.0 MiB, were removed"]
 
 
 def test_the_journal_says_what_went(tmp_path: Path) -> None:
@@ -159,7 +161,7 @@ def test_the_journal_says_what_went(tmp_path: Path) -> None:
     assert rest == before
     assert (logs["event"], logs["what"], logs["files"], logs["bytes"]) == (
         *("pruned", "logs"),
-        *(10, 10_000),
+        *(12, 12_000),
     )
     assert (samples["what"], samples["files"], samples["bytes"]) == ("samples", 6, 6_000)
     assert datetime.fromisoformat(str(logs["utc"])) > datetime.fromisoformat(utc(0.01))

@@ -250,8 +250,9 @@ def test_a_record_with_something_missing_or_more_does_not_fit(runs: dict[str, En
     """Otherwise the test above would say little."""
     whole = jsonschema.Draft202012Validator(SCHEMA)
     record = runs["parallel"].record
-    places = [record, record["background"], record["stop"], record["attempts"][0]]
-    places += [record["environment"], record["settings"], record["background"]["rounds"][0]]
+    [part] = record["background"]["parts"]
+    places = [record, record["background"], part, part["rounds"][0], record["stop"]]
+    places += [record["attempts"][0], record["environment"], record["settings"]]
     for place in places:
         for key, value in list(place.items()):
             del place[key]
@@ -280,7 +281,12 @@ def test_a_record_with_something_missing_or_more_does_not_fit(runs: dict[str, En
         ("failed", 1, False, ["foreground failed: exit code 3"]),
         ("no metric", 1, True, ["no metric found in the foreground's log"]),
         ("timeout", 1, False, ["foreground failed: timeout after 0.5 s"]),
-        ("not ready", 1, False, ["its training cannot be run (exit code 127)"]),
+        (
+            "not ready",
+            1,
+            False,
+            ["background not ready: its training cannot be run (exit code 127)"],
+        ),
         ("interrupted", -signal.SIGTERM, False, ["interrupted by SIGTERM"]),
     ],
 )
@@ -427,7 +433,8 @@ def test_attempts_are_kept_apart(runs: dict[str, Ended]) -> None:
 @with_background
 def test_rounds_are_those_on_file(runs: dict[str, Ended], name: str) -> None:
     ended = runs[name]
-    background, events = ended.record["background"], ended.events()
+    [background] = ended.record["background"]["parts"]
+    events = ended.events()
     starts = {event[1]: float(event[2]) for event in events if event[0] == "start"}
     ends = {event[1]: event for event in events if event[0] == "end"}
     assert background["rounds_open"] == len(starts) - len(ends)
@@ -454,7 +461,7 @@ def test_rounds_that_fail_among_others(runs: dict[str, Ended]) -> None:
     ended = runs["rounds"]
     background = ended.record["background"]
     assert background["rounds_completed"] >= 2
-    codes = [each["exit_code"] for each in background["rounds"][:3]]
+    codes = [each["exit_code"] for each in background["parts"][0]["rounds"][:3]]
     assert codes == [0, 0, 1]
     assert background["coverage"] < 0.95
     assert ended.record["training_success"] is True

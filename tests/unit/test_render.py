@@ -13,18 +13,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from tandem.experiment import ExperimentRun
-from tandem.launch import Watch
-from tandem.measure.busy import Sensors
 from tandem.namespace import off
 from tandem.paths import BGRUN, FGRUN, ROOT, TEMPLATES
 from tandem.plan import Experiment, read_plan
-from tandem.progress import Progress
+from tandem.prepare import prepare
 from tandem.render import TemplateError, Values, render, render_file
 
 RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "tandem" / "render.py")]
@@ -77,16 +74,19 @@ RAW = st.binary(max_size=30).map(
 WORDS = st.one_of(TEXTS, RAW, st.lists(st.sampled_from(PIECES + UNDECODABLE)).map("".join))
 
 # What each template needs; the tests replace what they are about.
-COMMON = {"root": str(ROOT), "python": sys.executable, "grace_s": "1"}
+COMMON: Values = {
+    **{"root": str(ROOT), "python": sys.executable, "grace_s": "1"},
+    "environment": [],
+}
 FOREGROUND: Values = {**COMMON, "timeout": []}
 BACKGROUND: Values = {
     **COMMON,
     "restart_delay_s": "0",
+    "max_rounds": "0",
     "logs_kept": "5",
     "rounds_kept": "5",
     "isolation": [],
 }
-TELL = ["bash", "-c", 'printf "%s\\0" "$@" >args', "bash"]
 
 # Each example starts processes: it is not shrunk, which would take minutes.
 few = settings(
@@ -172,16 +172,22 @@ def test_bash_reads_back_every_value(one: str, many: list[str]) -> None:
 @example(words=PIECES + UNDECODABLE, name="$(touch pwned)\n';\"-é\udce9 ")
 @example(words=["", "-", "--", "-x"], name="-n\n")
 def test_fgrun_gives_the_training_its_arguments(words: list[str], name: str) -> None:
-    """The working folder, and that of script and results, carry any name as well."""
+    """The working folder, that of script and results, and variables carry any text as well."""
     with place(name) as (folder, inner):
-        values = {**FOREGROUND, "work_dir": str(inner), "command": [*TELL, *words]}
+        command = ["bash", "-c", 'printf "%s\\0" "$@" "$GIVEN" "$TANDEM_OUT" >args', "bash", *words]
+        values = {
+            **FOREGROUND,
+            "work_dir": str(inner),
+            "environment": ["NEVER=1", f"GIVEN={words[0]}"],
+            "command": command,
+        }
         script, out = inner / "fg_run.sh", inner / "out"
         render_file(TEMPLATES / "fg_run.sh.j2", script, values)
         done = run([FGRUN, "--quiet", "--out", out, script], folder)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-        assert told((inner / "args").read_bytes()) == raw(words)
+        assert told((inner / "args").read_bytes()) == raw([*words, words[0], str(out)])
         report = json.loads((out / "keeper.json").read_text())
-        assert raw(report["command"]) == raw([*TELL, *words])
+        assert raw(report["command"]) == raw(command)
         here = {"args", "fg_run.sh", "out/training.log", "out/keeper.json"}
         assert files_below(inner) == here
         assert len(files_below(folder)) == len(here)
@@ -193,8 +199,9 @@ def test_fgrun_gives_the_training_its_arguments(words: list[str], name: str) -> 
 def test_bgrun_gives_every_round_its_arguments(words: list[str], name: str) -> None:
     with place(name) as (folder, inner):
         script, logs = inner / "bg_loop.sh", inner / "logs"
-        command = ["bash", "-c", 'printf "%s\\0" "$@"', "bash", *words]
-        values = {**BACKGROUND, "work_dir": str(inner), "command": command}
+        command = ["bash", "-c", 'printf "%s\\0" "$@" "$GIVEN" "$TANDEM_OUT"', "bash", *words]
+        given = {"environment": [f"GIVEN={words[0]}"], "command": command}
+        values = {**BACKGROUND, "work_dir": str(inner), **given}
         render_file(TEMPLATES / "bg_loop.sh.j2", script, values)
         loop = subprocess.Popen(
             [BGRUN, "--logs", logs, script], cwd=folder, stderr=subprocess.DEVNULL
@@ -206,7 +213,8 @@ def test_bgrun_gives_every_round_its_arguments(words: list[str], name: str) -> N
             loop.terminate()
             loop.wait(DEADLINE_S)
         for number in (1, 2):
-            assert told((logs / f"run_{number}.log").read_bytes()) == raw(words)
+            log = (logs / f"run_{number}.log").read_bytes()
+            assert told(log) == raw([*words, words[0], str(logs)])
         assert "end\t1" in rounds.read_text()
         assert all("\t0\tended" in line for line in rounds.read_text().splitlines()[1:4:2])
         names = files_below(folder)
@@ -350,8 +358,8 @@ def test_the_training_gets_what_the_settings_say(
         experiment = planned(folder, work_dir.name, model, values)
         assert re.fullmatch("[A-Za-z0-9_][A-Za-z0-9._-]{0,119}", experiment.id)
         prepared = folder / experiment.id
-        nobody = cast(Watch, None), cast(Progress, None), cast(Sensors, None)
-        ExperimentRun(experiment, prepared, 1, off("a test"), *nobody).prepare()
+        nobody: Any = None
+        prepare(experiment, prepared, off("a test"), environment={}, monitor=nobody, say=nobody)
         done = run([FGRUN, "--quiet", "--out", prepared / "1", prepared / "fg_run.sh"], folder)
         assert (done.returncode, done.stderr) == (0, b"")
         words = [word.decode() for word in told((work_dir / "args").read_bytes())]

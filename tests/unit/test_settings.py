@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tandem.errors import UsageError
-from tandem.planned import Controls, Validity
+from tandem.planned import Controls, Dose, Validity
 from tandem.problems import ProblemsError
 from tandem.settings import (
     MAX_ENTRIES,
@@ -51,12 +51,12 @@ def drawn(training: TrainingEntry) -> Any:
 def test_what_is_not_given(tmp_path: Path) -> None:
     entry, warnings = read(tmp_path, SINGLE)
     assert warnings == []
-    assert (entry.path, entry.source, entry.background) == ("experiments[0]", SINGLE, None)
+    assert (entry.path, entry.source, entry.backgrounds) == ("experiments[0]", SINGLE, ())
     assert (entry.foreground.mode, drawn(entry.foreground)) == ("mutation", None)
     assert entry.foreground.hyperparameters == {}
     assert (entry.runs, entry.max_retries, entry.timeout_s) == (1, 2, None)
     assert (entry.warmup_s, entry.ready_timeout_s) == (5, 60)
-    assert (entry.restart_delay_s, entry.grace_s) == (0.1, 10)
+    assert (entry.grace_s, entry.foreground.gpus) == (10, None)
     assert entry.controls == Controls(idle_s=0, background_s=0, solo=False, order="alternate")
     assert entry.validity == Validity(
         min_coverage=0.95,
@@ -90,10 +90,9 @@ def test_an_entry_counts_before_its_foreground_and_that_before_the_top(
 
 
 def test_times_are_read(tmp_path: Path) -> None:
-    top = {"warmup_seconds": 1, "ready_timeout_seconds": 2, "restart_delay_seconds": 0}
+    top = {"warmup_seconds": 1, "ready_timeout_seconds": 2}
     entry, _ = read(tmp_path, SINGLE | {"grace_seconds": 0.5}, **top)
-    times = (entry.warmup_s, entry.ready_timeout_s, entry.restart_delay_s, entry.grace_s)
-    assert times == (1.0, 2.0, 0.0, 0.5)
+    assert (entry.warmup_s, entry.ready_timeout_s, entry.grace_s) == (1.0, 2.0, 0.5)
 
 
 def test_controls_and_validity_of_the_entry_count_key_by_key(tmp_path: Path) -> None:
@@ -230,9 +229,129 @@ def test_parallel_by_its_own_mode_or_by_the_top_levels(tmp_path: Path) -> None:
     for entry in (own, inherited):
         assert entry.foreground.path == "experiments[0].foreground"
         assert (entry.foreground.repo, entry.foreground.mode) == ("f", "mutation")
-        assert entry.background
-        assert (entry.background.repo, entry.background.mode) == ("b", "default")
-        assert entry.background.hyperparameters == {}
+        [background] = entry.backgrounds
+        assert (background.training.repo, background.training.mode) == ("b", "default")
+        assert background.training.hyperparameters == {}
+        assert background.dose == Dose()
+
+
+LOAD = PAIR["background"]
+
+
+def with_loads(*loads: Any, **more: Any) -> dict[str, Any]:
+    return {"mode": "parallel", "foreground": PAIR["foreground"], "background": [*loads], **more}
+
+
+def test_several_backgrounds_keep_their_order(tmp_path: Path) -> None:
+    own = LOAD | {"repo": "c", "hyperparameters": {"epochs": 3}, "max_rounds": 2}
+    entry, warnings = read(tmp_path, with_loads(LOAD, own, LOAD))
+    assert warnings == []
+    assert [each.training.repo for each in entry.backgrounds] == ["b", "c", "b"]
+    assert [each.training.path for each in entry.backgrounds] == [
+        f"experiments[0].background[{number}]" for number in range(3)
+    ]
+    assert [each.training.hyperparameters for each in entry.backgrounds] == [{}, {"epochs": 3}, {}]
+    assert [each.dose.max_rounds for each in entry.backgrounds] == [None, 2, None]
+
+
+def test_a_list_of_one_is_one(tmp_path: Path) -> None:
+    entry, _ = read(tmp_path, with_loads(LOAD))
+    [background] = entry.backgrounds
+    assert (background.training.repo, background.dose) == ("b", Dose())
+
+
+def test_what_is_wrong_in_a_list_is_named_by_its_place(tmp_path: Path) -> None:
+    second = {"model": "n", "intensity": 1.5, "mode": "mutation", "colour": 1}
+    settings = load(tmp_path, [with_loads(LOAD, second), with_loads(LOAD, LOAD | {"repo": 3})])
+    assert [(it.severity, it.path, it.message) for it in settings.problems] == [
+        ("error", "experiments[0].background[1].intensity", "must be at most 1, not 1.5"),
+        ("error", "experiments[1].background[1].repo", "must be text, not 3"),
+        ("warning", "experiments[0].background[1].colour", "unknown key, ignored"),
+        (
+            *("warning", "experiments[0].background[1].mode"),
+            "no effect: a background runs with the values given",
+        ),
+        (
+            *("error", "experiments[0].background[1]"),
+            '"repo" is missing (name a repository of the registry)',
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("background", "path", "message"),
+    [
+        ([], "", "must not be empty"),
+        ([LOAD, 3], "[1]", "must be an object, not 3"),
+        ([[LOAD]], "[0]", "must be an object, not a list"),
+        ("b", "", 'must be an object or a list, not text "b"'),
+        (
+            [LOAD, LOAD | {"intensity": 0.5, "target_gpu_utilization": 50}],
+            "[1]",
+            'one of "intensity" and "target_gpu_utilization" can count (remove the other)',
+        ),
+        (
+            LOAD | {"gpu_memory_mib": 100, "gpu_memory_fraction": 0.5},
+            "",
+            'one of "gpu_memory_mib" and "gpu_memory_fraction" can count (remove one)',
+        ),
+        ([LOAD, LOAD | {"max_rounds": 0}], "[1].max_rounds", "must be at least 1, not 0"),
+        ([LOAD | {"intensity": 0}], "[0].intensity", "must be at least 0.05, not 0"),
+    ],
+)
+def test_a_background_that_is_none_is_an_error(
+    tmp_path: Path, background: Any, path: str, message: str
+) -> None:
+    settings = load(tmp_path, [PAIR | {"mode": "parallel", "background": background}])
+    assert errors(settings) == [(f"experiments[0].background{path}", message)]
+
+
+def test_the_dose_of_a_background(tmp_path: Path) -> None:
+    held = {"intensity": 0.5, "gpu_memory_mib": 900, "max_rounds": 7, "restart_delay_seconds": 0}
+    share = {"target_gpu_utilization": 40, "gpu_memory_fraction": 0.25}
+    entry, warnings = read(tmp_path, with_loads(LOAD | held, LOAD | share))
+    assert warnings == []
+    assert [each.dose for each in entry.backgrounds] == [
+        Dose(restart_delay_s=0, max_rounds=7, intensity=0.5, gpu_memory_mib=900),
+        Dose(target_sm_percent=40, gpu_memory_fraction=0.25),
+    ]
+
+
+def test_a_backgrounds_own_pause_counts_before_the_outer_ones(tmp_path: Path) -> None:
+    delay = "restart_delay_seconds"
+    entry = with_loads(LOAD | {delay: 1}, LOAD)
+    for outer, top, expected in ((None, None, 0.1), (None, 3, 3), (2, 3, 2), (0, 3, 0)):
+        levels = entry if outer is None else entry | {delay: outer}
+        found, _ = read(tmp_path, levels, **({} if top is None else {delay: top}))
+        assert [each.dose.restart_delay_s for each in found.backgrounds] == [1, expected]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "visible"),
+    [(0, "0"), (1.0, "1"), ("GPU-ab1,2", "GPU-ab1,2"), ([1, "GPU-ab1", 0.0], "1,GPU-ab1,0")],
+)
+def test_gpus_are_those_of_one_training(tmp_path: Path, gpus: Any, visible: str) -> None:
+    entry, warnings = read(tmp_path, with_loads(LOAD, LOAD | {"gpus": gpus}))
+    assert [each.training.gpus for each in entry.backgrounds] == [None, visible]
+    assert (entry.foreground.gpus, warnings) == (None, [])
+    single, _ = read(tmp_path, SINGLE | {"gpus": gpus})
+    assert single.foreground.gpus == visible
+
+
+def test_gpus_beside_a_foreground_have_no_effect(tmp_path: Path) -> None:
+    entry, warnings = read(tmp_path, with_loads(LOAD, gpus=0))
+    assert (entry.foreground.gpus, entry.backgrounds[0].training.gpus) == (None, None)
+    message = 'no effect beside a foreground (move it into "foreground")'
+    assert warnings == [("experiments[0].gpus", message)]
+
+
+@pytest.mark.parametrize(
+    "gpus", [[], "", "a b", "0\n", -1, True, None, [True], [0, "0,1"], {}, 0.5]
+)
+def test_gpus_that_are_none_are_an_error(tmp_path: Path, gpus: Any) -> None:
+    settings = load(tmp_path, [with_loads(LOAD | {"gpus": gpus})])
+    [(path, _)] = errors(settings)
+    assert path.startswith("experiments[0].background[0].gpus")
 
 
 @pytest.mark.parametrize("mode", [None, "mutation", "default", "mixed", "batch", "nonparallel"])
@@ -243,7 +362,7 @@ def test_without_mode_parallel_nothing_has_a_background(
     modes = {"mode": mode} if mode else {}
     above = {"mode": top} if top else {}
     settings = load(tmp_path, [SINGLE | modes, PAIR | SINGLE | modes], **above)
-    assert [entry.background for entry in settings.entries] == [None]
+    assert [entry.backgrounds for entry in settings.entries] == [()]
     [(path, message)] = errors(settings)
     assert path == "experiments[1]"
     assert message.startswith("has a foreground and a background, but its mode is ")
@@ -251,7 +370,7 @@ def test_without_mode_parallel_nothing_has_a_background(
 
 def test_an_entrys_own_mode_counts_before_the_top_levels(tmp_path: Path) -> None:
     entry, warnings = read(tmp_path, SINGLE | {"mode": "default"}, mode="parallel")
-    assert (entry.foreground.mode, entry.background, warnings) == ("default", None, [])
+    assert (entry.foreground.mode, entry.backgrounds, warnings) == ("default", (), [])
     settings = load(tmp_path, [PAIR | {"mode": "nonparallel"}], mode="parallel")
     assert [path for path, _ in errors(settings)] == ["experiments[0]"]
 
@@ -662,7 +781,7 @@ def test_from_arguments_without_names_nothing_is_drawn_or_passed() -> None:
     settings = settings_from_arguments("r", "m", None, 2)
     [entry] = settings.entries
     assert (settings.file, settings.name, settings.problems) == (None, "r_m", ())
-    assert (entry.foreground.mode, entry.runs, entry.background) == ("default", 2, None)
+    assert (entry.foreground.mode, entry.runs, entry.backgrounds) == ("default", 2, ())
     assert entry.source == {"repo": "r", "model": "m", "mode": "default", "runs_per_config": 2}
 
 

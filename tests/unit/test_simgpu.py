@@ -469,6 +469,31 @@ def test_utilisation_samples_name_those_that_have_ended(gpu: SimGpu, nvml: Nvml)
     assert nvml.ask(expression.format(final_us)) == "NVMLError_NotFound"
 
 
+def test_a_stopped_training_uses_no_sm(gpu: SimGpu, nvml: Nvml) -> None:
+    """While it is stopped, of which its samples hold the mean; its work stands still as well."""
+    expression = "[[s.smUtil] for s in n.nvmlDeviceGetProcessUtilization(d[0], {})]"
+    training = gpu.start_training(work_seconds=1.0, sm_percent=80)
+    slot = gpu.slots()[0]
+    wait_for(lambda: nvml.ask(expression.format(0)) == [[80]])
+    wait_for(lambda: now_s() > slot.start_s + 0.5)
+    training.send_signal(signal.SIGSTOP)
+    from_s = now_s()
+    wait_for(lambda: now_s() > from_s + 0.5)
+    since_us = (wall_s() + from_s + 0.25) * 1e6
+    assert nvml.ask(expression.format(int(since_us))) == "NVMLError_NotFound"
+    wait_for(lambda: nvml.ask("n.nvmlDeviceGetUtilizationRates(d[0]).gpu") == 0)
+    training.send_signal(signal.SIGCONT)
+    to_s = now_s()
+    wait_for(lambda: slot.stop_count == 1)
+    assert abs(slot.stops[0][0] - from_s) < 0.1
+    assert abs(slot.stops[0][1] - to_s) < 0.1
+    assert training.wait(timeout=30) == 0
+    assert slot.end_s - slot.start_s >= 1.0 + 0.9 * (to_s - from_s)
+    wait_for(lambda: time.time() > slot.end_s + wall_s() + 0.4)
+    percent = 80 * (1 - (slot.stops[0][1] - slot.stops[0][0]) / (slot.end_s - slot.start_s))
+    assert abs(nvml.ask(expression.format(0))[0][0] - percent) <= 2
+
+
 def test_mps_shows_the_server_and_its_clients_apart(gpu: SimGpu, nvml: Nvml) -> None:
     gpu.set(mps_pid=77)
     for pid in (21, 22):

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tandem import table
 from tandem.errors import NotReadyError, TandemError
-from tandem.plan import Experiment, Plan, Training
+from tandem.planned import Background, Dose, Experiment, Plan, Training
 from tandem.screen import SCREEN_COLUMNS, print_table
 
 OLD_ORDER = [
@@ -96,13 +96,12 @@ def plan(*foregrounds: Training) -> Plan:
             number=number,
             id=f"digits_mlp_{number:03}_parallel",
             foreground=foreground,
-            background=load,
+            backgrounds=(Background(load, Dose()),),
             foreground_mode="mutation",
             max_retries=2,
             timeout_s=None,
             warmup_s=5,
             ready_timeout_s=60,
-            restart_delay_s=0.1,
             grace_s=10,
             source_path=f"experiments[{number - 1}]",
             source_entry={},

@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from tandem.planned import Controls, Experiment, Training
+from tandem.planned import Background, Controls, Dose, Experiment, Training
 from tandem.twins import experiment_id, with_control
 
 
@@ -20,13 +20,12 @@ def pair(order: str, repo: str = "r") -> Experiment:
         number=999,
         id=experiment_id(999, training(repo), "parallel"),
         foreground=training(repo),
-        background=training(),
+        backgrounds=(Background(training(), Dose()),),
         foreground_mode="default",
         max_retries=0,
         timeout_s=None,
         warmup_s=5.0,
         ready_timeout_s=60.0,
-        restart_delay_s=0.1,
         grace_s=10.0,
         source_path="experiments[0]",
         source_entry={},
@@ -55,11 +54,11 @@ def test_the_order_of_two_pairs(
     assert not list(turn)
 
 
-def test_both_have_the_same_foreground_and_one_has_the_background() -> None:
+def test_both_have_the_same_foreground_and_one_has_the_backgrounds() -> None:
     given = replace(pair("alternate"), cooldown_s=90.0)
     parallel, solo = with_control(given, cycle((False, True)))
     assert solo.foreground is parallel.foreground is given.foreground
-    assert (parallel.background, solo.background) == (given.background, None)
+    assert (parallel.backgrounds, solo.backgrounds) == (given.backgrounds, ())
     assert parallel.cooldown_s == solo.cooldown_s == 90.0
     assert (parallel.id, solo.id) == ("r_m_999_parallel", "r_m_1000_solo")
 

@@ -39,18 +39,24 @@ def gpu(*strangers: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def window(*gpus: dict[str, Any], name: str = "foreground", **load: Any) -> dict[str, Any]:
-    used = {"sm_avg_percent": 60.0, "memory_max_mib": 3000.0, **load}
+    used = {"sm_avg_percent": 60.0, "memory_max_mib": 3000.0, "parts": [{"dose": None}], **load}
     return {"name": name, "attempt": 1, "gpus": list(gpus), "load": used}
 
 
 def record(**changes: Any) -> dict[str, Any]:
-    background = {"problems": [], "coverage": 0.99, "rounds_failed": 0, "rounds_completed": 3}
+    background = {"problems": [], "coverage": 0.99, **changes.pop("background", {})}
+    memory = {"max_mib": 3000.0, "sm_max_percent": 70.0}
+    part = {
+        **{"name": "background", "rounds_failed": 0, "rounds_completed": 3},
+        "gpu_memory": memory,
+    }
     census: dict[str, Any] = {"before": {"busy": [], "gpus": None}, "after": {"gpus": None}}
     return {
         "performance_metrics": {"accuracy": 97.5},
+        "required_metrics": [],
         "attempts": [{}],
         "control": None,
-        "background": background | changes.pop("background", {}),
+        "background": {"parts": [part], **background},
         "windows": [window(gpu())],
         "stop": {"left": [], "strays_killed": []} | changes.pop("stop", {}),
         "census": census,
@@ -190,3 +196,28 @@ def test_who_survived_is_named() -> None:
         "processes outlived their keepers and were killed: worker 1",
         "processes are still alive: worker 2, worker 3, worker 4, worker 5, worker 6 and 1 more",
     ]
+
+
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        (52.0, []),
+        (55.1, ["the background used 55.1 % of the GPU instead of 50 %"]),
+        (4.0, ["the background used 4.0 % of the GPU instead of 50 %"]),
+        (None, ["whether the background was held at 50 % is not known: MPS"]),
+    ],
+)
+def test_a_target_that_was_missed_is_a_reason(used: float | None, expected: list[str]) -> None:
+    dose = {"mode": "target", "target": 50.0, "sm_avg_percent": used, "reason": "MPS"}
+    assert reasons(record(windows=[window(gpu(), parts=[{"dose": dose}])])) == expected
+    dose["mode"] = "intensity"
+    assert reasons(record(windows=[window(gpu(), parts=[{"dose": dose}])])) == []
+
+
+def test_each_background_must_have_been_seen_to_use_the_gpu() -> None:
+    part = {"name": "background 2", "rounds_failed": 0, "rounds_completed": 3}
+    memory: dict[str, float | None] = {"max_mib": 1000.0, "sm_max_percent": 0.0}
+    told = record(background={"parts": [{**part, "gpu_memory": memory}]})
+    assert reasons(told) == ["the background 2 held GPU memory and was never seen to use the GPU"]
+    memory["sm_max_percent"] = None
+    assert reasons(told) == []

@@ -55,7 +55,8 @@ def deviations(record: Record, window: Record) -> tuple[float, int]:
     one stretch count by their mean, so often.
     """
     begin, end = when(window["started"]), when(window["ended"])
-    rounds = record["background"]["rounds"]
+    (background,) = record["background"]["parts"]  # several have no common rate
+    rounds = background["rounds"]
     found = [
         ((when(after["started"]) - when(each["started"])).total_seconds(), each["completed"])
         for each, after in pairwise(rounds)

@@ -30,6 +30,7 @@ __all__ = [
     "UnknownGpuError",
     "boards",
     "gpu_states",
+    "memory_total_mib",
     "memory_used_mib",
     "opened",
     "processes",
@@ -228,13 +229,21 @@ def utilisation(device: Device) -> tuple[float, float]:
 
 def memory_used_mib(device: Device) -> float:
     """Return what is allocated; drivers before 510 also count what they keep for themselves."""
+    return float(_memory(device).used) / _MIB
+
+
+def memory_total_mib(device: Device) -> float:
+    """Return the size of its memory, some of which the driver keeps for itself."""
+    return float(_memory(device).total) / _MIB
+
+
+def _memory(device: Device) -> Any:
     try:
-        memory = call("nvmlDeviceGetMemoryInfo", device.handle, _MEMORY_V2)
+        return call("nvmlDeviceGetMemoryInfo", device.handle, _MEMORY_V2)
     except NvmlError as error:
         if error.code not in (FUNCTION_NOT_FOUND, NOT_SUPPORTED, VERSION_MISMATCH):
             raise
-        memory = call("nvmlDeviceGetMemoryInfo", device.handle)
-    return float(memory.used) / _MIB
+        return call("nvmlDeviceGetMemoryInfo", device.handle)
 
 
 def temperature_c(device: Device) -> float:

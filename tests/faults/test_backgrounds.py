@@ -1,0 +1,391 @@
+"""Several backgrounds beside one foreground: each is its own, and all end together."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from stage import ROOT, Stage, wait_for
+
+STRAYS = "setsid+daemon+bare+hidden"
+PROCESSES = 5  # of each training: itself and one of each kind
+NAMESPACES = pytest.mark.parametrize("namespace", ["--namespace", "--no-namespace"])
+# What stands in the command line of a background's part, beside its folder for logs.
+PARTS = {"outer keeper": "--strict", "round's keeper": "--round", "loop": "--loop"}
+LOGS = "background_logs_{}"
+
+
+def pid_of(stage: Stage, part: str, number: int) -> int:
+    """Return the pid of a part of the background with this number."""
+    mine = [
+        pid
+        for pid, line in stage.everything().items()
+        if PARTS[part] in line
+        and LOGS.format(number) in line
+        and (part != "loop" or line.startswith("bash "))
+    ]
+    assert len(mine) == 1, f"{part}: {mine}"
+    return mine[0]
+
+
+def of_part(stage: Stage, part: str) -> set[int]:
+    """Return the processes of one training: `front`, `back_1` or `back_2`."""
+    end = f"{stage.folder}/{part} "
+    return {pid for pid, line in stage.trainings().items() if line.endswith(end)}
+
+
+def parts_of(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the backgrounds' parts of a record, which fits its schema."""
+    schema = json.loads((ROOT / "schemas" / "record.schema.json").read_text())
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(record)
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+    parts: list[dict[str, Any]] = record["background"]["parts"]
+    return parts
+
+
+def rounds_file(stage: Stage, number: int) -> Path:
+    return stage.experiment / LOGS.format(number) / "rounds.tsv"
+
+
+def has_round(stage: Stage, number: int, event: str, at_least: int) -> bool:
+    try:
+        lines = rounds_file(stage, number).read_text().splitlines()
+    except OSError:
+        return False
+    return any(
+        fields[0] == event and int(fields[1]) >= at_least
+        for fields in (line.split("\t") for line in lines)
+    )
+
+
+# -- what there is of each -----------------------------------------------------------------
+
+
+def test_each_has_its_own_loop_logs_and_account(stage: Stage) -> None:
+    stage.more_environment["CUDA_VISIBLE_DEVICES"] = "GPU-ab1,1"
+    says = 'echo "sees [$CUDA_VISIBLE_DEVICES]"'
+    stage.build(
+        f"{says}; {stage.worker('front')}",
+        [f"{says}; sleep 0.2", f"{says}; {stage.worker('back_2')}"],
+        [{"restart_delay_seconds": 0}, {"gpus": [1]}],
+        validity={"min_coverage": 0.2},
+    )
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    wait_for("a third round", lambda: has_round(stage, 1, "end", 3))
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    assert "experiment 1 of 1: backgrounds ready\n" in output
+    assert stage.everything() == {}
+    folder = stage.experiment
+    assert sorted(path.name for path in folder.glob("b*")) == [
+        *("background_logs_1", "background_logs_2", "bg_loop_1.sh", "bg_loop_2.sh")
+    ]
+    assert (folder / "background_logs_1" / "run_1.log").read_text() == "sees [GPU-ab1,1]\n"
+    assert (folder / "background_logs_2" / "run_1.log").read_text().startswith("sees [1]\n")
+    assert (folder / "training.log").read_text().startswith("sees [GPU-ab1,1]\n")
+    record = stage.record()
+    first, second = parts_of(record)
+    assert [part["name"] for part in (first, second)] == ["background 1", "background 2"]
+    assert [part["repository"] for part in (first, second)] == ["back_1", "back_2"]
+    assert [part["logs"] for part in (first, second)] == ["background_logs_1", "background_logs_2"]
+    assert [part["restart_delay_seconds"] for part in (first, second)] == [0, 0.1]
+    assert second["env"] == {"CUDA_VISIBLE_DEVICES": "1"}
+    assert (first["env"], record["environment"]["env"]) == ({}, {})
+    assert first["rounds_completed"] >= 3
+    assert (second["rounds_completed"], second["rounds_stopped"]) == (0, 1)
+
+
+def test_a_gpu_that_the_run_has_no_lock_of_is_refused(stage: Stage) -> None:
+    stage.more_environment["CUDA_VISIBLE_DEVICES"] = "1"
+    stage.build(stage.worker("front"), [stage.worker("back_1")], [{"gpus": "1,2"}])
+    done = stage.run()
+    assert done.returncode == 3
+    assert 'back_1 is to see GPU 2, but CUDA_VISIBLE_DEVICES is "1" for this run' in done.stdout
+    assert not list(stage.folder.glob("results/run_*"))
+
+
+def test_the_record_says_what_load_there_was_of_each_and_together(stage: Stage) -> None:
+    stage.build(
+        stage.worker("front"),
+        ["sleep 0.2", stage.worker("back_2")],
+        controls={"background_seconds": 0.5},
+        validity={"min_coverage": 0.1},
+    )
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    wait_for("rounds", lambda: has_round(stage, 1, "start", 6))
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    record = stage.record()
+    both, (first, second) = record["background"], parts_of(record)
+    assert 0.1 < first["coverage"] < 0.99  # a pause of 0.1 s after each 0.2 s
+    assert second["coverage"] == pytest.approx(1)
+    assert both["coverage"] == pytest.approx(first["coverage"])
+    assert record["attempts"][-1]["coverage"] == both["coverage"]
+    for key in ("rounds_completed", "rounds_stopped", "training_seconds"):
+        assert both[key] == pytest.approx(first[key] + second[key])
+    windows = {window["name"]: window["load"] for window in record["windows"]}
+    assert set(windows) == {"background", "foreground"}
+    for load in windows.values():
+        assert load["coverage"] == pytest.approx(load["parts"][0]["coverage"])
+        assert load["parts"][1]["coverage"] == pytest.approx(1)
+        assert load["rounds_completed"] == load["parts"][0]["rounds_completed"] > 0
+        assert load["rounds_per_second"] is None
+        assert load["rate_reason"] == "several backgrounds have no common rate of rounds"
+        assert (load["seconds_without"], load["longest_gap_seconds"]) == (None, None)
+    figure = record["interference"]["figures"]["background_progress_ratio"]
+    assert figure["value"] is None
+    assert "several backgrounds have no common rate of rounds" in figure["reason"]
+    with open(stage.experiment.parent / "summary.csv", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["bg_repository"], row["bg_model"]) == ("back_1 + back_2", "default + default")
+    assert row["bg_hyperparameters"] == "{}"
+    assert int(row["bg_rounds_completed"]) == both["rounds_completed"]
+    assert float(row["coverage"]) == pytest.approx(both["coverage"])
+
+
+def test_a_list_of_one_is_as_one_alone(stage: Stage) -> None:
+    stage.build("echo Test Accuracy: 1; sleep 0.2", [stage.worker("back_1")])
+    done = stage.run()
+    assert done.returncode == 0, done.stdout
+    assert "background ready" in done.stdout
+    assert (stage.experiment / "background_logs" / "rounds.tsv").exists()
+    assert (stage.experiment / "bg_loop.sh").exists()
+    [part] = parts_of(stage.record())
+    assert part["name"] == "background"
+
+
+# -- one of them is no load ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "reason"),
+    [
+        (1, "echo looking for it; ./no-such", "its training cannot be run (exit code 127)"),
+        (2, "echo looking for it; ./no-such", "its training cannot be run (exit code 127)"),
+        (2, "exec sleep 1000", "no output and no CPU time in 0.5 s"),
+    ],
+)
+def test_one_that_never_gets_ready_is_named(
+    stage: Stage, number: int, line: str, reason: str
+) -> None:
+    """The foreground is not started, and those that were ready are stopped."""
+    lines = [stage.worker("back_1"), stage.worker("back_2")]
+    lines[number - 1] = line
+    stage.build("touch started", lines, ready_timeout_seconds=0.3)
+    done = stage.run()
+    assert done.returncode == 1
+    problem = f"background {number} not ready: {reason}"
+    assert f"experiment 1 of 1: {problem}; the foreground is not started\n" in done.stdout
+    assert ("looking for it" in done.stdout) == ("looking for it" in line)
+    assert "Device: none" not in done.stdout  # the last lines of its log, and of no other's
+    assert not list(stage.folder.glob("repos/*/started"))
+    assert stage.everything() == {}
+    record = stage.record()
+    parts_of(record)
+    assert record["status"] == "background not ready"
+    assert record["error_message"] == record["invalid_reasons"][0] == problem
+    assert record["attempts"] == []
+
+
+def test_one_that_dies_makes_the_run_invalid_and_is_named(stage: Stage) -> None:
+    stage.build(stage.worker("front"), [stage.worker("back_1"), stage.worker("back_2")])
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    other = of_part(stage, "back_1")
+    os.kill(pid_of(stage, "loop", 2), signal.SIGKILL)
+    wait_for("the second is gone", lambda: not of_part(stage, "back_2"))
+    assert of_part(stage, "back_1") == other
+    assert of_part(stage, "front")
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 1, output
+    record = stage.record()
+    first, second = parts_of(record)
+    problem = "the background 2 loop ended before the foreground"
+    assert (first["problems"], second["problems"]) == ([], [problem])
+    assert record["background"]["problems"] == [problem]
+    assert problem in record["invalid_reasons"]
+    assert not any("background 1" in reason for reason in record["invalid_reasons"])
+    assert record["training_success"] is True
+    assert first["coverage"] == pytest.approx(1)
+    assert stage.everything() == {}
+
+
+def test_one_that_died_is_started_again_for_the_next_attempt_alone(stage: Stage) -> None:
+    stage.build(
+        'if [ -e once ]; then echo Test Accuracy: 2; else touch once; read -r < "$PWD/hold"; fi',
+        [stage.worker("back_1"), stage.worker("back_2")],
+        max_retries=1,
+    )
+    os.mkfifo(stage.folder / "repos/front/hold")
+    driver = stage.start(stage.command())
+    wait_for("the first attempt", lambda: list(stage.folder.glob("repos/front/once")))
+    os.kill(pid_of(stage, "loop", 1), signal.SIGKILL)
+    wait_for("the first is gone", lambda: not of_part(stage, "back_1"))
+    with open(stage.folder / "repos/front/hold", "w"):
+        pass  # the first attempt reads end of file, and fails
+    output, _ = driver.communicate()
+    record = stage.record()
+    first, second = parts_of(record)
+    assert [attempt["exit_code"] for attempt in record["attempts"]] == [1, 0], output
+    assert record["attempts"][1]["coverage"] == pytest.approx(1)
+    assert [len(part["rounds"]) for part in (first, second)] == [2, 1]
+    assert record["background"]["problems"] == first["problems"]
+    assert first["problems"] == ["the background 1 loop ended before the foreground"]
+
+
+def test_one_whose_rounds_all_fail_is_named(stage: Stage) -> None:
+    stage.build(stage.worker("front"), [stage.worker("back_1"), "exit 9"])
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    stage.release("front")
+    driver.communicate()
+    reasons = stage.record()["invalid_reasons"]
+    assert [reason for reason in reasons if "round succeeded" in reason] == [
+        f"no background 2 round succeeded ({parts_of(stage.record())[1]['rounds_failed']} failed)"
+    ]
+
+
+# -- so many rounds and no more ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_after_the_last_round_the_loop_rests(stage: Stage, several: bool) -> None:
+    """The load is gone, which the coverage says; it is no failure, and nothing is left."""
+    back = ["exit 0", stage.worker("back_2")] if several else "exit 0"
+    stage.build(stage.worker("front"), back, [{"max_rounds": 2}], validity={"min_coverage": 0})
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    begin_s = time.monotonic()
+    wait_for("a foreground without that load", lambda: time.monotonic() - begin_s > 0.5)
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    assert stage.everything() == {}
+    record = stage.record()
+    limited, *others = parts_of(record)
+    assert (record["valid"], record["invalid_reasons"]) == (True, [])
+    assert (limited["max_rounds"], limited["rounds_completed"]) == (2, 2)
+    assert limited["problems"] == []
+    assert limited["coverage"] < 0.5
+    assert record["background"]["coverage"] < 0.5
+    assert [(part["max_rounds"], part["coverage"]) for part in others] == [
+        (None, pytest.approx(1))
+    ] * several
+    assert record["stop"]["left"] == record["stop"]["strays_killed"] == []
+    resting = [it["pid"] for it in record["stop"]["terminated"] if it["name"] == "sleep"]
+    assert len(resting) == 1
+    assert not Path(f"/proc/{resting[0]}").exists()
+
+
+def test_rounds_that_are_over_make_a_record_invalid_by_its_coverage_alone(stage: Stage) -> None:
+    stage.build("echo Test Accuracy: 1; sleep 1", "exit 0", [{"max_rounds": 1}])
+    done = stage.run()
+    assert done.returncode == 1, done.stdout
+    [reason] = stage.record()["invalid_reasons"]
+    assert reason.startswith("coverage ")
+
+
+# -- the end -------------------------------------------------------------------------------
+
+
+def running(stage: Stage, namespace: str) -> subprocess.Popen[str]:
+    """Start three rude trainings, two as load, one of them dosed; return when all are at work."""
+    front, *back = (stage.worker(part, "ignores", STRAYS) for part in ("front", "back_1", "back_2"))
+    stage.build(front, back, [{}, {"intensity": 0.5}])
+    driver = stage.start(stage.command(namespace), start_new_session=True)
+    stage.wait_for_foreground()
+    wait_for("all strays live", lambda: len(stage.trainings()) == 3 * PROCESSES)
+    return driver
+
+
+@NAMESPACES
+def test_both_are_stopped_together(stage: Stage, namespace: str) -> None:
+    """Both ignore TERM: one grace period for both, not one after the other."""
+    driver = running(stage, namespace)
+    loads = [of_part(stage, part) for part in ("back_1", "back_2")]
+    assert [len(load) for load in loads] == [PROCESSES] * 2
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    assert stage.everything() == {}
+    record = stage.record()
+    parts_of(record)
+    assert record["valid"] is True
+    ended = {it["pid"] for key in ("terminated", "killed") for it in record["stop"][key]}
+    if namespace == "--no-namespace":  # inside of one they have other ids
+        assert set().union(*loads) <= ended
+    stops = [keepers_report(stage, number) for number in (1, 2)]
+    spans = [(at_s - took_s, at_s) for at_s, took_s in stops]
+    assert max(begin_s for begin_s, _ in spans) < min(end_s for _, end_s in spans), spans
+    assert record["stop"]["duration_seconds"] == max(took_s for _, took_s in stops)
+
+
+def keepers_report(stage: Stage, number: int) -> tuple[float, float]:
+    """Return when a background's stop was over, in seconds since boot, and how long it took."""
+    file = stage.experiment / LOGS.format(number) / "keeper.json"
+    report = json.loads(file.read_text())
+    return report["all_ended"]["boottime_s"], report["stop"]["duration_s"]
+
+
+@NAMESPACES
+def test_driver_told_to_stop(stage: Stage, namespace: str) -> None:
+    driver = running(stage, namespace)
+    driver.terminate()
+    driver.communicate()
+    assert driver.returncode == -signal.SIGTERM
+    assert stage.everything() == {}
+    record = stage.record()
+    assert record["invalid_reasons"][0] == "interrupted by SIGTERM"
+    assert [part["problems"] for part in parts_of(record)] == [[], []]
+
+
+@NAMESPACES
+def test_driver_killed(stage: Stage, namespace: str) -> None:
+    running(stage, namespace).kill()
+    stage.wait_until_nothing_lives()
+    assert not (stage.experiment / "experiment.json").exists()
+
+
+@NAMESPACES
+def test_driver_and_an_outer_keeper_killed_in_the_same_instant(
+    stage: Stage, namespace: str
+) -> None:
+    driver = running(stage, namespace)
+    keeper = pid_of(stage, "outer keeper", 2)
+    os.kill(driver.pid, signal.SIGSTOP)  # so that neither can act on the other's death
+    os.kill(keeper, signal.SIGKILL)
+    os.kill(driver.pid, signal.SIGKILL)
+    stage.wait_until_nothing_lives()
+
+
+@NAMESPACES
+@pytest.mark.parametrize("part", [*PARTS])
+def test_part_of_one_killed(stage: Stage, namespace: str, part: str) -> None:
+    """Its own training ends, the other background works on."""
+    driver = running(stage, namespace)
+    other, load = of_part(stage, "back_1"), of_part(stage, "back_2")
+    os.kill(pid_of(stage, part, 2), signal.SIGKILL)
+    wait_for("the load's trainings have ended", lambda: not load & set(stage.trainings()))
+    assert other <= set(stage.trainings())
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 1, output
+    assert stage.everything() == {}
+    record = stage.record()
+    first, _ = parts_of(record)
+    assert (record["status"], record["training_success"]) == ("finished", True)
+    assert (first["problems"], first["coverage"]) == ([], pytest.approx(1))
+    assert record["valid"] is False
