@@ -16,8 +16,8 @@ export RUN_FOLDER := $(value RUN)
 needs-config = $(if $(SETTINGS),,$(error which settings? make $@ CONFIG=examples/parallel.json))
 needs-run = $(if $(RUN_FOLDER),,$(error which run? make $@ RUN=results/run_...))
 
-SCRIPTS := bin/bgrun bin/energy bin/fgrun bin/nightly bin/powermon lib/cli.sh templates/bg_loop.sh.j2 \
-	templates/fg_run.sh.j2 examples/digits/train.sh examples/pictures/train.sh bench/gpu.sh .ci/run
+SCRIPTS := bin/bgrun bin/dose bin/energy bin/fgrun bin/nightly bin/powermon lib/cli.sh \
+	templates/bg_loop.sh.j2 templates/fg_run.sh.j2 examples/digits/train.sh examples/pictures/train.sh bench/gpu.sh .ci/run
 DRIVER = exec $(PYTHON) driver.py
 
 .PHONY: help
@@ -49,13 +49,19 @@ check: $(READY) ## check CONFIG and print the plan with every command line; run 
 list: $(READY) ## print the repositories, models and hyperparameters of the registry
 	@$(DRIVER) list $(OPTIONS)
 
+.PHONY: repos
+repos: $(READY) ## clone the repositories that are missing, each at the registry's commit
+	@$(DRIVER) repos $(OPTIONS)
+
 .PHONY: doctor
 doctor: $(READY) ## print what this machine has, and what is lost without the rest
 	@$(DRIVER) doctor $(OPTIONS)
 
 .PHONY: test
 test: $(DEV) ## run all tests; no GPU is needed
-	@$(PYTHON) -m pytest
+	@# Two at once: most tests wait most of the time. Measuring is not beside what burns CPU.
+	@$(PYTHON) -m pytest -n 2 tests/faults tests/standins tests/unit
+	@$(PYTHON) -m pytest -n 2 tests/measuring
 	@prove -e .venv/bin/bats tests/cli/*.bats
 
 .PHONY: lint
@@ -72,6 +78,7 @@ bench: $(DEV) ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/measuring.py
 	@$(PYTHON) bench/scale.py
 	@$(PYTHON) bench/faults.py
+	@$(PYTHON) bench/dosing.py
 
 $(READY): requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make ... PYTHON3=python3.12")'
