@@ -103,9 +103,10 @@ class Sweep:
         self.folder.journal.add("stopped", reason="until", experiment=experiment.id)
 
     def cool_down(self, experiment: Experiment) -> dict[str, Any]:
-        """Let the GPUs cool down before an experiment, after the one before it."""
+        """Let the GPUs cool down before an experiment, for as long as the one before it allows."""
         begin_s = time.monotonic()
         number, total = experiment.number, len(self.folder.plan.experiments)
+        before = self.folder.plan.experiments[max(0, number - 2)]  # the first: its own, cut off
 
         def tick(left_s: float) -> None:
             passed_s = time.monotonic() - begin_s
@@ -113,7 +114,7 @@ class Sweep:
             view = View(number, total, "cooling down", None, None, None, passed_s, left_s, rest_s)
             self.progress.update(view)
 
-        return self.cooldown.wait(self.watch, experiment.cooldown_s, tick)
+        return self.cooldown.wait(self.watch, before.cooldown_s, tick)
 
     def run_one(
         self, experiment: Experiment, cooling: dict[str, Any] | None, begin_s: float

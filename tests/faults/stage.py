@@ -144,8 +144,11 @@ class Stage:
 
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run the driver to its end."""
+        return self.run_command(self.command(*options))
+
+    def run_command(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*options),
+            command,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

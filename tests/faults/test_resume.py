@@ -20,16 +20,7 @@ BACK = "echo at work; exec sleep 1000"
 
 
 def driver(stage: Stage, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "driver.py"), "run", *map(str, words)],
-        env=stage.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    return stage.run_command([sys.executable, str(ROOT / "driver.py"), "run", *map(str, words)])
 
 
 def run_of(stage: Stage) -> Path:
@@ -337,3 +328,18 @@ def test_what_cannot_be_resumed_says_so(stage: Stage, words: list[str], said: st
     done = driver(stage, *words)
     assert (done.returncode, said in done.stdout) == (2, True), done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_how_long_to_cool_down_is_for_the_experiment_before_to_say(stage: Stage) -> None:
+    stage.build(FRONT, None)
+    file = stage.folder / "settings.json"
+    settings = json.loads(file.read_text())
+    (entry,) = settings["experiments"]
+    entries = [{**entry, "cooldown_seconds": seconds} for seconds in (0.5, 0)]
+    file.write_text(json.dumps({**settings, "experiments": entries}))
+    done = stage.run()
+    assert done.returncode == 0, done.stdout
+    records = [json.loads(path.read_text()) for path in sorted(run_of(stage).glob("*/exp*.json"))]
+    first, second = (record["cooldown"] for record in records)
+    assert (first, second["limit_seconds"]) == (None, 0.5)
+    assert second["duration_seconds"] >= 0.5
