@@ -14,7 +14,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be 
 
 from tandem.dose.controller import Controller, NoKeeperError  # noqa: E402
 from tandem.dose.feedback import LEAST_DUTY  # noqa: E402
-from tandem.measure.sampling.monitor import OwnerGoneError, TooOldError  # noqa: E402
+from tandem.owner import OwnerError  # noqa: E402
 
 SHORTEST_S, LONGEST_S = 0.05, 0.5
 
@@ -49,11 +49,8 @@ def main() -> None:
     with ExitStack() as stack:
         try:
             Controller(options, stack).run()
-        except OwnerGoneError:
-            fail(1, "whoever started this has ended already")
-        except TooOldError as error:
-            need = "Linux 5.3 or newer, and a Python that has os.pidfd_open"
-            fail(3, f"{need}, is needed: {error}")
+        except OwnerError as error:
+            fail(error.exit_code, str(error))
         except ProcessLookupError:
             fail(2, f"--keeper: there is no process {options.keeper}")
         except NoKeeperError as error:

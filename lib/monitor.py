@@ -12,9 +12,10 @@ from typing import NoReturn
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
-from tandem.measure.sampling.monitor import Monitor, OwnerGoneError, TooOldError  # noqa: E402
+from tandem.measure.sampling.monitor import Monitor  # noqa: E402
 from tandem.measure.sampling.nvml import NvmlError, UnknownGpuError  # noqa: E402
 from tandem.measure.sampling.output import say  # noqa: E402
+from tandem.owner import OwnerError  # noqa: E402
 
 SHORTEST_S = 0.01
 
@@ -46,11 +47,8 @@ def main() -> None:
     with ExitStack() as stack:
         try:
             Monitor(options, stack).run()
-        except OwnerGoneError:
-            fail(1, "whoever started this has ended already")
-        except TooOldError as error:
-            need = "Linux 5.3 or newer, and a Python that has os.pidfd_open"
-            fail(3, f"{need}, is needed: {error}")
+        except OwnerError as error:
+            fail(error.exit_code, str(error))
         except UnknownGpuError as error:
             fail(2, f"--gpus: {error}")
         except NvmlError as error:

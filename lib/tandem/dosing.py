@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.dose.files import dose_facts
-from tandem.launch import Script, end_script, start
-from tandem.logs import last_lines
+from tandem.launch import Script, end_script, last_words, start
 from tandem.paths import DOSE
 from tandem.proc import COOKIE, cookie
 from tandem.tree import continue_tree
@@ -83,11 +82,7 @@ class Dosing:
 
     @property
     def why(self) -> str:
-        """Return how it ended, and what it called an error."""
-        how = f"exit code {self.status}" if self.status >= 0 else f"ended by signal {-self.status}"
-        lines = last_lines(self.folder / "dose.log", 20)
-        errors = [line for line in lines if ": error: " in line]
-        return "; ".join([how, *errors[-1:]])
+        return last_words(self.status, self.folder / "dose.log")
 
     def facts(self, from_s: float, to_s: float) -> dict[str, Any]:
         """Return what it did in a window (see dose_facts), for the record."""

@@ -14,8 +14,7 @@ from tandem.launch import Script
 from tandem.measure.sampling import nvml
 from tandem.measure.sampling.sensors import ProcessSample, process_samples
 from tandem.planned import Background, Dose, Training
-from tandem.proc import ancestors
-from tandem.trainings import VISIBLE
+from tandem.proc import VISIBLE, ancestors
 
 FRACTION = "TANDEM_GPU_MEMORY_FRACTION"
 MIB = "TANDEM_GPU_MEMORY_MIB"
@@ -102,7 +101,8 @@ class MemoryUse:
 
     It is what all its processes hold together; `max_mib` is None as long as none was seen there.
     `unknown` says why not everything could be seen, or "". `told` are the variables that the limit
-    was handed over in.
+    was handed over in. `sm_max_percent` is the most that one of them was seen to use of a GPU; that
+    nobody tells it, `is_told` says.
     """
 
     name: str
@@ -128,13 +128,13 @@ class MemoryUse:
         samples = [used.get(key_of(device)) for device in self.limit.devices]
         self.is_told = self.is_told and bool(samples) and None not in samples
         for sample in (each for those in samples for each in those or ()):
-            if script.pid in ancestors(sample.pid):
+            if is_below(sample.pid, script):
                 self.sm_max_percent = max(self.sm_max_percent or 0.0, sample.sm_percent)
 
     def note(self, script: Script, listed: Mapping[str, Sequence[nvml.Process]]) -> str | None:
         """Take who is on the GPUs now, by `key_of`; return a warning, once, beyond the limit."""
         for device in self.limit.devices:
-            on_it = [each for each in listed.get(key_of(device), ()) if is_below(each, script)]
+            on_it = [each for each in listed.get(key_of(device), ()) if is_below(each.pid, script)]
             if any(each.memory_mib is None for each in on_it):
                 self.unknown = "NVML does not tell the memory of a process"
                 continue
@@ -189,8 +189,8 @@ def key_of(device: nvml.Device) -> str:
     return f"{device.uuid} {device.mig}"
 
 
-def is_below(process: nvml.Process, script: Script) -> bool:
-    return script.pid in ancestors(process.pid)
+def is_below(pid: int, script: Script) -> bool:
+    return script.pid in ancestors(pid)
 
 
 @dataclass

@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -67,15 +69,23 @@ class Journal:
         os.close(self.file)
 
 
-def ended_in(text: bytes) -> dict[str, float | None]:
-    """Return which experiments have ended by a journal's text; a line that is none says nothing."""
-    ended: dict[str, float | None] = {}
+def events_in(text: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the events of a journal's text, oldest first; a line that is none says nothing."""
     for line in text.splitlines():
         try:
             event = json.loads(line)
-            if event["event"] == "ended":
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and "event" in event:
+            yield event
+
+
+def ended_in(text: bytes) -> dict[str, float | None]:
+    """Return which experiments have ended by a journal's text, and how many seconds each took."""
+    ended: dict[str, float | None] = {}
+    for event in events_in(text):
+        if event["event"] == "ended":
+            with suppress(ValueError, KeyError, TypeError, OverflowError):
                 duration_s = event["duration_s"]
                 ended[str(event["experiment"])] = None if duration_s is None else float(duration_s)
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            continue
     return ended

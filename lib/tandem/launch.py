@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tandem.logs import last_lines
 from tandem.proc import LIFELINE, MONITOR, catch_stop_signals
 from tandem.tree import KEEPER_MARGIN_S, LONGEST_WAIT_S
 
@@ -153,3 +154,10 @@ def end_script(script: Script, grace_s: float) -> int:
     if not select.select([script.pidfd], [], [], wait_s)[0]:
         script.signal(signal.SIGKILL)
     return script.close()
+
+
+def last_words(status: int, log: Path) -> str:
+    """Return how a script ended, by its exit status, and the last error that its log tells of."""
+    how = f"exit code {status}" if status >= 0 else f"ended by signal {-status}"
+    errors = [line for line in last_lines(log, 20) if ": error: " in line]
+    return "; ".join([how, *errors[-1:]])

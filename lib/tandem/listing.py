@@ -124,7 +124,7 @@ def _dose(dose: Dose) -> list[str]:
     return [text.format(value) for text, value in words.items() if value is not None]
 
 
-def dose_facts(dose: Dose) -> dict[str, Any]:
+def dose_settings(dose: Dose) -> dict[str, Any]:
     """A dose by the names of the settings; null where nothing holds the background back."""
     return {
         "restart_delay_seconds": dose.restart_delay_s,
@@ -216,7 +216,7 @@ def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
         "backgrounds": [
             {
                 **_json_of_training(background.training),
-                **dose_facts(background.dose),
+                **dose_settings(background.dose),
                 "auto": [asdict(size) for size in background.auto],
             }
             for background in experiment.backgrounds

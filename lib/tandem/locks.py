@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from tandem.errors import LockedError, NotReadyError
 from tandem.launch import Watch
-from tandem.proc import lock_folder
+from tandem.proc import VISIBLE, lock_folder
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ def held(
 @contextmanager
 def gpu_locks() -> Iterator[None]:
     """Hold the locks of the GPUs in use; LockedError names who has one of them."""
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = os.environ.get(VISIBLE)
     with ExitStack() as stack:
         if devices is None:
             stack.enter_context(lock("machine", fcntl.LOCK_EX))

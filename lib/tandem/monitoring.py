@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.launch import Script, Watch, end_script, start
-from tandem.logs import last_lines
+from tandem.launch import Script, Watch, end_script, last_words, start
 from tandem.paths import POWERMON
 from tandem.proc import COOKIE, cookie, stat
 
@@ -91,11 +90,4 @@ class Monitor:
         if status == -signal.SIGKILL:
             self.problem = self.problem or "the monitor did not answer at the end"
         if self.problem:
-            self.problem += f": {self.last_words(status)}"
-
-    def last_words(self, status: int) -> str:
-        """Return how it ended, and what it called an error."""
-        how = f"exit code {status}" if status >= 0 else f"ended by signal {-status}"
-        lines = last_lines(self.folder / "powermon.log", 20)
-        errors = [line for line in lines if ": error: " in line]
-        return "; ".join([how, *errors[-1:]])
+            self.problem += f": {last_words(status, self.folder / 'powermon.log')}"

@@ -21,10 +21,10 @@ from tandem.problems import Problem, ProblemsError, has_errors, is_within, join,
 from tandem.registry import Registry, load_registry
 from tandem.resolve import Resolved, Resolver
 from tandem.settings import Entry, Settings, load_settings
-from tandem.trainings import VISIBLE, background_of, training_of
+from tandem.trainings import background_of, training_of
 from tandem.twins import experiment_id, with_control
 
-__all__ = ["VISIBLE", "Experiment", "Plan", "PlanReading", "Training", "make_plan", "read_plan"]
+__all__ = ["Experiment", "Plan", "PlanReading", "Training", "make_plan", "read_plan"]
 
 MAX_EXPERIMENTS = 100_000
 MAX_SEED = 2**63 - 1

@@ -14,8 +14,8 @@ from tandem.loads import Loads
 from tandem.monitoring import Monitor
 from tandem.namespace import Isolation
 from tandem.paths import ROOT, TEMPLATES
-from tandem.plan import VISIBLE
 from tandem.planned import Background, Dose, Experiment, Training
+from tandem.proc import VISIBLE
 from tandem.render import render_file
 
 LOGS_KEPT = 20

@@ -148,16 +148,9 @@ def _events(folder: Path) -> list[dict[str, Any]]:
     """The journal as it is, unlocked; [] without one."""
     try:
         with open(os.open(folder / journal.NAME, _TO_READ), "rb") as stream:
-            lines = stream.read().splitlines()
+            return list(journal.events_in(stream.read()))
     except OSError:
         return []
-    events = []
-    for line in lines:
-        with contextlib.suppress(ValueError, RecursionError):  # torn by a power cut
-            event = json.loads(line)
-            if isinstance(event, dict):
-                events.append(event)
-    return events
 
 
 def _why_whole(folder: Path) -> str | None:

@@ -13,7 +13,8 @@ from tandem.launch import Watch
 from tandem.measure.busy import GpuBusyError, Sensors, people
 from tandem.namespace import Isolation, off, probe
 from tandem.paths import ROOT
-from tandem.plan import VISIBLE, Experiment, Training
+from tandem.plan import Experiment, Training
+from tandem.proc import VISIBLE
 from tandem.program import folder_flaw
 
 Say = Callable[[str], None]

@@ -15,7 +15,7 @@ from tandem.census import Found
 from tandem.environment import device_of
 from tandem.experiment import Outcome
 from tandem.foreground import Attempt
-from tandem.listing import dose_facts
+from tandem.listing import dose_settings
 from tandem.load import Load
 from tandem.loads import Loads
 from tandem.measure.company import foreground_window
@@ -175,7 +175,7 @@ def background_facts(load: Load, last: Attempt | None, around: Surroundings) -> 
         "model": training.model,
         "hyperparameters": dict(training.hyperparameters),
         **command_facts(training, around),
-        **dose_facts(load.background.dose),
+        **dose_settings(load.background.dose),
         "gpu_memory": load.memory.facts(),
         "auto": auto_facts(load),
         "rounds_completed": sum(stretch.completed for stretch in rounds),

@@ -129,8 +129,8 @@ class RunFolder:
 
     def has_ended(self, experiment: Experiment) -> bool:
         """Tell whether it has, and its record is there still."""
-        is_there = (self.path / experiment.id / RECORD).exists()
-        return experiment.id in self.journal.ended and is_there
+        name = experiment.id
+        return name in self.journal.ended and (self.path / name / RECORD).exists()
 
     def missing(self) -> list[Experiment]:
         return [each for each in self.plan.experiments if not self.has_ended(each)]

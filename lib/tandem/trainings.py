@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from tandem.command import Value, training_command
 from tandem.entries import BackgroundEntry
 from tandem.planned import Background, Size, Training
+from tandem.proc import VISIBLE
 from tandem.resolve import Resolved
-
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def background_of(resolved: Resolved, given: BackgroundEntry) -> Background:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitbox import git, use_plain_git
 from tandem.paths import ROOT
 from tandem.planned import Training
 from tandem.record import Surroundings, command_facts
@@ -18,19 +19,7 @@ from tandem.record import Surroundings, command_facts
 
 @pytest.fixture(autouse=True)
 def plain_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name, value in {
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CEILING_DIRECTORIES": str(tmp_path),
-        **{f"GIT_{who}_NAME": "a" for who in ("AUTHOR", "COMMITTER")},
-        **{f"GIT_{who}_EMAIL": "a@example.org" for who in ("AUTHOR", "COMMITTER")},
-    }.items():
-        monkeypatch.setenv(name, value)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    use_plain_git(monkeypatch, tmp_path)
 
 
 @pytest.fixture

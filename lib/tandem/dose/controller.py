@@ -17,7 +17,7 @@ from tandem.dose.files import CSV, JSON, Rows, row_line
 from tandem.dose.trainings import Trainings, boottime_s
 from tandem.dose.use import Use
 from tandem.keeper import moment
-from tandem.measure.sampling.monitor import watch_owner
+from tandem.owner import watch_owner
 from tandem.proc import STOP_SIGNALS, catch_stop_signals
 from tandem.tree import continue_tree
 
@@ -40,7 +40,7 @@ class Controller:
     """What one bin/dose does."""
 
     def __init__(self, options: Namespace, stack: ExitStack) -> None:
-        """Begin the files, find the GPUs; OSError, OwnerGoneError, TooOldError: see lib/dose.py."""
+        """Begin the files, find the GPUs; OSError, OwnerError: see lib/dose.py."""
         self.options = options
         self.is_told_to_end = False
         self.wakeup = catch_stop_signals(self.note)

@@ -10,8 +10,8 @@ from tandem.dose.trainings import Trainings, boottime_s
 from tandem.measure.sampling import nvml
 from tandem.measure.sampling.sensors import process_samples
 from tandem.measure.sampling.strangers import uses
+from tandem.proc import VISIBLE
 
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NOBODY = "NVML tells of no use of a GPU by its processes"
 
 
@@ -33,7 +33,7 @@ class Use:
         self.reason: str | None = _NOBODY
         try:
             stack.enter_context(nvml.opened())
-            self.devices = nvml.visible(os.environ.get(_VISIBLE))
+            self.devices = nvml.visible(os.environ.get(VISIBLE))
         except nvml.NvmlError as error:
             self.reason = str(error)
             return

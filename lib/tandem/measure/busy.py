@@ -93,7 +93,7 @@ def nvml_held() -> Iterator[None]:
 def gpus_now() -> list[Gpu] | None:
     """Return the GPUs that CUDA shows, as they are now; None where NVML does not answer."""
     try:
-        states = nvml.gpu_states(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        states = nvml.gpu_states(os.environ.get(proc.VISIBLE))
     except nvml.NvmlError:
         return None
     return [

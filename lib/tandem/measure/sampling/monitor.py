@@ -17,7 +17,6 @@ from argparse import Namespace
 from contextlib import ExitStack
 from typing import Any
 
-from tandem.keeper import inherited_fd
 from tandem.measure.rows import cpu_columns, number
 from tandem.measure.sampling import nvml
 from tandem.measure.sampling.gpu import HUNT_PERIOD_S, Gpu
@@ -25,9 +24,10 @@ from tandem.measure.sampling.output import Csv, Moment, Report, boottime_s, now
 from tandem.measure.sampling.rapl import Rapl
 from tandem.measure.sampling.strangers import COLUMNS, Users
 from tandem.measure.sampling.trees import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
-from tandem.proc import LIFELINE, OWNER, STOP_SIGNALS, catch_stop_signals
+from tandem.owner import watch_owner
+from tandem.proc import STOP_SIGNALS, VISIBLE, catch_stop_signals
 
-VISIBLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
+ORDER = "CUDA_DEVICE_ORDER"
 
 # Of an interval. Sampled so, square waves of 0.3 to 3 s that are a multiple of 0.05 s give their
 # energy within 1 % in 20 s, which is about the best of the steps between 0.9 and 1 (simulated).
@@ -37,14 +37,6 @@ _STEP = 0.981
 # 1974, chapter 2).
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _WAKEUP_BYTES = 65536
-
-
-class OwnerGoneError(Exception):
-    """Whoever started the monitor has ended before it could be watched."""
-
-
-class TooOldError(Exception):
-    """This machine cannot watch the owner."""
 
 
 class Monitor:
@@ -210,22 +202,6 @@ class Monitor:
         if self.report.has_changed:
             gpus = [gpu.facts() for gpu in self.gpus]
             self.report.write({**self.facts, "gpus": gpus, "rapl": self.rapl.facts()})
-
-
-def watch_owner() -> list[int]:
-    """Return the lifeline and the pidfd of the parent; OwnerGoneError if it has ended already."""
-    lifeline, owner, parent = inherited_fd(LIFELINE), os.environ.pop(OWNER, None), os.getppid()
-    fds = [] if lifeline is None else [lifeline]
-    try:
-        if parent:
-            fds.append(os.pidfd_open(parent))
-    except ProcessLookupError:
-        raise OwnerGoneError from None
-    except (AttributeError, OSError) as error:
-        raise TooOldError(str(error)) from None
-    if owner not in (None, str(os.getppid())):
-        raise OwnerGoneError
-    return fds
 
 
 def may_mean_others(selection: str | None) -> bool:
