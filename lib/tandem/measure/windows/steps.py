@@ -69,31 +69,34 @@ class Steps:
         return self.third.when_s - self.second.when_s
 
     @property
+    def blur_s(self) -> float:
+        """Return how far off the period can be: each step was seen by the first sample behind."""
+        return (self.second.gap_s + self.third.gap_s) / 2.0
+
+    @property
     def mean_w(self) -> float:
         """Return the mean power from the second step to the third, by the counter."""
         return (self.third.energy_j - self.second.energy_j) / self.period_s
 
     @property
     def error_w(self) -> float:
-        """Return how far off the power was that was read meanwhile, in the mean."""
+        """Return how far off the power was that was read meanwhile, in the mean, at least."""
         second, third = self.second, self.third
-        read_w = (third.trapezoid_j - second.trapezoid_j) / self.period_s
-        blur_s = second.gap_s + third.gap_s
-        blur_w = max(second.power_w, third.power_w, self.mean_w) * blur_s / self.period_s
-        return max(abs(read_w - self.mean_w) - blur_w, 0.0)
+        read_w = (third.trapezoid_j - second.trapezoid_j) / (third.sample_s - second.sample_s)
+        used_j = third.energy_j - second.energy_j
+        least_w = used_j / (self.period_s + self.blur_s)
+        most_w = used_j / max(self.period_s - self.blur_s, 1e-9)
+        return max(least_w - read_w, read_w - most_w, 0.0)
 
-    def levels_w(self) -> tuple[float, float, bool]:
-        """Return the power before and behind a change, and whether that explains the counter.
+    def changes_w(self) -> list[tuple[float, float]]:
+        """Return the power before and behind a change, for each that explains the counter.
 
-        The power behind is what was read at the second step; unless that was old still: it does not
-        explain the counter, nor what follows, but the mean up to the third step does.
+        The power behind is what was read at the second step; or, if that was old still and does
+        not explain what follows, the mean up to the third step.
         """
         behind_w = [self.second.power_w, *([self.mean_w] if self.error_w else [])]
-        for new_w in behind_w:
-            old_w = self.farthest_w(new_w)
-            if self.is_explained(*sorted((old_w, new_w))):
-                return old_w, new_w, True
-        return self.farthest_w(self.second.power_w), self.second.power_w, False
+        changes_w = [(self.farthest_w(new_w), new_w) for new_w in behind_w]
+        return [change_w for change_w in changes_w if self.is_explained(*sorted(change_w))]
 
     def farthest_w(self, new_w: float) -> float:
         return max(self.powers_w, key=lambda power_w: abs(power_w - new_w))
@@ -101,7 +104,7 @@ class Steps:
     def is_explained(self, low_w: float, high_w: float) -> bool:
         """Tell whether so much power makes the energy between the first two steps."""
         used_j = self.second.energy_j - self.first_j
-        blur_j = high_w * (2.0 * self.second.gap_s + self.third.gap_s)
+        blur_j = high_w * self.blur_s
         return low_w * self.period_s - blur_j <= used_j <= high_w * self.period_s + blur_j
 
 
@@ -147,35 +150,58 @@ def step(row: Row) -> Step | None:
 def stepped_at(steps: Steps, when_s: float) -> Reading:
     """Return the counter at a moment between its first two steps.
 
-    Power is the old one up to some moment between them, and then the new one. So the energy lies on
+    Where two changes of power explain it, it lies anywhere between what they make of it.
+    """
+    found = [changed_at(steps, when_s, *change_w) for change_w in steps.changes_w()]
+    if not found:
+        return unexplained_at(steps, when_s)
+    least_j, most_j = (pick(each.energy_j for each in found) for pick in (min, max))
+    sigma_j = math.hypot(found[0].sigma_j, (most_j - least_j) / math.sqrt(12.0))
+    return Reading((least_j + most_j) / 2.0, sigma_j)
+
+
+def changed_at(steps: Steps, when_s: float, old_w: float, new_w: float) -> Reading:
+    """Return the counter at a moment, if power changed once between its first two steps.
+
+    It is the old one up to some moment between them, and then the new one. So the energy lies on
     a line from the first step at the old power, or on one to the second step at the new power: on
-    the higher one if power rises, on the lower one if it falls. If no such change explains the
-    counter, the second step is nearer to what comes. It is less sure if power was read wrongly
-    meanwhile, or went on changing; or if the monitor missed the step behind the mark, so that the
-    moment lies before the first of these, and power may have changed in between.
+    the higher one if power rises, on the lower one if it falls. It is less sure if power was read
+    wrongly meanwhile, or went on changing; or if the monitor missed the step behind the mark, so
+    that the moment lies before the first of these, and power may have changed in between.
     """
     second, third = steps.second, steps.third
-    old_w, new_w, is_explained = steps.levels_w()
     change_w = abs(new_w - old_w)
     from_first_j = steps.first_j + old_w * (when_s - steps.first_s)
     energy_j = to_second_j = second.energy_j - new_w * (second.when_s - when_s)
-    if change_w and is_explained:
+    if change_w:
         energy_j = (max if new_w > old_w else min)(from_first_j, to_second_j)
     if energy_j == to_second_j:
         blur_j = new_w * second.gap_s
     else:
         blur_j = old_w * math.hypot(2.0 * second.gap_s, third.gap_s)
-    unsure_w = 0.0
-    if not is_explained:
-        unsure_w = steps.error_w + change_w / 2.0
-    elif change_w:
-        unsure_w = steps.error_w
-        if new_w == second.power_w:
-            unsure_w += min(change_w, steps.later_range_w) / math.sqrt(12.0)
+    unsure_w = steps.error_w if change_w else 0.0
+    if change_w and new_w == second.power_w:
+        unsure_w += min(change_w, steps.later_range_w) / math.sqrt(12.0)
     unsure_j = unsure_w * (second.when_s - when_s)
     early_s = max(steps.first_s - when_s, 0.0)
-    if early_s and is_explained and steps.is_explained(new_w, new_w):
+    if early_s and steps.is_explained(new_w, new_w):
         energy_j = steps.first_j - early_s * (old_w + new_w) / 2.0
         unsure_j = math.hypot(unsure_j, early_s * change_w / math.sqrt(12.0))
-    change_j = steps.range_w * second.gap_s  # power changes anywhere between two samples
-    return Reading(energy_j, math.hypot(math.hypot(blur_j, change_j) / math.sqrt(12.0), unsure_j))
+    return Reading(energy_j, math.hypot(blurred_j(steps, blur_j), unsure_j))
+
+
+def unexplained_at(steps: Steps, when_s: float) -> Reading:
+    """Return the counter at a moment, if no such change explains it.
+
+    The second step is nearer to what comes, but by how much power was off is not known.
+    """
+    second, new_w = steps.second, steps.second.power_w
+    rest_s = second.when_s - when_s
+    unsure_w = steps.error_w + abs(new_w - steps.farthest_w(new_w)) / 2.0
+    sigma_j = math.hypot(blurred_j(steps, new_w * second.gap_s), unsure_w * rest_s)
+    return Reading(second.energy_j - new_w * rest_s, sigma_j)
+
+
+def blurred_j(steps: Steps, blur_j: float) -> float:
+    """Return the deviation of a step's own moment, and of a change anywhere between two samples."""
+    return math.hypot(blur_j, steps.range_w * steps.second.gap_s) / math.sqrt(12.0)
