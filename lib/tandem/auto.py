@@ -1,7 +1,7 @@
 """A size that is to be found: the largest of a background's sizes that fits into the GPU's memory.
 
-Each is started as the loop will run it, and one whose round fails because the memory is full is
-stopped, put aside and followed by the next smaller one.
+Each is started as the loop will run it. One whose round fails because the memory is full, or that
+leaves too little for the foreground, is stopped, put aside and followed by the next smaller one.
 """
 
 from __future__ import annotations
@@ -36,10 +36,7 @@ class LoadNotReady(Exception):
 
 
 class MemoryFull(LoadNotReady):
-    """A round failed because the GPU's memory was full; `round_number` says which."""
-
-    def __init__(self, round_number: int, lines: list[str]) -> None:
-        super().__init__(f"out of memory in round {round_number}", lines)
+    """The GPU's memory is too small for this size, and the foreground beside it."""
 
 
 def says_memory_is_full(log: Path) -> bool:
@@ -52,14 +49,26 @@ def says_memory_is_full(log: Path) -> bool:
         return False
 
 
-def choose(load: Load, watch: Watch, tick: Callable[[], None], say: Callable[[str], None]) -> None:
-    """Have the largest size running and ready; LoadNotReady: none fits, or one fails otherwise."""
+def choose(
+    load: Load,
+    watch: Watch,
+    tick: Callable[[], None],
+    say: Callable[[str], None],
+    crowding: Callable[[], str],
+) -> None:
+    """Have the largest size running and ready; LoadNotReady: none fits, or one fails otherwise.
+
+    `crowding` says why the foreground will not fit beside what is held now, "" if it will. The
+    smallest size is taken all the same, as one that is not to be found would be.
+    """
     sizes, lines = load.background.auto, list[str]()
     for size in sizes:
         load.use(size)
         load.start()
         try:
             load.wait_ready(watch, tick)
+            if size is not sizes[-1] and (reason := crowding()):
+                raise MemoryFull(reason, [])
         except MemoryFull as problem:
             load.stop()
             load.put_aside(size, str(problem))

@@ -11,7 +11,7 @@ from typing import Any
 
 from tandem import census
 from tandem.auto import LoadNotReady
-from tandem.fits import Footprints, misfits
+from tandem.fits import Footprints, misfits, room_beside
 from tandem.foreground import Attempt
 from tandem.launch import Interrupted, Watch
 from tandem.loads import Loads
@@ -93,7 +93,7 @@ class ExperimentRun:
             )
             outcome.holders_before = census.device_holders()
             outcome.gpus_before, outcome.busy = self.sensors.wait_free(self.watch, self.say)
-            self.say_misfits()
+            self.heed_footprints()
             self.monitor.start()
             self.idle()
             self.run_attempts()
@@ -118,11 +118,14 @@ class ExperimentRun:
 
     # -- before ------------------------------------------------------------------------
 
-    def say_misfits(self) -> None:
-        """Say, before anything starts, what cannot fit into a GPU's memory."""
-        if self.outcome.loads and self.outcome.gpus_before and self.footprints:
-            for line in misfits(self.experiment, self.footprints):
-                self.say(line)
+    def heed_footprints(self) -> None:
+        """Say beforehand what cannot fit into a GPU's memory, and leave room where that can be."""
+        loads = self.outcome.loads
+        if loads and self.outcome.gpus_before and self.footprints:
+            loads.misfits = misfits(self.experiment, self.footprints)
+            for line in loads.misfits:
+                self.say(f"warning: {line}")
+            loads.room = room_beside(self.experiment.foreground, self.footprints)
 
     @property
     def environment(self) -> Mapping[str, str]:

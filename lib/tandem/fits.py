@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from tandem.gpumemory import key_of, seen_by
+from tandem.gpumemory import MemoryUse, key_of, seen_by
 from tandem.measure.sampling import nvml
 from tandem.planned import Background, Experiment, Training
 
@@ -75,6 +75,39 @@ def _measured(record: Mapping[str, Any]) -> Iterator[tuple[Key, float | None]]:
         yield key, part["gpu_memory"]["max_mib"]
 
 
+@dataclass(frozen=True)
+class Room:
+    """What the foreground leaves of its GPU's memory, by what it was measured to hold before."""
+
+    gpu: nvml.Device
+    total_mib: float
+    foreground: Footprint
+
+    def lacking(self, uses: Iterable[MemoryUse]) -> str:
+        """Say by what the backgrounds there hold more than that; "" if they do not."""
+        key = key_of(self.gpu)
+        there = [use for use in uses if use.limit.devices and key_of(use.limit.devices[0]) == key]
+        held_mib = sum(use.max_mib or 0.0 for use in there)
+        if held_mib + self.foreground.mib <= self.total_mib:
+            return ""
+        return (
+            f"the foreground held {self.foreground.mib:.0f} MiB before ({self.foreground.where}),"
+            f" which leaves no {held_mib:.0f} MiB of the {self.total_mib:.0f} MiB"
+            f" of GPU {self.gpu.index}"
+        )
+
+
+def room_beside(foreground: Training, footprints: Footprints) -> Room | None:
+    """Return what a foreground leaves; None: it was not measured before, or is on no GPU."""
+    footprint = footprints.of(foreground)
+    try:
+        devices = seen_by(foreground) if footprint else []
+        total_mib = nvml.memory_total_mib(devices[0]) if devices else 0.0
+    except nvml.NvmlError:
+        return None
+    return Room(devices[0], total_mib, footprint) if footprint and devices else None
+
+
 def misfits(experiment: Experiment, footprints: Footprints) -> list[str]:
     """Return a line for each GPU on which the trainings together held more than it has.
 
@@ -95,7 +128,7 @@ def misfits(experiment: Experiment, footprints: Footprints) -> list[str]:
         if len(held) > 1 and sum_mib > totals_mib[key]:
             each = ", ".join(f"{_name(of)} {it.mib:.0f} MiB ({it.where})" for of, it in held)
             lines.append(
-                f"warning: cannot fit together on GPU {device.index}, which has"
+                f"cannot fit together on GPU {device.index}, which has"
                 f" {totals_mib[key]:.0f} MiB, as measured before: {each}, in all {sum_mib:.0f} MiB"
             )
     return lines

@@ -144,7 +144,8 @@ class Load:
         MemoryFull: a size is still to be found, and this one does not fit.
         """
         if (full := self.full_round()) is not None:
-            raise MemoryFull(full, last_lines(self.folder / f"run_{full}.log", LAST_LINES))
+            lines = last_lines(self.folder / f"run_{full}.log", LAST_LINES)
+            raise MemoryFull(f"out of memory in round {full}", lines)
         if not self.running():
             raise self.not_ready("the loop ended")
         rounds = self.rounds()

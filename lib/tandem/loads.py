@@ -7,16 +7,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.auto import choose
+from tandem.fits import Room
 from tandem.gpumemory import MemoryWatch
 from tandem.launch import Script, Watch
 from tandem.load import Load
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loads:
-    """All loads of an experiment, at least one."""
+    """All loads of an experiment, at least one.
+
+    `misfits` say what cannot fit into a GPU's memory, `room` is what the foreground leaves of it.
+    """
 
     each: Sequence[Load]
+    misfits: Sequence[str] = ()
+    room: Room | None = None
     memory: MemoryWatch = field(default_factory=MemoryWatch)
 
     @property
@@ -50,7 +56,11 @@ class Loads:
             load.wait_ready(watch, tick)
         for load in missing:
             if load.is_choosing():
-                choose(load, watch, tick, say)
+                choose(load, watch, tick, say, self.crowding)
+
+    def crowding(self) -> str:
+        """Say why the foreground will not fit beside what they hold; "": it will, or who knows."""
+        return self.room.lacking([load.memory for load in self.each]) if self.room else ""
 
     def look(self) -> list[str]:
         """See what there is to be seen while they run, and return warnings."""

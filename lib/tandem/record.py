@@ -149,6 +149,7 @@ def backgrounds_facts(
         "cpu_seconds": None if None in cpu else sum(cpu),
         "coverage": coverage,
         "problems": outcome.loads.problems,
+        "misfits": list(outcome.loads.misfits),
         "parts": parts,
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tandem.atomic import write_whole
 from tandem.errors import NotReadyError
+from tandem.measure.company import foreground_window
 from tandem.plan import Plan
 
 _FIRST = (
@@ -69,6 +70,13 @@ _INTERFERENCE = {  # by the names of the record's figures
     "saving_of_sharing": "saving_of_sharing",
     "fg_energy_estimate_joules": "foreground_energy_estimate_joules",
 }
+_DOSE = (
+    "max_rounds",
+    "intensity",
+    "target_gpu_utilization",
+    "gpu_memory_mib",
+    "gpu_memory_fraction",
+)
 _OWN = (
     "status",
     "exit_code",
@@ -76,6 +84,8 @@ _OWN = (
     "bg_repository",
     "bg_model",
     "bg_hyperparameters",
+    "bg_dose",
+    "bg_sm_avg_percent",
     "bg_rounds_completed",
     "bg_rounds_failed",
     "coverage",
@@ -119,6 +129,7 @@ def row(record: Mapping[str, Any]) -> dict[str, str]:
     attempts = record["attempts"]
     background = record["background"] or {}
     energy = record["energy_metrics"] or {}
+    load = (foreground_window(record) or {}).get("load") or {}
     figures = (record["interference"] or {"figures": {}})["figures"]
     values = {name: record[name] for name in (*_FIRST, "experiment_source", "mode")}
     values |= {f"hyperparam_{name}": value for name, value in record["hyperparameters"].items()}
@@ -135,6 +146,8 @@ def row(record: Mapping[str, Any]) -> dict[str, str]:
         "bg_repository": background.get("repository"),
         "bg_model": background.get("model"),
         "bg_hyperparameters": _json(background.get("hyperparameters")),
+        "bg_dose": _json(_doses(background["parts"]) if background else None),
+        "bg_sm_avg_percent": load.get("sm_avg_percent"),
         "bg_rounds_completed": background.get("rounds_completed"),
         "bg_rounds_failed": background.get("rounds_failed"),
         "coverage": background.get("coverage"),
@@ -144,6 +157,14 @@ def row(record: Mapping[str, Any]) -> dict[str, str]:
         "invalid_reasons": "; ".join(record["invalid_reasons"]),
     }
     return {name: _cell(value) for name, value in values.items()}
+
+
+def _doses(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What holds the backgrounds back; of several, each name behind its number."""
+    limits = [[(name, part[name]) for name in _DOSE if part[name] is not None] for part in parts]
+    if len(parts) == 1:
+        return dict(limits[0])
+    return {f"{n}.{name}": value for n, each in enumerate(limits, start=1) for name, value in each}
 
 
 def read(path: Path, columns: Sequence[str]) -> list[dict[str, str]] | None:

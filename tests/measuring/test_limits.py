@@ -152,6 +152,8 @@ def test_what_cannot_fit_together_is_said_beforehand(stage: Stage, gpu: SimGpu) 
     ) in run.stdout
     assert "back default 20000 MiB (run_" in run.stdout
     assert "in all 50000 MiB" in run.stdout
+    [misfit] = stage.record()["background"]["misfits"]
+    assert f"warning: {misfit}" in run.stdout
 
 
 # -- sizes that are to be found ----------------------------------------------------------------
@@ -186,6 +188,23 @@ def test_the_largest_size_that_fits_is_taken(stage: Stage, gpu: SimGpu) -> None:
     assert "end\t1" in (logs / "tried_64/rounds.tsv").read_text()
     assert "Device: simulated GPU" in (logs / "run_1.log").read_text()
     assert "--batch-size 32)" in (stage.experiment / "bg_loop.sh").read_text()
+
+
+def test_room_is_left_for_a_foreground_that_was_measured(stage: Stage, gpu: SimGpu) -> None:
+    """With 128 the background holds 15800 MiB, with 64 it holds 9400 MiB, with 16 4600 MiB."""
+    choosing(stage, gpu)
+    assert stage.run().returncode == 0
+    assert part_of(stage.record())["auto"]["value"] == 128
+    gpu.set(memory_total_mib=16500)  # the foreground held 1000 MiB
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    auto = part_of(stage.record())["auto"]
+    assert (auto["value"], [it["value"] for it in auto["tried"]]) == (64, [128])
+    assert auto["tried"][0]["reason"].startswith("the foreground held 1000 MiB before (run_")
+    assert auto["tried"][0]["reason"].endswith("no 15800 MiB of the 16500 MiB of GPU 0")
+    gpu.set(memory_total_mib=5200)
+    stage.run()
+    assert part_of(stage.record())["auto"]["value"] == 16
 
 
 def test_memory_that_fills_up_late_is_noticed_before_the_foreground(

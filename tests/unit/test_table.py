@@ -49,6 +49,15 @@ OLD_ORDER = [
     "mode",
     "error_message",
 ]
+FREE = dict.fromkeys(
+    [
+        "max_rounds",
+        "intensity",
+        "target_gpu_utilization",
+        "gpu_memory_mib",
+        "gpu_memory_fraction",
+    ]
+)
 OWN = [
     "status",
     "exit_code",
@@ -56,6 +65,8 @@ OWN = [
     "bg_repository",
     "bg_model",
     "bg_hyperparameters",
+    "bg_dose",
+    "bg_sm_avg_percent",
     "bg_rounds_completed",
     "bg_rounds_failed",
     "coverage",
@@ -134,6 +145,10 @@ def record(**changes: Any) -> dict[str, Any]:
         "valid": True,
         "invalid_reasons": [],
         "attempts": [{"number": 1, "exit_code": 1}, {"number": 2, "exit_code": 0}],
+        "windows": [
+            {"name": "foreground", "attempt": 1, "load": {"sm_avg_percent": 1.0}},
+            {"name": "foreground", "attempt": 2, "load": {"sm_avg_percent": 49.5}},
+        ],
         "background": {
             "repository": "digits",
             "model": "wide",
@@ -141,6 +156,7 @@ def record(**changes: Any) -> dict[str, Any]:
             "rounds_completed": 9,
             "rounds_failed": 0,
             "coverage": 0.998,
+            "parts": [{**FREE, "target_gpu_utilization": 50}],
         },
         "experiment_source": "parallel example",
         **changes,
@@ -213,12 +229,23 @@ def test_row_is_exact(tmp_path: Path) -> None:
         "bg_repository": "digits",
         "bg_model": "wide",
         "bg_hyperparameters": '{"note": "é", "width": 512}',
+        "bg_dose": '{"target_gpu_utilization": 50}',
+        "bg_sm_avg_percent": "49.5",
         "bg_rounds_completed": "9",
         "bg_rounds_failed": "0",
         "coverage": "0.998",
         "valid": "True",
     }
     assert read(path) == [expected]
+
+
+def test_the_doses_of_several_backgrounds() -> None:
+    several = record()
+    parts = [FREE, {**FREE, "intensity": 0.5, "max_rounds": 3}]
+    several["background"]["parts"] = parts
+    assert table.row(several)["bg_dose"] == '{"2.intensity": 0.5, "2.max_rounds": 3}'
+    several["background"]["parts"] = [FREE]
+    assert table.row(several)["bg_dose"] == "{}"
 
 
 def test_row_of_an_experiment_that_never_started() -> None:
@@ -229,6 +256,7 @@ def test_row_of_an_experiment_that_never_started() -> None:
             duration_seconds=None,
             mutated=["epochs", "seed"],
             attempts=[],
+            windows=[],
             background=None,
             valid=False,
             invalid_reasons=["no coverage", "no metric"],
