@@ -10,13 +10,14 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from tandem.errors import LockedError, NotReadyError
 from tandem.launch import Watch
+from tandem.measure.sampling import nvml
 from tandem.proc import VISIBLE, lock_folder
 
 T = TypeVar("T")
@@ -52,17 +53,28 @@ def held(
         yield taken
 
 
-@contextmanager
-def gpu_locks() -> Iterator[None]:
-    """Hold the locks of the GPUs in use; LockedError names who has one of them."""
+def gpus_in_use() -> set[str] | None:
+    """Return the names of the GPUs in use, None without CUDA_VISIBLE_DEVICES.
+
+    A GPU has the name that stands there, and by NVML, where it answers, that of its UUID: whoever
+    says 0 and whoever says GPU-5a... mean the same one.
+    """
     devices = os.environ.get(VISIBLE)
+    if devices is None:
+        return None
+    named = {device.strip() for device in devices.split(",")} - {""}
+    with suppress(nvml.NvmlError), nvml.opened():
+        return named | {device.uuid for device in nvml.visible(devices)}
+    return named
+
+
+@contextmanager
+def gpu_locks(gpus: Collection[str] | None) -> Iterator[None]:
+    """Hold the locks of these GPUs, or of the machine; LockedError names who has one of them."""
     with ExitStack() as stack:
-        if devices is None:
-            stack.enter_context(lock("machine", fcntl.LOCK_EX))
-        else:
-            stack.enter_context(lock("machine", fcntl.LOCK_SH))
-            for device in sorted({device.strip() for device in devices.split(",")} - {""}):
-                stack.enter_context(lock(f"gpu-{device}", fcntl.LOCK_EX))
+        stack.enter_context(lock("machine", fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH))
+        for gpu in sorted(gpus or ()):
+            stack.enter_context(lock(f"gpu-{gpu}", fcntl.LOCK_EX))
         yield
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +18,7 @@ from tandem.environment import host
 from tandem.errors import NotReadyError, TandemError
 from tandem.governor import governor
 from tandem.launch import Interrupted, Watch
-from tandem.locks import gpu_locks, held
+from tandem.locks import gpu_locks, gpus_in_use, held
 from tandem.measure.busy import nvml_held
 from tandem.ownership import give_to_caller
 from tandem.paths import ROOT
@@ -100,7 +101,8 @@ class Run:
         if not (self.path and is_whole(self.path, self.plan)):
             if self.has_no_time():
                 return
-            stack.enter_context(held(gpu_locks, self.longest_wait_s(), watch, say))
+            take = partial(gpu_locks, gpus_in_use())
+            stack.enter_context(held(take, self.longest_wait_s(), watch, say))
             if self.has_no_time():
                 return
         if self.find and (found := self.find()):

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simgpu import SimGpu
 from tandem.errors import LockedError, NotReadyError
-from tandem.locks import gpu_locks
+from tandem.locks import gpu_locks, gpus_in_use
 from tandem.paths import ROOT
 from tandem.proc import LOCKS
 
@@ -26,12 +27,12 @@ HOLD = """
 import os, subprocess, sys
 sys.path.insert(0, sys.argv[1])
 from tandem.errors import TandemError
-from tandem.locks import gpu_locks
+from tandem.locks import gpu_locks, gpus_in_use
 if len(sys.argv) > 2:
     os.setgroups([])
     os.setuid(int(sys.argv[2]))
 try:
-    with gpu_locks():
+    with gpu_locks(gpus_in_use()):
         child = subprocess.Popen(["sleep", "1000"], close_fds=False)
         print("held", child.pid, flush=True)
         sys.stdin.read()
@@ -100,8 +101,14 @@ def take(monkeypatch: pytest.MonkeyPatch, devices: str | None) -> None:
         monkeypatch.delenv(DEVICES, raising=False)
     else:
         monkeypatch.setenv(DEVICES, devices)
-    with gpu_locks():
+    with gpu_locks(gpus_in_use()):
         pass
+
+
+@pytest.fixture
+def two_gpus(tmp_path: Path, simgpu_library: Path) -> Iterator[SimGpu]:
+    with SimGpu(tmp_path / "two.state", simgpu_library, devices=2) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -149,6 +156,17 @@ def test_runs_on_different_gpus_go_side_by_side(
     take(monkeypatch, second)
 
 
+@pytest.mark.parametrize("names", [("1", "GPU-51500001"), ("GPU-51500001-0", "1")])
+def test_a_gpu_by_its_number_and_by_its_uuid_is_one(
+    monkeypatch: pytest.MonkeyPatch, holders: list[Holder], two_gpus: SimGpu, names: tuple[str, str]
+) -> None:
+    for name, value in two_gpus.environment().items():
+        monkeypatch.setenv(name, value)
+    holders += [Holder(names[0]), Holder("0"), Holder(names[1])]
+    assert [holder.has_locks for holder in holders] == [True, True, False]
+    assert f"another run uses this gpu: process {holders[0].process.pid} (" in holders[2].said
+
+
 @pytest.mark.parametrize("devices", [None, "0"])
 def test_a_killed_run_holds_nothing(
     monkeypatch: pytest.MonkeyPatch, holders: list[Holder], devices: str | None
@@ -171,7 +189,7 @@ def test_a_refused_run_holds_nothing(
 
 
 def test_one_process_locks_against_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    with gpu_locks(), pytest.raises(LockedError, match=f"process {os.getpid()} "):
+    with gpu_locks(None), pytest.raises(LockedError, match=f"process {os.getpid()} "):
         take(monkeypatch, None)
 
 
