@@ -101,8 +101,8 @@ class MemoryUse:
 
     It is what all its processes hold together; `max_mib` is None as long as none was seen there.
     `unknown` says why not everything could be seen, or "". `told` are the variables that the limit
-    was handed over in. `sm_max_percent` is the most that one of them was seen to use of a GPU; that
-    nobody tells it, `is_told` says.
+    was handed over in. `sm_max_percent` is the most that one of them was seen to use of a GPU, and
+    `used_utc_s` when that any was seen last; that nobody tells it, `is_told` says.
     """
 
     name: str
@@ -113,11 +113,12 @@ class MemoryUse:
     unknown: str = ""
     is_told: bool = True
     sm_max_percent: float | None = None
+    used_utc_s: float | None = None
 
     def forget(self) -> None:
         """Begin again: what was seen so far is not what counts."""
         self.max_mib, self.exceeded_utc_s, self.unknown = None, None, ""
-        self.is_told, self.sm_max_percent = True, None
+        self.is_told, self.sm_max_percent, self.used_utc_s = True, None, None
 
     def idles(self) -> bool:
         """Tell whether it holds memory, and was not seen to use the GPU, as far as that is told."""
@@ -130,6 +131,8 @@ class MemoryUse:
         for sample in (each for those in samples for each in those or ()):
             if is_below(sample.pid, script):
                 self.sm_max_percent = max(self.sm_max_percent or 0.0, sample.sm_percent)
+                if sample.sm_percent > 0:
+                    self.used_utc_s = max(self.used_utc_s or 0.0, sample.utc_s)
 
     def note(self, script: Script, listed: Mapping[str, Sequence[nvml.Process]]) -> str | None:
         """Take who is on the GPUs now, by `key_of`; return a warning, once, beyond the limit."""
@@ -165,6 +168,7 @@ class MemoryUse:
             "exceeded": exceeded,
             "exceeded_at": utc(self.exceeded_utc_s) if self.exceeded_utc_s else None,
             "sm_max_percent": self.sm_max_percent or 0.0 if is_seen else None,
+            "used_at": utc(self.used_utc_s) if self.used_utc_s and is_seen else None,
             "reason": "; ".join(filter(None, reasons)) or None,
             "env": dict(self.told),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from tandem.experiment import Outcome
@@ -11,6 +12,7 @@ from tandem.measure.company import disturbances, foreground_window
 from tandem.planned import Validity
 
 TARGET_POINTS = 5.0  # how far a background's use of the GPU may be from its target
+SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
 MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
 
 
@@ -70,8 +72,23 @@ def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterat
             yield f"no {part['name']} round succeeded ({part['rounds_failed']} failed)"
         if part["gpu_memory"]["max_mib"] and part["gpu_memory"]["sm_max_percent"] == 0:
             yield f"the {part['name']} held GPU memory and was never seen to use the GPU"
+        elif len(background["parts"]) > 1 and _rested(
+            part["gpu_memory"], foreground_window(record)
+        ):
+            yield f"the {part['name']} was not seen to use the GPU beside the foreground"
     yield from _idle_background_reasons(foreground_window(record), validity)
     yield from _dose_reasons(foreground_window(record), background)
+
+
+def _rested(memory: Mapping[str, Any], window: Mapping[str, Any] | None) -> bool:
+    """Tell whether one of several backgrounds used a GPU last before a window began.
+
+    A short window may have passed between two looks.
+    """
+    used, started = memory["used_at"], window and window["started"]
+    if not window or not used or not started or window["duration_seconds"] < SEEN_S:
+        return False
+    return datetime.fromisoformat(used) < datetime.fromisoformat(started)
 
 
 def _idle_background_reasons(window: Mapping[str, Any] | None, validity: Validity) -> Iterator[str]:

@@ -45,7 +45,7 @@ def window(*gpus: dict[str, Any], name: str = "foreground", **load: Any) -> dict
 
 def record(**changes: Any) -> dict[str, Any]:
     background = {"problems": [], "coverage": 0.99, **changes.pop("background", {})}
-    memory = {"max_mib": 3000.0, "sm_max_percent": 70.0}
+    memory = {"max_mib": 3000.0, "sm_max_percent": 70.0, "used_at": None}
     part = {
         **{"name": "background", "rounds_failed": 0, "rounds_completed": 3},
         "gpu_memory": memory,
@@ -221,3 +221,28 @@ def test_each_background_must_have_been_seen_to_use_the_gpu() -> None:
     assert reasons(told) == ["the background 2 held GPU memory and was never seen to use the GPU"]
     memory["sm_max_percent"] = None
     assert reasons(told) == []
+
+
+@pytest.mark.parametrize(
+    ("used_at", "duration_s", "expected"),
+    [
+        ("2026-01-02T03:04:04.9+00:00", 5.0, ["background 2"]),
+        ("2026-01-02T03:04:05.1+00:00", 5.0, []),
+        ("2026-01-02T03:04:04.9+00:00", 4.9, []),
+        (None, 5.0, []),
+    ],
+)
+def test_each_of_several_must_have_used_the_gpu_beside_the_foreground(
+    used_at: str | None, duration_s: float, expected: list[str]
+) -> None:
+    part = {"rounds_failed": 0, "rounds_completed": 3}
+    memory = {"max_mib": 1000.0, "sm_max_percent": 50.0}
+    times = ("2026-01-02T03:14:00+00:00", used_at)
+    parts = [
+        {**part, "name": f"background {n}", "gpu_memory": {**memory, "used_at": when}}
+        for n, when in enumerate(times, start=1)
+    ]
+    timed = window(gpu(), parts=[{"dose": None}] * 2)
+    timed |= {"started": "2026-01-02T03:04:05+00:00", "duration_seconds": duration_s}
+    found = reasons(record(background={"parts": parts}, windows=[timed]))
+    assert found == [f"the {n} was not seen to use the GPU beside the foreground" for n in expected]
