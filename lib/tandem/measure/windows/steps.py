@@ -1,9 +1,9 @@
 """Where a board's energy counter stood at a mark, from its own steps around that moment.
 
 A counter that steps every 0.1 s is exact when it does, and says nothing in between; power, as the
-board tells it, can be as old as that. But a mark stands where power changes, as a training starts
-or has just ended. The power before and behind, and the energy at three steps, tell when it changed,
-however old the power was when it was read.
+board tells it, can be as old as that. But between two steps no more can have been used than the
+highest power allows, and no less than the lowest. If power changed once in between, as where a
+training begins to work or has just ended, the counter lay on one of these two bounds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from tandem.measure.rows import Row
 from tandem.measure.windows.edges import (
     COUNTER,
-    TRAPEZOID,
     Reading,
     anchored_at,
     extremes,
@@ -33,8 +32,6 @@ class Step:
     sample_s: float
     gap_s: float  # since the sample before
     counter_mj: float
-    trapezoid_j: float
-    power_w: float
 
     @property
     def when_s(self) -> float:
@@ -49,16 +46,15 @@ class Step:
 class Steps:
     """Three steps of the counter, evenly spaced; a mark lies between the first two.
 
-    The first came before the mark and was not seen; `first_j` is the counter behind it.
+    The first came before the mark and was not seen; `first_j` is the counter behind it. `around_w`
+    is the lowest and the highest power that was read, from the row before the mark to the third.
     """
 
     mark_s: float
     first_j: float
     second: Step
     third: Step
-    powers_w: tuple[float, float]  # lowest and highest, as it was read before the second step
-    later_range_w: float  # how far it ranged then up to the third
-    range_w: float  # the same from the row before the mark on
+    around_w: tuple[float, float]
 
     @property
     def first_s(self) -> float:
@@ -69,43 +65,34 @@ class Steps:
         return self.third.when_s - self.second.when_s
 
     @property
-    def blur_s(self) -> float:
-        """Return how far off the period can be: each step was seen by the first sample behind."""
-        return (self.second.gap_s + self.third.gap_s) / 2.0
-
-    @property
     def mean_w(self) -> float:
         """Return the mean power from the second step to the third, by the counter."""
         return (self.third.energy_j - self.second.energy_j) / self.period_s
 
     @property
-    def error_w(self) -> float:
-        """Return how far off the power was that was read meanwhile, in the mean, at least."""
-        second, third = self.second, self.third
-        read_w = (third.trapezoid_j - second.trapezoid_j) / (third.sample_s - second.sample_s)
-        used_j = third.energy_j - second.energy_j
-        least_w = used_j / (self.period_s + self.blur_s)
-        most_w = used_j / max(self.period_s - self.blur_s, 1e-9)
-        return max(least_w - read_w, read_w - most_w, 0.0)
+    def range_w(self) -> tuple[float, float]:
+        """Return the lowest and highest power that may have been.
 
-    def changes_w(self) -> list[tuple[float, float]]:
-        """Return the power before and behind a change, for each that explains the counter.
-
-        The power behind is what was read at the second step; or, if that was old still and does
-        not explain what follows, the mean up to the third step.
+        What was read may all be old still, which the counter tells. Where it tells of more or less
+        than that between the first two steps, as much again is allowed for.
         """
-        behind_w = [self.second.power_w, *([self.mean_w] if self.error_w else [])]
-        changes_w = [(self.farthest_w(new_w), new_w) for new_w in behind_w]
-        return [change_w for change_w in changes_w if self.is_explained(*sorted(change_w))]
-
-    def farthest_w(self, new_w: float) -> float:
-        return max(self.powers_w, key=lambda power_w: abs(power_w - new_w))
-
-    def is_explained(self, low_w: float, high_w: float) -> bool:
-        """Tell whether so much power makes the energy between the first two steps."""
+        low_w, high_w = (pick(*self.around_w, self.mean_w) for pick in (min, max))
         used_j = self.second.energy_j - self.first_j
-        blur_j = high_w * self.blur_s
-        return low_w * self.period_s - blur_j <= used_j <= high_w * self.period_s + blur_j
+        blur_s = (self.second.gap_s + self.third.gap_s) / 2.0  # each step came before it was seen
+        shortest_s = max(self.period_s - blur_s, 1e-9)
+        least_w, most_w = used_j / (self.period_s + blur_s), used_j / shortest_s
+        if least_w > high_w:
+            return low_w, 2.0 * least_w - low_w
+        if most_w < low_w:
+            return max(0.0, 2.0 * most_w - high_w), high_w
+        return low_w, high_w
+
+    @property
+    def rise(self) -> float:
+        """Return by how much of its range power rose from the mark on: 1 all, -1 fell by all."""
+        low_w, high_w = self.range_w
+        old_w = max(self.around_w, key=lambda power_w: abs(power_w - self.mean_w))
+        return (self.mean_w - old_w) / (high_w - low_w) if high_w > low_w else 0.0
 
 
 def counter_at(rows: Iterable[Row], when_s: float, delay_s: float) -> Reading | None:
@@ -131,77 +118,33 @@ def steps_around(rows: Sequence[Row], when_s: float) -> Steps | None:
     second, third = (step(rows[place]) for place in later[:2])
     if first_mj is None or second is None or third is None or same_mj != second.counter_mj:
         return None  # in the last case a step between the two was not seen
-    since = rows[mark + 1 : later[0]]
-    if not since or when_s < 2.0 * second.when_s - third.when_s:
-        since = rows[mark : later[0]]  # the mark's own row tells of the time before it
-    powers_w = extremes(since)
-    later_w, all_w = extremes(rows[later[0] : later[1]]), extremes(rows[mark : later[1]])
-    ranges_w = later_w[1] - later_w[0], all_w[1] - all_w[0]
-    return Steps(time_of(rows[mark]), first_mj / 1000.0, second, third, powers_w, *ranges_w)
+    around_w = extremes(rows[max(mark - 1, 0) : later[1]])
+    return Steps(time_of(rows[mark]), first_mj / 1000.0, second, third, around_w)
 
 
 def step(row: Row) -> Step | None:
     """Return what a "fresh" row saw; None where anything is missing."""
-    columns = ("boottime_s", "largest_gap_s", COUNTER, TRAPEZOID, "power_max_w")
+    columns = ("boottime_s", "largest_gap_s", COUNTER)
     found = [value for column in columns if (value := number_in(row, column)) is not None]
     return Step(*found) if len(found) == len(columns) else None
 
 
 def stepped_at(steps: Steps, when_s: float) -> Reading:
-    """Return the counter at a moment between its first two steps.
+    """Return the counter at a moment: between its first two steps, or at most one step earlier.
 
-    Where two changes of power explain it, it lies anywhere between what they make of it.
+    Its bounds are what the lowest and the highest power make of the step before and of the one
+    behind. Where power rose it is taken to lie on the lower one, where it fell on the upper one,
+    else in the middle; all that lies between is three standard deviations.
     """
-    found = [changed_at(steps, when_s, *change_w) for change_w in steps.changes_w()]
-    if not found:
-        return unexplained_at(steps, when_s)
-    least_j, most_j = (pick(each.energy_j for each in found) for pick in (min, max))
-    sigma_j = math.hypot(found[0].sigma_j, (most_j - least_j) / math.sqrt(12.0))
-    return Reading((least_j + most_j) / 2.0, sigma_j)
-
-
-def changed_at(steps: Steps, when_s: float, old_w: float, new_w: float) -> Reading:
-    """Return the counter at a moment, if power changed once between its first two steps.
-
-    It is the old one up to some moment between them, and then the new one. So the energy lies on
-    a line from the first step at the old power, or on one to the second step at the new power: on
-    the higher one if power rises, on the lower one if it falls. It is less sure if power was read
-    wrongly meanwhile, or went on changing; or if the monitor missed the step behind the mark, so
-    that the moment lies before the first of these, and power may have changed in between.
-    """
-    second, third = steps.second, steps.third
-    change_w = abs(new_w - old_w)
-    from_first_j = steps.first_j + old_w * (when_s - steps.first_s)
-    energy_j = to_second_j = second.energy_j - new_w * (second.when_s - when_s)
-    if change_w:
-        energy_j = (max if new_w > old_w else min)(from_first_j, to_second_j)
-    if energy_j == to_second_j:
-        blur_j = new_w * second.gap_s
-    else:
-        blur_j = old_w * math.hypot(2.0 * second.gap_s, third.gap_s)
-    unsure_w = steps.error_w if change_w else 0.0
-    if change_w and new_w == second.power_w:
-        unsure_w += min(change_w, steps.later_range_w) / math.sqrt(12.0)
-    unsure_j = unsure_w * (second.when_s - when_s)
-    early_s = max(steps.first_s - when_s, 0.0)
-    if early_s and steps.is_explained(new_w, new_w):
-        energy_j = steps.first_j - early_s * (old_w + new_w) / 2.0
-        unsure_j = math.hypot(unsure_j, early_s * change_w / math.sqrt(12.0))
-    return Reading(energy_j, math.hypot(blurred_j(steps, blur_j), unsure_j))
-
-
-def unexplained_at(steps: Steps, when_s: float) -> Reading:
-    """Return the counter at a moment, if no such change explains it.
-
-    The second step is nearer to what comes, but by how much power was off is not known.
-    """
-    second, new_w = steps.second, steps.second.power_w
-    rest_s = second.when_s - when_s
-    unsure_w = steps.error_w + abs(new_w - steps.farthest_w(new_w)) / 2.0
-    sigma_j = math.hypot(blurred_j(steps, new_w * second.gap_s), unsure_w * rest_s)
-    return Reading(second.energy_j - new_w * rest_s, sigma_j)
-
-
-def blurred_j(steps: Steps, blur_j: float) -> float:
-    """Return the deviation of a step's own moment, and of a change anywhere between two samples."""
-    return math.hypot(blur_j, steps.range_w * steps.second.gap_s) / math.sqrt(12.0)
+    second, (low_w, high_w) = steps.second, steps.range_w
+    since_s, rest_s = when_s - steps.first_s, second.when_s - when_s
+    slow_w, fast_w = (low_w, high_w) if since_s >= 0.0 else (high_w, low_w)
+    from_first_j = steps.first_j + slow_w * since_s, steps.first_j + fast_w * since_s
+    to_second_j = second.energy_j - high_w * rest_s, second.energy_j - low_w * rest_s
+    least_j, most_j = max(from_first_j[0], to_second_j[0]), min(from_first_j[1], to_second_j[1])
+    width_j = max(most_j - least_j, 0.0)
+    share = -steps.rise if since_s >= 0.0 else 0.0
+    energy_j = (least_j + most_j) / 2.0 + share * width_j / 2.0
+    gaps_s = second.gap_s, steps.third.gap_s
+    blur_j = high_w * math.hypot(2.0 * gaps_s[0], gaps_s[1])
+    return Reading(energy_j, math.hypot(blur_j / math.sqrt(12.0), width_j / 3.0))
