@@ -87,7 +87,7 @@ class ExperimentRun:
                 self.experiment,
                 self.folder,
                 self.isolation,
-                environment={**os.environ, COOKIE: self.cookie},
+                environment=self.environment,
                 monitor=self.monitor,
                 say=self.say,
             )
