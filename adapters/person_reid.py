@@ -5,9 +5,10 @@ Usage, in the repository's folder: person_reid.py --data DIR [--seed N] [--keep]
 Options:
   --data DIR       what prepare.py made: train, val, gallery and query
   --total_epoch N  epochs (60); below 10 nothing would ever be saved, and the training fails
+  --batchsize N    pictures at once, of train.py (32) and of test.py (256)
   --seed N         seed of weights and batches; train.py itself has none, and every run differs
   --keep           keep what was saved (the folder `saved` beside the log)
-  All others go to train.py: --use_dense, --use_hr, --PCB, --lr, --droprate, --batchsize ...
+  All others go to train.py: --use_dense, --use_hr, --PCB, --lr, --droprate ...
 
 Exit codes: those of train.py and test.py, 127 something is missing or cannot work.
 """
@@ -27,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(usage=__doc__, allow_abbrev=False, add_help=False)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--total_epoch", type=int, default=60)
+    parser.add_argument("--batchsize")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--keep", action="store_true")
     options, others = parser.parse_known_args()
@@ -38,7 +40,8 @@ def main() -> None:
     with workplace(keep=options.keep) as folder:
         lay_out(folder, repository)
         epochs = ["--total_epoch", str(options.total_epoch)]
-        common = ["--name", NAME]
+        size = [] if options.batchsize is None else ["--batchsize", options.batchsize]
+        common = ["--name", NAME, *size]
         train = [*common, "--data_dir", str(data), *epochs, *others]
         run(folder, repository, "train.py", train, options.seed)
         run(folder, repository, "test.py", [*common, "--test_dir", str(data)])

@@ -37,7 +37,7 @@ def limit_memory(share: str | None) -> None:
 
 def main() -> None:
     seed, program, *arguments = sys.argv[1:]
-    sys.path[0] = os.path.dirname(os.path.abspath(program))
+    sys.path[0] = os.path.dirname(os.path.realpath(program))
     sys.argv = [program, *arguments]
     if seed != "-":
         seed_everything(int(seed))

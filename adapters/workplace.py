@@ -70,9 +70,7 @@ def run(
     folder: Path, repository: Path, script: str, arguments: Sequence[str], seed: int | None = None
 ) -> None:
     """Run one program of a repository in a folder to its end; end as it does if it fails."""
-    is_plain = seed is None and "TANDEM_GPU_MEMORY_FRACTION" not in os.environ
-    start = [] if is_plain else [str(SEEDED), "-" if seed is None else str(seed)]
-    command = [sys.executable, *start, str(repository / script), *arguments]
+    command = [*python(seed), str(repository / script), *arguments]
     process = subprocess.Popen(command, cwd=folder, env=environment(folder))
     try:
         status = process.wait()
@@ -83,13 +81,26 @@ def run(
         sys.exit(status if status > 0 else 128 - status)
 
 
+def python(seed: int | None = None) -> list[str]:
+    """The first words of whatever runs a program: by way of seeded.py where that has work."""
+    if seed is None and "TANDEM_GPU_MEMORY_FRACTION" not in os.environ:
+        return [sys.executable]
+    return [sys.executable, str(SEEDED), "-" if seed is None else str(seed)]
+
+
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of its programs: `python` is this Python, and no repository gets caches."""
+    """The environment of its programs: `python` is this Python, and no repository gets caches.
+
+    A file that is started with it gets the limit of the GPU's memory, too.
+    """
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
-    python = programs / "python"
-    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-    python.chmod(0o755)
+    program = programs / "python"
+    program.write_text(
+        f'#!/bin/sh\ncase ${{1-}} in *.py) exec {shlex.join(python())} "$@" ;; esac\n'
+        f'exec {shlex.quote(sys.executable)} "$@"\n'
+    )
+    program.chmod(0o755)
     path = f"{programs}:{os.environ.get('PATH', os.defpath)}"
     return {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 

@@ -91,7 +91,8 @@ def end_all_but_one(run: Path, stage: Stage) -> None:
     columns = table.header(read_plan_file(run))
     for experiment in experiments:
         (run / experiment.id).mkdir()
-        (run / experiment.id / "experiment.json").write_bytes(record)
+        own = record.replace(row["experiment_id"].encode(), experiment.id.encode())
+        (run / experiment.id / "experiment.json").write_bytes(own)
     rows = [
         {
             **row,

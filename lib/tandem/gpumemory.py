@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 from tandem.launch import Script
 from tandem.measure.sampling import nvml
 from tandem.measure.sampling.sensors import ProcessSample, process_samples
+from tandem.measure.windows.tallies import iso_utc
 from tandem.planned import Background, Dose, Training
 from tandem.proc import VISIBLE, ancestors
 
@@ -166,9 +166,9 @@ class MemoryUse:
             "limit_mib": self.limit.mib,
             "max_mib": self.max_mib,
             "exceeded": exceeded,
-            "exceeded_at": utc(self.exceeded_utc_s) if self.exceeded_utc_s else None,
+            "exceeded_at": iso_utc(self.exceeded_utc_s) if self.exceeded_utc_s else None,
             "sm_max_percent": self.sm_max_percent or 0.0 if is_seen else None,
-            "used_at": utc(self.used_utc_s) if self.used_utc_s and is_seen else None,
+            "used_at": iso_utc(self.used_utc_s) if self.used_utc_s and is_seen else None,
             "reason": "; ".join(filter(None, reasons)) or None,
             "env": dict(self.told),
         }
@@ -183,10 +183,6 @@ def memory_use(name: str, background: Background, say: Callable[[str], None]) ->
     elif limit.problem and (limit.mib, limit.fraction) != (None, None):
         say(f"{name}: {limit.problem}; of its limit nothing can be set")
     return MemoryUse(name, limit, told)
-
-
-def utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def key_of(device: nvml.Device) -> str:

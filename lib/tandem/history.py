@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.mutation import Combination, drawable
-from tandem.problems import Problem, quote
+from tandem.problems import Problem, quote, quote_path
 from tandem.registry import Hyperparameter, Registry, Repository
 
 _VALUES = "hyperparam_"
@@ -74,7 +74,7 @@ class History:
         for table in self._tables:
             count = sum(len(table.runs.get(kind, ())) for kind in self._asked)
             what = "rows that concern this plan, and whose values are not drawn again"
-            message = f"{_shown(table.path)}: {what}: {count} of {table.row_count}"
+            message = f"{quote_path(table.path)}: {what}: {count} of {table.row_count}"
             remarks.append(Problem("remark", table.place, message, self._file))
         return remarks
 
@@ -93,20 +93,16 @@ def read_history(
         try:
             table = _read_table(place, path, registry.repos)
         except _UnusableError as error:
-            message = f"{_shown(path)} {error}: the values in it may be drawn again"
+            message = f"{quote_path(path)} {error}: the values in it may be drawn again"
             problems.append(Problem("warning", place, message, file))
             continue
         read.append(table)
         if table.flaws:
             count = len(table.flaws) - 1
             more = f" (and {count} more row{'' if count == 1 else 's'})" if count else ""
-            message = f"{_shown(path)}, {table.flaws[0]}: the row is not read{more}"
+            message = f"{quote_path(path)}, {table.flaws[0]}: the row is not read{more}"
             problems.append(Problem("warning", place, message, file))
     return History(read, file), problems
-
-
-def _shown(path: Path) -> str:
-    return quote(str(path), most=500)
 
 
 def _read_table(place: str, path: Path, repos: Mapping[str, Repository]) -> Table:

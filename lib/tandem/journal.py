@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -81,11 +82,25 @@ def events_in(text: bytes) -> Iterator[dict[str, Any]]:
 
 
 def ended_in(text: bytes) -> dict[str, float | None]:
-    """Return which experiments have ended by a journal's text, and how many seconds each took."""
+    """Return which experiments have ended by a journal's text, and how many seconds each took.
+
+    One that was started again has not, until it has again. A line with a time that is none
+    (negative, NaN) says nothing.
+    """
     ended: dict[str, float | None] = {}
     for event in events_in(text):
-        if event["event"] == "ended":
+        name = str(event.get("experiment"))
+        if event["event"] == "started":
+            ended.pop(name, None)
+        elif event["event"] == "ended" and "experiment" in event:
             with suppress(ValueError, KeyError, TypeError, OverflowError):
-                duration_s = event["duration_s"]
-                ended[str(event["experiment"])] = None if duration_s is None else float(duration_s)
+                ended[name] = _seconds(event["duration_s"])
     return ended
+
+
+def _seconds(value: Any) -> float | None:
+    """Return what a line says of a time; ValueError and the like: it says none."""
+    seconds = None if value is None else float(value)
+    if seconds is not None and not 0 <= seconds < math.inf:
+        raise ValueError(f"{value} is no time")
+    return seconds

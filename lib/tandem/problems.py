@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from pathlib import Path
 from typing import Any
 
 from tandem.errors import UsageError
@@ -77,6 +78,11 @@ def quote(text: str, most: int = _SHOWN_CHARACTERS) -> str:
     if len(text) > most:
         return f"{quote(text[:most], most)}... ({len(text)} characters)"
     return printable(json.dumps(text, ensure_ascii=False))
+
+
+def quote_path(path: Path) -> str:
+    """The path in double quotes; it is shortened only where nobody could use it."""
+    return quote(str(path), most=500)
 
 
 def word(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tandem.paths import ROOT
-from tandem.problems import quote
+from tandem.problems import quote, quote_path
 
 TANDEM = "{tandem}/"
 """What a word of `train_command` begins with that is a file of Tandem's own folder."""
@@ -44,18 +44,14 @@ def folder_flaw(folder: Path, beginning: Sequence[str], *, is_fetched: bool = Fa
     # os.path rather than Path: it answers False to names that are too long, too.
     if not os.path.isdir(folder):
         hint = "`make repos` clones it" if is_fetched else "check --root and the registry"
-        return f"its folder {_shown(folder)} does not exist ({hint})"
+        return f"its folder {quote_path(folder)} does not exist ({hint})"
     program = beginning[0]
     if "/" not in program:
         return f"its program {quote(program)} is not on PATH (install it, or write where it is)"
     path = folder / program
     what = "train script" if path.is_relative_to(folder) else "program"
     if not os.path.isfile(path):
-        return f"its {what} {_shown(path)} does not exist (check the registry)"
+        return f"its {what} {quote_path(path)} does not exist (check the registry)"
     if not os.access(path, os.X_OK):
-        return f"its {what} {_shown(path)} is not executable (chmod +x it)"
+        return f"its {what} {quote_path(path)} is not executable (chmod +x it)"
     return ""
-
-
-def _shown(path: Path) -> str:
-    return quote(str(path), most=500)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
+import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,20 @@ from tandem.listing import dose_settings
 from tandem.load import Load
 from tandem.loads import Loads
 from tandem.measure.company import foreground_window
+from tandem.measure.windows.tallies import iso_utc
 from tandem.measured import energy_of, gpu_facts, measured_windows
 from tandem.metrics import read_metrics
 from tandem.namespace import Isolation
 from tandem.plan import Experiment, Plan, Training
+from tandem.problems import printable
 from tandem.progress import EpochReader
+from tandem.recordfile import UNFINISHED, VERSION
 from tandem.reports import stop_of
 from tandem.rounds import Stretch, read_rounds
 from tandem.validity import everyone_left, invalid_reasons
 
-NAME = "experiment.json"
-RECORD_VERSION = 2
+ERROR_NAME = "record_error.txt"
+NOT_RECORDED = "not recorded"  # a status
 SUMS = (
     *("rounds_completed", "rounds_failed", "rounds_stopped", "rounds_open"),
     "training_seconds",
@@ -63,9 +65,9 @@ def make_record(
     report = (last.report if last else None) or {}
     windows = measured_windows(folder / "energy", outcome)
     record: dict[str, Any] = {
-        "record_version": RECORD_VERSION,
+        "record_version": VERSION,
         "experiment_id": experiment.id,
-        "timestamp": utc(outcome.started_utc_s),
+        "timestamp": iso_utc(outcome.started_utc_s),
         "experiment_source": around.plan.name,
         "repository": experiment.foreground.repo,
         "model": experiment.foreground.model,
@@ -120,6 +122,28 @@ def make_record(
     record |= {"energy_metrics": energy, "energy_reason": energy_reason}
     reasons = invalid_reasons(record, outcome, experiment.validity)
     return record | {"valid": not reasons, "invalid_reasons": reasons}
+
+
+def record_whatever_happens(
+    experiment: Experiment, folder: Path, outcome: Outcome, around: Surroundings
+) -> dict[str, Any]:
+    """Return the record, or, where none can be made of what was left, one that says only that.
+
+    Then the traceback is in record_error.txt beside it, for whoever mends Tandem; the raw files
+    are there still. FileNotFoundError: the folder is gone.
+    """
+    try:
+        return make_record(experiment, folder, outcome, around)
+    except Exception as error:
+        text = traceback.format_exc().encode(errors="backslashreplace")
+        write_whole(str(folder / ERROR_NAME), text)
+        kind = f"{type(error).__name__}: {error}"
+    reason = f"the record could not be made: {printable(kind)} ({ERROR_NAME} says where)"
+    status = outcome.status if outcome.status in UNFINISHED else NOT_RECORDED
+    message = outcome.error_message if status in UNFINISHED else reason
+    bare = replace(outcome, status=status, error_message=message)
+    bare.attempts, bare.loads, bare.windows = [], None, []
+    return make_record(experiment, folder, bare, around)
 
 
 def coverage_beside(attempt: Attempt, loads: Loads | Load | None) -> float | None:
@@ -224,8 +248,8 @@ def round_facts(stretch: Stretch, boot_utc_s: float) -> dict[str, Any]:
     return {
         "first": stretch.first,
         "last": stretch.last,
-        "started": utc(stretch.start_s + boot_utc_s),
-        "ended": None if stretch.end_s is None else utc(stretch.end_s + boot_utc_s),
+        "started": iso_utc(stretch.start_s + boot_utc_s),
+        "ended": None if stretch.end_s is None else iso_utc(stretch.end_s + boot_utc_s),
         "training_seconds": round(stretch.running_s, 3),
         "completed": stretch.completed,
         "failed": stretch.failed,
@@ -263,23 +287,3 @@ def environment_facts(
         "device": device_of(last.log) if last else None,
         "cpu_governor": outcome.cpu_governor,
     }
-
-
-def utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")
-
-
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """Return the record in an experiment's folder; None if there is none of this version."""
-    try:
-        record = json.loads((folder / NAME).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    is_one = isinstance(record, dict) and record.get("record_version") == RECORD_VERSION
-    return record if is_one else None
-
-
-def write_record(record: Mapping[str, Any], folder: Path) -> None:
-    """Write the record; bytes of a path that are no UTF-8 stay as JSON's own escapes."""
-    text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(str(folder / NAME), f"{text}\n".encode(errors="backslashreplace"))

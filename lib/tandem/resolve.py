@@ -11,7 +11,7 @@ from tandem.command import Value, beginning, refuse_unusable, typed_value
 from tandem.environment import git_state
 from tandem.errors import UsageError
 from tandem.jsonfile import is_annotation
-from tandem.problems import Problem, has_errors, join, quote, suggestion, word
+from tandem.problems import Problem, has_errors, join, quote, quote_path, suggestion, word
 from tandem.program import folder_flaw
 from tandem.registry import Hyperparameter, Registry, Repository
 from tandem.settings import TrainingEntry
@@ -92,8 +92,8 @@ class Resolver:
         if first != second or all(repository.safe_to_share for repository in pair):
             return []
         message = (
-            f"shares the folder {_shown(background.work_dir)} with another training beside it: each"
-            " may overwrite files of the other (take another repository, or put"
+            f"shares the folder {quote_path(background.work_dir)} with another training beside it:"
+            " each may overwrite files of the other (take another repository, or put"
             ' "safe_to_share": true into the registry if trainings write nothing there)'
         )
         return [Problem("warning", place, message, self._file)]
@@ -250,7 +250,3 @@ def _commit_doubt(folder: Path, commit: str | None) -> str:
     if state["commit"] == commit:
         return ""
     return f"its folder is at commit {state['commit'][:12]}, the registry names {commit[:12]}"
-
-
-def _shown(path: Path) -> str:
-    return quote(str(path), most=500)

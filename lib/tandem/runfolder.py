@@ -2,6 +2,10 @@
 
 An experiment is finished once its record is there whole. Then come its row, and last its line
 "ended" in the journal: whatever is killed in between, opening the folder again makes up for it.
+
+A record may be damaged later. One whose row stands in the table was whole when that was written, so
+only its beginning and its end are looked at on opening: reading ten thousand takes too long. One
+without a row is read whole. Without a record that stands this, an experiment is missing.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +27,12 @@ from tandem.ownership import give_to_caller
 from tandem.planfile import NAME as PLAN
 from tandem.planfile import read_plan_file, write_plan
 from tandem.planned import Experiment, Origin, Plan
-from tandem.record import NAME as RECORD
-from tandem.record import read_record, write_record
+from tandem.recordfile import NAME as RECORD
+from tandem.recordfile import UNFINISHED, is_there, record_of, write_record
 
 CUT_OFF = "cut_off"
-UNFINISHED = ("interrupted", "GPU busy")  # these statuses leave an experiment missing
+TABLE = "summary.csv"
+_NAMED = 5  # of those that are missing though they have ended
 
 
 def make_run_folder(results: Path, plan: Plan) -> Path:
@@ -75,13 +80,21 @@ def _age(path: Path) -> tuple[float, str]:
 
 
 def is_whole(folder: Path, plan: Plan) -> bool:
-    """Tell, without its lock, whether all experiments of a run have ended, records and all."""
+    """Tell, without its lock, whether all of a run have ended, with their records and rows."""
     try:
         ended = ended_in((folder / JOURNAL).read_bytes())
+        rows = rows_by_id(table.read(folder / TABLE, table.header(plan)))
     except OSError:
         return False
     names = [experiment.id for experiment in plan.experiments]
-    return all(name in ended and (folder / name / RECORD).exists() for name in names)
+    has_all = all(name in ended and name in rows for name in names)
+    return has_all and all(is_there(name, folder) for name in names)
+
+
+def rows_by_id(found: Sequence[Mapping[str, str]] | None) -> dict[str, dict[str, str]]:
+    """Return the rows of a table that are as Tandem writes them, by experiment id."""
+    are_ours = (dict(row) for row in found or () if row["valid"] in ("True", "False"))
+    return {row["experiment_id"]: row for row in are_ours}
 
 
 class RunFolder:
@@ -93,39 +106,48 @@ class RunFolder:
         LockedError: another process works there. OSError: a file cannot be read or written.
         """
         self.path, self.plan, self.say = path, plan, say
-        self.ids = {experiment.id for experiment in plan.experiments}
         self.journal = Journal(path)
         self.columns = table.header(plan)
-        self.table = path / "summary.csv"
+        self.table = path / TABLE
         for left in path.glob(".*.tmp"):  # whoever wrote it was killed: the lock is ours
             left.unlink()
         self.rows = self.rows_so_far()
         for experiment in self.missing():
-            record = read_record(path / experiment.id)
+            record = record_of(experiment.id, path)
             if record and record["status"] not in UNFINISHED:
                 self.finish(record, None)
 
     def rows_so_far(self) -> dict[str, dict[str, str]]:
         """Return the rows of the table, which is made anew from the records if it is no longer one.
 
-        Every experiment that has ended has a row then, and every row has a record.
+        Whatever has ended has a row then, and the other way round; what lacks its record has not.
         """
-        ended = {each.id for each in self.plan.experiments if self.has_ended(each)}
         found = table.read(self.table, self.columns)
-        rows = {row["experiment_id"]: row for row in found or () if self.has_record(row)}
-        is_sound = found is not None and len(rows) == len(found) and ended <= rows.keys()
+        listed = rows_by_id(found)
+        ended = [each.id for each in self.plan.experiments if each.id in self.journal.ended]
+        rows = {name: row for name in ended if (row := self.sound_row(name, listed.get(name)))}
+        self.lose([name for name in ended if name not in rows])
+        is_sound = found is not None and len(rows) == len(found) and rows.keys() <= listed.keys()
         if not is_sound:
-            if ended:
-                self.say(f"{self.table}: made anew from {len(ended)} records")
-            records = map(read_record, (self.path / name for name in sorted(ended)))
-            rows = {record["experiment_id"]: table.row(record) for record in records if record}
+            if rows:
+                self.say(f"{self.table}: made anew (rows: {len(rows)})")
             table.rewrite(self.table, self.columns, list(rows.values()))
         return rows
 
-    def has_record(self, row: Mapping[str, str]) -> bool:
-        """Tell whether a row is one of Tandem's, and its experiment's record is there."""
-        is_ours = row["experiment_id"] in self.ids and row["valid"] in ("True", "False")
-        return is_ours and (self.path / row["experiment_id"] / RECORD).exists()
+    def sound_row(self, name: str, row: dict[str, str] | None) -> dict[str, str] | None:
+        """Return the row of an experiment that has ended; None if its record is not there whole."""
+        if row:
+            return row if is_there(name, self.path) else None
+        record = record_of(name, self.path)
+        return table.row(record) if record else None
+
+    def lose(self, names: Sequence[str]) -> None:
+        """Take note that the records of experiments that had ended are gone or damaged."""
+        for name in names:
+            del self.journal.ended[name]
+        if names:
+            listed = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+            self.say(f"missing again, for want of a whole {RECORD}: {len(names)} ({listed})")
 
     def has_ended(self, experiment: Experiment) -> bool:
         """Tell whether it has, and its record is there still."""
@@ -181,7 +203,7 @@ class RunFolder:
         Returns the parallel record if it is the earlier of the two, and must be written anew.
         """
         twin = record["twin"]
-        other = read_record(self.path / twin) if twin in self.journal.ended else None
+        other = record_of(twin, self.path) if twin in self.journal.ended else None
         parallel, solo = (other, record) if record["control"] else (record, other)
         if parallel is None or parallel["background"] is None:
             return None

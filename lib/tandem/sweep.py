@@ -20,8 +20,9 @@ from tandem.measure.busy import Sensors
 from tandem.ownership import give_to_caller
 from tandem.plan import Experiment
 from tandem.progress import Progress, View, duration_text
-from tandem.record import Surroundings, make_record, read_record
-from tandem.runfolder import UNFINISHED, RunFolder, cut_off_folders
+from tandem.record import Surroundings, record_whatever_happens
+from tandem.recordfile import UNFINISHED, record_of
+from tandem.runfolder import RunFolder, cut_off_folders
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Sweep:
             if duration_s is not None:
                 self.forecast.note(experiment, duration_s)
         if ended:
-            self.cooldown.note_record(read_record(self.folder.path / next(iter(ended))))
+            self.cooldown.note_record(record_of(next(iter(ended)), self.folder.path))
 
     def stop_early(self, experiment: Experiment, expected_s: float | None) -> None:
         self.is_out_of_time = True
@@ -143,7 +144,7 @@ class Sweep:
         outcome = run.run()
         self.cooldown.note_start(outcome.gpus_before)
         try:
-            record = make_record(experiment, path, outcome, self.around)
+            record = record_whatever_happens(experiment, path, outcome, self.around)
             self.footprints.note(record, path)
             if outcome.status in UNFINISHED:
                 self.folder.interrupt(record)

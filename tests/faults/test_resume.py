@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from stage import DEADLINE_S, ROOT, Stage, wait_for
 
@@ -146,6 +147,95 @@ def test_one_whose_record_is_gone_is_missing_again(pair: tuple[Stage, Path]) -> 
         "front_default_002_solo",
     ]
     assert (run / "cut_off" / "front_default_002_solo.1" / "training.log").exists()
+
+
+def damage(run: Path, how: str) -> None:
+    """Damage the record of the solo control."""
+    file = run / "front_default_002_solo" / "experiment.json"
+    whole = file.read_bytes()
+    other = (run / "front_default_001_parallel" / "experiment.json").read_bytes()
+    record = json.loads(whole)
+    del record["windows"]
+    file.write_bytes(
+        {
+            "torn": whole[: len(whole) // 2],
+            "empty": b"",
+            "zeros at its end": whole[:-4096] + bytes(4096),
+            "a stub": b'{"record_version": 2}',
+            "no object": b"[]\n",
+            "another's": other,
+            "a key less": json.dumps(record).encode(),
+        }[how]
+    )
+
+
+DAMAGE = ["torn", "empty", "zeros at its end", "a stub", "no object", "another's", "a key less"]
+
+
+@pytest.mark.parametrize("with_table", [True, False])
+@pytest.mark.parametrize("how", DAMAGE)
+def test_one_whose_record_is_damaged_is_missing_and_runs_again(
+    pair: tuple[Stage, Path], how: str, with_table: bool
+) -> None:
+    stage, run = pair
+    damage(run, how)
+    damaged = (run / "front_default_002_solo" / "experiment.json").read_bytes()
+    if not with_table:
+        (run / "summary.csv").unlink()
+    done = driver(stage, "--resume", run)
+    assert done.returncode == 0, done.stdout
+    assert "Traceback" not in done.stdout
+    said = "missing again, for want of a whole experiment.json: 1 (front_default_002_solo)"
+    assert said in done.stdout
+    assert "made anew (rows: 1)" in done.stdout
+    assert "2 experiments: 2 valid" in done.stdout
+    assert [row["valid"] for row in rows(run)] == ["True", "True"]
+    aside = run / "cut_off" / "front_default_002_solo.1" / "experiment.json"
+    assert aside.read_bytes() == damaged
+    assert ended(run).count("front_default_002_solo") == 2
+    assert "nothing is missing" in driver(stage, "--resume", run).stdout
+
+
+def test_one_that_runs_again_and_is_interrupted_is_missing_still(stage: Stage) -> None:
+    stage.build(f"[ -e ran ] || {{ touch ran; {FRONT}; exit; }}; {stage.worker('front')}", None)
+    assert stage.run().returncode == 0
+    run = run_of(stage)
+    (run / "front_default_001" / "experiment.json").write_text("{")
+    process = stage.start([*stage.command()[:3], "--resume", str(run)])
+    log = run / "front_default_001" / "attempts" / "1" / "training.log"
+    aside = run / "cut_off" / "front_default_001.1"
+    wait_for("it works again", lambda: aside.exists() and log.exists() and log.stat().st_size)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate()
+    assert "1 experiment: 1 missing" in output
+    record = json.loads((run / "front_default_001" / "experiment.json").read_text())
+    assert record["status"] == "interrupted"
+    stage.release("front")
+    done = driver(stage, "--resume", run)
+    assert "1 experiment: 1 valid" in done.stdout, done.stdout
+    assert (len(rows(run)), ended(run)) == (1, ["front_default_001"] * 2)
+
+
+def test_what_no_record_can_be_made_of_is_kept_and_the_night_goes_on(stage: Stage) -> None:
+    """Here the first training leaves a round that starts at a time which no calendar has."""
+    file = "../../results/run_*/*1_parallel/background_logs/rounds.tsv"
+    spoil = f"printf 'start\\t9\\t1e300\\n' >>{file}"
+    stage.build(f"[ -e ran ] || {spoil}; touch ran; {FRONT}", BACK, runs_per_config=2)
+    done = stage.run()
+    assert done.returncode == 1, done.stdout
+    assert "Traceback" not in done.stdout
+    folders = [run_of(stage) / f"front_default_00{number}_parallel" for number in (1, 2)]
+    first, second = (json.loads((each / "experiment.json").read_text()) for each in folders)
+    jsonschema.validate(first, json.loads((ROOT / "schemas" / "record.schema.json").read_text()))
+    assert (first["status"], first["valid"], first["attempts"]) == ("not recorded", False, [])
+    assert first["invalid_reasons"][0] == first["error_message"]
+    assert first["error_message"].startswith("the record could not be made: ")
+    assert "Traceback" in (folders[0] / "record_error.txt").read_text()
+    assert (folders[0] / "attempts" / "1" / "training.log").exists()
+    assert second["valid"]
+    assert [row["status"] for row in rows(run_of(stage))] == ["not recorded", "finished"]
+    done = driver(stage, "--resume", run_of(stage))
+    assert "nothing is missing" in done.stdout
 
 
 def test_one_that_was_interrupted_is_kept_aside(stage: Stage) -> None:

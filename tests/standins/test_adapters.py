@@ -257,6 +257,24 @@ def test_by_hand_an_adapter_ends_as_its_program_does_and_cleans_up(
     assert (done.returncode, list(Path(own["TMPDIR"]).iterdir())) == (0, [])
 
 
+def test_batch_size_and_memory_limit_reach_all_that_a_round_runs(place: Place) -> None:
+    words = ("--data", "../Market/pytorch", "--total_epoch", "10", "--seed", "1")
+    limit = {"TANDEM_GPU_MEMORY_FRACTION": "0.25", "STANDIN_GPU": "1"}
+    done = place.by_hand(REID, "person_reid.py", *words, "--batchsize", "16", **limit)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    programs = ("train.py", "test.py", "evaluate_gpu.py")
+    assert [line for line in lines if line.endswith(" of GPU 0")] == [
+        f"{program}: 0.25 of GPU 0" for program in programs
+    ]
+    assert lines[lines.index("-------test-----------") + 1] == "16"
+    done = place.by_hand(REID, "person_reid.py", *words)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[lines.index("-------test-----------") + 1] == "256"
+    assert "GPU 0" not in done.stdout
+
+
 def test_a_stopped_adapter_stops_its_program_and_cleans_up(place: Place, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

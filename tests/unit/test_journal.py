@@ -51,6 +51,9 @@ def test_a_torn_line_is_cut_off_before_the_next_is_written(tmp_path: Path, torn:
         *(b"\0\0\0", b"[1]", b'{"other": 1}', b"\xff", b'{"event": "ended"}', b"[" * 100_000),
         *(b'{"event": "ended", "experiment": "x", "duration_s": "y"}', b'"ended"', b""),
         b'{"event": "ended", "experiment": "x", "duration_s": 1' + b"0" * 400 + b"}",
+        b'{"event": "ended", "experiment": "x", "duration_s": NaN}',
+        b'{"event": "ended", "experiment": "x", "duration_s": 1e999}',
+        b'{"event": "ended", "experiment": "x", "duration_s": -1}',
     ],
 )
 def test_a_line_that_cannot_be_read_costs_no_other(tmp_path: Path, line: bytes) -> None:
@@ -60,6 +63,14 @@ def test_a_line_that_cannot_be_read_costs_no_other(tmp_path: Path, line: bytes) 
     journal = Journal(tmp_path)
     assert journal.ended.keys() >= {"a"}
     assert "x" not in journal.ended
+    journal.close()
+
+
+def test_one_that_was_started_again_has_not_ended(tmp_path: Path) -> None:
+    started = b'{"event": "started", "experiment": "a"}'
+    (tmp_path / NAME).write_bytes(b"\n".join([started, ENDED, started, b""]))
+    journal = Journal(tmp_path)
+    assert journal.ended == {}
     journal.close()
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import jsonschema
 import pytest
 from tandem.paths import ROOT
+from tandem.recordfile import is_there, record_of
 
 SCHEMA = json.loads((ROOT / "schemas" / "record.schema.json").read_text("utf-8"))
 DEADLINE_S = 60.0  # a hang guard, not a figure
@@ -238,6 +239,26 @@ def test_every_example_fits() -> None:
         if not all(whole.evolve(schema=shape).is_valid(example) for example in shape["examples"])
     ]
     assert wrong == []
+
+
+@every
+def test_a_record_is_known_by_its_beginning_and_its_end(
+    runs: dict[str, Ended], name: str, tmp_path: Path
+) -> None:
+    folder = runs[name].experiment
+    whole = (folder / "experiment.json").read_bytes()
+    assert record_of(folder.name, folder.parent) == json.loads(whole)
+    (tmp_path / folder.name).mkdir()
+    file = tmp_path / folder.name / "experiment.json"
+    for data, is_known in (
+        (whole[:500] + whole[-500:], True),  # what lies between them is not looked at
+        (whole[:-1], True),  # read whole then
+        (whole[:-2], False),
+        (whole[1:], False),
+        (whole.replace(folder.name.encode(), b"other", 1), False),
+    ):
+        file.write_bytes(data)
+        assert is_there(folder.name, tmp_path) == is_known
 
 
 @every

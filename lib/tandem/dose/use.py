@@ -78,7 +78,8 @@ class Use:
         self.since_utc_s[device.uuid] = max((each.utc_s for each in samples), default=utc_s)
         total = 0.0
         for pid, (percent, last_utc_s) in uses(samples).items():
-            if pid in self.trainings.members or pid in self.trainings.ended or self.is_ours(pid):
+            known = pid in self.trainings.members or pid in self.trainings.ended
+            if known or self.trainings.is_below(pid):
                 self.seen.add(device.uuid)
                 self.users.add(pid)
                 self.used = True
@@ -86,9 +87,6 @@ class Use:
         if device.uuid not in self.seen and not self.is_listed(device):
             return None
         return total
-
-    def is_ours(self, pid: int) -> bool:
-        return self.trainings.is_below(pid)
 
     def is_listed(self, device: nvml.Device) -> bool:
         """Tell whether a training is on a GPU that it does not use yet."""

@@ -26,6 +26,7 @@ with open(f"./model/{opt.name}/opts.yaml") as file:
 os.listdir(os.path.join(opt.test_dir, "gallery"))
 os.listdir(os.path.join(opt.test_dir, "query"))
 print("-------test-----------")
+print(opt.batchsize, flush=True)  # the real one counts its pictures, after each batch
 pretrained()
 with open(f"./model/{opt.name}/net_{opt.which_epoch}.pth") as file:
     weights = json.load(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections import Counter
@@ -17,6 +16,7 @@ from tandem.measure.interference.quantity import Quantity
 from tandem.measure.interference.readings import flags
 from tandem.measure.interference.repeats import is_below_resolution, repeats_of
 from tandem.problems import printable
+from tandem.recordfile import read_record
 from tandem.screen import SCREEN_COLUMNS, aligned
 
 TITLES = {
@@ -49,7 +49,6 @@ LEGEND = (
     "resolution: less than twice its uncertainty away from no effect (1 for ratios, 0 for marginal "
     "energy and saving). Joules may be off by the board's gain as well."
 )
-_RECORD_KEYS = frozenset({"experiment_id", "repository", "model", "mode", "valid", "environment"})
 _NUMBER = re.compile(r"\d[\d.]*")
 
 
@@ -118,19 +117,8 @@ def read_run(run: Path) -> dict[str, dict[str, Any]]:
         raise UsageError(f"{run}: cannot be read: {error.strerror} (check the folder)") from None
     if not files:
         raise UsageError(f"{run}: holds no records (name the folder of a run: results/run_...)")
-    return {record["experiment_id"]: record for record in map(read_record, files)}
-
-
-def read_record(file: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(file.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror} (check the file)") from None
-    except (ValueError, RecursionError):
-        raise UsageError(f"{file}: not JSON (restore it, or move its folder away)") from None
-    if not isinstance(record, dict) or not record.keys() >= _RECORD_KEYS:
-        raise UsageError(f"{file}: no record of an experiment (move its folder away)")
-    return record
+    records = (read_record(file.parent) for file in files)
+    return {record["experiment_id"]: record for record in records}
 
 
 def why_left_out(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> str | None:
