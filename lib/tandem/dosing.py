@@ -6,18 +6,19 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.dose.files import dose_facts
-from tandem.launch import Script, end_script, last_words, start
+from tandem.dose.files import JSON, dose_facts
+from tandem.launch import Script, last_words, start
 from tandem.paths import DOSE
 from tandem.proc import COOKIE, cookie
 from tandem.tree import continue_tree
 
-STOP_GRACE_S = 5.0
+STOP_GRACE_S = 1.0  # for all of them: the loads work on meanwhile
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Dosing:
 
     `mode` is "intensity" with a `target` of 0.05 to 1, or "target" with one in percent. The
     `environment` is the background's own, whose CUDA_VISIBLE_DEVICES says which GPUs count.
-    `problem` says what went wrong with it: then the load was not dosed, or not all the time.
+    `problem` says what went wrong since the latest start: then the load was not dosed all the time.
     """
 
     folder: Path
@@ -42,6 +43,8 @@ class Dosing:
     def start(self, keeper: Script) -> None:
         """Begin to dose what is below a background's keeper; may be called again after stop()."""
         self.folder.mkdir(exist_ok=True)
+        (self.folder / JSON).unlink(missing_ok=True)
+        self.problem = None
         # Not the experiment's cookie: whoever has that is a part of the load to those who look.
         mark = f"{cookie(os.getpid())}/dose"
         environment = {**self.environment, COOKIE: mark, "TANDEM_PYTHON": sys.executable}
@@ -49,6 +52,10 @@ class Dosing:
         arguments += ["--out", str(self.folder)]
         self.script = start(DOSE, arguments, self.folder / "dose.log", environment)
         self.keeper_pid, self.keeper_pidfd = keeper.pid, os.dup(keeper.pidfd)
+
+    def has_begun(self) -> bool:
+        """Tell whether it doses since the latest start, or did."""
+        return (self.folder / JSON).exists()
 
     def check(self) -> bool:
         """Tell whether it runs; where it ended before the load, its trainings are continued."""
@@ -62,19 +69,14 @@ class Dosing:
             self.problem = self.problem or f"the controller of the dose ended early: {self.why}"
         return False
 
-    def stop(self) -> None:
-        """End it; its trainings go on. To be called before the load is told to stop."""
-        if self.check():
-            self.end()
-            if self.status not in (0, -signal.SIGTERM):  # TERM: before it had begun
-                self.problem = f"the controller of the dose did not end well: {self.why}"
-
     def load_has_ended(self) -> bool:
         return bool(select.select([self.keeper_pidfd], [], [], 0)[0])
 
     def end(self) -> None:
+        """Kill it, if it has not ended; its trainings go on."""
         assert self.script
-        self.status = end_script(self.script, STOP_GRACE_S)
+        self.script.signal(signal.SIGKILL)
+        self.status = self.script.close()
         if not self.load_has_ended():
             continue_tree(self.keeper_pid)
         os.close(self.keeper_pidfd)
@@ -91,3 +93,20 @@ class Dosing:
         if self.problem:
             facts["reason"] = "; ".join(filter(None, [self.problem, facts["reason"]]))
         return facts
+
+
+def stop_all(each: Sequence[Dosing]) -> None:
+    """End controllers together; their trainings go on. To be called before the loads are told to.
+
+    One that hangs is killed: it is no keeper, and nobody is left behind by that.
+    """
+    running = [(dosing, dosing.script) for dosing in each if dosing.check() and dosing.script]
+    for _, script in running:
+        script.signal(signal.SIGTERM)
+    until_s = time.monotonic() + STOP_GRACE_S
+    for _, script in running:
+        select.select([script.pidfd], [], [], max(0.0, until_s - time.monotonic()))
+    for dosing, _ in running:
+        dosing.end()
+        if dosing.status not in (0, -signal.SIGTERM):  # TERM: before it had begun
+            dosing.problem = f"the controller of the dose did not end well: {dosing.why}"

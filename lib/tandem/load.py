@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tandem.auto import LoadNotReady, MemoryFull, says_memory_is_full
-from tandem.dosing import Dosing
+from tandem.dosing import Dosing, stop_all
 from tandem.gpumemory import MemoryUse
 from tandem.launch import Script, Watch, end_script, start
 from tandem.logs import last_lines
-from tandem.measure.rows import Row, last_row
 from tandem.monitoring import Monitor
 from tandem.paths import BGRUN
 from tandem.planned import Background, Experiment, Size, Training
 from tandem.proc import alive, children, cpu_s, descendants, stat
 from tandem.reports import read_report
-from tandem.rounds import Stretch, has_unknown_end, pauses, rate, read_rounds, running_s
+from tandem.rounds import Stretch, failures, has_unknown_end, pauses, rate, read_rounds, running_s
 
 NOT_STARTED_CODES = (126, 127)  # what a shell, and the keeper, say of a command that cannot run
 WORK_CPU_S = 0.05
 LAST_LINES = 10
 ASIDE = "tried_"
-STALE_ROW_S = 3.0  # a monitor that was killed or held up says nothing of now
+LONGER, LONGER_S = 1.25, 0.5  # what lives so much longer than any crash did is not the next one
 
 
 @dataclass
@@ -105,17 +104,13 @@ class Load:
         Raises LoadNotReady when it ends, cannot start its training, or shows no work in time.
         """
         assert self.script is not None
-        give_up_s = time.monotonic() + self.experiment.warmup_s + self.experiment.ready_timeout_s
-
-        def cannot_start() -> bool:
-            tick()
-            is_hopeless = any(stretch.reason == "not started" for stretch in self.rounds())
-            return is_hopeless or self.full_round() is not None
+        waited_s = self.experiment.warmup_s + self.experiment.ready_timeout_s
+        give_up_s = time.monotonic() + waited_s
 
         def after_tick(condition: Callable[[], object]) -> Callable[[], bool]:
             def is_true() -> bool:
                 tick()
-                return bool(condition())
+                return bool(condition()) or self.flaw() is not None
 
             return is_true
 
@@ -125,33 +120,44 @@ class Load:
         now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         alive_s = now_s - self.rounds()[0].start_s if self.rounds() else 0.0
         warm_s = time.monotonic() + self.experiment.warmup_s - alive_s
-        watch.wait([self.script], warm_s, cannot_start, period_s=0.25)
+        watch.wait([self.script], warm_s, after_tick(lambda: False), period_s=0.25)
         self.check_startable()
         watch.wait([self.script], give_up_s, after_tick(self.shows_work), period_s=0.1)
         if self.is_choosing():
             watch.wait([self.script], give_up_s, after_tick(self.has_used_gpu), period_s=0.1)
         self.check_startable()
-        waited_s = self.experiment.warmup_s + self.experiment.ready_timeout_s
         if self.is_choosing() and not self.has_used_gpu():
             raise self.not_ready(f"no use of the GPU in {waited_s:g} s: whether it fits is unknown")
         if not self.shows_work():
-            what = "no use of the GPU" if self.idles_on_gpu() else "no output and no CPU time"
-            raise self.not_ready(f"{what} in {waited_s:g} s")
+            raise self.not_ready(f"{self.what_is_missing()} in {waited_s:g} s")
 
     def check_startable(self) -> None:
-        """Raise LoadNotReady if the loop has ended or every round says that it cannot run.
+        """Raise what is wrong with the loop, if anything is."""
+        if (flaw := self.flaw()) is not None:
+            raise flaw
+
+    def flaw(self) -> LoadNotReady | None:
+        """Return why it will not be a load: it has ended, rests, or no round can run.
 
         MemoryFull: a size is still to be found, and this one does not fit.
         """
         if (full := self.full_round()) is not None:
             lines = last_lines(self.folder / f"run_{full}.log", LAST_LINES)
-            raise MemoryFull(f"out of memory in round {full}", lines)
+            return MemoryFull(f"out of memory in round {full}", lines)
         if not self.running():
-            raise self.not_ready("the loop ended")
+            return self.not_ready("the loop ended")
         rounds = self.rounds()
         ended = [stretch for stretch in rounds if stretch.end_s is not None]
         if ended and all(stretch.exit_code in NOT_STARTED_CODES for stretch in ended):
-            raise self.not_ready(f"its training cannot be run (exit code {ended[-1].exit_code})")
+            return self.not_ready(f"its training cannot be run (exit code {ended[-1].exit_code})")
+        return self.not_ready("all its rounds (max_rounds) are over") if self.rests() else None
+
+    def rests(self) -> bool:
+        """Tell whether there have been as many rounds as there may be: the load is gone."""
+        most, rounds = self.background.dose.max_rounds, self.rounds()
+        if most is None or not rounds or rounds[-1].end_s is None:
+            return False
+        return rounds[-1].last - rounds[0].first + 1 >= most
 
     def full_round(self) -> int | None:
         """Return a round that failed because the memory is full; None also where none may."""
@@ -160,41 +166,43 @@ class Load:
         return next((number for number, log in logs if says_memory_is_full(log)), None)
 
     def has_used_gpu(self) -> bool:
-        """Tell whether a round has ended, or the GPU was used, if that can be seen at all.
+        """Tell whether a round succeeded, or the GPU was used, if that can be seen at all.
 
         Before that, nobody can say that what a training needs fits into the memory.
         """
-        ended = any(stretch.end_s is not None for stretch in self.rounds())
-        return ended or not self.memory.is_told or bool(self.memory.sm_max_percent)
+        succeeded = any(stretch.completed for stretch in self.rounds())
+        return succeeded or not self.memory.is_told or bool(self.memory.sm_max_percent)
 
     def shows_work(self) -> bool:
-        """Tell whether a training of this start wrote something, used CPU time, or has ended.
+        """Tell whether a round of this start succeeded, or what runs writes or uses CPU time.
 
-        One that holds GPU memory must be seen to use the GPU as well.
+        After failed rounds it must have lived longer than they did, or it may be the next of them.
+        One that holds GPU memory must be seen to use the GPU, one that is to be dosed must be.
         """
         rounds = self.rounds()
-        if self.idles_on_gpu():
+        if self.memory.idles() or (self.dosing and not self.dosing.has_begun()):
             return False
-        if any(stretch.end_s is not None for stretch in rounds):
+        if any(stretch.completed for stretch in rounds):
             return True
-        logs = (self.folder / f"run_{stretch.first}.log" for stretch in rounds)
-        if any(log.exists() and log.stat().st_size > 0 for log in logs):
+        if not rounds or rounds[-1].end_s is not None:
+            return False
+        failed_s = [stretch.running_s for stretch in rounds if stretch.failed]
+        lived_s = time.clock_gettime(time.CLOCK_BOOTTIME) - rounds[-1].start_s
+        if failed_s and lived_s < LONGER * max(failed_s) + LONGER_S:
+            return False
+        log = self.folder / f"run_{rounds[-1].first}.log"
+        if log.exists() and log.stat().st_size > 0:
             return True
         return sum(map(cpu_s, self.training_processes())) >= WORK_CPU_S
 
-    def idles_on_gpu(self) -> bool:
-        """Tell whether the background is seen on a GPU, and not seen to use any."""
-        if len(self.experiment.backgrounds) > 1:  # rows have the sum of all
-            return self.memory.idles()
-        rows = self.gpu_rows()
-        held = [row for row in rows if row["background_memory_mib"]]
-        return bool(held) and all(row["background_sm_percent"] == 0.0 for row in rows)
-
-    def gpu_rows(self) -> list[Row]:
-        """Return the newest row of each GPU that has a recent one."""
-        rows = [row for file in self.monitor.folder.glob("gpu_*.csv") if (row := last_row(file))]
-        recent_s = time.clock_gettime(time.CLOCK_BOOTTIME) - STALE_ROW_S
-        return [row for row in rows if float(row["boottime_s"] or 0.0) > recent_s]
+    def what_is_missing(self) -> str:
+        """Say why it does not show work."""
+        failed = sum(stretch.failed for stretch in self.rounds())
+        if self.dosing and not self.dosing.has_begun():
+            return ": ".join(filter(None, ["its dose did not begin", self.dosing.problem]))
+        if self.memory.idles():
+            return "no use of the GPU"
+        return f"no round succeeded, {failed} failed," if failed else "no output and no CPU time"
 
     def training_processes(self) -> list[int]:
         """Return who is below a round's keeper: whoever left the sessions of loop and keeper."""
@@ -204,30 +212,20 @@ class Load:
         return [pid for pid, fields in everyone if fields and fields[3] not in own_sessions]
 
     def not_ready(self, reason: str) -> LoadNotReady:
-        numbers = [stretch.last for stretch in read_rounds(self.rounds_file)][-1:]
-        logs = [self.folder / f"run_{number}.log" for number in numbers]
+        rounds = self.rounds()
+        newest = [each for each in rounds if each.failed][-1:] or rounds[-1:]
+        logs = [self.folder / f"run_{each.last}.log" for each in newest]
         logs.append(self.folder / "bgrun.log")
         lines = [line for log in logs for line in last_lines(log, LAST_LINES)]
         return LoadNotReady(f"{self.name} not ready: {reason}", lines[:LAST_LINES])
 
     # -- stopping ----------------------------------------------------------------------
 
-    def tell_to_stop(self) -> None:
-        """Begin the stop, and notice before it whether the loop had ended by itself."""
-        if self.script and not self.is_stopping:
-            self.is_stopping = True
-            if not self.running():
-                self.problems.append(f"the {self.name} loop ended before the foreground")
-            if self.dosing:
-                self.dosing.stop()
-                self.problems += [f"{self.name}: {it}" for it in [self.dosing.problem] if it]
-            self.script.signal(signal.SIGTERM)
-
     def stop(self) -> None:
         """End the loop and all below it, and keep its keeper's report."""
         if not self.script:
             return
-        self.tell_to_stop()
+        tell_to_stop([self])
         end_script(self.script, self.experiment.grace_s)
         self.script = None
         report = read_report(self.folder, since_s=self.launched_s)
@@ -272,14 +270,27 @@ class Load:
         return {
             "coverage": coverage,
             "rounds_completed": completed,
-            "rounds_failed": sum(
-                each.failed
-                for each in rounds
-                if each.end_s is not None and from_s <= each.end_s <= to_s
-            ),
+            "rounds_failed": failures(rounds, from_s, to_s),
             "rounds_per_second": per_second,
             "rate_reason": reason,
             "seconds_without": None if coverage is None else round(without_s, 3),
             "longest_gap_seconds": None if coverage is None else round(longest_gap_s, 3),
             "dose": self.dosing.facts(from_s, to_s) if self.dosing else None,
         }
+
+
+def tell_to_stop(loads: Sequence[Load]) -> None:
+    """Begin the stop of all in the same instant, that of their controllers just before it.
+
+    Notice first whose loop had ended by itself.
+    """
+    going = [(load, load.script) for load in loads if load.script and not load.is_stopping]
+    for load, _ in going:
+        load.is_stopping = True
+        if not load.running():
+            load.problems.append(f"the {load.name} loop ended before the foreground")
+    stop_all([load.dosing for load, _ in going if load.dosing])
+    for load, script in going:
+        if load.dosing and load.dosing.problem:
+            load.problems.append(f"{load.name}: {load.dosing.problem}")
+        script.signal(signal.SIGTERM)

@@ -10,7 +10,7 @@ from tandem.auto import choose
 from tandem.fits import Room
 from tandem.gpumemory import MemoryWatch
 from tandem.launch import Script, Watch
-from tandem.load import Load
+from tandem.load import Load, tell_to_stop
 
 
 @dataclass
@@ -38,7 +38,8 @@ class Loads:
         return [report for load in self.each for report in load.reports]
 
     def running(self) -> bool:
-        return all(load.running() for load in self.each)
+        """Tell whether all are a load: one that rests is gone."""
+        return all(load.running() and not load.rests() for load in self.each)
 
     def ensure(self, watch: Watch, tick: Callable[[], None], say: Callable[[str], None]) -> None:
         """Start whichever is not running, and return when all are ready; LoadNotReady: one is not.
@@ -57,6 +58,8 @@ class Loads:
         for load in missing:
             if load.is_choosing():
                 choose(load, watch, tick, say, self.crowding)
+        for load in self.each:
+            load.check_startable()  # others may have taken long
 
     def crowding(self) -> str:
         """Say why the foreground will not fit beside what they hold; "": it will, or who knows."""
@@ -74,8 +77,7 @@ class Loads:
         return self.memory.look([(load.memory, load.script) for load in self.each])
 
     def tell_to_stop(self) -> None:
-        for load in self.each:
-            load.tell_to_stop()
+        tell_to_stop(self.each)
 
     def stop(self) -> None:
         """End all of them, which are told before any is waited for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tandem import census
@@ -11,6 +11,7 @@ from tandem.environment import git_state
 from tandem.errors import NotReadyError
 from tandem.launch import Watch
 from tandem.measure.busy import GpuBusyError, Sensors, people
+from tandem.measure.sampling import nvml
 from tandem.namespace import Isolation, off, probe
 from tandem.paths import ROOT
 from tandem.plan import Experiment, Training
@@ -49,17 +50,46 @@ def see_trainings(experiments: Sequence[Experiment]) -> None:
 
 
 def see_gpus(experiments: Sequence[Experiment]) -> None:
-    """See that no training is given a GPU that this run has no lock of; NotReadyError: one is."""
-    ours = os.environ.get(VISIBLE)
-    if ours is None:
-        return  # the whole machine is locked
+    """See that no training is given a GPU that this run has no lock of, or that is not there.
+
+    NotReadyError: one is. Whether it is there, only NVML says, which is open where there is one.
+    """
+    ours = os.environ.get(VISIBLE)  # None: the whole machine is locked
     for training in trainings_of(experiments):
         theirs = training.environment.get(VISIBLE, "")
-        if others := sorted(set(words_of(theirs)) - set(words_of(ours))):
+        if ours is not None and (others := sorted(set(words_of(theirs)) - set(words_of(ours)))):
             raise NotReadyError(
                 f"{training.repo} is to see GPU {', '.join(others)}, but {VISIBLE} is"
                 f' "{ours}" for this run (change one of the two)'
             )
+    for place, gpus in sorted({given for each in experiments for given in gpus_given(each)}):
+        try:
+            each_one = [device for word in words_of(gpus) for device in nvml.visible(word, True)]
+        except nvml.UnknownGpuError as error:
+            raise NotReadyError(f"{place}: {error}") from None
+        except nvml.NvmlError:
+            return
+        if len(set(each_one)) < len(each_one):
+            raise NotReadyError(f'{place}: "{gpus}" names a GPU twice (remove one)')
+
+
+def gpus_given(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """Yield where the settings give GPUs to a training of an experiment, and which.
+
+    What the registry says to it, such as that it is to see none, is its own affair.
+    """
+    entry = experiment.source_entry
+    front = ".foreground" if "foreground" in entry else ""
+    parts = [(front, entry.get("foreground", entry), experiment.foreground)]
+    loads = entry.get("background", ())
+    several = {".background": loads}
+    if isinstance(loads, list):
+        several = {f".background[{place}]": load for place, load in enumerate(loads)}
+    trainings = (each.training for each in experiment.backgrounds)  # none for its control
+    parts += [(*load, training) for load, training in zip(several.items(), trainings, strict=False)]
+    for part, given, training in parts:
+        if given.get("gpus") is not None:
+            yield f"{experiment.source_path}{part}.gpus", training.environment[VISIBLE]
 
 
 def words_of(devices: str) -> list[str]:

@@ -175,6 +175,12 @@ def rate(stretches: Sequence[Stretch], from_s: float, to_s: float) -> tuple[int,
     return completed, completed / span_s if span_s > 0 else None
 
 
+def failures(stretches: Iterable[Stretch], from_s: float, to_s: float) -> int:
+    """Return how many rounds failed between two moments."""
+    ended = (each for each in stretches if each.end_s is not None and from_s <= each.end_s <= to_s)
+    return sum(each.failed for each in ended)
+
+
 def fold(stretches: Sequence[Stretch], keep: int) -> list[Stretch]:
     """Merge all but the newest `keep` rounds into at most `keep` stretches of equal length."""
     old, new = stretches[:-keep], stretches[-keep:]

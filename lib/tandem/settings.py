@@ -239,6 +239,10 @@ class _Reader:
             given["hyperparameters"] = None, ""  # whether they count, only the mode says
         else:
             self._warn(training_notes(level, mode))
+        gpus = gpus_of(level)
+        if gpus and len(words := gpus.split(",")) > len(set(words)):
+            message = f"{quote(gpus)} names a GPU more than once (remove the others)"
+            self.problems.append(Problem("error", level.place("gpus"), message, self.file))
         names, place = given["mutate"]
         mutate, draws_all = names_to_draw(names or (), place)
         return TrainingEntry(
@@ -250,7 +254,7 @@ class _Reader:
             draws_all=draws_all,
             hyperparameters=given["hyperparameters"][0] or {},
             places={key: place for key, (_, place) in given.items()},
-            gpus=gpus_of(level),
+            gpus=gpus,
         )
 
     def _entry(

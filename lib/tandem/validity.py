@@ -11,7 +11,8 @@ from tandem.experiment import Outcome
 from tandem.measure.company import disturbances, foreground_window
 from tandem.planned import Validity
 
-TARGET_POINTS = 5.0  # how far a background's use of the GPU may be from its target
+DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of the GPU or the time
+EDGE_S = 0.25  # half a period of the controller: so far off may each stretch of running be as well
 SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
 MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
 
@@ -67,17 +68,34 @@ def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterat
         yield "coverage unknown"
     elif record["attempts"] and coverage < least:
         yield f"coverage {_share(coverage)} is below {least:.0%}"
-    for part in background["parts"]:
+    window = foreground_window(record)
+    for place, part in enumerate(background["parts"]):
         if part["rounds_failed"] and not part["rounds_completed"]:
             yield f"no {part['name']} round succeeded ({part['rounds_failed']} failed)"
+        elif failed := _failed_beside(window, place, part["rounds"]):
+            yield f"no {part['name']} round succeeded beside the foreground ({failed} failed)"
         if part["gpu_memory"]["max_mib"] and part["gpu_memory"]["sm_max_percent"] == 0:
             yield f"the {part['name']} held GPU memory and was never seen to use the GPU"
-        elif len(background["parts"]) > 1 and _rested(
-            part["gpu_memory"], foreground_window(record)
-        ):
+        elif len(background["parts"]) > 1 and _rested(part["gpu_memory"], window):
             yield f"the {part['name']} was not seen to use the GPU beside the foreground"
-    yield from _idle_background_reasons(foreground_window(record), validity)
-    yield from _dose_reasons(foreground_window(record), background)
+    yield from _idle_background_reasons(window, validity)
+    yield from _dose_reasons(window, background)
+
+
+def _failed_beside(
+    window: Mapping[str, Any] | None, place: int, rounds: Sequence[Mapping[str, Any]]
+) -> int:
+    """Return how many of a background's rounds failed in a window; 0 if one ended well in it.
+
+    That one may have begun before it, so that it is no whole round of the window.
+    """
+    if not window or not window["load"] or not window["started"]:
+        return 0
+    begin = datetime.fromisoformat(window["started"])
+    for each in rounds:
+        if each["completed"] and datetime.fromisoformat(each["ended"]) >= begin:
+            return 0
+    return int(window["load"]["parts"][place]["rounds_failed"])
 
 
 def _rested(memory: Mapping[str, Any], window: Mapping[str, Any] | None) -> bool:
@@ -110,14 +128,30 @@ def _dose_reasons(window: Mapping[str, Any] | None, background: Mapping[str, Any
         return
     names = (part["name"] for part in background["parts"])
     for part, name in zip(window["load"]["parts"], names, strict=True):
-        dose = part["dose"]
-        if not dose or dose["mode"] != "target":
-            continue
-        used, target = dose["sm_avg_percent"], dose["target"]
-        if used is None:
-            yield f"whether the {name} was held at {target:g} % is not known: {dose['reason']}"
-        elif abs(used - target) > TARGET_POINTS:
-            yield f"the {name} used {used:.1f} % of the GPU instead of {target:g} %"
+        if part["dose"] and part["dose"]["mode"] == "target":
+            yield from _target_reasons(part["dose"], name)
+        elif part["dose"]:
+            yield from _intensity_reasons(part, name, window["duration_seconds"])
+
+
+def _target_reasons(dose: Mapping[str, Any], name: str) -> Iterator[str]:
+    used, target = dose["sm_avg_percent"], dose["target"]
+    if used is None:
+        yield f"whether the {name} was held at {target:g} % is not known: {dose['reason']}"
+    elif abs(used - target) > DOSE_POINTS:
+        yield f"the {name} used {used:.1f} % of the GPU instead of {target:g} %"
+
+
+def _intensity_reasons(part: Mapping[str, Any], name: str, duration_s: float) -> Iterator[str]:
+    """A window or a round of a few periods cannot be near its duty."""
+    duty, target = part["dose"]["duty_mean"], part["dose"]["target"]
+    if duty is None:
+        reason = part["dose"]["reason"]
+        yield f"whether the {name} ran for {100 * target:g} % of the time is not known: {reason}"
+        return
+    stretches = 1 + part["rounds_completed"] + part["rounds_failed"]
+    if abs(duty - target) * duration_s > DOSE_POINTS / 100 * duration_s + EDGE_S * stretches:
+        yield f"the {name} ran for {100 * duty:.1f} % of the time instead of {100 * target:g} %"
 
 
 def _share(value: float) -> str:

@@ -31,6 +31,20 @@ def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLI
     raise AssertionError(f"not within {deadline_s:g} s: {what}")
 
 
+def stop_when(what: str, pid: int, condition: Callable[[], bool]) -> None:
+    """Stop a process in a moment in which a condition holds, which then cannot change it."""
+
+    def is_stopped_there() -> bool:
+        os.kill(pid, signal.SIGSTOP)
+        wait_for("it stops", lambda: ") T " in Path(f"/proc/{pid}/stat").read_text())
+        if condition():
+            return True
+        os.kill(pid, signal.SIGCONT)
+        return False
+
+    wait_for(what, is_stopped_there)
+
+
 def processes(word: str) -> dict[int, str]:
     """Return the living processes with a word in their command line, as pid: command line."""
     found = {}

@@ -5,16 +5,55 @@ from __future__ import annotations
 import os
 import signal
 
-from stage import Stage, wait_for
+from stage import Stage, stop_when, wait_for
+from tandem.proc import stat
 
 
 def test_background_that_fails_every_time(stage: Stage) -> None:
-    """The loop goes on, later and later; the failures show; the foreground finishes."""
-    stage.build(stage.worker("front"), "echo no data >&2; exit 9")
+    """That it begins again and again, and says something each time, is no sign of work."""
+    crash = "echo reads its data; sleep 0.3; echo no data >&2; exit 9"
+    stage.build("touch started", crash, warmup_seconds=2, ready_timeout_seconds=3)
+    done = stage.run()
+    assert done.returncode == 1
+    assert not list(stage.folder.glob("repos/*/started"))
+    record = stage.record()
+    failed = record["background"]["rounds_failed"]
+    assert failed >= 2
+    why = f"background not ready: no round succeeded, {failed} failed, in 5 s"
+    assert f"{why}; the foreground is not started" in done.stdout
+    assert "    no data\n" in done.stdout
+    assert (record["status"], record["attempts"]) == ("background not ready", [])
+    assert stage.everything() == {}
+
+
+def test_background_that_fails_at_first(stage: Stage) -> None:
+    """What lives longer than the failed round did is a load."""
+    crash = "[ -e once ] || { touch once; echo no data >&2; exit 9; }"
+    back = f"{crash}; {stage.worker('back')}"
+    stage.build(stage.worker("front"), back, validity={"min_coverage": 0.1})
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     rounds = stage.experiment / "background_logs/rounds.tsv"
-    wait_for("a third round", lambda: "end\t3\t" in rounds.read_text())
+    assert "start\t2\t" in rounds.read_text()
+    stage.release("back")
+    wait_for("its end", lambda: "end\t2\t" in rounds.read_text())
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    assert "background ready, rounds failed so far: 1" in output
+    assert stage.record()["background"]["rounds_failed"] == 1
+
+
+def test_background_that_fails_beside_the_foreground(stage: Stage) -> None:
+    """The loop goes on, later and later; the failures show; the foreground finishes."""
+    fails = f"[ ! -e '{stage.folder}/fails' ] || {{ echo no data >&2; exit 9; }}"
+    stage.build(stage.worker("front"), f"{fails}; {stage.worker('back')}")
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    rounds = stage.experiment / "background_logs/rounds.tsv"
+    stage.release("fails")
+    stage.release("back")
+    wait_for("a fourth round", lambda: "end\t4\t" in rounds.read_text())
     stage.release("front")
     output, _ = driver.communicate()
     assert driver.returncode == 1
@@ -23,13 +62,13 @@ def test_background_that_fails_every_time(stage: Stage) -> None:
     assert record["training_success"] is True
     assert record["valid"] is False
     assert background["rounds_failed"] >= 3
-    assert background["rounds_completed"] == 0
-    assert background["coverage"] < 0.5
-    starts = [float(line.split("\t")[2]) for line in rounds.read_text().splitlines()[0::2]]
+    assert background["rounds_completed"] == 1
+    assert background["coverage"] < 0.9
+    starts = [float(line.split("\t")[2]) for line in rounds.read_text().splitlines()[2::2]]
     assert starts[1] - starts[0] >= 1
     assert starts[2] - starts[1] >= 2
     assert "not valid: coverage" in output
-    assert (stage.experiment / "background_logs/run_3.log").read_text() == "no data\n"
+    assert (stage.experiment / "background_logs/run_4.log").read_text() == "no data\n"
 
 
 def test_background_that_cannot_start(stage: Stage) -> None:
@@ -127,3 +166,34 @@ def test_load_that_dies_is_no_load(stage: Stage) -> None:
     assert record["attempts"][1]["coverage"] > 0.95
     assert record["valid"] is False
     assert "the background loop ended before the foreground" in record["invalid_reasons"]
+
+
+def test_a_controller_that_died_is_told_of_once(stage: Stage) -> None:
+    """Though the next attempt has another, of which there is nothing to tell."""
+    stage.build(
+        'if [ -e once ]; then echo Test Accuracy: 2; else touch once; read -r < "$PWD/hold"; fi',
+        stage.worker("back"),
+        [{"intensity": 0.05}],
+        max_retries=1,
+    )
+    os.mkfifo(stage.folder / "repos/front/hold")
+    driver = stage.start(stage.command("--no-namespace"))
+    wait_for("the first attempt", lambda: list(stage.folder.glob("repos/front/once")))
+    controller = stage.part("lib/dose.py")
+    stop_when("all are stopped", controller, lambda: is_stopped(stage))
+    os.kill(controller, signal.SIGKILL)
+    wait_for("it is noticed", lambda: not is_stopped(stage))
+    loop = next(pid for pid, line in stage.everything().items() if line.startswith("bash "))
+    os.kill(loop, signal.SIGKILL)
+    wait_for("the load is gone", lambda: not stage.trainings())
+    with open(stage.folder / "repos/front/hold", "w"):
+        pass  # the first attempt reads end of file, and fails
+    output, _ = driver.communicate()
+    record = stage.record()
+    assert [attempt["exit_code"] for attempt in record["attempts"]] == [1, 0], output
+    problems = record["background"]["problems"]
+    assert len([each for each in problems if "controller of the dose" in each]) == 1, problems
+
+
+def is_stopped(stage: Stage) -> bool:
+    return [stat(pid)[:1] for pid in stage.trainings()] == [["T"]]

@@ -172,6 +172,7 @@ def test_a_list_of_one_is_as_one_alone(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("number", "line", "reason"),
     [
+        (2, "echo looking for it; exit 9", "no round succeeded, 1 failed, in 0.5 s"),
         (1, "echo looking for it; ./no-such", "its training cannot be run (exit code 127)"),
         (2, "echo looking for it; ./no-such", "its training cannot be run (exit code 127)"),
         (2, "exec sleep 1000", "no output and no CPU time in 0.5 s"),
@@ -247,9 +248,12 @@ def test_one_that_died_is_started_again_for_the_next_attempt_alone(stage: Stage)
 
 
 def test_one_whose_rounds_all_fail_is_named(stage: Stage) -> None:
-    stage.build(stage.worker("front"), [stage.worker("back_1"), "exit 9"])
+    failing = f"{stage.worker('back_2').removeprefix('exec ')}; exit 9"
+    stage.build(stage.worker("front"), [stage.worker("back_1"), failing])
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
+    stage.release("back_2")
+    wait_for("a failed round", lambda: has_round(stage, 2, "end", 1))
     stage.release("front")
     driver.communicate()
     reasons = stage.record()["invalid_reasons"]
@@ -264,10 +268,16 @@ def test_one_whose_rounds_all_fail_is_named(stage: Stage) -> None:
 @pytest.mark.parametrize("several", [False, True])
 def test_after_the_last_round_the_loop_rests(stage: Stage, several: bool) -> None:
     """The load is gone, which the coverage says; it is no failure, and nothing is left."""
-    back = ["exit 0", stage.worker("back_2")] if several else "exit 0"
+    limited = stage.worker("back_1")
+    back = [limited, stage.worker("back_2")] if several else limited
     stage.build(stage.worker("front"), back, [{"max_rounds": 2}], validity={"min_coverage": 0})
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
+    stage.release("back_1")
+    folder = LOGS.format(1) if several else "background_logs"
+    wait_for(
+        "its rest", lambda: " rests: " in (stage.experiment / folder / "bgrun.log").read_text()
+    )
     begin_s = time.monotonic()
     wait_for("a foreground without that load", lambda: time.monotonic() - begin_s > 0.5)
     stage.release("front")
@@ -275,12 +285,12 @@ def test_after_the_last_round_the_loop_rests(stage: Stage, several: bool) -> Non
     assert driver.returncode == 0, output
     assert stage.everything() == {}
     record = stage.record()
-    limited, *others = parts_of(record)
+    first, *others = parts_of(record)
     assert (record["valid"], record["invalid_reasons"]) == (True, [])
-    assert (limited["max_rounds"], limited["rounds_completed"]) == (2, 2)
-    assert limited["problems"] == []
-    assert limited["coverage"] < 0.5
-    assert record["background"]["coverage"] < 0.5
+    assert (first["max_rounds"], first["rounds_completed"]) == (2, 2)
+    assert first["problems"] == []
+    assert first["coverage"] < 0.9
+    assert record["background"]["coverage"] < 0.9
     assert [(part["max_rounds"], part["coverage"]) for part in others] == [
         (None, pytest.approx(1))
     ] * several
@@ -291,11 +301,54 @@ def test_after_the_last_round_the_loop_rests(stage: Stage, several: bool) -> Non
 
 
 def test_rounds_that_are_over_make_a_record_invalid_by_its_coverage_alone(stage: Stage) -> None:
-    stage.build("echo Test Accuracy: 1; sleep 1", "exit 0", [{"max_rounds": 1}])
-    done = stage.run()
-    assert done.returncode == 1, done.stdout
+    stage.build("echo Test Accuracy: 1; sleep 2", stage.worker("back"), [{"max_rounds": 1}])
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    stage.release("back")
+    output, _ = driver.communicate()
+    assert driver.returncode == 1, output
     [reason] = stage.record()["invalid_reasons"]
     assert reason.startswith("coverage ")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_rounds_that_are_over_before_the_foreground_are_no_load(
+    stage: Stage, several: bool
+) -> None:
+    """Of several, one may be gone while another is waited for."""
+    late = f"sleep 1; {stage.worker('back_2')}"
+    back = ["exit 0", late] if several else "exit 0"
+    stage.build("touch started", back, [{"max_rounds": 2}], validity={"min_coverage": 0})
+    done = stage.run()
+    assert done.returncode == 1
+    assert not list(stage.folder.glob("repos/*/started"))
+    name = "background 1" if several else "background"
+    problem = f"{name} not ready: all its rounds (max_rounds) are over"
+    assert f"{problem}; the foreground is not started\n" in done.stdout
+    record = stage.record()
+    assert (record["status"], record["attempts"]) == ("background not ready", [])
+    assert record["error_message"] == problem
+    assert stage.everything() == {}
+
+
+def test_a_load_that_rests_is_none_for_the_next_attempt(stage: Stage) -> None:
+    stage.build(
+        'echo begins; read -r < "$PWD/hold"',
+        stage.worker("back"),
+        [{"max_rounds": 1}],
+        max_retries=1,
+    )
+    os.mkfifo(stage.folder / "repos/front/hold")
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    stage.release("back")
+    log = stage.experiment / "background_logs" / "bgrun.log"
+    wait_for("its rest", lambda: " rests: " in log.read_text())
+    with open(stage.folder / "repos/front/hold", "w"):
+        pass  # the first attempt reads end of file, and fails
+    output, _ = driver.communicate()
+    assert "max_rounds) are over; the foreground is not started again" in output
+    assert len(stage.record()["attempts"]) == 1
 
 
 # -- the end -------------------------------------------------------------------------------
@@ -338,6 +391,30 @@ def keepers_report(stage: Stage, number: int) -> tuple[float, float]:
     file = stage.experiment / LOGS.format(number) / "keeper.json"
     report = json.loads(file.read_text())
     return report["all_ended"]["boottime_s"], report["stop"]["duration_s"]
+
+
+def test_controllers_that_hang_hold_nobody_up(stage: Stage) -> None:
+    """All loads are told within about a second of the foreground's end."""
+    back = [stage.worker("back_1"), stage.worker("back_2"), stage.worker("back_3")]
+    stage.build(stage.worker("front"), back, [{"intensity": 0.5}, {"intensity": 0.5}])
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    controllers = [pid for pid, line in stage.everything().items() if "lib/dose.py" in line]
+    assert len(controllers) == 2
+    for pid in controllers:
+        os.kill(pid, signal.SIGSTOP)
+    stage.release("front")
+    output, _ = driver.communicate()
+    assert driver.returncode == 1, output
+    record = stage.record()
+    (window,) = (window for window in record["windows"] if window["name"] == "foreground")
+    stops = [keepers_report(stage, number) for number in (1, 2, 3)]
+    waited_s = [at_s - took_s - window["end_boottime_s"] for at_s, took_s in stops]
+    assert max(waited_s) < 1 + 6  # that the machine is busy
+    assert max(waited_s) - min(waited_s) < 1 + 4
+    problem = "the controller of the dose did not end well: ended by signal 9"
+    assert record["background"]["problems"] == [f"background {n}: {problem}" for n in (1, 2)]
+    assert stage.everything() == {}
 
 
 @NAMESPACES

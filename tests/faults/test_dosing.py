@@ -11,8 +11,8 @@ import subprocess
 import time
 
 import pytest
-from stage import GRACE_S, Stage, wait_for
-from tandem.dosing import Dosing
+from stage import GRACE_S, Stage, stop_when, wait_for
+from tandem.dosing import Dosing, stop_all
 from tandem.launch import Script, end_script, start
 from tandem.paths import BGRUN, DOSE
 from tandem.proc import descendants, name, stat
@@ -73,7 +73,7 @@ def dosing(stage: Stage, load: Script, intensity: float = 0.05) -> Dosing:
 
 
 def end(stage: Stage, made: Dosing, load: Script) -> None:
-    made.stop()
+    stop_all([made])
     end_script(load, GRACE_S)
     assert stage.everything() == {}
 
@@ -88,7 +88,7 @@ def test_all_of_the_training_is_stopped_and_nobody_else(stage: Stage, namespace:
         wait_for("all are stopped", lambda: all_are(stage, "T", PROCESSES + 200))
         assert "T" not in ours(stage).values()
         wait_for("all go on", lambda: all_are(stage, "not T", PROCESSES + 200))
-    made.stop()
+    stop_all([made])
     assert all_are(stage, "not T", PROCESSES + 200)
     assert made.problem is None
     end(stage, made, load)
@@ -187,7 +187,7 @@ def test_the_background_ends(stage: Stage) -> None:
     end_script(load, GRACE_S)
     assert made.script
     wait_for("it ended", made.script.ended)
-    made.stop()
+    stop_all([made])
     assert made.problem is None
     assert stage.everything() == {}
 
@@ -199,8 +199,9 @@ def test_killed_while_all_are_stopped(stage: Stage, main: str, namespace: str) -
     load = start_load(stage, namespace, training(stage, main))
     made = dosing(stage, load)
     for is_noticed in (True, False):
-        wait_for("all are stopped", lambda: all_are(stage, "T"))
         assert made.script
+        wait_for("it doses", made.has_begun)
+        stop_when("all are stopped", made.script.pid, lambda: all_are(stage, "T"))
         os.kill(made.script.pid, signal.SIGKILL)
         wait_for("it ended", made.script.ended)
         if is_noticed:
@@ -208,6 +209,7 @@ def test_killed_while_all_are_stopped(stage: Stage, main: str, namespace: str) -
             assert made.problem == "the controller of the dose ended early: ended by signal 9"
             assert all_are(stage, "not T")
             made.start(load)
+            assert made.problem is None
     was_stopped = all_are(stage, "T")
     begin_s = time.monotonic()
     end_script(load, GRACE_S)
@@ -244,6 +246,29 @@ def test_killed_at_any_moment(stage: Stage, main: str, namespace: str) -> None:
     end_script(load, GRACE_S)
     assert stage.everything() == {}
     made.end()
+
+
+def test_those_that_hang_are_ended_together(stage: Stage) -> None:
+    """They get a second for all of them, and their trainings go on."""
+    load = start_load(stage, "", training(stage))
+    wait_for("all live", lambda: all_are(stage, "not T"))
+    folders = [stage.folder / f"dose_{number}" for number in range(3)]
+    several = [Dosing(folder, "intensity", 0.05, stage.environment) for folder in folders]
+    for made in several:
+        made.start(load)
+        wait_for("it doses", made.has_begun)
+    wait_for("all are stopped", lambda: all_are(stage, "T"))
+    for made in several:
+        assert made.script
+        os.kill(made.script.pid, signal.SIGSTOP)
+    begin_s = time.monotonic()
+    stop_all(several)
+    lasted_s = time.monotonic() - begin_s
+    assert all_are(stage, "not T")
+    assert lasted_s < 1 + 6  # that the machine is busy
+    problem = "the controller of the dose did not end well: ended by signal 9"
+    assert [made.problem for made in several] == [problem] * 3
+    end(stage, several[0], load)
 
 
 # -- what it refuses -----------------------------------------------------------------------

@@ -233,9 +233,11 @@ def test_where_none_fits_the_foreground_is_not_started(stage: Stage, gpu: SimGpu
 
 def test_another_failure_is_no_reason_for_a_smaller_size(stage: Stage, gpu: SimGpu) -> None:
     choosing(stage, gpu, exit_code=3, seconds=0.1)
+    top = json.loads((stage.folder / "settings.json").read_text())
+    (stage.folder / "settings.json").write_text(json.dumps({**top, "ready_timeout_seconds": 3}))
     stage.run()
     part = part_of(stage.record())
-    assert part["auto"] == {"name": "batch_size", "value": 128, "tried": []}
+    assert part["auto"] == {"name": "batch_size", "value": None, "tried": []}
     assert part["rounds_failed"] > 0
 
 
@@ -272,11 +274,13 @@ def test_what_a_larger_size_held_is_not_counted(stage: Stage, gpu: SimGpu) -> No
 
 
 def test_without_auto_a_full_memory_is_a_failure_as_any_other(stage: Stage, gpu: SimGpu) -> None:
-    stage.build(front(gpu), training_line(back(gpu, memory_mib=90000)))
-    stage.run()
+    big = training_line(back(gpu, memory_mib=90000))
+    stage.build(front(gpu), big, ready_timeout_seconds=3)
+    run = stage.run()
     record = stage.record()
-    assert record["training_success"] is True
-    assert "background round succeeded" in record["invalid_reasons"][-1]
+    assert (record["status"], record["attempts"]) == ("background not ready", [])
+    assert "background not ready: no round succeeded, " in run.stdout
+    assert "CUDA out of memory" in run.stdout
     assert part_of(record)["auto"] is None
 
 

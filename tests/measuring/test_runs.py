@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -133,6 +134,50 @@ def test_a_busy_gpu_is_put_up_with_and_marked(stage: Stage, gpu: SimGpu) -> None
     assert record["census"]["before"]["busy"][0].startswith("GPU 0: process ")
     assert record["invalid_reasons"][0].startswith("GPU 0 was used by process ")
     assert any(why.startswith("busy at the start: GPU 0: ") for why in record["invalid_reasons"])
+
+
+@pytest.mark.parametrize("place", ["foreground.gpus", "background.gpus"])
+@pytest.mark.parametrize("gpus", [7, "abc", "-1", [0, "GPU-"]])
+def test_a_gpu_that_is_not_there_is_refused(
+    stage: Stage, gpu: SimGpu, place: str, gpus: Any
+) -> None:
+    """So is one that is named twice, by its number and by its UUID."""
+    stage.build("touch started", "touch started")
+    settings = json.loads((stage.folder / "settings.json").read_text())
+    settings["experiments"][0][place.partition(".")[0]]["gpus"] = gpus
+    (stage.folder / "settings.json").write_text(json.dumps(settings))
+    run = stage.run()
+    assert run.returncode == 3, run.stdout
+    why = f'no GPU "{gpus}"; there is 0 (Simulated GPU, GPU-'
+    if isinstance(gpus, list):
+        why = '"0,GPU-" names a GPU twice (remove one)'
+    assert f"experiments[0].{place}: {why}" in run.stdout
+    assert not list(stage.folder.glob("repos/*/started"))
+    assert not (stage.folder / "results").exists()
+
+
+def test_each_of_several_and_an_entry_alone_may_name_gpus(stage: Stage, gpu: SimGpu) -> None:
+    stage.build("touch started", ["touch started"] * 2, [{}, {"gpus": [0, 5]}])
+    run = stage.run()
+    assert run.returncode == 3, run.stdout
+    assert 'experiments[0].background[1].gpus: no GPU "5"; there is 0 (' in run.stdout
+    settings = json.loads((stage.folder / "settings.json").read_text())
+    alone = {"mode": "default", "repo": "front", "model": "default", "gpus": 5}
+    settings["experiments"] = [alone | {"gpus": 0}, alone]
+    (stage.folder / "settings.json").write_text(json.dumps(settings))
+    run = stage.run()
+    assert run.returncode == 3, run.stdout
+    assert 'experiments[1].gpus: no GPU "5"; there is 0 (' in run.stdout
+    assert not (stage.folder / "results").exists()
+
+
+def test_the_registry_may_hide_all_gpus(stage: Stage, gpu: SimGpu) -> None:
+    stage.build("echo Test Accuracy: 1", None)
+    registry = json.loads((stage.folder / "registry.json").read_text())
+    registry["models"]["front"]["env"] = {"CUDA_VISIBLE_DEVICES": "-1"}
+    (stage.folder / "registry.json").write_text(json.dumps(registry))
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
 
 
 def test_memory_held_by_nobody_to_be_seen_is_busy(stage: Stage, gpu: SimGpu) -> None:
@@ -281,7 +326,7 @@ def test_a_monitor_that_hangs_makes_the_record_invalid(stage: Stage, gpu: SimGpu
 
 
 def test_a_killed_monitor_does_not_hold_up_the_background(stage: Stage, gpu: SimGpu) -> None:
-    """What it saw last, a background that holds memory and does nothing, is no longer so."""
+    """Whether that uses the GPU is seen without it."""
     late = gpu.command(**{**LOAD, "sm_percent": 0, "watts": 0, "seconds": 4})
     then = gpu.command(**LOAD)
     line = f"{shlex.join(late)}; {training_line(then)}"

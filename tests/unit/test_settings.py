@@ -346,7 +346,11 @@ def test_gpus_beside_a_foreground_have_no_effect(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "gpus", [[], "", "a b", "0\n", -1, True, None, [True], [0, "0,1"], {}, 0.5]
+    "gpus",
+    [
+        *([], "", "a b", "0\n", -1, True, None, [True], [0, "0,1"], {}, 0.5),
+        *("0,,7", ",0", "0,", [0, 0], [0, "0"], [1.0, 0, 1], "GPU-a,GPU-a"),
+    ],
 )
 def test_gpus_that_are_none_are_an_error(tmp_path: Path, gpus: Any) -> None:
     settings = load(tmp_path, [with_loads(LOAD | {"gpus": gpus})])

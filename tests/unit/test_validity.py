@@ -39,15 +39,20 @@ def gpu(*strangers: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def window(*gpus: dict[str, Any], name: str = "foreground", **load: Any) -> dict[str, Any]:
-    used = {"sm_avg_percent": 60.0, "memory_max_mib": 3000.0, "parts": [{"dose": None}], **load}
-    return {"name": name, "attempt": 1, "gpus": list(gpus), "load": used}
+    used = {"sm_avg_percent": 60.0, "memory_max_mib": 3000.0, "parts": [load_part()], **load}
+    times = {"started": "2026-01-02T03:04:05+00:00", "duration_seconds": 4.0}
+    return {"name": name, "attempt": 1, "gpus": list(gpus), "load": used, **times}
+
+
+def load_part(**changes: Any) -> dict[str, Any]:
+    return {"dose": None, "rounds_completed": 0, "rounds_failed": 0, **changes}
 
 
 def record(**changes: Any) -> dict[str, Any]:
     background = {"problems": [], "coverage": 0.99, **changes.pop("background", {})}
     memory = {"max_mib": 3000.0, "sm_max_percent": 70.0, "used_at": None}
     part = {
-        **{"name": "background", "rounds_failed": 0, "rounds_completed": 3},
+        **{"name": "background", "rounds_failed": 0, "rounds_completed": 3, "rounds": []},
         "gpu_memory": memory,
     }
     census: dict[str, Any] = {"before": {"busy": [], "gpus": None}, "after": {"gpus": None}}
@@ -209,13 +214,65 @@ def test_who_survived_is_named() -> None:
 )
 def test_a_target_that_was_missed_is_a_reason(used: float | None, expected: list[str]) -> None:
     dose = {"mode": "target", "target": 50.0, "sm_avg_percent": used, "reason": "MPS"}
-    assert reasons(record(windows=[window(gpu(), parts=[{"dose": dose}])])) == expected
-    dose["mode"] = "intensity"
-    assert reasons(record(windows=[window(gpu(), parts=[{"dose": dose}])])) == []
+    assert reasons(record(windows=[window(gpu(), parts=[load_part(dose=dose)])])) == expected
+
+
+@pytest.mark.parametrize(
+    ("duty", "duration_s", "rounds", "is_kept"),
+    [
+        *((0.5, 100, 0, True), (0.54, 100, 0, True), (0.46, 100, 0, True)),
+        *((0.56, 100, 0, False), (0.44, 100, 0, False), (1.0, 100, 0, False)),
+        # Of a window or of rounds of a few periods no more can be said.
+        *((0.62, 2, 0, True), (0.85, 2, 0, False), (1.0, 2, 0, False), (1.0, 0.5, 0, True)),
+        *((0.58, 100, 20, True), (0.7, 100, 20, False)),
+    ],
+)
+def test_an_intensity_that_was_not_kept_is_a_reason(
+    duty: float, duration_s: float, rounds: int, is_kept: bool
+) -> None:
+    dose = {"mode": "intensity", "target": 0.5, "duty_mean": duty, "reason": None}
+    dosed = window(gpu(), parts=[load_part(dose=dose, rounds_completed=rounds)])
+    found = reasons(record(windows=[dosed | {"duration_seconds": duration_s}]))
+    why = f"the background ran for {100 * duty:.1f} % of the time instead of 50 %"
+    assert found == ([] if is_kept else [why])
+
+
+def test_an_intensity_of_which_nothing_is_known_is_a_reason() -> None:
+    why = "the controller did not run in 60.0 s of the window"
+    dose = {"mode": "intensity", "target": 0.05, "duty_mean": None, "reason": why}
+    assert reasons(record(windows=[window(gpu(), parts=[load_part(dose=dose)])])) == [
+        f"whether the background ran for 5 % of the time is not known: {why}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ended", "completed", "failed", "is_reason"),
+    [
+        ("03:04:04.9", 1, 2, True),  # the success was before the window
+        ("03:04:05.1", 1, 2, False),  # in it, though begun before
+        ("03:04:05.1", 0, 2, True),
+        ("03:04:04.9", 1, 0, False),  # none has ended
+    ],
+)
+def test_a_background_must_not_fail_beside_the_foreground_alone(
+    ended: str, completed: int, failed: int, is_reason: bool
+) -> None:
+    """That rounds have succeeded in the warm-up says nothing of what there was later."""
+    rounds = [
+        {"completed": completed, "ended": f"2026-01-02T{ended}+00:00"},
+        {"completed": 0, "ended": None},
+    ]
+    memory = {"max_mib": None, "sm_max_percent": None, "used_at": None}
+    part = {"name": "background", "rounds_completed": 1, "rounds_failed": failed}
+    parts = [{**part, "rounds": rounds, "gpu_memory": memory}]
+    failing = window(gpu(), parts=[load_part(rounds_failed=failed)])
+    found = reasons(record(background={"parts": parts}, windows=[failing]))
+    why = f"no background round succeeded beside the foreground ({failed} failed)"
+    assert found == ([why] if is_reason else [])
 
 
 def test_each_background_must_have_been_seen_to_use_the_gpu() -> None:
-    part = {"name": "background 2", "rounds_failed": 0, "rounds_completed": 3}
+    part = {"name": "background 2", "rounds_failed": 0, "rounds_completed": 3, "rounds": []}
     memory: dict[str, float | None] = {"max_mib": 1000.0, "sm_max_percent": 0.0}
     told = record(background={"parts": [{**part, "gpu_memory": memory}]})
     assert reasons(told) == ["the background 2 held GPU memory and was never seen to use the GPU"]
@@ -235,14 +292,14 @@ def test_each_background_must_have_been_seen_to_use_the_gpu() -> None:
 def test_each_of_several_must_have_used_the_gpu_beside_the_foreground(
     used_at: str | None, duration_s: float, expected: list[str]
 ) -> None:
-    part = {"rounds_failed": 0, "rounds_completed": 3}
+    part = {"rounds_failed": 0, "rounds_completed": 3, "rounds": []}
     memory = {"max_mib": 1000.0, "sm_max_percent": 50.0}
     times = ("2026-01-02T03:14:00+00:00", used_at)
     parts = [
         {**part, "name": f"background {n}", "gpu_memory": {**memory, "used_at": when}}
         for n, when in enumerate(times, start=1)
     ]
-    timed = window(gpu(), parts=[{"dose": None}] * 2)
+    timed = window(gpu(), parts=[load_part()] * 2)
     timed |= {"started": "2026-01-02T03:04:05+00:00", "duration_seconds": duration_s}
     found = reasons(record(background={"parts": parts}, windows=[timed]))
     assert found == [f"the {n} was not seen to use the GPU beside the foreground" for n in expected]
