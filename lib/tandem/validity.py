@@ -92,9 +92,9 @@ def _failed_beside(
     if not window or not window["load"] or not window["started"]:
         return 0
     begin = datetime.fromisoformat(window["started"])
-    for each in rounds:
-        if each["completed"] and datetime.fromisoformat(each["ended"]) >= begin:
-            return 0
+    succeeded = (each["ended"] for each in rounds if each["completed"] and each["ended"])
+    if any(datetime.fromisoformat(ended) >= begin for ended in succeeded):
+        return 0
     return int(window["load"]["parts"][place]["rounds_failed"])
 
 
