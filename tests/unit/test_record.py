@@ -43,7 +43,7 @@ class Scenario:
 SCENARIOS = {
     "parallel": Scenario(TELLS, SLEEPS),
     "rounds": Scenario(
-        f"{TELLS}; sleep 1",
+        f"{TELLS}; sleep 2",
         '[ -e n ] && n=$(<n); echo $((n + 1)) >n; sleep 0.15; exit "$((n == 2))"',
         {"restart_delay_seconds": 0},
     ),
