@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tandem.measure.windows.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
 from tandem.measure.windows.steps import counter_at
-from tandem.measure.windows.tallies import GpuTally, Tally, iso_utc, tallied
+from tandem.measure.windows.tallies import GpuTally, Tally, tallied
+from tandem.measure.windows.visits import strangers
 
 BOARD_GAIN_PERCENT = 5  # boards differ by so much, proportionally (Yang, Adamek, Armour, SC'24)
 MIN_COVERAGE = 0.95  # so much of a window must be sampled for a trapezoid to be its energy
@@ -216,72 +214,3 @@ def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTa
             f" time: its energy is not reliable below {SHORT_S:g} s"
         )
     return warnings
-
-
-def strangers(path: Path, gpu: str, tally: Tally) -> list[Facts]:
-    """Return the processes that were no part of the experiment and used a GPU in the window.
-
-    Processes are listed at rows: who is seen by the last row inside came within the window, who is
-    gone by the first row inside left within it. Memory and use are the most of the whole visit.
-    """
-    from_s = tally.from_s if tally.first_inside_s is None else tally.first_inside_s
-    to_s = tally.to_s if tally.last_inside_s is None else max(tally.to_s, tally.last_inside_s)
-    return [
-        visit.facts()
-        for visit in visits(path, gpu)
-        if visit.seen_s <= to_s and (visit.gone_s is None or visit.gone_s >= from_s)
-    ]
-
-
-def visits(path: Path, gpu: str) -> list[Visit]:
-    """Return every stay of a stranger on a GPU; a line that a kill left torn is none."""
-    found: list[Visit] = []
-    present: dict[tuple[str, str], Visit] = {}
-    for event in stranger_events(path):
-        if event["gpu"] != gpu:
-            continue
-        who = (event["pid"], event["kind"])
-        visit = present.get(who)
-        if visit is None:
-            visit = present[who] = Visit(event, float(event["boottime_s"]))
-            found.append(visit)
-        visit.last = event
-        if event["event"] == "gone":
-            visit.gone_s = float(event["boottime_s"])
-            del present[who]
-    return found
-
-
-@dataclass
-class Visit:
-    """One stay of a stranger; both events hold the most of memory and use so far."""
-
-    first: Mapping[str, str]
-    seen_s: float
-    gone_s: float | None = None
-    last: Mapping[str, str] = field(default_factory=dict)
-
-    def facts(self) -> Facts:
-        last = self.last
-        return {
-            "pid": int(last["pid"]),
-            "kind": last["kind"],
-            "user": last["user"],
-            "name": last["name"],
-            "memory_mib": float(last["memory_mib"]) if last["memory_mib"] else None,
-            "sm_percent": float(last["sm_percent"]) if last["sm_percent"] else None,
-            "identified": last["name"] != "?",
-            "seen": iso_utc(float(self.first["utc_s"])),
-            "gone": None if self.gone_s is None else iso_utc(float(last["utc_s"])),
-        }
-
-
-def stranger_events(path: Path) -> list[dict[str, str]]:
-    """Return the lines of strangers.csv by column, in their order; [] without a file."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return []
-    whole = text[: text.rfind("\n") + 1]
-    reader = csv.DictReader(io.StringIO(whole, newline=""))
-    return [event for event in reader if None not in event and None not in event.values()]
