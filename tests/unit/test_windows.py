@@ -271,9 +271,25 @@ def test_square_waves(
     assert (gpu["energy_method"], gpu["energy_reason"]) == ("counter", None)
     assert abs(gpu["energy_joules"] - truth_j) < 5.0 * gpu["energy_uncertainty_joules"]
     assert gpu["sampling_coverage"] == pytest.approx(1.0)
-    assert gpu["power_avg_watts"] * (to_s - from_s) == pytest.approx(gpu["energy_trapezoid_joules"])
+    assert gpu["power_avg_watts"] * (to_s - from_s) == pytest.approx(gpu["energy_joules"])
     assert (gpu["power_min_watts"], gpu["power_max_watts"]) == (60.0, 300.0)
     assert gpu["warnings"] == []
+
+
+@pytest.mark.parametrize("has_buffer", [False, True])
+def test_mean_power_where_the_monitor_was_held_up(folder: Path, has_buffer: bool) -> None:
+    """The mean is the counter's; the highest and lowest sample are none of what was not seen."""
+    from_s, to_s = START_S + 3.0, START_S + 13.0
+    wave = Pulse(from_s + 0.9, to_s - 0.9)
+    board = Board(wave, has_buffer=has_buffer)
+    board.record(16.0, [from_s, to_s], [(from_s + 0.6, to_s - 0.6)])
+    write_monitor(folder, board.rows)
+    gpu = gpu_of(folder, from_s, to_s)
+    truth_w = (wave.energy_j(to_s) - wave.energy_j(from_s)) / 10.0
+    assert gpu["power_avg_watts"] == pytest.approx(truth_w, rel=0.002)
+    extremes = (60.0, 360.0) if has_buffer else (None, None)
+    assert (gpu["power_min_watts"], gpu["power_max_watts"]) == extremes
+    assert any("power was sampled for" in why for why in gpu["warnings"]) != has_buffer
 
 
 @pytest.mark.parametrize("update_s", [0.0, 0.1])
@@ -611,7 +627,7 @@ def test_without_a_counter_the_trapezoid_counts_if_enough_was_sampled(folder: Pa
     gpu = gpu_of(folder, START_S + 5.0, START_S + 12.0)
     assert (gpu["energy_joules"], gpu["energy_method"]) == (None, None)
     assert gpu["energy_trapezoid_joules"] == pytest.approx(700.0)
-    assert gpu["energy_uncertainty_joules"] is None
+    assert (gpu["power_avg_watts"], gpu["energy_uncertainty_joules"]) == (None, None)
     assert gpu["sampling_coverage"] == pytest.approx(6.5 / 7.0)
     reason = "this board has none; power was sampled for 92.9% of the window only"
     assert gpu["energy_reason"] == reason
@@ -949,7 +965,7 @@ def test_a_sum_with_a_missing_part_is_none(tmp_path: Path) -> None:
     assert reason == (
         "GPU 1: the energy counter is not known at an edge of the window;"
         " the power is not known at an edge of the window;"
-        " not known of every GPU: gpu_power_avg_watts, gpu_util_avg_percent, gpu_util_max_percent"
+        " not known of every GPU (see the warnings): gpu_util_avg_percent, gpu_util_max_percent"
     )
 
 

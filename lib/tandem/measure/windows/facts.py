@@ -11,6 +11,7 @@ from tandem.measure.windows.edges import linear, number_in, time_of
 from tandem.measure.windows.gpu_window import Facts, edge_reason, gpu_facts
 from tandem.measure.windows.tallies import RoleTally, tallied, utc_of
 
+OF_ENERGY = ("gpu_energy_total_joules", "gpu_power_avg_watts")  # null where the energy is
 SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
 
 
@@ -161,9 +162,9 @@ def missing_reasons(facts: Mapping[str, Any], unknown: Sequence[str]) -> list[st
     reasons += [
         f"GPU {gpu['index']}: {gpu['energy_reason']}" for gpu in gpus if gpu["energy_reason"]
     ]
-    others = [name for name in unknown if name[:3] == "gpu" and name != "gpu_energy_total_joules"]
+    others = [name for name in unknown if name[:3] == "gpu" and name not in OF_ENERGY]
     if others:
-        reasons.append(f"not known of every GPU: {', '.join(others)}")
+        reasons.append(f"not known of every GPU (see the warnings): {', '.join(others)}")
     return reasons
 
 

@@ -38,19 +38,22 @@ Facts = dict[str, Any]
 
 
 def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) -> Facts:
-    """Return the figures of one GPU; a mean is None where less than half of the window is known."""
+    """Return the figures of one GPU; a mean is None where less than half of the window is known.
+
+    What power was highest and lowest is None where less of it was sampled than a trapezoid needs.
+    """
     tally = tallied(GpuTally(from_s, to_s), folder / gpu["file"])
     energy = energy_facts(gpu, tally)
-    peaks = tally.peaks
+    peaks, is_sampled = tally.peaks, (coverage(tally) or 0.0) >= MIN_COVERAGE
     return {
         "index": gpu["index"],
         "uuid": gpu["uuid"],
         "name": gpu["name"],
         "mig": gpu["mig"],
         **energy,
-        "power_avg_watts": mean_power_w(energy, to_s - from_s),
-        "power_max_watts": peaks.get("power_max_w"),
-        "power_min_watts": tally.power_min_w,
+        "power_avg_watts": mean_power_w(energy["energy_joules"], to_s - from_s),
+        "power_max_watts": peaks.get("power_max_w") if is_sampled else None,
+        "power_min_watts": tally.power_min_w if is_sampled else None,
         "temperature_start_celsius": tally.temperature_start_c,
         "temperature_avg_celsius": tally.mean("temperature_c"),
         "temperature_max_celsius": peaks.get("temperature_c"),
@@ -97,11 +100,7 @@ def energy_facts(gpu: Mapping[str, Any], tally: GpuTally) -> Facts:
     }
 
 
-def mean_power_w(energy: Facts, duration_s: float) -> float | None:
-    """Return the trapezoid over the duration, or the counter where there is no trapezoid."""
-    energy_j = energy["energy_trapezoid_joules"]
-    if energy_j is None:
-        energy_j = energy["energy_counter_joules"]
+def mean_power_w(energy_j: float | None, duration_s: float) -> float | None:
     return energy_j / duration_s if energy_j is not None and duration_s else None
 
 
