@@ -815,6 +815,25 @@ def test_strangers_of_a_window(folder: Path) -> None:
     (folder / "strangers.csv").unlink()
 
 
+def test_a_sensor_is_missing_from_its_loss_on(folder: Path) -> None:
+    """Not before; a monitor that did not say when may have meant any time."""
+    rows = steady()
+    for row in rows[21:]:
+        row["energy_counter_mj"] = row["energy_trapezoid_j"] = None
+    lost = {"processes": "forbidden", "energy_counter": "lost", "power": "gone"}
+    write_monitor(folder, rows, missing=lost, missing_since=dict.fromkeys(lost, START_S + 20.5))
+    before = gpu_of(folder, START_S + 5.0, START_S + 20.0)
+    assert (before["strangers_reason"], before["energy_reason"]) == (None, None)
+    before = gpu_of(folder, START_S - 2.0, START_S + 10.0)
+    assert before["energy_reason"] == "the monitor's rows begin 2.0 s after the window does"
+    at_the_end = gpu_of(folder, START_S + 5.0, START_S + 20.46)
+    assert at_the_end["strangers_reason"] == "forbidden"
+    after = gpu_of(folder, START_S + 5.0, START_S + 25.0)
+    assert (after["strangers_reason"], after["energy_reason"]) == ("forbidden", "lost; gone")
+    write_monitor(folder, rows, missing=lost)
+    assert gpu_of(folder, START_S + 5.0, START_S + 20.0)["strangers_reason"] == "forbidden"
+
+
 ZONES = ["package_0", "package_1", "dram_0", "dram_1"]
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from tandem.measure.windows.edges import linear, number_in, time_of
 from tandem.measure.windows.gpu_window import Facts, edge_reason, gpu_facts
-from tandem.measure.windows.tallies import RoleTally, tallied, utc_of
+from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied, utc_of
 
 OF_ENERGY = ("gpu_energy_total_joules", "gpu_power_avg_watts")  # null where the energy is
-SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
 
 
 def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:

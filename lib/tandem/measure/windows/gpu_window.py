@@ -9,7 +9,7 @@ from typing import Any
 
 from tandem.measure.windows.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
 from tandem.measure.windows.steps import counter_at
-from tandem.measure.windows.tallies import GpuTally, Tally, tallied
+from tandem.measure.windows.tallies import SLACK_S, GpuTally, Tally, tallied
 from tandem.measure.windows.visits import strangers
 
 BOARD_GAIN_PERCENT = 5  # boards differ by so much, proportionally (Yang, Adamek, Armour, SC'24)
@@ -69,7 +69,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) 
         "foreground": role_facts(tally, "foreground"),
         "background": role_facts(tally, "background"),
         "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally),
-        "strangers_reason": gpu["missing"].get("processes"),
+        "strangers_reason": missing(gpu, "processes", to_s + SLACK_S),
         "warnings": gpu_warnings(gpu, energy, tally),
     }
 
@@ -126,7 +126,7 @@ def by_counter(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | None,
     start = counter_at(tally.start.rows, tally.from_s, delay_s(gpu))
     end = counter_at(tally.end.rows, tally.to_s, delay_s(gpu))
     if start is None or end is None:
-        reason = gpu["missing"].get("energy_counter")
+        reason = missing(gpu, "energy_counter", tally.end.last_s)
         return None, reason or edge_reason(tally, "the energy counter")
     energy_j = end.energy_j - start.energy_j
     stale_j = 0.0
@@ -142,7 +142,8 @@ def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | Non
     start = trapezoid_at(tally.start.rows, tally.from_s)
     end = trapezoid_at(tally.end.rows, tally.to_s)
     if start is None or end is None:
-        return None, gpu["missing"].get("power") or edge_reason(tally, "the power")
+        reason = missing(gpu, "power", tally.end.last_s)
+        return None, reason or edge_reason(tally, "the power")
     range_w = tally.peaks.get("power_max_w", 0.0) - (tally.power_min_w or 0.0)
     between_j = math.sqrt(tally.spread.variance(range_w))
     late_s = delay_s(gpu)
@@ -150,6 +151,12 @@ def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | Non
     late_end_j = late_sigma_j(tally.end.rows, tally.to_s, tally.to_s + late_s, late_s)
     sigma_j = math.hypot(start.sigma_j, end.sigma_j, between_j, late_start_j, late_end_j)
     return Reading(end.energy_j - start.energy_j, sigma_j), ""
+
+
+def missing(gpu: Mapping[str, Any], sensor: str, until_s: float) -> str | None:
+    """Return why a sensor was not there any more by a moment; monitors of before had no times."""
+    reason: str | None = gpu["missing"].get(sensor)
+    return reason if gpu.get("missing_since", {}).get(sensor, until_s) <= until_s else None
 
 
 def edge_reason(tally: Tally, what: str) -> str:

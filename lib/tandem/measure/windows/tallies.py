@@ -20,6 +20,7 @@ PEAKS = (
     "foreground_memory_mib",
     "background_memory_mib",
 )
+SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
 PARTIAL_KINDS = ("stale", "fresh", "filled")  # rows that know power and energy alone
 
 
