@@ -815,6 +815,56 @@ def test_strangers_of_a_window(folder: Path) -> None:
     (folder / "strangers.csv").unlink()
 
 
+def holding(*used_mib: float | None, at_s: Sequence[float] = ()) -> list[dict[str, Any]]:
+    """Rows where our own and a stranger hold 1000 MiB of so much memory."""
+    held = {"foreground_memory_mib": 600, "background_memory_mib": 300, "strangers_memory_mib": 100}
+    rows = steady(len(used_mib), **held)
+    for row, mib in zip(rows, used_mib, strict=True):
+        row["memory_used_mib"] = mib
+    for row, when_s in zip(rows, at_s, strict=False):
+        row["boottime_s"] = START_S + when_s
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("used_mib", "at_s", "hidden_mib"),
+    [
+        ([1000] * 8, (), 0.0),
+        ([990] * 8, (), 0.0),  # memory and processes are read one after the other
+        ([1000, 1000, 1000, 6000, 1000, 6000, 1000, 1000], (), 0.0),  # somebody went or came
+        ([1000, 1000, 1000, 6000, 5500, 1000, 1000, 1000], (), 4500.0),
+        ([1000, 1000, 1000, 6000, None, 6000, 1000, 1000], (), 5000.0),
+        ([1000, 1000, 1000, None, 6000, None, 1000, 1000], (), 0.0),
+        ([None, None, None, 1000, None, None, None, None], (), None),
+        ([1000, 1000, 6000, 6000, 6000, 1000, 1000, 1000], (0, 1, 2, 2.1, 2.4, 2.6, 3, 4), 0.0),
+        ([1000, 1000, 6000, 6000, 6000, 1000, 1000, 1000], (0, 1, 2, 2.1, 2.5, 2.6, 3, 4), 5000.0),
+        ([None] * 8, (), None),
+        ([6000, 6000, 6000, 1000, 1000, 1000, 6000, 6000], (), 0.0),  # outside
+    ],
+)
+def test_memory_held_by_nobody_to_be_seen(
+    folder: Path, used_mib: list[float | None], at_s: Sequence[float], hidden_mib: float | None
+) -> None:
+    rows = holding(*used_mib, at_s=at_s)
+    last_s = rows[-1]["boottime_s"]
+    edges_s = (START_S + 1.9, last_s - 1.1) if used_mib[0] == 6000 else (START_S, last_s)
+    write_monitor(folder, rows)
+    assert gpu_of(folder, *edges_s)["hidden_memory_mib"] == hidden_mib
+
+
+@pytest.mark.parametrize(
+    "change", [{"processes_mapped": None}, {"mps": True}, {"mig": True}, {"strangers": None}]
+)
+def test_hidden_memory_is_not_known_where_nobody_can_tell(
+    folder: Path, change: dict[str, Any]
+) -> None:
+    rows = holding(*[6000.0] * 8)
+    if "strangers" in change:
+        rows, change = without(rows, "strangers_memory_mib"), {}
+    write_monitor(folder, rows, **change)
+    assert gpu_of(folder, START_S, START_S + 7.0)["hidden_memory_mib"] is None
+
+
 def test_a_sensor_is_missing_from_its_loss_on(folder: Path) -> None:
     """Not before; a monitor that did not say when may have meant any time."""
     rows = steady()

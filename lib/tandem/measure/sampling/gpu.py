@@ -55,8 +55,9 @@ _T = TypeVar("_T")
 class Gpu:
     """A GPU with its file.
 
-    A sensor that fails is not read again: its cells stay empty from then on, and `missing` says
-    why, `missing_since` when that was. So do those of a GPU that is lost, whose rows go on without any value.
+    A sensor that fails is not read again: its cells stay empty from then on, `missing` says why
+    and `missing_since` when that was. So do those of a GPU that is lost, whose rows go on without
+    any value.
     """
 
     def __init__(

@@ -69,6 +69,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) 
         "foreground": role_facts(tally, "foreground"),
         "background": role_facts(tally, "background"),
         "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally),
+        "hidden_memory_mib": hidden_memory_mib(gpu, tally),
         "strangers_reason": missing(gpu, "processes", to_s + SLACK_S),
         "warnings": gpu_warnings(gpu, energy, tally),
     }
@@ -178,6 +179,12 @@ def coverage(tally: GpuTally) -> float | None:
     if tally.sampled_s is None or not duration_s:
         return None
     return min(max(tally.sampled_s / duration_s, 0.0), 1.0)
+
+
+def hidden_memory_mib(gpu: Mapping[str, Any], tally: GpuTally) -> float | None:
+    """Return the most memory held by nobody to be seen; a MIG slice and MPS do not tell."""
+    is_told = gpu["processes_mapped"] and not gpu["mig"] and not gpu["mps"]
+    return tally.hidden_mib if is_told else None
 
 
 def role_facts(tally: GpuTally, role: str) -> Facts | None:
