@@ -89,11 +89,10 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
     groups: dict[tuple[str, ...], list[Pair]] = {}
     left_out = []
     for run in dict.fromkeys(run.resolve() for run in runs):
-        records = read_run(run)
-        for record in records.values():
+        for record in read_run(run):
             if record["mode"] != "parallel":
                 continue
-            if reason := why_left_out(record, records):
+            if reason := why_left_out(record):
                 left_out.append(reason)
             else:
                 groups.setdefault(group_of(record), []).append(pair_of(record, run))
@@ -106,8 +105,8 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
 # -- reading ---------------------------------------------------------------------------
 
 
-def read_run(run: Path) -> dict[str, dict[str, Any]]:
-    """Return the records of a run's folder by their id."""
+def read_run(run: Path) -> list[dict[str, Any]]:
+    """Return the records of a run's folder."""
     try:
         if not run.is_dir():
             raise UsageError(f"{run}: no such folder (name that of a run: results/run_...)")
@@ -118,7 +117,7 @@ def read_run(run: Path) -> dict[str, dict[str, Any]]:
         raise UsageError(f"{run}: cannot be read: {error.strerror} (check the folder)") from None
     if not files:
         raise UsageError(f"{run}: holds no records (name the folder of a run: results/run_...)")
-    return {record["experiment_id"]: record for record in map(read_record, files)}
+    return [read_record(file) for file in files]
 
 
 def read_record(file: Path) -> dict[str, Any]:
@@ -133,13 +132,10 @@ def read_record(file: Path) -> dict[str, Any]:
     return record
 
 
-def why_left_out(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> str | None:
+def why_left_out(record: Mapping[str, Any]) -> str | None:
     """Return why a parallel record cannot stand in the comparison; None if it can."""
     if not record["valid"]:
         return f"not valid: {record['invalid_reasons'][0]}"
-    solo = records.get(record.get("twin") or "")
-    if solo and not solo["valid"]:
-        return f"with a solo control that is not valid: {solo['invalid_reasons'][0]}"
     if not record.get("interference"):
         return "without figures of interference (of an earlier version)"
     return None

@@ -1,6 +1,6 @@
 """What a parallel record and its solo control give to reckon with, or why they do not.
 
-A control counts only where it did the same work undisturbed. Each reading has one standard
+A control counts only where it is valid and did the same work. Each reading has one standard
 deviation that covers:
 
 - energies: edges of the windows and gaps between samples, as each window says;
@@ -85,7 +85,7 @@ def solo_control(
         missing = f"its solo control {parallel['twin']} has no record (let the run reach its end)"
         return dict.fromkeys(names, missing)
     window = foreground_window(solo)
-    if problem := failure(solo) or disturbance(solo, window) or other_work(parallel, solo):
+    if problem := invalidity(solo) or other_work(parallel, solo):
         return dict.fromkeys(names, f"{SOLO}: {problem}")
     beside = foreground_window(parallel)
     energy = other_sensor(window, beside, SOLO) or energy_j(window, SOLO)
@@ -94,6 +94,11 @@ def solo_control(
 
 
 # -- whether it counts -----------------------------------------------------------------
+
+
+def invalidity(record: Record) -> str | None:
+    """Return why a record does not count, be it for its training or the measuring of it."""
+    return None if record["valid"] else f"not valid: {record['invalid_reasons'][0]}"
 
 
 def failure(record: Record) -> str | None:
@@ -123,7 +128,7 @@ def weak_load(parallel: Record, window: Record | None) -> str | None:
 def other_work(parallel: Record, solo: Record) -> str | None:
     """Return in what a control's work differs from its parallel twin's; None if in nothing.
 
-    That both reached exit code 0 is the business of failure().
+    That both reached exit code 0 is the business of failure() and invalidity().
     """
     theirs, ours = work_of(solo), work_of(parallel)
     for what, value in ours.items():
