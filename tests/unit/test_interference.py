@@ -379,7 +379,31 @@ def test_idle_windows_that_differ_widen_what_rests_on_the_background_alone() -> 
         each["windows"] = [window for window in each["windows"] if window["name"] != "idle"]
     found = interference(parallel, solo)
     assert found["idle_drift_watts"] is None
+    expected = "fewer than two idle windows (set controls.idle_seconds)"
+    assert found["idle_drift_reason"] == expected
     assert found["figures"]["marginal_energy_joules"]["uncertainty"] == pytest.approx(before)
+    names = ", ".join(ORDER[4:10])
+    assert found["warnings"] == [f"drift is not covered (controls.idle_seconds): {names}"]
+    parallel["windows"] = [window_of(parallel, "foreground")]
+    warned = interference(parallel, solo)["warnings"]
+    assert warned == ["drift is not covered (controls.idle_seconds): energy_ratio"]
+    parallel["twin"] = None
+    assert interference(parallel, None)["warnings"] == []
+
+
+def test_a_drift_that_is_not_known_says_why() -> None:
+    parallel, solo = Lab().pair()
+    assert interference(parallel, solo)["idle_drift_reason"] is None
+    solo["windows"] = [window_of(solo, "solo")]
+    before, after = (each for each in parallel["windows"] if each["name"] == "idle")
+    before["gpus"][0]["strangers"].append(stranger())
+    after["gpus"][0].update(energy_joules=None, energy_method=None, energy_reason="GPU is lost")
+    found = interference(parallel, solo)
+    assert found["idle_drift_watts"] is None
+    assert found["idle_drift_reason"] == (
+        "idle window: GPU 0 was used by process 4711 (python, user eve, 500 MiB);"
+        " idle window: GPU 0: GPU is lost"
+    )
 
 
 def test_the_last_attempt_is_what_counts() -> None:

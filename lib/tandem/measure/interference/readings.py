@@ -11,7 +11,7 @@ deviation that covers:
   only one round is seen in each, the uncertainty is not known;
 - drift, of the background's power alone and the control's energy: `idle_drift_w`, the span of the
   mean powers of all idle windows of both records. A window may be off by up to that, either way.
-  With fewer than two idle windows it is not covered.
+  With fewer than two idle windows it is not covered, and a warning names the figures concerned.
 
 Not covered: how a training differs from run to run (only repeats show that), a background window
 of so few rounds that its mean power depends on where it cuts them, and the gain of the board.
@@ -32,13 +32,16 @@ from tandem.problems import quote
 TIME_UNCERTAINTY_S = 0.001
 
 FOREGROUND, BACKGROUND, SOLO = "foreground window", "background window", "solo control"
+IDLE = "idle window"
+DRIFTING = {"background_w", "solo_j"}  # readings that drift makes unsure
 
 Record = Mapping[str, Any]
 
 
 def read(parallel: Record, solo: Record | None) -> dict[str, Reading]:
     """Return all readings by name: seconds, rounds a second, joules and watts of all GPUs."""
-    drift_w = idle_drift_w(parallel, solo)
+    drift = idle_drift_w(parallel, solo)
+    drift_w = None if isinstance(drift, str) else drift
     return {
         **foreground_beside(parallel),
         **background_alone(parallel, drift_w),
@@ -223,16 +226,20 @@ def power_w(window: Record, place: str) -> Reading:
     return replace(energy, value=energy.value / seconds, uncertainty=uncertainty_w)
 
 
-def idle_drift_w(*records: Record | None) -> float | None:
-    """Return by how much the mean powers of the idle windows differ; None of fewer than two."""
+def idle_drift_w(*records: Record | None) -> float | str:
+    """Return by how much the mean powers of the idle windows differ; of fewer than two, why."""
     powers = [
-        power_w(window, "")
+        f"{IDLE}: {problem}" if problem else power_w(window, IDLE)
         for record in records
         for window in (record["windows"] if record else ())
-        if window["name"] == "idle" and record and not disturbance(record, window)
+        if window["name"] == "idle" and record
+        for problem in [disturbance(record, window)]
     ]
     known_w = [power.value for power in powers if isinstance(power, Quantity)]
-    return max(known_w) - min(known_w) if len(known_w) > 1 else None
+    if len(known_w) > 1:
+        return max(known_w) - min(known_w)
+    problems = dict.fromkeys(power for power in powers if isinstance(power, str))
+    return "; ".join(problems) or "fewer than two idle windows (set controls.idle_seconds)"
 
 
 def with_drift(reading: Reading, drift_w: float | None, factor: float) -> Reading:
