@@ -9,12 +9,15 @@ deviation that covers:
   in length, taken as random (fewer than four of them: those of both windows; widened for few by
   Student's t, so that one deviation still holds 68 %, though two then hold less than 95 %). Where
   only one round is seen in each, the uncertainty is not known;
+- cut rounds, of the background's power alone: what power ranged over in its window, times the mean
+  length of a round over that of the window, over sqrt(12): a fraction of a round, each as likely.
+  Where no round was whole, or power was not sampled, the uncertainty is not known;
 - drift, of the background's power alone and the control's energy: `idle_drift_w`, the span of the
   mean powers of all idle windows of both records. A window may be off by up to that, either way.
   With fewer than two idle windows it is not covered, and a warning names the figures concerned.
 
-Not covered: how a training differs from run to run (only repeats show that), a background window
-of so few rounds that its mean power depends on where it cuts them, and the gain of the board.
+Not covered: how a training differs from run to run (only repeats show that), and the gain of the
+board.
 """
 
 from __future__ import annotations
@@ -73,7 +76,7 @@ def background_alone(parallel: Record, drift_w: float | None) -> dict[str, Readi
         return dict.fromkeys(names, f"{BACKGROUND}: {problem}")
     rounds = rounds_per_s(parallel, window, beside, BACKGROUND)
     power = other_sensor(window, beside, BACKGROUND) or power_w(window, BACKGROUND)
-    power = with_drift(power, drift_w, 1.0)
+    power = with_drift(with_cut_rounds(power, window), drift_w, 1.0)
     return dict(zip(names, (rounds, power), strict=True))
 
 
@@ -224,6 +227,34 @@ def power_w(window: Record, place: str) -> Reading:
         return energy
     uncertainty_w = None if energy.uncertainty is None else energy.uncertainty / seconds
     return replace(energy, value=energy.value / seconds, uncertainty=uncertainty_w)
+
+
+def with_cut_rounds(power: Reading, window: Record) -> Reading:
+    """Return the background's power, as unsure as its window cuts rounds.
+
+    The edges leave a fraction of a round, each as likely, by whose power the mean is off: by up to
+    what power ranged over times the length of a round, over that of the window.
+    """
+    if isinstance(power, str) or power.uncertainty is None:
+        return power
+    parts, ranges_w = window["load"]["parts"], [power_range_w(gpu) for gpu in window["gpus"]]
+    known_w = [each for each in ranges_w if each is not None]
+    unknown = [part["rate_reason"] for part in parts if not part["rounds_per_second"]]
+    if len(known_w) < len(ranges_w):
+        unknown.append("power was sampled for too little of it")
+    if unknown:
+        reason = f"{BACKGROUND}: what cut rounds are worth is not known: {unknown[0]}"
+        return replace(power, uncertainty=None, reason=reason)
+    lengths_s = [1 / part["rounds_per_second"] for part in parts]
+    cut_j = sum(known_w) * math.hypot(*lengths_s) / math.sqrt(12)
+    cut_w = cut_j / window["duration_seconds"]
+    return replace(power, uncertainty=math.hypot(power.uncertainty, cut_w))
+
+
+def power_range_w(gpu: Record) -> float | None:
+    """Return how far a GPU's power ranged in a window; None where its samples do not tell."""
+    highest_w, lowest_w = gpu["power_max_watts"], gpu["power_min_watts"]
+    return None if highest_w is None or lowest_w is None else float(highest_w - lowest_w)
 
 
 def idle_drift_w(*records: Record | None) -> float | str:
