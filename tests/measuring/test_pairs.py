@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ class Pair:
     def truth_j(self, record: dict[str, Any], name: str) -> float:
         window = next(each for each in record["windows"] if each["name"] == name)
         return self.gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
+
+    def power_alone_w(self) -> float:
+        """Return the true power over the whole rounds in the background's own window."""
+        window = next(each for each in self.parallel["windows"] if each["name"] == "background")
+        begin, end = (datetime.fromisoformat(window[edge]) for edge in ("started", "ended"))
+        [part] = self.parallel["background"]["parts"]
+        starts = [datetime.fromisoformat(each["started"]) for each in part["rounds"]]
+        inside = [(when - begin).total_seconds() for when in starts if begin <= when <= end]
+        assert len(inside) > 3
+        from_s, to_s = (window["start_boottime_s"] + inside[place] for place in (0, -1))
+        return float(self.gpu.truth_j(0, from_s, to_s) / (to_s - from_s))
 
     def seconds(self, record: dict[str, Any], name: str) -> float:
         window = next(each for each in record["windows"] if each["name"] == name)
@@ -101,7 +113,7 @@ def test_every_figure_is_the_truth_within_its_uncertainty(pair: Pair) -> None:
     slots = pair.gpu.slots(0)
     e_j = pair.truth_j(pair.parallel, "foreground")
     v_f_j = pair.truth_j(pair.solo, "solo")
-    p_b_w = pair.truth_j(pair.parallel, "background") / pair.seconds(pair.parallel, "background")
+    p_b_w = pair.power_alone_w()
     t_p, t_s = pair.seconds(pair.parallel, "foreground"), pair.seconds(pair.solo, "solo")
     progress = pair.figure("background_progress_ratio")["value"]
     v_b_j = p_b_w * t_p * progress

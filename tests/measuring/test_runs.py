@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from simgpu import COUNTER, DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
+from simgpu_state import now_s
 from stage import Stage, processes, training_line, wait_for
 
 LOAD = {"watts": 100, "memory_mib": 3000, "sm_percent": 40, "seconds": 600}
@@ -188,6 +189,24 @@ def test_memory_held_by_nobody_to_be_seen_is_busy(stage: Stage, gpu: SimGpu) -> 
     assert "GPU 0: 5400 MiB held by nobody to be seen" in run.stdout
 
 
+def test_memory_that_nobody_to_be_seen_takes_in_mid_run_is_a_reason(
+    stage: Stage, gpu: SimGpu
+) -> None:
+    """Which the end of a background's round is not."""
+    load = training_line(gpu.command(**{**LOAD, "seconds": 2}))
+    limits = {"min_coverage": 0.1}
+    stage.build(front(gpu, seconds=8), load, restart_delay_seconds=0, validity=limits)
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    hidden = gpu.add(kind="hidden", memory_mib=5400)
+    begin_s = now_s()
+    wait_for("four rows a second apart", lambda: len(whole_rows(stage, begin_s)) >= 4)
+    gpu.end(hidden)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 1, output
+    assert stage.record()["invalid_reasons"] == ["GPU 0: 5400 MiB were held by nobody to be seen"]
+
+
 def test_a_foreground_that_is_cut_off_keeps_its_window(stage: Stage, gpu: SimGpu) -> None:
     stage.build(front(gpu, seconds=600), training_line(gpu.command(**LOAD)))
     driver = stage.start(stage.command())
@@ -220,6 +239,12 @@ def test_a_load_that_dies_in_its_own_window_is_started_anew(stage: Stage, gpu: S
     assert window_of(record)["load"]["coverage"] == pytest.approx(1, abs=0.05)
     figure = record["interference"]["figures"]["marginal_energy_joules"]
     assert (figure["value"], "ended before" in figure["reason"]) == (None, True)
+
+
+def whole_rows(stage: Stage, since_s: float) -> list[str]:
+    """Return the rows whose time had come since a moment."""
+    rows = [line.split(",") for line in gpu_rows(stage).splitlines()[1:]]
+    return [row[0] for row in rows if len(row) > 2 and not row[2] and float(row[0]) > since_s]
 
 
 def gpu_rows(stage: Stage) -> str:

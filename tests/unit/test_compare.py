@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem.errors import UsageError
+from tandem.listing import dose_settings
 from tandem.measure.interference.compare import TITLES, compare, text_of_compare
 from tandem.measure.interference.figures import FIGURES
 from tandem.measure.interference.quantity import Quantity
 from tandem.measure.interference.repeats import interval_of_median, repeats_of
+from tandem.planned import Dose
 
 Record = dict[str, Any]
 
@@ -38,8 +40,17 @@ def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01)
         "mode": "parallel",
         "valid": True,
         "invalid_reasons": [],
-        "environment": {"device": "cuda", "hostname": "lab3", "cpu_model": "AMD EPYC 7302"},
-        "background": {"repository": "digits", "model": "wide", "hyperparameters": {"epochs": 8}},
+        "hyperparameters": {"epochs": 20, "learning_rate": number / 1000},
+        "mutated": ["learning_rate"],
+        "epochs_done": 20,
+        "environment": {
+            **{"device": "cuda", "hostname": "lab3", "cpu_model": "AMD EPYC 7302"},
+            "env": {},
+        },
+        "background": {
+            **{"repository": "digits", "model": "wide", "hyperparameters": {"epochs": 8}},
+            "parts": [{**dose_settings(Dose()), "env": {}}],
+        },
         "control": None,
         "attempts": [{}],
         "windows": [
@@ -54,13 +65,11 @@ def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01)
     }
 
 
-def solo(number: int, valid: bool = True) -> Record:
+def solo(number: int) -> Record:
     return {
         **parallel(number),
         "experiment_id": f"digits_mlp_{number:03d}_solo",
         "mode": "mutation",
-        "valid": valid,
-        "invalid_reasons": [] if valid else ["no metric found in the foreground's log"],
         "background": None,
         "interference": None,
     }
@@ -199,7 +208,8 @@ def test_six_pairs_make_an_interval(tmp_path: Path) -> None:
     assert 1.20 <= row["low"] < 1.25 < row["high"] <= 1.30
     assert row["below_resolution"] is False
     text = text_of_compare([run])
-    assert text.startswith("digits/mlp beside digits/wide epochs=8, on cuda, NVIDIA A100\n")
+    heading = "digits/mlp epochs=20 beside digits/wide epochs=8, on cuda, NVIDIA A100\n"
+    assert text.startswith(heading)
     cells = next(line for line in text.splitlines() if line.startswith("slowdown ")).split()
     interval = [f"{row['low']:.4g}", "to", f"{row['high']:.4g}"]
     assert cells == ["slowdown", "derived", "6", "1.25", *interval, "95", "%"]
@@ -242,6 +252,74 @@ def test_groups_differ_in_training_background_its_values_and_device(tmp_path: Pa
     }
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"restart_delay_seconds": 5.0}, "restart_delay_seconds=5"),
+        ({"max_rounds": 3}, "max_rounds=3"),
+        ({"intensity": 0.25}, "intensity=0.25"),
+        ({"target_gpu_utilization": 50.0}, "target_gpu_utilization=50"),
+        ({"gpu_memory_mib": 4000.0}, "gpu_memory_mib=4000"),
+        ({"gpu_memory_fraction": 0.3}, "gpu_memory_fraction=0.3"),
+        ({"intensity": 0.5, "env": {"CUDA_VISIBLE_DEVICES": "1"}}, "gpus=1 intensity=0.5"),
+        ({"env": {"CUDA_VISIBLE_DEVICES": "1", "OTHER": "x"}}, "gpus=1"),
+    ],
+)
+def test_groups_differ_in_the_dose_and_the_gpus_of_a_background(
+    tmp_path: Path, change: Record, words: str
+) -> None:
+    records = [parallel(number) for number in range(1, 4)]
+    for record in records[1:]:
+        record["background"]["parts"][0].update(change)
+    run = run_of(tmp_path / "run", *records)
+    usual, dosed = compare([run])["groups"]
+    assert (usual["experiments"], usual["dose"]) == (1, "")
+    assert (dosed["experiments"], dosed["dose"]) == (2, words)
+    heading = f"digits/mlp epochs=20 beside digits/wide epochs=8, {words}, on cuda, NVIDIA A100"
+    assert f"{heading}\n" in text_of_compare([run])
+
+
+def test_each_of_several_backgrounds_has_its_dose(tmp_path: Path) -> None:
+    record = parallel(1)
+    [part] = record["background"]["parts"]
+    record["background"]["parts"] = [part, {**part, "intensity": 0.5}, {**part, "max_rounds": 2}]
+    [group] = compare([run_of(tmp_path / "run", record)])["groups"]
+    assert group["dose"] == "2.intensity=0.5 3.max_rounds=2"
+
+
+def test_groups_differ_in_what_the_foreground_was_given(tmp_path: Path) -> None:
+    """Not in what was drawn for it, nor in its seed alone."""
+    records = [parallel(number) for number in range(1, 7)]
+    records[1]["hyperparameters"]["epochs"] = 2
+    records[2]["hyperparameters"]["seed"] = 7
+    records[3]["environment"]["env"]["CUDA_VISIBLE_DEVICES"] = "0"
+    records[4]["hyperparameters"]["epochs"] = 3
+    records[4]["mutated"].append("epochs")
+    run = run_of(tmp_path / "run", *records)
+    found = {group["values"]: group["experiments"] for group in compare([run])["groups"]}
+    assert found == {"epochs=20": 3, "epochs=2": 1, "epochs=20 gpus=0": 1, "": 1}
+    assert "digits/mlp epochs=20 gpus=0 beside digits/wide" in text_of_compare([run])
+
+
+def test_joules_of_different_work_have_no_median(tmp_path: Path) -> None:
+    """Ratios do: they are of the same work each."""
+    records = [parallel(number) for number in range(1, 4)]
+    for record, epochs in zip(records, (2, 20, None), strict=True):
+        record.update(epochs_done=epochs, mutated=["epochs", "learning_rate"])
+    run = run_of(tmp_path / "run", *records)
+    assert set(rows(run)) == {name for name in TITLES if not name.endswith("_joules")}
+    why = "a median of joules, which are of 2 to 20 epochs"
+    assert f"\nmissing in 3 of 3: {why}\n" in text_of_compare([run])
+
+
+def test_records_of_before_are_compared(tmp_path: Path) -> None:
+    record = parallel(1)
+    for facts, name in ((record["background"], "parts"), (record["environment"], "env")):
+        del facts[name]
+    [group] = compare([run_of(tmp_path / "run", record)])["groups"]
+    assert (group["dose"], group["values"]) == ("", "epochs=20")
+
+
 def test_runs_add_up_and_the_same_run_counts_once(tmp_path: Path) -> None:
     one, two = (run_of(tmp_path / name, parallel(1), solo(2)) for name in ("one", "two"))
     [group] = compare([one, two, tmp_path / "two" / ".." / "one"])["groups"]
@@ -275,17 +353,16 @@ def test_a_figure_that_nobody_has(tmp_path: Path) -> None:
 
 
 def test_what_is_not_valid_is_left_out_and_counted(tmp_path: Path) -> None:
-    records = [parallel(number) for number in (1, 3, 5, 7, 9)]
+    records = [parallel(number) for number in (1, 3, 7, 9)]
     for record, percent in zip(records, ("71.3", "82"), strict=False):
         record.update(valid=False, invalid_reasons=[f"coverage {percent}% is below 95%", "more"])
-    records[3]["interference"] = None
-    del records[4]["interference"]
-    run = run_of(tmp_path / "run", *records, solo(6, valid=False))
+    records[2]["interference"] = None
+    del records[3]["interference"]
+    run = run_of(tmp_path / "run", *records)
     comparison = compare([run])
     assert comparison["groups"] == []
     assert comparison["left_out"] == {
         "not valid: coverage 71.3% is below 95%": 2,
-        "with a solo control that is not valid: no metric found in the foreground's log": 1,
         "without figures of interference (of an earlier version)": 2,
     }
     text = text_of_compare([run])

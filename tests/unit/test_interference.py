@@ -168,13 +168,14 @@ def utc(boottime_s: float) -> str:
 def load_in(window: Record, rounds: list[Stretch]) -> Record:
     begin_s, end_s = window["start_boottime_s"], window["end_boottime_s"]
     completed, per_s = rate(rounds, begin_s, end_s)
-    return {
+    load = {
         "coverage": 0.99,
         "rounds_completed": completed,
         "rounds_failed": 0,
         "rounds_per_second": per_s,
         "rate_reason": None if per_s else "no whole round in the window",
     }
+    return {**load, "parts": [load]}
 
 
 def rounds_of(parallel: Record) -> list[Record]:
@@ -208,6 +209,8 @@ def gpu(energy_j: float, edge_j: float) -> Record:
         "energy_reason": None,
         "energy_uncertainty_joules": edge_j,
         "board_gain_percent": 5,
+        "power_max_watts": 220.0,  # as steady as can be
+        "power_min_watts": 220.0,
         "foreground": {"sm_avg_percent": 30.0, "memory_max_mib": 900.0},
         "background": {"sm_avg_percent": 50.0, "memory_max_mib": 900.0},
         "strangers": [],
@@ -225,6 +228,8 @@ def record(own_id: str, twin: str, control: str | None) -> Record:
         "hyperparameters": {"epochs": 20},
         "status": "finished",
         "training_success": True,
+        "valid": True,
+        "invalid_reasons": [],
         "error_message": None,
         "epochs_done": 20,
         "environment": {"device": "cuda", "command": ["./train.sh", "--epochs", "20"]},
@@ -377,7 +382,88 @@ def test_idle_windows_that_differ_widen_what_rests_on_the_background_alone() -> 
         each["windows"] = [window for window in each["windows"] if window["name"] != "idle"]
     found = interference(parallel, solo)
     assert found["idle_drift_watts"] is None
+    expected = "fewer than two idle windows (set controls.idle_seconds)"
+    assert found["idle_drift_reason"] == expected
     assert found["figures"]["marginal_energy_joules"]["uncertainty"] == pytest.approx(before)
+    names = ", ".join(ORDER[4:10])
+    assert found["warnings"] == [f"drift is not covered (controls.idle_seconds): {names}"]
+    parallel["windows"] = [window_of(parallel, "foreground")]
+    warned = interference(parallel, solo)["warnings"]
+    assert warned == ["drift is not covered (controls.idle_seconds): energy_ratio"]
+    parallel["twin"] = None
+    assert interference(parallel, None)["warnings"] == []
+
+
+@pytest.mark.parametrize("rounds", [1.2, 2.4, 2.5, 7.6])
+def test_a_window_that_cuts_rounds_is_that_unsure_of_the_power_alone(rounds: float) -> None:
+    """Half of each round at 340 W, half at 80 W: the window may begin anywhere in one."""
+    round_s, high_w, low_w = 4.1, 340.0, 80.0
+    chance = random.Random(9)
+    errors = []
+    for _ in range(100):
+        alone_s = rounds * round_s
+        parallel, solo = Lab(Truth(alone_s=alone_s, alone_round_s=round_s), drift_w=0.0).pair()
+        alone = window_of(parallel, "background")
+        alone["load"]["parts"][0]["rounds_per_second"] = 1 / round_s
+        begin_s = chance.uniform(0.0, round_s)
+        high_s = high_until(begin_s + alone_s, round_s) - high_until(begin_s, round_s)
+        board = alone["gpus"][0]
+        board["energy_joules"] = low_w * alone_s + (high_w - low_w) * high_s
+        board.update(power_max_watts=high_w, power_min_watts=low_w)
+        figure = interference(parallel, solo)["figures"]["marginal_energy_joules"]
+        truth_j = Truth().parallel_j - (high_w + low_w) / 2 * Truth().parallel_s
+        errors.append(abs(figure["value"] - truth_j) / figure["uncertainty"])
+        cut_w = (high_w - low_w) * round_s / alone_s / math.sqrt(12)
+        others_j = math.hypot(EDGE_J, EDGE_J / alone_s * Truth().parallel_s)
+        expected = math.hypot(cut_w * Truth().parallel_s, others_j)
+        assert figure["uncertainty"] == pytest.approx(expected, rel=1e-3)
+    assert max(errors) < 1.0
+    assert max(errors) > 0.3
+
+
+def high_until(when_s: float, round_s: float) -> float:
+    """Return for how long power was high since a round began, high for the first half of each."""
+    whole, part_s = divmod(when_s, round_s)
+    return whole * round_s / 2 + min(part_s, round_s / 2)
+
+
+def test_what_a_cut_round_is_worth_is_not_always_known() -> None:
+    parallel, solo = Lab().pair()
+    alone = window_of(parallel, "background")
+    alone["gpus"][0]["power_max_watts"] = None
+    figure = interference(parallel, solo)["figures"]["marginal_energy_joules"]
+    why = "background window: what cut rounds are worth is not known: "
+    assert figure["value"] == pytest.approx(Truth().figures["marginal_energy_joules"])
+    assert figure["uncertainty"] is None
+    assert figure["reason"] == why + "power was sampled for too little of it"
+    parallel, solo = Lab(Truth(alone_round_s=100.0)).pair()
+    figure = interference(parallel, solo)["figures"]["marginal_energy_joules"]
+    assert (figure["uncertainty"], figure["reason"]) == (None, why + "no whole round in the window")
+
+
+def test_each_of_several_backgrounds_has_rounds_to_cut() -> None:
+    parallel, solo = several()
+    board = window_of(parallel, "background")["gpus"][0]
+    sure = interference(parallel, solo)["figures"]["marginal_energy_joules"]["uncertainty"]
+    board.update(power_max_watts=340.0, power_min_watts=80.0)
+    unsure = interference(parallel, solo)["figures"]["marginal_energy_joules"]["uncertainty"]
+    cut_w = 260.0 * math.hypot(4.0, 4.0) / 60.0 / math.sqrt(12)
+    assert unsure == pytest.approx(math.hypot(sure, cut_w * Truth().parallel_s), rel=1e-3)
+
+
+def test_a_drift_that_is_not_known_says_why() -> None:
+    parallel, solo = Lab().pair()
+    assert interference(parallel, solo)["idle_drift_reason"] is None
+    solo["windows"] = [window_of(solo, "solo")]
+    before, after = (each for each in parallel["windows"] if each["name"] == "idle")
+    before["gpus"][0]["strangers"].append(stranger())
+    after["gpus"][0].update(energy_joules=None, energy_method=None, energy_reason="GPU is lost")
+    found = interference(parallel, solo)
+    assert found["idle_drift_watts"] is None
+    assert found["idle_drift_reason"] == (
+        "idle window: GPU 0 was used by process 4711 (python, user eve, 500 MiB);"
+        " idle window: GPU 0: GPU is lost"
+    )
 
 
 def test_the_last_attempt_is_what_counts() -> None:
@@ -470,7 +556,12 @@ def fail(record: Record) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (fail, "the training did not succeed: exit code 3"),
+        (
+            lambda solo: solo.update(
+                valid=False, invalid_reasons=["the monitor ended before the experiment", "more"]
+            ),
+            "not valid: the monitor ended before the experiment",
+        ),
         (
             lambda solo: solo.update(epochs_done=19),
             "different number of epochs: 19 instead of 20",
@@ -499,13 +590,9 @@ def fail(record: Record) -> None:
             lambda solo: window_of(solo, "solo")["gpus"][0].update(uuid="GPU-2"),
             "different GPUs: GPU-2 instead of GPU-1",
         ),
-        (
-            lambda solo: window_of(solo, "solo")["gpus"][0]["strangers"].append(stranger()),
-            "GPU 0 was used by process 4711 (python, user eve, 500 MiB)",
-        ),
     ],
 )
-def test_a_control_that_did_other_work_or_was_disturbed(
+def test_a_control_that_did_other_work_or_is_not_valid(
     spoil: Callable[[Record], None], reason: str
 ) -> None:
     parallel, solo = Lab().pair()

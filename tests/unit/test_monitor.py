@@ -909,6 +909,7 @@ def test_a_list_of_processes_that_is_lost_is_a_reason(gpu: SimGpu, watch: Watch)
     row = watched.mark()
     watched.stop()
     assert watched.gpu()["missing"] == {"processes": "NVML: Insufficient Permissions"}
+    assert lost_s <= watched.gpu()["missing_since"]["processes"] <= now_s()
     (warning,) = (each for each in watched.report()["warnings"] if each["sensor"] != "rapl")
     assert warning["sensor"] == "gpu_0 processes"
     assert lost_s <= warning["boottime_s"] <= at(row)

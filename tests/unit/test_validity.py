@@ -123,6 +123,23 @@ def test_which_strangers_count(
     assert bool(reasons(record(windows=[window(gpu(stranger(**seen)))]), **limits)) == counts
 
 
+@pytest.mark.parametrize(
+    ("hidden_mib", "most_mib", "expected"),
+    [
+        (None, 0.0, []),
+        (1024.0, 0.0, []),
+        (5000.0, 0.0, ["GPU 0: 5000 MiB were held by nobody to be seen"]),
+        (5000.0, 5000.0, []),
+    ],
+)
+def test_memory_held_by_nobody_to_be_seen_counts(
+    hidden_mib: float | None, most_mib: float, expected: list[str]
+) -> None:
+    windows = [window(gpu(hidden_memory_mib=hidden_mib))]
+    found = reasons(record(windows=windows), max_strangers_memory_mib=most_mib)
+    assert found == expected
+
+
 def test_an_unnamed_process_may_be_ours_where_our_own_are_not_found() -> None:
     unnamed = gpu(stranger(identified=False, name="?"), processes_mapped=None)
     assert reasons(record(windows=[window(unnamed)])) == []

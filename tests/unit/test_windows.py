@@ -289,9 +289,25 @@ def test_square_waves(
     assert (gpu["energy_method"], gpu["energy_reason"]) == ("counter", None)
     assert abs(gpu["energy_joules"] - truth_j) < 5.0 * gpu["energy_uncertainty_joules"]
     assert gpu["sampling_coverage"] == pytest.approx(1.0)
-    assert gpu["power_avg_watts"] * (to_s - from_s) == pytest.approx(gpu["energy_trapezoid_joules"])
+    assert gpu["power_avg_watts"] * (to_s - from_s) == pytest.approx(gpu["energy_joules"])
     assert (gpu["power_min_watts"], gpu["power_max_watts"]) == (60.0, 300.0)
     assert gpu["warnings"] == []
+
+
+@pytest.mark.parametrize("has_buffer", [False, True])
+def test_mean_power_where_the_monitor_was_held_up(folder: Path, has_buffer: bool) -> None:
+    """The mean is the counter's; the highest and lowest sample are none of what was not seen."""
+    from_s, to_s = START_S + 3.0, START_S + 13.0
+    wave = Pulse(from_s + 0.9, to_s - 0.9)
+    board = Board(wave, has_buffer=has_buffer)
+    board.record(16.0, [from_s, to_s], [(from_s + 0.6, to_s - 0.6)])
+    write_monitor(folder, board.rows)
+    gpu = gpu_of(folder, from_s, to_s)
+    truth_w = (wave.energy_j(to_s) - wave.energy_j(from_s)) / 10.0
+    assert gpu["power_avg_watts"] == pytest.approx(truth_w, rel=0.002)
+    extremes = (60.0, 360.0) if has_buffer else (None, None)
+    assert (gpu["power_min_watts"], gpu["power_max_watts"]) == extremes
+    assert any("power was sampled for" in why for why in gpu["warnings"]) != has_buffer
 
 
 @pytest.mark.parametrize("update_s", [0.0, 0.1])
@@ -692,7 +708,7 @@ def test_without_a_counter_the_trapezoid_counts_if_enough_was_sampled(folder: Pa
     gpu = gpu_of(folder, START_S + 5.0, START_S + 12.0)
     assert (gpu["energy_joules"], gpu["energy_method"]) == (None, None)
     assert gpu["energy_trapezoid_joules"] == pytest.approx(700.0)
-    assert gpu["energy_uncertainty_joules"] is None
+    assert (gpu["power_avg_watts"], gpu["energy_uncertainty_joules"]) == (None, None)
     assert gpu["sampling_coverage"] == pytest.approx(6.5 / 7.0)
     reason = "this board has none; power was sampled for 92.9% of the window only"
     assert gpu["energy_reason"] == reason
@@ -880,6 +896,75 @@ def test_strangers_of_a_window(folder: Path) -> None:
     (folder / "strangers.csv").unlink()
 
 
+def holding(*used_mib: float | None, at_s: Sequence[float] = ()) -> list[dict[str, Any]]:
+    """Rows where our own and a stranger hold 1000 MiB of so much memory."""
+    held = {"foreground_memory_mib": 600, "background_memory_mib": 300, "strangers_memory_mib": 100}
+    rows = steady(len(used_mib), **held)
+    for row, mib in zip(rows, used_mib, strict=True):
+        row["memory_used_mib"] = mib
+    for row, when_s in zip(rows, at_s, strict=False):
+        row["boottime_s"] = START_S + when_s
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("used_mib", "at_s", "hidden_mib"),
+    [
+        ([1000] * 8, (), 0.0),
+        ([990] * 8, (), 0.0),  # memory and processes are read one after the other
+        ([1000, 1000, 1000, 6000, 1000, 6000, 1000, 1000], (), 0.0),  # somebody went or came
+        ([1000, 1000, 1000, 6000, 5500, 1000, 1000, 1000], (), 4500.0),
+        ([1000, 1000, 1000, 6000, None, 6000, 1000, 1000], (), 5000.0),
+        ([1000, 1000, 1000, None, 6000, None, 1000, 1000], (), 0.0),
+        ([None, None, None, 1000, None, None, None, None], (), None),
+        ([1000, 1000, 6000, 6000, 6000, 1000, 1000, 1000], (0, 1, 2, 2.1, 2.4, 2.6, 3, 4), 0.0),
+        ([1000, 1000, 6000, 6000, 6000, 1000, 1000, 1000], (0, 1, 2, 2.1, 2.5, 2.6, 3, 4), 5000.0),
+        ([None] * 8, (), None),
+        ([6000, 6000, 6000, 1000, 1000, 1000, 6000, 6000], (), 0.0),  # outside
+    ],
+)
+def test_memory_held_by_nobody_to_be_seen(
+    folder: Path, used_mib: list[float | None], at_s: Sequence[float], hidden_mib: float | None
+) -> None:
+    rows = holding(*used_mib, at_s=at_s)
+    last_s = rows[-1]["boottime_s"]
+    edges_s = (START_S + 1.9, last_s - 1.1) if used_mib[0] == 6000 else (START_S, last_s)
+    write_monitor(folder, rows)
+    assert gpu_of(folder, *edges_s)["hidden_memory_mib"] == hidden_mib
+
+
+@pytest.mark.parametrize(
+    "change", [{"processes_mapped": None}, {"mps": True}, {"mig": True}, {"strangers": None}]
+)
+def test_hidden_memory_is_not_known_where_nobody_can_tell(
+    folder: Path, change: dict[str, Any]
+) -> None:
+    rows = holding(*[6000.0] * 8)
+    if "strangers" in change:
+        rows, change = without(rows, "strangers_memory_mib"), {}
+    write_monitor(folder, rows, **change)
+    assert gpu_of(folder, START_S, START_S + 7.0)["hidden_memory_mib"] is None
+
+
+def test_a_sensor_is_missing_from_its_loss_on(folder: Path) -> None:
+    """Not before; a monitor that did not say when may have meant any time."""
+    rows = steady()
+    for row in rows[21:]:
+        row["energy_counter_mj"] = row["energy_trapezoid_j"] = None
+    lost = {"processes": "forbidden", "energy_counter": "lost", "power": "gone"}
+    write_monitor(folder, rows, missing=lost, missing_since=dict.fromkeys(lost, START_S + 20.5))
+    before = gpu_of(folder, START_S + 5.0, START_S + 20.0)
+    assert (before["strangers_reason"], before["energy_reason"]) == (None, None)
+    before = gpu_of(folder, START_S - 2.0, START_S + 10.0)
+    assert before["energy_reason"] == "the monitor's rows begin 2.0 s after the window does"
+    at_the_end = gpu_of(folder, START_S + 5.0, START_S + 20.46)
+    assert at_the_end["strangers_reason"] == "forbidden"
+    after = gpu_of(folder, START_S + 5.0, START_S + 25.0)
+    assert (after["strangers_reason"], after["energy_reason"]) == ("forbidden", "lost; gone")
+    write_monitor(folder, rows, missing=lost)
+    assert gpu_of(folder, START_S + 5.0, START_S + 20.0)["strangers_reason"] == "forbidden"
+
+
 ZONES = ["package_0", "package_1", "dram_0", "dram_1"]
 
 
@@ -1030,7 +1115,7 @@ def test_a_sum_with_a_missing_part_is_none(tmp_path: Path) -> None:
     assert reason == (
         "GPU 1: the energy counter is not known at an edge of the window;"
         " the power is not known at an edge of the window;"
-        " not known of every GPU: gpu_power_avg_watts, gpu_util_avg_percent, gpu_util_max_percent"
+        " not known of every GPU (see the warnings): gpu_util_avg_percent, gpu_util_max_percent"
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tandem import proc
 from tandem.errors import NotReadyError
 from tandem.launch import Watch
+from tandem.measure.company import HIDDEN_MIB
 from tandem.measure.sampling import nvml
 
 BUSY_SM_PERCENT = 5.0
@@ -19,8 +20,6 @@ BUSY_SM_PERCENT = 5.0
 SETTLE_S = 3.0
 MEMORY_BACK_S = 5.0
 MEMORY_NOISE_MIB = 16.0
-# More than a driver without any process keeps for itself.
-HIDDEN_MIB = 1024.0
 _PERIOD_S = 0.1
 
 

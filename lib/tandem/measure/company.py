@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+HIDDEN_MIB = 1024.0  # more than a driver without any process keeps for itself
 GRAPHICS_SM_PERCENT = 10.0  # a desktop's windows use less, now and then
 
 Facts = Mapping[str, Any]
@@ -28,6 +29,9 @@ def disturbances(window: Facts | None, limits: Facts) -> Iterator[str]:
         for stranger in gpu["strangers"]:
             if disturbs(stranger, gpu, limits):
                 yield f"GPU {gpu['index']} was used by {text(stranger)}"
+        hidden_mib = gpu.get("hidden_memory_mib") or 0.0  # records of before do not have it
+        if hidden_mib > max(HIDDEN_MIB, limits["max_strangers_memory_mib"]):
+            yield f"GPU {gpu['index']}: {hidden_mib:.0f} MiB were held by nobody to be seen"
         if gpu["strangers_reason"]:
             yield f"who used GPU {gpu['index']} is not known: {gpu['strangers_reason']}"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tandem.errors import UsageError
-from tandem.measure.company import foreground_window, last_window
+from tandem.measure.company import last_window
+from tandem.measure.interference.alike import KEYS, group_of
 from tandem.measure.interference.quantity import Quantity
-from tandem.measure.interference.readings import flags
 from tandem.measure.interference.repeats import is_below_resolution, repeats_of
 from tandem.problems import printable
 from tandem.recordfile import read_record
@@ -81,18 +81,18 @@ def text_of_compare(runs: Sequence[Path]) -> str:
 def compare(runs: Sequence[Path]) -> dict[str, Any]:
     """Return the same for a machine: "groups", and "left_out", a count by reason.
 
-    A group has "foreground", "background", "hyperparameters", "device", "experiments", "missing"
-    (a count by reason) and "rows", one a figure: "figure", "label", "pairs" and, where there is
-    any, the fields of Repeats, "no_effect" and "below_resolution".
+    A group has "foreground", its "values" (those not drawn, and its GPUs), "background", its
+    "hyperparameters" and "dose" (where it is not the usual one, and its GPUs), "device",
+    "experiments", "missing" (a count by reason) and "rows", one a figure: "figure", "label",
+    "pairs" and, where there is any, the fields of Repeats, "no_effect" and "below_resolution".
     """
     groups: dict[tuple[str, ...], list[Pair]] = {}
     left_out = []
     for run in dict.fromkeys(run.resolve() for run in runs):
-        records = read_run(run)
-        for record in records.values():
+        for record in read_run(run):
             if record["mode"] != "parallel":
                 continue
-            if reason := why_left_out(record, records):
+            if reason := why_left_out(record):
                 left_out.append(reason)
             else:
                 groups.setdefault(group_of(record), []).append(pair_of(record, run))
@@ -105,8 +105,8 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
 # -- reading ---------------------------------------------------------------------------
 
 
-def read_run(run: Path) -> dict[str, dict[str, Any]]:
-    """Return the records of a run's folder by their id."""
+def read_run(run: Path) -> list[dict[str, Any]]:
+    """Return the records of a run's folder."""
     try:
         if not run.is_dir():
             raise UsageError(f"{run}: no such folder (name that of a run: results/run_...)")
@@ -117,33 +117,16 @@ def read_run(run: Path) -> dict[str, dict[str, Any]]:
         raise UsageError(f"{run}: cannot be read: {error.strerror} (check the folder)") from None
     if not files:
         raise UsageError(f"{run}: holds no records (name the folder of a run: results/run_...)")
-    records = (read_record(file.parent) for file in files)
-    return {record["experiment_id"]: record for record in records}
+    return [read_record(file.parent) for file in files]
 
 
-def why_left_out(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> str | None:
+def why_left_out(record: Mapping[str, Any]) -> str | None:
     """Return why a parallel record cannot stand in the comparison; None if it can."""
     if not record["valid"]:
         return f"not valid: {record['invalid_reasons'][0]}"
-    solo = records.get(record.get("twin") or "")
-    if solo and not solo["valid"]:
-        return f"with a solo control that is not valid: {solo['invalid_reasons'][0]}"
     if not record.get("interference"):
         return "without figures of interference (of an earlier version)"
     return None
-
-
-def group_of(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return foreground, background, its hyperparameters and the device: what is repeated."""
-    background, environment = record["background"], record["environment"]
-    window = foreground_window(record)
-    gpus = ", ".join(gpu["name"] for gpu in (window["gpus"] if window else []))
-    return (
-        f"{record['repository']}/{record['model']}",
-        f"{background['repository']}/{background['model']}",
-        flags(background["hyperparameters"]),
-        ", ".join(filter(None, (environment["device"], gpus or environment["cpu_model"]))),
-    )
 
 
 def pair_of(record: Mapping[str, Any], run: Path) -> Pair:
@@ -181,13 +164,25 @@ def counted(texts: Iterable[str]) -> dict[str, int]:
 
 def group_facts(key: tuple[str, ...], pairs: Sequence[Pair]) -> dict[str, Any]:
     blocks = in_blocks(pairs)
-    missing = [reason for pair in pairs for reason in reasons_of(pair)]
+    missing = counted(reason for pair in pairs for reason in reasons_of(pair))
+    names, other_work = list(TITLES), different_epochs(pairs)
+    if other_work:
+        names = [name for name in names if not name.endswith("_joules")]
+        missing[other_work] = len(pairs)
     return {
-        **dict(zip(("foreground", "background", "hyperparameters", "device"), key, strict=True)),
+        **dict(zip(KEYS, key, strict=True)),
         "experiments": len(pairs),
-        "rows": [row_of(name, blocks) for name in TITLES],
-        "missing": counted(missing),
+        "rows": [row_of(name, blocks) for name in names],
+        "missing": missing,
     }
+
+
+def different_epochs(pairs: Sequence[Pair]) -> str | None:
+    """Return why the joules of pairs have no median: they are of different work."""
+    epochs = {done for pair in pairs if (done := pair.record.get("epochs_done")) is not None}
+    if len(epochs) < 2:
+        return None
+    return f"a median of joules, which are of {min(epochs)} to {max(epochs)} epochs"
 
 
 def reasons_of(pair: Pair) -> list[str]:
@@ -218,9 +213,11 @@ def row_of(name: str, blocks: Sequence[Sequence[Pair]]) -> dict[str, Any]:
 
 
 def group_lines(group: Mapping[str, Any]) -> list[str]:
-    with_flags = f" {group['hyperparameters']}" if group["hyperparameters"] else ""
-    heading = f"{group['foreground']} beside {group['background']}{with_flags}"
-    lines = wrapped(f"{heading}, on {group['device'] or 'an unknown device'}")
+    foreground = " ".join(filter(None, (group["foreground"], group["values"])))
+    background = " ".join(filter(None, (group["background"], group["hyperparameters"])))
+    load = ", ".join(filter(None, (background, group["dose"])))
+    device = group["device"] or "an unknown device"
+    lines = wrapped(f"{foreground} beside {load}, on {device}")
     lines += aligned([COLUMNS, *map(cells_of, group["rows"])])
     for reason, count in group["missing"].items():
         lines += wrapped(f"missing in {count} of {group['experiments']}: {reason}")

@@ -21,7 +21,7 @@ from typing import Any
 
 from tandem.measure.company import foreground_window
 from tandem.measure.interference.quantity import Quantity, Reading, Values, propagated
-from tandem.measure.interference.readings import Record, idle_drift_w, read, unknown_work
+from tandem.measure.interference.readings import DRIFTING, Record, idle_drift_w, read, unknown_work
 
 
 def slowdown(x: Values) -> float:
@@ -135,20 +135,35 @@ def interference(parallel: Record, solo: Record | None) -> dict[str, Any]:
     Each of "figures" has "value", "uncertainty" (one standard deviation, the value's unit), "label"
     (measured, derived, estimate) and "reason": why the value is null, or why its uncertainty is.
     Beside them "twin" (the control's id), "board_gain_percent" (systematic, on every figure in
-    joules), "idle_drift_watts" (how much the idle windows of both records differ) and "warnings".
+    joules), "idle_drift_watts" (how much the idle windows of both records differ),
+    "idle_drift_reason" (why that is null) and "warnings".
     """
     readings = read(parallel, solo)
     figures = {name: figure_facts(figure, readings) for name, figure in FIGURES.items()}
+    drift = idle_drift_w(parallel, solo)
     window = foreground_window(parallel)
     gpus = window["gpus"] if window else []
     figures["foreground_energy_estimate_joules"] = estimate(gpus, readings["parallel_j"])
     return {
         "twin": parallel["twin"],
         "board_gain_percent": max((gpu["board_gain_percent"] for gpu in gpus), default=None),
-        "idle_drift_watts": idle_drift_w(parallel, solo),
-        "warnings": unknown_work(parallel, solo),
+        "idle_drift_watts": None if isinstance(drift, str) else drift,
+        "idle_drift_reason": drift if isinstance(drift, str) else None,
+        "warnings": [*unknown_work(parallel, solo), *drift_warnings(drift, figures)],
         "figures": figures,
     }
+
+
+def drift_warnings(drift: float | str, figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say whose uncertainty lacks the drift, as it is not known."""
+    names = [
+        name
+        for name, figure in FIGURES.items()
+        if DRIFTING & set(figure.needs) and figures[name]["uncertainty"] is not None
+    ]
+    if not isinstance(drift, str) or not names:
+        return []
+    return [f"drift is not covered (controls.idle_seconds): {', '.join(names)}"]
 
 
 def figure_facts(figure: Figure, readings: Mapping[str, Reading]) -> dict[str, Any]:

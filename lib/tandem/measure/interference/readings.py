@@ -1,6 +1,6 @@
 """What a parallel record and its solo control give to reckon with, or why they do not.
 
-A control counts only where it did the same work undisturbed. Each reading has one standard
+A control counts only where it is valid and did the same work. Each reading has one standard
 deviation that covers:
 
 - energies: edges of the windows and gaps between samples, as each window says;
@@ -9,12 +9,15 @@ deviation that covers:
   in length, taken as random (fewer than four of them: those of both windows; widened for few by
   Student's t, so that one deviation still holds 68 %, though two then hold less than 95 %). Where
   only one round is seen in each, the uncertainty is not known;
+- cut rounds, of the background's power alone: what power ranged over in its window, times the mean
+  length of a round over that of the window, over sqrt(12): a fraction of a round, each as likely.
+  Where no round was whole, or power was not sampled, the uncertainty is not known;
 - drift, of the background's power alone and the control's energy: `idle_drift_w`, the span of the
   mean powers of all idle windows of both records. A window may be off by up to that, either way.
-  With fewer than two idle windows it is not covered.
+  With fewer than two idle windows it is not covered, and a warning names the figures concerned.
 
-Not covered: how a training differs from run to run (only repeats show that), a background window
-of so few rounds that its mean power depends on where it cuts them, and the gain of the board.
+Not covered: how a training differs from run to run (only repeats show that), and the gain of the
+board.
 """
 
 from __future__ import annotations
@@ -32,13 +35,16 @@ from tandem.problems import quote
 TIME_UNCERTAINTY_S = 0.001
 
 FOREGROUND, BACKGROUND, SOLO = "foreground window", "background window", "solo control"
+IDLE = "idle window"
+DRIFTING = {"background_w", "solo_j"}  # readings that drift makes unsure
 
 Record = Mapping[str, Any]
 
 
 def read(parallel: Record, solo: Record | None) -> dict[str, Reading]:
     """Return all readings by name: seconds, rounds a second, joules and watts of all GPUs."""
-    drift_w = idle_drift_w(parallel, solo)
+    drift = idle_drift_w(parallel, solo)
+    drift_w = None if isinstance(drift, str) else drift
     return {
         **foreground_beside(parallel),
         **background_alone(parallel, drift_w),
@@ -70,7 +76,7 @@ def background_alone(parallel: Record, drift_w: float | None) -> dict[str, Readi
         return dict.fromkeys(names, f"{BACKGROUND}: {problem}")
     rounds = rounds_per_s(parallel, window, beside, BACKGROUND)
     power = other_sensor(window, beside, BACKGROUND) or power_w(window, BACKGROUND)
-    power = with_drift(power, drift_w, 1.0)
+    power = with_drift(with_cut_rounds(power, window), drift_w, 1.0)
     return dict(zip(names, (rounds, power), strict=True))
 
 
@@ -85,7 +91,7 @@ def solo_control(
         missing = f"its solo control {parallel['twin']} has no record (let the run reach its end)"
         return dict.fromkeys(names, missing)
     window = foreground_window(solo)
-    if problem := failure(solo) or disturbance(solo, window) or other_work(parallel, solo):
+    if problem := invalidity(solo) or other_work(parallel, solo):
         return dict.fromkeys(names, f"{SOLO}: {problem}")
     beside = foreground_window(parallel)
     energy = other_sensor(window, beside, SOLO) or energy_j(window, SOLO)
@@ -94,6 +100,11 @@ def solo_control(
 
 
 # -- whether it counts -----------------------------------------------------------------
+
+
+def invalidity(record: Record) -> str | None:
+    """Return why a record does not count, be it for its training or the measuring of it."""
+    return None if record["valid"] else f"not valid: {record['invalid_reasons'][0]}"
 
 
 def failure(record: Record) -> str | None:
@@ -123,7 +134,7 @@ def weak_load(parallel: Record, window: Record | None) -> str | None:
 def other_work(parallel: Record, solo: Record) -> str | None:
     """Return in what a control's work differs from its parallel twin's; None if in nothing.
 
-    That both reached exit code 0 is the business of failure().
+    That both reached exit code 0 is the business of failure() and invalidity().
     """
     theirs, ours = work_of(solo), work_of(parallel)
     for what, value in ours.items():
@@ -218,16 +229,48 @@ def power_w(window: Record, place: str) -> Reading:
     return replace(energy, value=energy.value / seconds, uncertainty=uncertainty_w)
 
 
-def idle_drift_w(*records: Record | None) -> float | None:
-    """Return by how much the mean powers of the idle windows differ; None of fewer than two."""
+def with_cut_rounds(power: Reading, window: Record) -> Reading:
+    """Return the background's power, as unsure as its window cuts rounds.
+
+    The edges leave a fraction of a round, each as likely, by whose power the mean is off: by up to
+    what power ranged over times the length of a round, over that of the window.
+    """
+    if isinstance(power, str) or power.uncertainty is None:
+        return power
+    parts, ranges_w = window["load"]["parts"], [power_range_w(gpu) for gpu in window["gpus"]]
+    known_w = [each for each in ranges_w if each is not None]
+    unknown = [part["rate_reason"] for part in parts if not part["rounds_per_second"]]
+    if len(known_w) < len(ranges_w):
+        unknown.append("power was sampled for too little of it")
+    if unknown:
+        reason = f"{BACKGROUND}: what cut rounds are worth is not known: {unknown[0]}"
+        return replace(power, uncertainty=None, reason=reason)
+    lengths_s = [1 / part["rounds_per_second"] for part in parts]
+    cut_j = sum(known_w) * math.hypot(*lengths_s) / math.sqrt(12)
+    cut_w = cut_j / window["duration_seconds"]
+    return replace(power, uncertainty=math.hypot(power.uncertainty, cut_w))
+
+
+def power_range_w(gpu: Record) -> float | None:
+    """Return how far a GPU's power ranged in a window; None where its samples do not tell."""
+    highest_w, lowest_w = gpu["power_max_watts"], gpu["power_min_watts"]
+    return None if highest_w is None or lowest_w is None else float(highest_w - lowest_w)
+
+
+def idle_drift_w(*records: Record | None) -> float | str:
+    """Return by how much the mean powers of the idle windows differ; of fewer than two, why."""
     powers = [
-        power_w(window, "")
+        f"{IDLE}: {problem}" if problem else power_w(window, IDLE)
         for record in records
         for window in (record["windows"] if record else ())
-        if window["name"] == "idle" and record and not disturbance(record, window)
+        if window["name"] == "idle" and record
+        for problem in [disturbance(record, window)]
     ]
     known_w = [power.value for power in powers if isinstance(power, Quantity)]
-    return max(known_w) - min(known_w) if len(known_w) > 1 else None
+    if len(known_w) > 1:
+        return max(known_w) - min(known_w)
+    problems = dict.fromkeys(power for power in powers if isinstance(power, str))
+    return "; ".join(problems) or "fewer than two idle windows (set controls.idle_seconds)"
 
 
 def with_drift(reading: Reading, drift_w: float | None, factor: float) -> Reading:

@@ -55,8 +55,9 @@ _T = TypeVar("_T")
 class Gpu:
     """A GPU with its file.
 
-    A sensor that fails is not read again: its cells stay empty from then on, and `missing` says
-    why. So do those of a GPU that is lost, whose rows go on without any value.
+    A sensor that fails is not read again: its cells stay empty from then on, `missing` says why
+    and `missing_since` when that was. So do those of a GPU that is lost, whose rows go on without
+    any value.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Gpu:
         self.report = report
         self.users = users
         self.missing: dict[str, str] = {}
+        self.missing_since: dict[str, float] = {}  # on CLOCK_BOOTTIME
         self.is_lost = False
         self.at = now()
         self.values: Values = {}
@@ -99,6 +101,7 @@ class Gpu:
             "mps": self.users.mps,
             "processes_mapped": self.users.mapped or None,
             "missing": self.missing,
+            "missing_since": self.missing_since,
         }
 
     # -- what it does not tell ---------------------------------------------------------
@@ -123,6 +126,7 @@ class Gpu:
             reason, hint = "NVML has it for whole boards only, not for a MIG device", ""
         for each in _SENSORS if self.is_lost else (sensor,):
             self.missing.setdefault(each, reason)
+            self.missing_since.setdefault(each, boottime_s())
         what = self.device.stem if self.is_lost else f"{self.device.stem} {sensor}"
         self.report.warn(what, reason, hint)
 

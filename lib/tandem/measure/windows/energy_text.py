@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tandem.measure.company import HIDDEN_MIB
 from tandem.problems import printable
 
 _LABEL_COLUMNS = 14
@@ -45,6 +46,9 @@ def gpu_lines(gpu: Mapping[str, Any]) -> list[str]:
     if gpu["event_reasons"]:
         texts.append(("clocks", f"held down by {', '.join(gpu['event_reasons'])}"))
     texts += [("stranger", stranger_text(each)) for each in gpu["strangers"]]
+    if (gpu["hidden_memory_mib"] or 0.0) > HIDDEN_MIB:
+        held = f"{gpu['hidden_memory_mib']:.0f} MiB at most were held by nobody to be seen"
+        texts.append(("strangers", held))
     if gpu["strangers_reason"]:
         texts.append(("strangers", f"not known: {gpu['strangers_reason']}"))
     texts += [("warning", warning) for warning in gpu["warnings"]]

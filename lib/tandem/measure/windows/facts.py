@@ -9,9 +9,9 @@ from typing import Any
 
 from tandem.measure.windows.edges import linear, number_in, time_of
 from tandem.measure.windows.gpu_window import Facts, edge_reason, gpu_facts
-from tandem.measure.windows.tallies import RoleTally, tallied, utc_of
+from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied, utc_of
 
-SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
+OF_ENERGY = ("gpu_energy_total_joules", "gpu_power_avg_watts")  # null where the energy is
 
 
 def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
@@ -161,9 +161,9 @@ def missing_reasons(facts: Mapping[str, Any], unknown: Sequence[str]) -> list[st
     reasons += [
         f"GPU {gpu['index']}: {gpu['energy_reason']}" for gpu in gpus if gpu["energy_reason"]
     ]
-    others = [name for name in unknown if name[:3] == "gpu" and name != "gpu_energy_total_joules"]
+    others = [name for name in unknown if name[:3] == "gpu" and name not in OF_ENERGY]
     if others:
-        reasons.append(f"not known of every GPU: {', '.join(others)}")
+        reasons.append(f"not known of every GPU (see the warnings): {', '.join(others)}")
     return reasons
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tandem.measure.windows.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
 from tandem.measure.windows.steps import counter_at
-from tandem.measure.windows.tallies import GpuTally, Tally, iso_utc, tallied
+from tandem.measure.windows.tallies import SLACK_S, GpuTally, Tally, tallied
+from tandem.measure.windows.visits import strangers
 
 BOARD_GAIN_PERCENT = 5  # boards differ by so much, proportionally (Yang, Adamek, Armour, SC'24)
 MIN_COVERAGE = 0.95  # so much of a window must be sampled for a trapezoid to be its energy
@@ -40,19 +38,22 @@ Facts = dict[str, Any]
 
 
 def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) -> Facts:
-    """Return the figures of one GPU; a mean is None where less than half of the window is known."""
+    """Return the figures of one GPU; a mean is None where less than half of the window is known.
+
+    What power was highest and lowest is None where less of it was sampled than a trapezoid needs.
+    """
     tally = tallied(GpuTally(from_s, to_s), folder / gpu["file"])
     energy = energy_facts(gpu, tally)
-    peaks = tally.peaks
+    peaks, is_sampled = tally.peaks, (coverage(tally) or 0.0) >= MIN_COVERAGE
     return {
         "index": gpu["index"],
         "uuid": gpu["uuid"],
         "name": gpu["name"],
         "mig": gpu["mig"],
         **energy,
-        "power_avg_watts": mean_power_w(energy, to_s - from_s),
-        "power_max_watts": peaks.get("power_max_w"),
-        "power_min_watts": tally.power_min_w,
+        "power_avg_watts": mean_power_w(energy["energy_joules"], to_s - from_s),
+        "power_max_watts": peaks.get("power_max_w") if is_sampled else None,
+        "power_min_watts": tally.power_min_w if is_sampled else None,
         "temperature_start_celsius": tally.temperature_start_c,
         "temperature_avg_celsius": tally.mean("temperature_c"),
         "temperature_max_celsius": peaks.get("temperature_c"),
@@ -68,7 +69,8 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) 
         "foreground": role_facts(tally, "foreground"),
         "background": role_facts(tally, "background"),
         "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally),
-        "strangers_reason": gpu["missing"].get("processes"),
+        "hidden_memory_mib": hidden_memory_mib(gpu, tally),
+        "strangers_reason": missing(gpu, "processes", to_s + SLACK_S),
         "warnings": gpu_warnings(gpu, energy, tally),
     }
 
@@ -99,11 +101,7 @@ def energy_facts(gpu: Mapping[str, Any], tally: GpuTally) -> Facts:
     }
 
 
-def mean_power_w(energy: Facts, duration_s: float) -> float | None:
-    """Return the trapezoid over the duration, or the counter where there is no trapezoid."""
-    energy_j = energy["energy_trapezoid_joules"]
-    if energy_j is None:
-        energy_j = energy["energy_counter_joules"]
+def mean_power_w(energy_j: float | None, duration_s: float) -> float | None:
     return energy_j / duration_s if energy_j is not None and duration_s else None
 
 
@@ -129,7 +127,7 @@ def by_counter(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | None,
     start = counter_at(tally.start.rows, tally.from_s, delay_s(gpu))
     end = counter_at(tally.end.rows, tally.to_s, delay_s(gpu))
     if start is None or end is None:
-        reason = gpu["missing"].get("energy_counter")
+        reason = missing(gpu, "energy_counter", tally.end.last_s)
         return None, reason or edge_reason(tally, "the energy counter")
     energy_j = end.energy_j - start.energy_j
     stale_j = 0.0
@@ -145,7 +143,8 @@ def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | Non
     start = trapezoid_at(tally.start.rows, tally.from_s)
     end = trapezoid_at(tally.end.rows, tally.to_s)
     if start is None or end is None:
-        return None, gpu["missing"].get("power") or edge_reason(tally, "the power")
+        reason = missing(gpu, "power", tally.end.last_s)
+        return None, reason or edge_reason(tally, "the power")
     range_w = tally.peaks.get("power_max_w", 0.0) - (tally.power_min_w or 0.0)
     between_j = math.sqrt(tally.spread.variance(range_w))
     late_s = delay_s(gpu)
@@ -153,6 +152,12 @@ def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | Non
     late_end_j = late_sigma_j(tally.end.rows, tally.to_s, tally.to_s + late_s, late_s)
     sigma_j = math.hypot(start.sigma_j, end.sigma_j, between_j, late_start_j, late_end_j)
     return Reading(end.energy_j - start.energy_j, sigma_j), ""
+
+
+def missing(gpu: Mapping[str, Any], sensor: str, until_s: float) -> str | None:
+    """Return why a sensor was not there any more by a moment; monitors of before had no times."""
+    reason: str | None = gpu["missing"].get(sensor)
+    return reason if gpu.get("missing_since", {}).get(sensor, until_s) <= until_s else None
 
 
 def edge_reason(tally: Tally, what: str) -> str:
@@ -174,6 +179,12 @@ def coverage(tally: GpuTally) -> float | None:
     if tally.sampled_s is None or not duration_s:
         return None
     return min(max(tally.sampled_s / duration_s, 0.0), 1.0)
+
+
+def hidden_memory_mib(gpu: Mapping[str, Any], tally: GpuTally) -> float | None:
+    """Return the most memory held by nobody to be seen; a MIG slice and MPS do not tell."""
+    is_told = gpu["processes_mapped"] and not gpu["mig"] and not gpu["mps"]
+    return tally.hidden_mib if is_told else None
 
 
 def role_facts(tally: GpuTally, role: str) -> Facts | None:
@@ -216,72 +227,3 @@ def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTa
             f" time: its energy is not reliable below {SHORT_S:g} s"
         )
     return warnings
-
-
-def strangers(path: Path, gpu: str, tally: Tally) -> list[Facts]:
-    """Return the processes that were no part of the experiment and used a GPU in the window.
-
-    Processes are listed at rows: who is seen by the last row inside came within the window, who is
-    gone by the first row inside left within it. Memory and use are the most of the whole visit.
-    """
-    from_s = tally.from_s if tally.first_inside_s is None else tally.first_inside_s
-    to_s = tally.to_s if tally.last_inside_s is None else max(tally.to_s, tally.last_inside_s)
-    return [
-        visit.facts()
-        for visit in visits(path, gpu)
-        if visit.seen_s <= to_s and (visit.gone_s is None or visit.gone_s >= from_s)
-    ]
-
-
-def visits(path: Path, gpu: str) -> list[Visit]:
-    """Return every stay of a stranger on a GPU; a line that a kill left torn is none."""
-    found: list[Visit] = []
-    present: dict[tuple[str, str], Visit] = {}
-    for event in stranger_events(path):
-        if event["gpu"] != gpu:
-            continue
-        who = (event["pid"], event["kind"])
-        visit = present.get(who)
-        if visit is None:
-            visit = present[who] = Visit(event, float(event["boottime_s"]))
-            found.append(visit)
-        visit.last = event
-        if event["event"] == "gone":
-            visit.gone_s = float(event["boottime_s"])
-            del present[who]
-    return found
-
-
-@dataclass
-class Visit:
-    """One stay of a stranger; both events hold the most of memory and use so far."""
-
-    first: Mapping[str, str]
-    seen_s: float
-    gone_s: float | None = None
-    last: Mapping[str, str] = field(default_factory=dict)
-
-    def facts(self) -> Facts:
-        last = self.last
-        return {
-            "pid": int(last["pid"]),
-            "kind": last["kind"],
-            "user": last["user"],
-            "name": last["name"],
-            "memory_mib": float(last["memory_mib"]) if last["memory_mib"] else None,
-            "sm_percent": float(last["sm_percent"]) if last["sm_percent"] else None,
-            "identified": last["name"] != "?",
-            "seen": iso_utc(float(self.first["utc_s"])),
-            "gone": None if self.gone_s is None else iso_utc(float(last["utc_s"])),
-        }
-
-
-def stranger_events(path: Path) -> list[dict[str, str]]:
-    """Return the lines of strangers.csv by column, in their order; [] without a file."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return []
-    whole = text[: text.rfind("\n") + 1]
-    reader = csv.DictReader(io.StringIO(whole, newline=""))
-    return [event for event in reader if None not in event and None not in event.values()]

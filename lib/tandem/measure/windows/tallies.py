@@ -20,6 +20,9 @@ PEAKS = (
     "foreground_memory_mib",
     "background_memory_mib",
 )
+SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
+HELD = ("foreground_memory_mib", "background_memory_mib", "strangers_memory_mib")
+APART_S = 0.5  # memory and processes are read one after the other; so far apart both are still so
 PARTIAL_KINDS = ("stale", "fresh", "filled")  # rows that know power and energy alone
 
 
@@ -87,6 +90,8 @@ class GpuTally(Tally):
 
     `sampled_s` is for how long power was sampled; None where there is no power at all.
     `stale_s` is for how long the energy counter stood still at most while power was drawn.
+    `hidden_mib` is the most memory that no process in the list held, in two rows running at least
+    `APART_S` apart and all between them, of those that tell; None where there are no two.
     """
 
     def __init__(self, from_s: float, to_s: float) -> None:
@@ -101,6 +106,8 @@ class GpuTally(Tally):
         self.event_bits = 0
         self.ran_backwards = False
         self.stale_s = 0.0
+        self.hidden_mib: float | None = None
+        self.hidden_since: tuple[float, float] | None = None  # when, and the least of it since
         self.counter_mj: float | None = None
         self.moved_s = math.inf
         self.since_s = dict.fromkeys(MEANS, math.inf)
@@ -166,6 +173,19 @@ class GpuTally(Tally):
         bits = row["event_reasons"]
         if isinstance(bits, str) and bits:
             self.event_bits |= int(bits, 16)
+        if row["kind"] not in PARTIAL_KINDS:
+            self.add_hidden(time_of(row), hidden_mib(row))
+
+    def add_hidden(self, when_s: float, mib: float | None) -> None:
+        if mib is None:
+            return
+        since_s, least_mib = self.hidden_since or (when_s, mib)
+        least_mib = min(least_mib, mib)
+        if when_s - since_s < APART_S:
+            self.hidden_since = since_s, least_mib
+        else:
+            self.hidden_mib = max(self.hidden_mib or 0.0, least_mib)
+            self.hidden_since = when_s, mib
 
     def mean(self, column: str) -> float | None:
         """Return a mean; None where less than half of the window knows the column."""
@@ -173,6 +193,15 @@ class GpuTally(Tally):
         if known_s <= 0.0 or known_s < (self.to_s - self.from_s) / 2.0:
             return None
         return self.sums[column] / known_s
+
+
+def hidden_mib(row: Row) -> float | None:
+    """Return the memory in use that no process of the row holds; None where it does not tell."""
+    used_mib = number_in(row, "memory_used_mib")
+    held_mib = [number_in(row, column) for column in HELD]
+    if used_mib is None or None in held_mib:
+        return None
+    return max(used_mib - sum(filter(None, held_mib)), 0.0)
 
 
 AnyTally = TypeVar("AnyTally", bound=Tally)
