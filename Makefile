@@ -59,9 +59,9 @@ doctor: $(READY) ## print what this machine has, and what is lost without the re
 
 .PHONY: test
 test: $(DEV) ## run all tests; no GPU is needed
-	@# Two at once: most tests wait most of the time. Measuring is not beside what burns CPU.
+	@# Side by side, as most tests wait most of the time. Measuring is not beside what burns CPU.
 	@$(PYTHON) -m pytest -n 2 tests/faults tests/standins tests/unit
-	@$(PYTHON) -m pytest -n 2 tests/measuring
+	@$(PYTHON) -m pytest -n 3 --dist loadscope tests/measuring
 	@prove -e .venv/bin/bats tests/cli/*.bats
 
 .PHONY: lint
