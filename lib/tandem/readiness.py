@@ -62,7 +62,10 @@ def see_gpus(experiments: Sequence[Experiment]) -> None:
                 f"{training.repo} is to see GPU {', '.join(others)}, but {VISIBLE} is"
                 f' "{ours}" for this run (change one of the two)'
             )
-    for place, gpus in sorted({given for each in experiments for given in gpus_given(each)}):
+    first_places: dict[str, str] = {}  # NVML is asked once for each choice, not for each experiment
+    for place, gpus in (given for each in experiments for given in gpus_given(each)):
+        first_places.setdefault(gpus, place)
+    for gpus, place in first_places.items():
         try:
             each_one = [device for word in words_of(gpus) for device in nvml.visible(word, True)]
         except nvml.UnknownGpuError as error:
