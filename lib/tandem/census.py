@@ -24,7 +24,11 @@ from tandem.tree import KEEPER_MARGIN_S, KILL_DEADLINE_S
 COOKIE_FORM = re.compile(
     r"(?P<realm>[^/]*/[^/]*/[^/]*)/(?P<owner>[0-9]{1,10})/(?P<start>[0-9]{1,20})(/|$)"
 )
+# While bash reads a variable of its environment, a 0 is in the place of the "=".
+COOKIE_ENTRY = re.compile(rb"(?:^|\0)%b[=\0]([^\0]*)" % COOKIE.encode())
 ROUND_LOG = re.compile(r".*/run_\d+\.log", re.DOTALL)
+EXEC_DEADLINE_S = 1.0
+KERNEL_THREAD = 0x00200000  # PF_KTHREAD, in the flags of /proc/PID/stat
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,34 @@ def process_ids() -> list[int]:
 
 def cookie_of(pid: int) -> str:
     """Return the cookie in a process's environment; "" without one, or without the right."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            environment = file.read()
-    except OSError:
-        return ""
-    prefix = f"{COOKIE}=".encode()
-    for entry in environment.split(b"\0"):
-        if entry.startswith(prefix):
-            return entry[len(prefix) :].decode(errors="replace")
-    return ""
+    match = COOKIE_ENTRY.search(environment(pid))
+    return match[1].decode(errors="replace") if match else ""
+
+
+def environment(pid: int) -> bytes:
+    """Return a process's environment, each entry ended by a 0; b"" without one, or the right.
+
+    In the middle of execve(2) the kernel shows none, and who is there must not be overlooked.
+    """
+    deadline_s = time.monotonic() + EXEC_DEADLINE_S
+    while True:
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                found = file.read()
+        except OSError:
+            return b""
+        if found or has_no_environment(pid) or time.monotonic() > deadline_s:
+            return found
+        time.sleep(0.0005)
+
+
+def has_no_environment(pid: int) -> bool:
+    """Tell whether a process has ended, is the kernel's, or was given an empty environment."""
+    fields = stat(pid)
+    if fields[:1] in ([], ["Z"], ["X"]) or int(fields[6]) & KERNEL_THREAD:
+        return True
+    is_through = fields[23] != "0"  # where its code begins: what execve(2) writes last
+    return is_through and fields[47] == fields[48]  # where its environment begins and ends
 
 
 def log_cookie_of(pid: int) -> str:

@@ -49,10 +49,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             **more,
         )
         started.append(process)
-        # Popen returns in the middle of exec: for a moment there is no environment to be seen.
-        environ = Path(f"/proc/{process.pid}/environ")
-        while process.poll() is None and not environ.read_bytes():
-            pass
         return process
 
     yield run
@@ -183,6 +179,28 @@ def test_neither_this_process_nor_who_is_above_is_found(gone: str) -> None:
     assert (done.returncode, done.stdout) == (5, "[] ([], [])\n")
 
 
+def test_a_process_in_the_middle_of_exec_is_not_overlooked(start: Start, gone: str) -> None:
+    """Its environment cannot be seen for a moment: a thousand programs, one after the other."""
+    again = '(( $1 )) && exec bash -c "$0" "$0" $(( $1 - 1 )); exec sleep 1000'
+    process = start("bash", "-c", again, again, "1000", mark=gone)
+    looks = 0
+    while name(process.pid) != "sleep":
+        assert census.cookie_of(process.pid) == gone
+        looks += 1
+    assert looks > 1000
+
+
+def test_who_has_no_environment_is_not_waited_for(start: Start, monkeypatch: Any) -> None:
+    """Neither of one that was given none, nor of one that has ended."""
+    monkeypatch.setattr("tandem.census.time.sleep", lambda _: pytest.fail("waits"))
+    empty = start("/usr/bin/sleep", "1000", env={})
+    while name(empty.pid) != "sleep":
+        pass
+    ended = start("true")
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert [census.cookie_of(process.pid) for process in (empty, ended)] == ["", ""]
+
+
 def test_the_cookie_of_a_process_that_is_gone(start: Start) -> None:
     process = start()
     process.kill()
@@ -311,7 +329,9 @@ def test_a_keeper_may_finish(start: Start) -> None:
     ],
 )
 def test_the_grace_of_a_keeper(start: Start, command: list[str], grace_s: float | None) -> None:
-    assert census.grace_s(start(*command).pid) == grace_s
+    process = start(*command)
+    census.environment(process.pid)  # waits until exec is through
+    assert census.grace_s(process.pid) == grace_s
 
 
 def test_nobody_to_remove() -> None:
