@@ -44,10 +44,6 @@ def ours(stage: Stage) -> dict[int, str]:
     return {pid: state(pid) for pid in mine if state(pid)}
 
 
-def training(stage: Stage, main: str = "obeys", kinds: str = STRAYS) -> str:
-    return stage.worker("back", main, kinds)
-
-
 def start_load(stage: Stage, namespace: str, line: str) -> Script:
     """Start bin/bgrun as the driver would, on a training that is a line of Bash."""
     script = stage.folder / "train.sh"
@@ -66,6 +62,16 @@ def start_load(stage: Stage, namespace: str, line: str) -> Script:
     return start(BGRUN, [*options, "--", str(script)], log, stage.environment)
 
 
+def start_training(
+    stage: Stage, namespace: str = "", main: str = "obeys", kinds: str = STRAYS
+) -> Script:
+    """Start bin/bgrun on a rude training, and wait until all of it is there."""
+    load = start_load(stage, namespace, stage.worker("back", main, kinds))
+    log = stage.folder / "logs/run_1.log"
+    wait_for("all live", lambda: log.exists() and log.read_text().count("Device: none") == 2)
+    return load
+
+
 def dosing(stage: Stage, load: Script, intensity: float = 0.05) -> Dosing:
     made = Dosing(stage.folder / "dose", "intensity", intensity, stage.environment)
     made.start(load)
@@ -81,8 +87,7 @@ def end(stage: Stage, made: Dosing, load: Script) -> None:
 @NAMESPACES
 def test_all_of_the_training_is_stopped_and_nobody_else(stage: Stage, namespace: str) -> None:
     """What has a session of its own too, and 200 children at once; then all go on."""
-    load = start_load(stage, namespace, training(stage, kinds=STRAYS + "+children"))
-    wait_for("all live", lambda: all_are(stage, "not T", PROCESSES + 200))
+    load = start_training(stage, namespace, kinds=STRAYS + "+children")
     made = dosing(stage, load, 0.2)
     for _ in range(3):
         wait_for("all are stopped", lambda: all_are(stage, "T", PROCESSES + 200))
@@ -113,7 +118,7 @@ def test_who_is_born_later_is_stopped_too(stage: Stage, namespace: str) -> None:
 @NAMESPACES
 def test_rounds_of_half_a_second(stage: Stage, namespace: str) -> None:
     """Rounds come and go as ever, and who begins while the others are stopped is stopped."""
-    line = training(stage, "ignores").removeprefix("exec ")
+    line = stage.worker("back", "ignores", STRAYS).removeprefix("exec ")
     load = start_load(stage, namespace, f"{line} & sleep 0.4")
     made = dosing(stage, load)
     rounds = stage.folder / "logs/rounds.tsv"
@@ -131,7 +136,7 @@ def test_rounds_of_half_a_second(stage: Stage, namespace: str) -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_told_to_end_it_continues_all(stage: Stage, signum: int) -> None:
-    load = start_load(stage, "", training(stage))
+    load = start_training(stage)
     made = dosing(stage, load)
     wait_for("all are stopped", lambda: all_are(stage, "T"))
     assert made.script
@@ -147,7 +152,7 @@ def test_told_to_end_it_continues_all(stage: Stage, signum: int) -> None:
 
 def test_its_disk_is_full(stage: Stage) -> None:
     """It cannot go on, and says why; the trainings can."""
-    load = start_load(stage, "", training(stage))
+    load = start_training(stage)
     made = dosing(stage, load)
     rows = stage.folder / "dose/dose.csv"
     # Its message must fit in what a file may be.
@@ -167,7 +172,7 @@ def test_its_disk_is_full(stage: Stage) -> None:
 
 def test_its_owner_ends(stage: Stage) -> None:
     """By whatever: then all go on."""
-    load = start_load(stage, "", training(stage))
+    load = start_training(stage)
     words = [str(DOSE), "--out", str(stage.folder / "dose"), "--keeper", str(load.pid)]
     line = '"$@" & echo started; wait'
     owner = stage.start(["bash", "-c", line, "-", *words, "--intensity", "0.05"])
@@ -181,7 +186,7 @@ def test_its_owner_ends(stage: Stage) -> None:
 
 
 def test_the_background_ends(stage: Stage) -> None:
-    load = start_load(stage, "", training(stage))
+    load = start_training(stage)
     made = dosing(stage, load)
     wait_for("all are stopped", lambda: all_are(stage, "T"))
     end_script(load, GRACE_S)
@@ -196,7 +201,7 @@ def test_the_background_ends(stage: Stage) -> None:
 @MAINS
 def test_killed_while_all_are_stopped(stage: Stage, main: str, namespace: str) -> None:
     """Whoever started it continues them; or the keepers end them in their time."""
-    load = start_load(stage, namespace, training(stage, main))
+    load = start_training(stage, namespace, main)
     made = dosing(stage, load)
     for is_noticed in (True, False):
         assert made.script
@@ -228,8 +233,7 @@ def test_killed_while_all_are_stopped(stage: Stage, main: str, namespace: str) -
 def test_killed_at_any_moment(stage: Stage, main: str, namespace: str) -> None:
     """Nothing is stopped or alive in the end."""
     chance = random.Random(f"{main}{namespace}")
-    load = start_load(stage, namespace, training(stage, main))
-    wait_for("all live", lambda: all_are(stage, "not T"))
+    load = start_training(stage, namespace, main)
     made = Dosing(stage.folder / "dose", "intensity", 0.4, stage.environment)
     for _ in range(5):
         made.start(load)
@@ -250,8 +254,7 @@ def test_killed_at_any_moment(stage: Stage, main: str, namespace: str) -> None:
 
 def test_those_that_hang_are_ended_together(stage: Stage) -> None:
     """They get a second for all of them, and their trainings go on."""
-    load = start_load(stage, "", training(stage))
-    wait_for("all live", lambda: all_are(stage, "not T"))
+    load = start_training(stage)
     folders = [stage.folder / f"dose_{number}" for number in range(3)]
     several = [Dosing(folder, "intensity", 0.05, stage.environment) for folder in folders]
     for made in several:
@@ -285,8 +288,7 @@ def test_a_background_that_has_ended_is_refused(stage: Stage) -> None:
     assert done.returncode == 2
     assert done.stderr == f"dose: error: --keeper: there is no process {2**22 - 1}\n"
     made = Dosing(stage.folder / "dose", "intensity", 7, stage.environment)
-    load = start_load(stage, "", training(stage))
-    wait_for("all live", lambda: all_are(stage, "not T"))
+    load = start_training(stage)
     made.start(load)
     assert made.script
     wait_for("it ended", made.script.ended)

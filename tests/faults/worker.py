@@ -5,7 +5,8 @@
 MARKER stands in the command line of every process of it, so that a test finds them all, whatever
 they do to their environment, session and parents. MAIN: `obeys` or `ignores` TERM. KINDS, joined
 by +: `setsid`, `daemon` (double fork), `bare` (double fork, cleared environment), `children` (200).
-Each of these ignores TERM when MAIN does. Ends with exit code 0 once the file RELEASE exists.
+Each of these ignores TERM when MAIN does. Prints a line when all are there, and `bare` another one
+when it has cleared its environment. Ends with exit code 0 once the file RELEASE exists.
 """
 
 import os
@@ -24,7 +25,10 @@ def linger() -> None:
 
 def stray(kind: str) -> None:
     """Start one process that tries to get away."""
-    if os.fork():
+    child = os.fork()
+    if child:
+        if kind in ("daemon", "bare", "hidden"):
+            os.waitpid(child, 0)  # so that nobody in between is there any more
         return
     if kind in ("setsid", "daemon", "bare", "hidden"):
         os.setsid()
