@@ -102,12 +102,12 @@ class Lab:
             window["load"] = load_in(window, rounds)
         self.shift(alone, truth.alone_s)
         parallel = record("digits_mlp_001_parallel", "digits_mlp_002_solo", None)
-        parallel["duration_seconds"] = self.timed(truth.parallel_s)
+        parallel["duration_seconds"] = beside["duration_seconds"] = self.timed(truth.parallel_s)
         parallel["windows"] = [*self.idle(900.0), alone, beside, *self.idle(1300.0, self.drift_w)]
         rounds_of(parallel)[:] = [round_facts(each) for each in rounds]
         solo = record("digits_mlp_002_solo", "digits_mlp_001_parallel", "solo")
-        solo["duration_seconds"] = self.timed(truth.solo_s)
         solo_window = self.window("solo", 2100.0, truth.solo_s, truth.solo_j)
+        solo["duration_seconds"] = solo_window["duration_seconds"] = self.timed(truth.solo_s)
         self.shift(solo_window, truth.solo_s)
         solo["windows"] = [*self.idle(1900.0), solo_window, *self.idle(2300.0, self.drift_w)]
         solo["background"] = None
@@ -347,6 +347,17 @@ def test_the_boards_gain_cancels_in_ratios_and_moves_all_joules() -> None:
     for name in ORDER:
         gain = 1.05 if name.endswith("joules") else 1.0
         assert after[name]["value"] == pytest.approx(before[name]["value"] * gain), name
+
+
+def test_a_slow_start_is_in_the_uncertainty_of_the_times() -> None:
+    """The record counts from the fork, its window from the exec: here 30 and 40 ms later."""
+    parallel, solo = Lab().pair()
+    parallel["duration_seconds"] += 0.03
+    solo["duration_seconds"] += 0.04
+    figure = interference(parallel, solo)["figures"]["slowdown"]
+    relative = math.hypot(0.03 / 125.03, 0.04 / 100.04)
+    assert figure["value"] == 125.03 / 100.04
+    assert figure["uncertainty"] == pytest.approx(figure["value"] * relative, rel=1e-6)
 
 
 def test_what_two_terms_share_is_not_counted_twice() -> None:

@@ -4,7 +4,8 @@ A control counts only where it is valid and did the same work. Each reading has 
 deviation that covers:
 
 - energies: edges of the windows and gaps between samples, as each window says;
-- times: a millisecond for when start and end were noticed;
+- times: how long the start took (the record counts from the fork, its window from the exec: some
+  milliseconds on a busy machine), and at least one, for when start and end were noticed;
 - round rates: the resolution of the stamps, and how much the rounds seen in that window differed
   in length, taken as random (fewer than four of them: those of both windows; widened for few by
   Student's t, so that one deviation still holds 68 %, though two then hold less than 95 %). Where
@@ -61,7 +62,7 @@ def foreground_beside(parallel: Record) -> dict[str, Reading]:
         return dict.fromkeys(names, f"{FOREGROUND}: {problem}")
     alone = last_window(parallel["windows"], "background")
     rounds = rounds_per_s(parallel, window, alone, FOREGROUND)
-    readings = (duration_s(parallel, FOREGROUND), rounds, energy_j(window, FOREGROUND))
+    readings = (duration_s(parallel, window, FOREGROUND), rounds, energy_j(window, FOREGROUND))
     return dict(zip(names, readings, strict=True))
 
 
@@ -96,7 +97,7 @@ def solo_control(
     beside = foreground_window(parallel)
     energy = other_sensor(window, beside, SOLO) or energy_j(window, SOLO)
     energy = with_drift(energy, drift_w, solo["duration_seconds"] or 0.0)
-    return dict(zip(names, (duration_s(solo, SOLO), energy), strict=True))
+    return dict(zip(names, (duration_s(solo, window, SOLO), energy), strict=True))
 
 
 # -- whether it counts -----------------------------------------------------------------
@@ -184,9 +185,12 @@ def shown(value: str | int | None) -> str:
 # -- one reading -----------------------------------------------------------------------
 
 
-def duration_s(record: Record, place: str) -> Reading:
+def duration_s(record: Record, window: Record | None, place: str) -> Reading:
     seconds = record["duration_seconds"]
-    return Quantity(seconds, TIME_UNCERTAINTY_S) if seconds else f"{place}: duration not known"
+    if not seconds:
+        return f"{place}: duration not known"
+    start_s = abs(seconds - window["duration_seconds"]) if window else 0.0
+    return Quantity(seconds, max(start_s, TIME_UNCERTAINTY_S))
 
 
 def energy_j(window: Record | None, place: str) -> Reading:
