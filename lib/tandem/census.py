@@ -14,11 +14,12 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from glob import glob
+from glob import glob, iglob
+from itertools import chain
 from pathlib import Path
 
 from tandem.logs import open_log
-from tandem.proc import COOKIE, OWNER_FILE, alive, ancestors, name, read, realm, stat
+from tandem.proc import COOKIE, OWNER_FILE, alive, ancestors, has_ended, name, read, realm, stat
 from tandem.tree import KEEPER_MARGIN_S, KILL_DEADLINE_S
 
 COOKIE_FORM = re.compile(
@@ -28,7 +29,7 @@ COOKIE_FORM = re.compile(
 COOKIE_ENTRY = re.compile(rb"(?:^|\0)%b[=\0]([^\0]*)" % COOKIE.encode())
 ROUND_LOG = re.compile(r".*/run_\d+\.log", re.DOTALL)
 EXEC_DEADLINE_S = 1.0
-KERNEL_THREAD = 0x00200000  # PF_KTHREAD, in the flags of /proc/PID/stat
+LONGEST_ENVIRONMENT = 8 << 20  # Linux takes up to 6 MiB
 
 
 @dataclass(frozen=True)
@@ -47,33 +48,42 @@ def process_ids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
-def cookie_of(pid: int) -> str:
+def cookie_of(pid: int, until_s: float | None = None) -> str:
     """Return the cookie in a process's environment; "" without one, or without the right."""
-    match = COOKIE_ENTRY.search(environment(pid))
+    match = COOKIE_ENTRY.search(environment(pid, until_s))
     return match[1].decode(errors="replace") if match else ""
 
 
-def environment(pid: int) -> bytes:
+def environment(pid: int, until_s: float | None = None) -> bytes:
     """Return a process's environment, each entry ended by a 0; b"" without one, or the right.
 
-    In the middle of execve(2) the kernel shows none, and who is there must not be overlooked.
+    In the middle of execve(2) the kernel shows none, and who is there must not be overlooked: this
+    waits until it is through, but not beyond `until_s` on the monotonic clock (a second from now).
     """
-    deadline_s = time.monotonic() + EXEC_DEADLINE_S
+    until_s = time.monotonic() + EXEC_DEADLINE_S if until_s is None else until_s
     while True:
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                found = file.read()
-        except OSError:
+        # That of any thread: the main one may have ended, or another be the one that calls execve.
+        for path in chain([f"/proc/{pid}/environ"], iglob(f"/proc/{pid}/task/*/environ")):
+            try:
+                with open(path, "rb", buffering=0) as file:
+                    found = file.read(LONGEST_ENVIRONMENT)  # at once: the next might find another
+            except PermissionError:
+                return b""
+            except OSError:  # this thread has ended
+                continue
+            if found:
+                return found
+        if has_no_environment(stat(pid)) or time.monotonic() > until_s:
             return b""
-        if found or has_no_environment(pid) or time.monotonic() > deadline_s:
-            return found
         time.sleep(0.0005)
 
 
-def has_no_environment(pid: int) -> bool:
-    """Tell whether a process has ended, is the kernel's, or was given an empty environment."""
-    fields = stat(pid)
-    if fields[:1] in ([], ["Z"], ["X"]) or int(fields[6]) & KERNEL_THREAD:
+def has_no_environment(fields: list[str]) -> bool:
+    """Tell whether a process has ended or ends, is the kernel's, or was given none, by its stat."""
+    if has_ended(fields):
+        return True
+    has_memory, threads = fields[20] != "0", int(fields[17])
+    if not has_memory and threads < 2:
         return True
     is_through = fields[23] != "0"  # where its code begins: what execve(2) writes last
     return is_through and fields[47] == fields[48]  # where its environment begins and ends
@@ -92,15 +102,16 @@ def log_cookie_of(pid: int) -> str:
     return ""
 
 
-def mark_of(pid: int) -> str:
-    return cookie_of(pid) or log_cookie_of(pid)
+def mark_of(pid: int, until_s: float | None = None) -> str:
+    return cookie_of(pid, until_s) or log_cookie_of(pid)
 
 
 def marked() -> Iterator[Found]:
     """Yield every living process that has a cookie, but not this one nor who is above it."""
     spared = {os.getpid(), *ancestors(os.getpid())}
+    until_s = time.monotonic() + EXEC_DEADLINE_S  # for all of them together
     for pid in process_ids():
-        cookie = mark_of(pid)
+        cookie = mark_of(pid, until_s)
         if cookie and pid not in spared and alive(pid):
             yield Found(pid, name(pid), cookie)
 
@@ -111,7 +122,7 @@ def owner_is_gone(cookie: str) -> bool:
     if not match or match["realm"] != realm():
         return False
     fields = stat(int(match["owner"]))
-    return not fields or fields[0] in "ZX" or fields[19] != match["start"]
+    return has_ended(fields) or fields[19] != match["start"]
 
 
 def leftovers() -> list[Found]:

@@ -56,12 +56,16 @@ def ancestors(pid: int) -> list[int]:
 
 def stat(pid: int) -> list[str]:
     """Return /proc/PID/stat from the state on ([0] state, [1] ppid, [2] pgrp, [3] session,
-    [19] start time in clock ticks since boot); [] if the process is gone."""
-    try:
-        text = read(f"/proc/{pid}/stat")
-    except OSError:  # gone, or hidden from this user
-        return []
-    return text.rpartition(")")[2].split()
+    [17] threads, [19] start time in clock ticks since boot); [] if the process is gone."""
+    fields: list[str] = []
+    for _ in range(2):
+        try:
+            fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        except OSError:  # gone, or hidden from this user
+            return []
+        if fields[17] != "0":  # else its thread that called execve takes its place just now
+            break
+    return fields
 
 
 def name(pid: int) -> str:
@@ -109,7 +113,15 @@ def cookie(pid: int) -> str:
 
 def alive(pid: int) -> bool:
     """Tell whether a process runs; a zombie has ended and only waits to be collected."""
-    return stat(pid)[:1] not in ([], ["Z"], ["X"])
+    return not has_ended(stat(pid))
+
+
+def has_ended(fields: list[str]) -> bool:
+    """Tell the same of what stat() returned.
+
+    One whose main thread has ended shows as a zombie too, and lives while other threads do.
+    """
+    return not fields or (fields[0] in "ZX" and int(fields[17]) < 2)
 
 
 def become(command: list[str], directory: str, log: str | None) -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from tandem import census
 from tandem.census import Found
 from tandem.paths import ROOT
-from tandem.proc import COOKIE, OWNER_FILE, alive, cookie, name, realm
+from tandem.proc import COOKIE, OWNER_FILE, alive, cookie, name, realm, stat
 
 KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]
 DEADLINE_S = 60.0  # a hang guard, not a figure
@@ -179,26 +179,85 @@ def test_neither_this_process_nor_who_is_above_is_found(gone: str) -> None:
     assert (done.returncode, done.stdout) == (5, "[] ([], [])\n")
 
 
-def test_a_process_in_the_middle_of_exec_is_not_overlooked(start: Start, gone: str) -> None:
+@pytest.mark.parametrize("padding", [0, 100_000])
+def test_a_process_in_the_middle_of_exec_is_not_overlooked(
+    start: Start, gone: str, padding: int
+) -> None:
     """Its environment cannot be seen for a moment: a thousand programs, one after the other."""
     again = '(( $1 )) && exec bash -c "$0" "$0" $(( $1 - 1 )); exec sleep 1000'
-    process = start("bash", "-c", again, again, "1000", mark=gone)
+    environment = {**os.environ, "PADDING": "x" * padding, COOKIE: gone}
+    process = start("bash", "-c", again, again, "1000", env=environment)
     looks = 0
     while name(process.pid) != "sleep":
         assert census.cookie_of(process.pid) == gone
         looks += 1
-    assert looks > 1000
+    assert looks > 100
 
 
-def test_who_has_no_environment_is_not_waited_for(start: Start, monkeypatch: Any) -> None:
+def test_nor_is_one_whose_thread_calls_exec(start: Start, gone: str) -> None:
+    """While it does, the main thread is a zombie."""
+    again = (
+        "import os, sys, threading\n"
+        "code, left = sys.argv[1], int(sys.argv[2])\n"
+        "words = [sys.executable, '-S', '-E', '-c', code, code, str(left - 1)]\n"
+        "words = words if left else ['sleep', '1000']\n"
+        "threading.Thread(target=os.execvp, args=(words[0], words)).start()\n"
+        "threading.Event().wait()\n"
+    )
+    process = start(sys.executable, "-S", "-E", "-c", again, again, "100", mark=gone)
+    while name(process.pid) != "sleep":
+        assert census.cookie_of(process.pid) == gone
+        assert alive(process.pid)
+
+
+def test_a_process_without_its_main_thread_lives(start: Start, gone: str, only: list[int]) -> None:
+    """It shows as a zombie, as one does whose main thread is done and another held in a driver."""
+    code = (
+        "import ctypes, threading\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    process = start(sys.executable, "-S", "-E", "-c", code, mark=gone)
+    while stat(process.pid)[0] != "Z":
+        assert process.poll() is None
+    assert alive(process.pid)
+    only.append(process.pid)
+    assert [each.pid for each in census.below(gone)] == only
+    assert census.remove_all(gone)[1] == []
+    assert process.wait(DEADLINE_S) == -signal.SIGKILL
+
+
+def test_who_has_no_environment_is_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither of one that was given none, nor of one that has ended."""
-    monkeypatch.setattr("tandem.census.time.sleep", lambda _: pytest.fail("waits"))
-    empty = start("/usr/bin/sleep", "1000", env={})
-    while name(empty.pid) != "sleep":
-        pass
-    ended = start("true")
+    empty, ended = start("/usr/bin/sleep", "1000", env={}), start("true")
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert census.environment(empty.pid) == b""  # its exec is through
+    monkeypatch.setattr("tandem.census.time.sleep", lambda _: pytest.fail("waits"))
     assert [census.cookie_of(process.pid) for process in (empty, ended)] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("changes", "has_none"),
+    [
+        ({}, False),
+        ({0: "Z"}, True),
+        ({0: "Z", 17: "2"}, False),  # another thread lives
+        ({20: "0", 23: "0", 47: "0", 48: "0"}, True),  # ends just now, or the kernel's
+        ({23: "0", 47: "0", 48: "0"}, False),  # in the middle of execve
+        ({23: "0", 47: "140", 48: "140"}, False),
+        ({47: "140", 48: "140"}, True),
+        ({23: "1", 47: "0", 48: "0"}, True),  # without the right to see
+    ],
+)
+def test_what_stat_tells_of_an_environment(changes: dict[int, str], has_none: bool) -> None:
+    """Older kernels open the environment of a zombie and of their own threads, newer ones not."""
+    fields = stat(os.getpid())
+    fields[17] = "1"
+    for place, text in changes.items():
+        fields[place] = text
+    assert census.has_no_environment(fields) == has_none
 
 
 def test_the_cookie_of_a_process_that_is_gone(start: Start) -> None:

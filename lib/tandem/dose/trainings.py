@@ -19,7 +19,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from tandem.proc import ancestors, read, stat
+from tandem.proc import ancestors, has_ended, read, stat
 
 WALK_SHARE = 0.0004  # of a core, for walking the trees
 YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after a training began
@@ -151,7 +151,7 @@ class Trainings:
         if pid in self.members and (not is_root or pid in self.roots):
             return False
         fields = stat(pid)
-        if not fields or fields[0] in "ZX" or (is_root and not _has_begun(pid, int(fields[1]))):
+        if has_ended(fields) or (is_root and not _has_begun(pid, int(fields[1]))):
             return False
         if is_root:
             try:
