@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "faults"))
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
 
 from stage import Stage  # noqa: E402
 from sweep import Sweep, until_killed  # noqa: E402

@@ -66,7 +66,8 @@ stop_bgrun() { # SIGNAL
 @test "Ctrl-C on a terminal stops everything and says what was stopped" {
   local sleeper
   ctrl_c() {
-    wait_until test -s logs/run_1.log && printf '\003'
+    wait_until test -s logs/run_1.log && wait_until is_called "$(cat logs/run_1.log)" sleep &&
+      printf '\003'
   }
   ctrl_c | script --quiet --return typescript --command \
     "exec $ROOT/bin/bgrun --logs logs --no-namespace -- bash -c 'echo \$\$; exec sleep 1000'" \
@@ -151,13 +152,20 @@ rests() { # PID
 }
 
 @test "killed itself, bgrun leaves nothing, with and without a namespace" {
-  local option
+  local option word=1000.25$$ # of nobody else's
+  with_word() { grep -lsz "$word" /proc/[0-9]*/cmdline | sed -n 's|^/proc/\([0-9]*\)/.*|\1|p'; }
+  has_sleep() {
+    local pid
+    for pid in $(with_word); do
+      if is_called "$pid" sleep; then return; fi
+    done
+    return 1
+  }
   for option in --no-namespace ''; do
-    start_bgrun --logs "logs$option" ${option:+"$option"} -- bash -c 'exec sleep 1000.25'
-    wait_until has_line "logs$option/rounds.tsv" $'start\t1'
+    start_bgrun --logs "logs$option" ${option:+"$option"} -- bash -c "exec sleep $word"
+    wait_until has_sleep
     local training
-    training=$(grep -lsz '1000.25' /proc/[0-9]*/cmdline | sed -n 's|^/proc/\([0-9]*\)/.*|\1|p')
-    [[ -n $training ]]
+    training=$(with_word)
     kill -KILL "$bgrun"
     for pid in $training; do wait_until is_gone "$pid"; done
   done
@@ -177,12 +185,13 @@ rests() { # PID
 @test "an owner that ends while bgrun is still starting is missed by nobody" {
   # The owner starts bgrun and ends at once; a slow Python gives it all the time for that.
   mkdir slow
-  printf '#!/bin/bash\nsleep 0.3\nexec python3 "$@"\n' >slow/python3
+  printf '#!/bin/bash\ntouch started\nsleep 0.3\nexec python3 "$@"\n' >slow/python3
   chmod +x slow/python3
-  bash -c "cd '$BATS_TEST_TMPDIR'; '$ROOT/bin/bgrun' --logs logs --no-namespace -- true & sleep 0.1" \
-    >said 2>&1 3>&-
+  start_bgrun --logs logs --no-namespace -- true
+  wait_until has_line logs/rounds.tsv $'start\t1'
+  stop_bgrun TERM
   sed "s|^readonly PYTHON=.*|readonly PYTHON=$PWD/slow/python3|" logs/bg_loop.sh >slow.sh
-  bash -c "bash slow.sh late & echo \$! >pid; sleep 0.1" >said 2>&1 3>&-
+  bash -c "bash slow.sh late & echo \$! >pid; until [[ -e started ]]; do sleep 0.01; done" >said 2>&1 3>&-
   wait_until is_gone "$(cat pid)"
   [[ ! -e late/rounds.tsv ]]
 }

@@ -28,6 +28,11 @@ is_gone() { # PID
   ! is_running "$1"
 }
 
+is_called() { # PID NAME
+  local name
+  read -r name <"/proc/$1/comm" && [[ $name == "$2" ]]
+}
+
 has_line() { # FILE TEXT
   grep -qF -- "$2" "$1"
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -13,6 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tandem.census import environment
+from tandem.proc import alive, stat
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")
@@ -31,12 +35,21 @@ def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLI
     raise AssertionError(f"not within {deadline_s:g} s: {what}")
 
 
+def kill_if_alive(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def stop(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    wait_for("it stops", lambda: stat(pid)[0] == "T")
+
+
 def stop_when(what: str, pid: int, condition: Callable[[], bool]) -> None:
     """Stop a process in a moment in which a condition holds, which then cannot change it."""
 
     def is_stopped_there() -> bool:
-        os.kill(pid, signal.SIGSTOP)
-        wait_for("it stops", lambda: ") T " in Path(f"/proc/{pid}/stat").read_text())
+        stop(pid)
         if condition():
             return True
         os.kill(pid, signal.SIGCONT)
@@ -50,14 +63,23 @@ def processes(word: str) -> dict[int, str]:
     found = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) != os.getpid():
-            try:
-                words = Path(f"/proc/{entry}/cmdline").read_bytes().decode(errors="replace")
-                state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                continue
-            if word in words and state not in "ZX":
-                found[int(entry)] = words.replace("\0", " ")
+            words = command_line(int(entry))
+            if word in words and alive(int(entry)):
+                found[int(entry)] = words
     return found
+
+
+def command_line(pid: int) -> str:
+    """Return the words of a process; there are none in the middle of execve(2), so wait for it."""
+    file = Path(f"/proc/{pid}/cmdline")
+    try:
+        words = file.read_bytes()
+        if not words:
+            environment(pid)
+            words = file.read_bytes()
+    except OSError:
+        return ""
+    return words.decode(errors="replace").replace("\0", " ")
 
 
 def training_line(command: Sequence[str]) -> str:
@@ -222,10 +244,7 @@ class Stage:
                 process.stdout.close()
         for _ in range(100):
             for pid in self.everything():
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+                kill_if_alive(pid)
             if not self.everything():
                 return
             time.sleep(0.01)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from stage import ROOT, Stage, wait_for
+from stage import ROOT, Stage, kill_if_alive, wait_for
 
 FRONT = "echo Test Accuracy: 50; exec sleep 0.8"
 BACK = "echo at work; exec sleep 1000"
@@ -108,13 +107,6 @@ class Sweep:
             "cut off and kept": len(list(self.folder.glob("cut_off/*"))),
             "processes": len(self.stage.everything()),
         }
-
-
-def kill_if_alive(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def until_killed(sweep: Sweep, times: int, longest_s: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from stage import Stage, stop_when, wait_for
+from stage import Stage, kill_if_alive, stop_when, wait_for
 from tandem.proc import stat
 
 
@@ -155,7 +155,7 @@ def test_load_that_dies_is_no_load(stage: Stage) -> None:
     ]
     for pid in loops:
         if stage.everything().get(pid, "").startswith("bash "):
-            os.kill(pid, signal.SIGKILL)
+            kill_if_alive(pid)
     wait_for("the load is gone", lambda: not stage.trainings())
     with open(stage.folder / "repos/front/hold", "w"):
         pass  # the first attempt reads end of file, and fails

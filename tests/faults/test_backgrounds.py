@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from stage import ROOT, Stage, wait_for
+from stage import ROOT, Stage, stop, wait_for
 
 STRAYS = "setsid+daemon+bare+hidden"
 PROCESSES = 5  # of each training: itself and one of each kind
@@ -172,10 +173,10 @@ def test_a_list_of_one_is_as_one_alone(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("number", "line", "reason"),
     [
-        (2, "echo looking for it; exit 9", "no round succeeded, 1 failed, in 0.5 s"),
-        (1, "echo looking for it; ./no-such", "its training cannot be run (exit code 127)"),
-        (2, "echo looking for it; ./no-such", "its training cannot be run (exit code 127)"),
-        (2, "exec sleep 1000", "no output and no CPU time in 0.5 s"),
+        (2, "echo looking for it; exit 9", r"no round succeeded, \d+ failed, in 0.5 s"),
+        (1, "echo looking for it; ./no-such", r"its training cannot be run \(exit code 127\)"),
+        (2, "echo looking for it; ./no-such", r"its training cannot be run \(exit code 127\)"),
+        (2, "exec sleep 1000", r"no output and no CPU time in 0\.5 s"),
     ],
 )
 def test_one_that_never_gets_ready_is_named(
@@ -187,8 +188,9 @@ def test_one_that_never_gets_ready_is_named(
     stage.build("touch started", lines, ready_timeout_seconds=0.3)
     done = stage.run()
     assert done.returncode == 1
-    problem = f"background {number} not ready: {reason}"
-    assert f"experiment 1 of 1: {problem}; the foreground is not started\n" in done.stdout
+    said = f"background {number} not ready: {reason}"
+    end = "; the foreground is not started\n"
+    assert re.search(f"experiment 1 of 1: {said}{end}", done.stdout), done.stdout
     assert ("looking for it" in done.stdout) == ("looking for it" in line)
     assert "Device: none" not in done.stdout  # the last lines of its log, and of no other's
     assert not list(stage.folder.glob("repos/*/started"))
@@ -196,7 +198,8 @@ def test_one_that_never_gets_ready_is_named(
     record = stage.record()
     parts_of(record)
     assert record["status"] == "background not ready"
-    assert record["error_message"] == record["invalid_reasons"][0] == problem
+    assert record["error_message"] == record["invalid_reasons"][0]
+    assert re.fullmatch(said, record["error_message"])
     assert record["attempts"] == []
 
 
@@ -402,7 +405,7 @@ def test_controllers_that_hang_hold_nobody_up(stage: Stage) -> None:
     controllers = [pid for pid, line in stage.everything().items() if "lib/dose.py" in line]
     assert len(controllers) == 2
     for pid in controllers:
-        os.kill(pid, signal.SIGSTOP)
+        stop(pid)
     stage.release("front")
     output, _ = driver.communicate()
     assert driver.returncode == 1, output
@@ -442,7 +445,7 @@ def test_driver_and_an_outer_keeper_killed_in_the_same_instant(
 ) -> None:
     driver = running(stage, namespace)
     keeper = pid_of(stage, "outer keeper", 2)
-    os.kill(driver.pid, signal.SIGSTOP)  # so that neither can act on the other's death
+    stop(driver.pid)  # so that neither can act on the other's death
     os.kill(keeper, signal.SIGKILL)
     os.kill(driver.pid, signal.SIGKILL)
     stage.wait_until_nothing_lives()

@@ -389,7 +389,7 @@ def test_a_keeper_may_finish(start: Start) -> None:
 )
 def test_the_grace_of_a_keeper(start: Start, command: list[str], grace_s: float | None) -> None:
     process = start(*command)
-    census.environment(process.pid)  # waits until exec is through
+    census.environment(process.pid)  # its exec is through
     assert census.grace_s(process.pid) == grace_s
 
 
@@ -436,6 +436,7 @@ def test_who_holds_a_device(start: Start, tmp_path: Path) -> None:
     with open(tmp_path / "device1") as device, open(tmp_path / "other") as other:
         holder = start(stdin=device)
         start(stdin=other)
+    census.environment(holder.pid)  # its exec is through
     assert census.device_holders(pattern) == [Found(holder.pid, "sleep")]
     holder.kill()
     holder.wait()

@@ -200,7 +200,7 @@ def test_cpu_seconds_of_a_role_never_fall_when_processes_and_roots_end(
     wait_for("the children's work", lambda: look() >= 0.1)
     wait_for("their end", lambda: look() and all(cpu_s(each.pid) > 0.15 for each in parents))
     used_s = sum(cpu_s(parent.pid) for parent in parents)
-    assert look() == pytest.approx(used_s, abs=0.001)
+    assert look() == pytest.approx(used_s, abs=0.011 * count)  # a tick each
     for parent in parents:
         parent.communicate("\n")
         assert look() == pytest.approx(used_s, abs=0.03 * count)
