@@ -66,11 +66,11 @@ def environment(pid: int, until_s: float | None = None) -> bytes:
         for path in chain([f"/proc/{pid}/environ"], iglob(f"/proc/{pid}/task/*/environ")):
             try:
                 with open(path, "rb", buffering=0) as file:
-                    found = file.read(LONGEST_ENVIRONMENT)  # at once: the next might find another
-            except PermissionError:
-                return b""
-            except OSError:  # this thread has ended
+                    found = file.read(LONGEST_ENVIRONMENT)  # at once: an exec cuts it off
+            except (FileNotFoundError, ProcessLookupError):  # this thread has ended
                 continue
+            except OSError:  # forbidden, or not in memory any more
+                return b""
             if found:
                 return found
         if has_no_environment(stat(pid)) or time.monotonic() > until_s:
@@ -109,7 +109,7 @@ def mark_of(pid: int, until_s: float | None = None) -> str:
 def marked() -> Iterator[Found]:
     """Yield every living process that has a cookie, but not this one nor who is above it."""
     spared = {os.getpid(), *ancestors(os.getpid())}
-    until_s = time.monotonic() + EXEC_DEADLINE_S  # for all of them together
+    until_s = time.monotonic() + EXEC_DEADLINE_S  # for all together: some may never show theirs
     for pid in process_ids():
         cookie = mark_of(pid, until_s)
         if cookie and pid not in spared and alive(pid):
@@ -162,13 +162,14 @@ def grace_s(pid: int) -> float | None:
 def remove(found: list[Found]) -> list[Found]:
     """Kill processes, each only if its pid still carries the cookie; return who is left."""
     let_keepers_finish(found)
+    until_s = time.monotonic() + EXEC_DEADLINE_S
     for process in found:
         try:
             pidfd = os.pidfd_open(process.pid)
         except OSError:
             continue
         try:
-            if mark_of(process.pid) == process.cookie:
+            if mark_of(process.pid, until_s) == process.cookie:
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         except OSError:
             pass

@@ -66,8 +66,11 @@ stop_bgrun() { # SIGNAL
 @test "Ctrl-C on a terminal stops everything and says what was stopped" {
   local sleeper
   ctrl_c() {
-    wait_until test -s logs/run_1.log && wait_until is_called "$(cat logs/run_1.log)" sleep &&
-      printf '\003'
+    {
+      wait_until test -s logs/run_1.log
+      wait_until is_called "$(cat logs/run_1.log)" sleep
+    } || true
+    printf '\003' # in any case, or bgrun would go on for ever
   }
   ctrl_c | script --quiet --return typescript --command \
     "exec $ROOT/bin/bgrun --logs logs --no-namespace -- bash -c 'echo \$\$; exec sleep 1000'" \
@@ -183,15 +186,15 @@ rests() { # PID
 }
 
 @test "an owner that ends while bgrun is still starting is missed by nobody" {
-  # The owner starts bgrun and ends at once; a slow Python gives it all the time for that.
+  # The owner ends once the first Python has begun, which is slow and gives it the time for that.
   mkdir slow
-  printf '#!/bin/bash\ntouch started\nsleep 0.3\nexec python3 "$@"\n' >slow/python3
+  printf '#!/bin/bash\ntouch started\nsleep 1\nexec python3 "$@"\n' >slow/python3
   chmod +x slow/python3
   start_bgrun --logs logs --no-namespace -- true
   wait_until has_line logs/rounds.tsv $'start\t1'
   stop_bgrun TERM
   sed "s|^readonly PYTHON=.*|readonly PYTHON=$PWD/slow/python3|" logs/bg_loop.sh >slow.sh
-  bash -c "bash slow.sh late & echo \$! >pid; until [[ -e started ]]; do sleep 0.01; done" >said 2>&1 3>&-
+  timeout 60 bash -c "bash slow.sh late & echo \$! >pid; until [[ -e started ]]; do sleep 0.01; done" >said 2>&1 3>&-
   wait_until is_gone "$(cat pid)"
   [[ ! -e late/rounds.tsv ]]
 }

@@ -42,7 +42,7 @@ def kill_if_alive(pid: int) -> None:
 
 def stop(pid: int) -> None:
     os.kill(pid, signal.SIGSTOP)
-    wait_for("it stops", lambda: stat(pid)[0] == "T")
+    wait_for("it stops", lambda: stat(pid)[:1] == ["T"])
 
 
 def stop_when(what: str, pid: int, condition: Callable[[], bool]) -> None:

@@ -4,9 +4,10 @@
 
 MARKER stands in the command line of every process of it, so that a test finds them all, whatever
 they do to their environment, session and parents. MAIN: `obeys` or `ignores` TERM. KINDS, joined
-by +: `setsid`, `daemon` (double fork), `bare` (double fork, cleared environment), `children` (200).
-Each of these ignores TERM when MAIN does. Prints a line when all are there, and `bare` another one
-when it has cleared its environment. Ends with exit code 0 once the file RELEASE exists.
+by +: `setsid`, `daemon` (double fork), `bare` (the same, with a cleared environment), `hidden` (the
+same again, with its output closed), `children` (200). Each of these ignores TERM when MAIN does.
+Prints a line when all are forked, and `bare` another one when it has cleared its environment. Ends
+with exit code 0 once the file RELEASE exists.
 """
 
 import os

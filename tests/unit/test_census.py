@@ -210,6 +210,17 @@ def test_nor_is_one_whose_thread_calls_exec(start: Start, gone: str) -> None:
         assert alive(process.pid)
 
 
+def test_a_thread_that_takes_its_process_over_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment the process id is still that of the main thread, which is not there any more."""
+    lines = [Path("/proc/self/stat").read_text()] * 2
+    fields = lines[0].split()
+    fields[2], fields[19] = "Z", "0"
+    lines.insert(0, " ".join(fields))
+    monkeypatch.setattr("tandem.proc.read", lambda _: lines.pop(0))
+    assert alive(os.getpid())
+    assert len(lines) == 1
+
+
 def test_a_process_without_its_main_thread_lives(start: Start, gone: str, only: list[int]) -> None:
     """It shows as a zombie, as one does whose main thread is done and another held in a driver."""
     code = (

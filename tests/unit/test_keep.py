@@ -428,7 +428,7 @@ def test_the_end_of_the_lifeline_is_the_end(stage: Stage) -> None:
 
 
 def test_the_monitor_is_asked_for_a_row_at_both_edges(stage: Stage) -> None:
-    """Once before it works, once when it has ended; it has nothing of the monitor itself."""
+    """Once before it ends, once when it has; it has nothing of the monitor itself."""
     line = (
         "import signal, time\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
