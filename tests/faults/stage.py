@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -17,6 +16,7 @@ from typing import Any
 
 from tandem.census import environment
 from tandem.proc import alive, stat
+from tandem.tree import send
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")
@@ -33,11 +33,6 @@ def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLI
             return answer
         time.sleep(0.01)
     raise AssertionError(f"not within {deadline_s:g} s: {what}")
-
-
-def kill_if_alive(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def stop(pid: int) -> None:
@@ -244,7 +239,7 @@ class Stage:
                 process.stdout.close()
         for _ in range(100):
             for pid in self.everything():
-                kill_if_alive(pid)
+                send(pid, signal.SIGKILL)
             if not self.everything():
                 return
             time.sleep(0.01)

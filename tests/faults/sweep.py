@@ -14,7 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from stage import ROOT, Stage, kill_if_alive, wait_for
+from stage import ROOT, Stage, wait_for
+from tandem.tree import send
 
 FRONT = "echo Test Accuracy: 50; exec sleep 0.8"
 BACK = "echo at work; exec sleep 1000"
@@ -57,7 +58,7 @@ class Sweep:
             driver.send_signal(signal.SIGINT)
         else:
             for pid in [driver.pid, *(self.stage.everything() if kind == "everything" else [])]:
-                kill_if_alive(pid)
+                send(pid, signal.SIGKILL)
         driver.communicate()
         self.note_finished()
         return True

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from collections.abc import Mapping
+from typing import Any
 
-from stage import Stage, kill_if_alive, stop_when, wait_for
+from stage import Stage, stop_when, wait_for
 from tandem.proc import stat
+from tandem.tree import send
 
 
 def test_background_that_fails_every_time(stage: Stage) -> None:
@@ -140,28 +144,41 @@ def test_quick_rounds_leave_bounded_files(stage: Stage) -> None:
     assert counted == kept[-1]
 
 
-def test_load_that_dies_is_no_load(stage: Stage) -> None:
-    """With retries left: the dead load is started again for the next attempt."""
+def first_attempt(stage: Stage, *doses: Mapping[str, Any]) -> subprocess.Popen[str]:
+    """Start an experiment whose foreground waits, fails, and succeeds at once when tried again."""
     stage.build(
         'if [ -e once ]; then echo Test Accuracy: 2; else touch once; read -r < "$PWD/hold"; fi',
         stage.worker("back"),
+        doses,
         max_retries=1,
     )
     os.mkfifo(stage.folder / "repos/front/hold")
     driver = stage.start(stage.command("--no-namespace"))
     wait_for("the first attempt", lambda: list(stage.folder.glob("repos/front/once")))
-    loops = [
-        pid for pid, line in stage.everything().items() if " --loop " in line and "bash" in line
-    ]
-    for pid in loops:
-        if stage.everything().get(pid, "").startswith("bash "):
-            kill_if_alive(pid)
+    return driver
+
+
+def fail_without_load(stage: Stage, driver: subprocess.Popen[str]) -> dict[str, Any]:
+    """Let the first attempt fail once the load is gone; return the record."""
     wait_for("the load is gone", lambda: not stage.trainings())
     with open(stage.folder / "repos/front/hold", "w"):
         pass  # the first attempt reads end of file, and fails
     output, _ = driver.communicate()
     record = stage.record()
     assert [attempt["exit_code"] for attempt in record["attempts"]] == [1, 0], output
+    return record
+
+
+def test_load_that_dies_is_no_load(stage: Stage) -> None:
+    """With retries left: the dead load is started again for the next attempt."""
+    driver = first_attempt(stage)
+    loops = [
+        pid for pid, line in stage.everything().items() if " --loop " in line and "bash" in line
+    ]
+    for pid in loops:
+        if stage.everything().get(pid, "").startswith("bash "):
+            send(pid, signal.SIGKILL)
+    record = fail_without_load(stage, driver)
     assert record["performance_metrics"] == {"accuracy": 2.0}
     assert record["attempts"][1]["coverage"] > 0.95
     assert record["valid"] is False
@@ -170,27 +187,14 @@ def test_load_that_dies_is_no_load(stage: Stage) -> None:
 
 def test_a_controller_that_died_is_told_of_once(stage: Stage) -> None:
     """Though the next attempt has another, of which there is nothing to tell."""
-    stage.build(
-        'if [ -e once ]; then echo Test Accuracy: 2; else touch once; read -r < "$PWD/hold"; fi',
-        stage.worker("back"),
-        [{"intensity": 0.05}],
-        max_retries=1,
-    )
-    os.mkfifo(stage.folder / "repos/front/hold")
-    driver = stage.start(stage.command("--no-namespace"))
-    wait_for("the first attempt", lambda: list(stage.folder.glob("repos/front/once")))
+    driver = first_attempt(stage, {"intensity": 0.05})
     controller = stage.part("lib/dose.py")
     stop_when("all are stopped", controller, lambda: is_stopped(stage))
     os.kill(controller, signal.SIGKILL)
     wait_for("it is noticed", lambda: not is_stopped(stage))
     loop = next(pid for pid, line in stage.everything().items() if line.startswith("bash "))
     os.kill(loop, signal.SIGKILL)
-    wait_for("the load is gone", lambda: not stage.trainings())
-    with open(stage.folder / "repos/front/hold", "w"):
-        pass  # the first attempt reads end of file, and fails
-    output, _ = driver.communicate()
-    record = stage.record()
-    assert [attempt["exit_code"] for attempt in record["attempts"]] == [1, 0], output
+    record = fail_without_load(stage, driver)
     problems = record["background"]["problems"]
     assert len([each for each in problems if "controller of the dose" in each]) == 1, problems
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from simgpu import COUNTER, DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
 from simgpu_state import now_s
-from stage import Stage, kill_if_alive, processes, training_line, wait_for
+from stage import Stage, processes, training_line, wait_for
+from tandem.tree import send
 
 LOAD = {"watts": 100, "memory_mib": 3000, "sm_percent": 40, "seconds": 600}
 
@@ -230,7 +231,7 @@ def test_a_load_that_dies_in_its_own_window_is_started_anew(stage: Stage, gpu: S
     wait_for("the background's window", lambda: ",mark," in gpu_rows(stage))
     for pid, line in processes(str(stage.folder)).items():
         if "bg_loop.sh" in line and "--loop" in line and "keep.py" not in line:
-            kill_if_alive(pid)
+            send(pid, signal.SIGKILL)
     output, _ = driver.communicate(timeout=60)
     assert driver.returncode == 1, output
     record = stage.record()
