@@ -26,28 +26,28 @@ if sys.getfilesystemencoding() != "utf-8":  # settings are UTF-8, and names must
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.argv])
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
+from tandem.base.errors import TandemError, UsageError  # noqa: E402
 from tandem.commandline import (  # noqa: E402
     parser,
     refuse_beside_resume,
     run_folder,
     stop_with,
 )
-from tandem.errors import TandemError, UsageError  # noqa: E402
-from tandem.problems import problem_lines  # noqa: E402
+from tandem.config.problems import problem_lines  # noqa: E402
 
 if TYPE_CHECKING:
-    from tandem.plan import PlanReading
-    from tandem.planned import Origin
+    from tandem.plan.model import Origin
+    from tandem.plan.planner import PlanReading
 
 
 def command_run(arguments: argparse.Namespace) -> int:
     """run the experiments of a settings file, what is missing of a run, or one training"""
-    from tandem.measure.busy import Sensors
-    from tandem.planfile import read_plan_file
-    from tandem.progress import Progress
-    from tandem.run import Run
-    from tandem.runfolder import newest_run_of
-    from tandem.sweep import Options
+    from tandem.machine.gpus import Sensors
+    from tandem.plan.file import read_plan_file
+    from tandem.report.progress import Progress
+    from tandem.results.folder import newest_run_of
+    from tandem.run.run import Run
+    from tandem.run.sweep import Options
 
     if arguments.stop_with_parent:
         stop_with(arguments.stop_with_parent)
@@ -81,7 +81,7 @@ def command_run(arguments: argparse.Namespace) -> int:
 
 def command_check(arguments: argparse.Namespace) -> int:
     """check settings and registry, print every command line as it will run; run nothing"""
-    from tandem.listing import json_of_check, text_of_check
+    from tandem.report.check import json_of_check, text_of_check
 
     reading = read_plan(arguments)
     if arguments.json:
@@ -93,9 +93,9 @@ def command_check(arguments: argparse.Namespace) -> int:
 
 def command_list(arguments: argparse.Namespace) -> int:
     """print the repositories, models and hyperparameters of the registry"""
-    from tandem.listing import text_of_registry
-    from tandem.problems import has_errors
-    from tandem.registry import load_registry
+    from tandem.config.problems import has_errors
+    from tandem.config.registry import load_registry
+    from tandem.report.check import text_of_registry
 
     registry = load_registry(arguments.registry)
     print(text_of_registry(registry))
@@ -104,14 +104,14 @@ def command_list(arguments: argparse.Namespace) -> int:
 
 def command_repos(arguments: argparse.Namespace) -> int:
     """clone the repositories that are missing, each at the commit that the registry names"""
-    from tandem.repositories import clone_missing
+    from tandem.config.clone import clone_missing
 
     return 0 if clone_missing(arguments.registry, arguments.root, print) else 1
 
 
 def command_compare(arguments: argparse.Namespace) -> int:
     """print what the runs' parallel experiments and their controls say over all repeats"""
-    from tandem.measure.interference.compare import text_of_compare
+    from tandem.interference.compare import text_of_compare
 
     print(text_of_compare(arguments.runs))
     return 0
@@ -119,7 +119,7 @@ def command_compare(arguments: argparse.Namespace) -> int:
 
 def command_prune(arguments: argparse.Namespace) -> int:
     """remove logs or samples of old runs by rules; records and tables stay for ever"""
-    from tandem.prune import prune, rule_of
+    from tandem.results.prune import prune, rule_of
 
     prune(arguments.results, list(map(rule_of, arguments.keep)), arguments.dry_run, print)
     return 0
@@ -127,7 +127,7 @@ def command_prune(arguments: argparse.Namespace) -> int:
 
 def command_doctor(arguments: argparse.Namespace) -> int:
     """print what this machine has, and what is lost without the rest"""
-    from tandem import doctor
+    from tandem.machine import doctor
 
     print(doctor.text(doctor.examine(arguments.results)))
     return 0
@@ -135,8 +135,8 @@ def command_doctor(arguments: argparse.Namespace) -> int:
 
 def read_plan(arguments: argparse.Namespace) -> PlanReading:
     """Return the plan of a settings file, or of --repo and --model."""
-    from tandem.plan import read_plan as read
-    from tandem.settings import settings_from_arguments
+    from tandem.config.settings import settings_from_arguments
+    from tandem.plan.planner import read_plan as read
 
     of_one = (arguments.repo, arguments.model, arguments.mutate, arguments.runs)
     if arguments.config is not None:
@@ -161,7 +161,7 @@ def read_plan(arguments: argparse.Namespace) -> PlanReading:
 
 def origin(arguments: argparse.Namespace) -> Origin:
     """Return what the plan of a settings file is made from, by which its runs are found."""
-    from tandem.plan import origin_of
+    from tandem.plan.planner import origin_of
 
     config = arguments.config
     if config is None or (config.exists() and not config.is_file()):

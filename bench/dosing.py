@@ -23,9 +23,9 @@ from measuring import show  # noqa: E402
 from simgpu import SimGpu, build  # noqa: E402
 from speed import cpu_s, memory_bytes  # noqa: E402
 from stage import wait_for  # noqa: E402
-from tandem.dose.files import CSV, dose_facts  # noqa: E402
-from tandem.paths import BGRUN, DOSE  # noqa: E402
-from tandem.proc import descendants  # noqa: E402
+from tandem.background.dose.files import CSV, dose_facts  # noqa: E402
+from tandem.base.paths import BGRUN, DOSE  # noqa: E402
+from tandem.processes.proc import descendants  # noqa: E402
 
 TARGETS = (20, 50, 80)
 USES = (100, 90)  # percent of the GPU that the training uses while it runs

@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "lib"))
 
 from gpu_report import Cost, Measured, report, smi_samples  # noqa: E402
-from tandem import proc  # noqa: E402
-from tandem.errors import NotReadyError, TandemError, UsageError  # noqa: E402
-from tandem.logs import last_lines  # noqa: E402
-from tandem.measure.sampling.nvml import Device, NvmlError, opened, utilisation, visible  # noqa: E402
-from tandem.paths import BGRUN, POWERMON  # noqa: E402
-from tandem.rounds import read_rounds  # noqa: E402
+from tandem.background.rounds import read_rounds  # noqa: E402
+from tandem.base.errors import NotReadyError, TandemError, UsageError  # noqa: E402
+from tandem.base.logs import last_lines  # noqa: E402
+from tandem.base.paths import BGRUN, POWERMON  # noqa: E402
+from tandem.nvml.devices import Device, NvmlError, opened, utilisation, visible  # noqa: E402
+from tandem.processes import proc  # noqa: E402
 from update_period import Period, update_periods  # noqa: E402
 
 DRIVER = [sys.executable, str(ROOT / "driver.py")]

@@ -11,10 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tandem.errors import TandemError
-from tandem.measure.interference.figures import interference
+from tandem.base.errors import TandemError
+from tandem.interference.figures import interference
 from tandem.measure.rows import read_rows
-from tandem.measure.windows.facts import read_monitor, window_facts
+from tandem.measure.windows.window import read_monitor, window_facts
 from update_period import Period, table
 
 Record = Mapping[str, Any]

@@ -29,8 +29,8 @@ from simgpu import SimGpu, build, build_smi  # noqa: E402
 from smi_loop import SmiLoop  # noqa: E402
 from speed import cpu_s, memory_bytes  # noqa: E402
 from stage import wait_for  # noqa: E402
-from tandem.measure.windows.facts import read_monitor  # noqa: E402
-from tandem.paths import POWERMON  # noqa: E402
+from tandem.base.paths import POWERMON  # noqa: E402
+from tandem.measure.windows.window import read_monitor  # noqa: E402
 from waves import (  # noqa: E402
     BOARD,
     BUSY,

@@ -22,17 +22,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
 
 from stage import Stage  # noqa: E402
-from tandem import table  # noqa: E402
-from tandem.journal import Journal  # noqa: E402
-from tandem.planfile import read_plan_file  # noqa: E402
+from tandem.plan.file import read_plan_file  # noqa: E402
+from tandem.results import table  # noqa: E402
+from tandem.results.journal import Journal  # noqa: E402
 
 LONGEST_S, MOST_MIB = 3.0, 200.0
 PLAN = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from tandem.plan import read_plan
-from tandem.runfolder import make_run_folder
+from tandem.plan.planner import read_plan
+from tandem.results.folder import make_run_folder
 folder = Path(sys.argv[2])
 reading = read_plan(folder / "settings.json", folder / "registry.json", root=folder, seed=1)
 print(make_run_folder(folder / "results", reading.plan))

@@ -20,8 +20,8 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from tandem.measure.sampling.nvml import Device, NvmlError, opened, visible
-from tandem.measure.sampling.sensors import (
+from tandem.nvml.devices import Device, NvmlError, opened, visible
+from tandem.nvml.sensors import (
     FIELD_POWER_AVERAGE_MW,
     FIELD_POWER_INSTANT_MW,
     energy_counter_mj,

@@ -12,9 +12,9 @@ from typing import NoReturn
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
-from tandem.dose.controller import Controller, NoKeeperError  # noqa: E402
-from tandem.dose.feedback import LEAST_DUTY  # noqa: E402
-from tandem.owner import OwnerError  # noqa: E402
+from tandem.background.dose.controller import Controller, NoKeeperError  # noqa: E402
+from tandem.background.dose.feedback import LEAST_DUTY  # noqa: E402
+from tandem.processes.owner import OwnerError  # noqa: E402
 
 SHORTEST_S, LONGEST_S = 0.05, 0.5
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tandem.errors import TandemError, UsageError
+from tandem.base.errors import TandemError, UsageError
+from tandem.config.problems import quote
 from tandem.measure.rows import last_row, read_rows, rows_between
 from tandem.measure.windows.edges import number_in, time_of
-from tandem.measure.windows.energy_text import text_of_window
-from tandem.measure.windows.facts import read_monitor, window_facts
-from tandem.measure.windows.gpu_window import Facts
-from tandem.problems import quote
+from tandem.measure.windows.gpu import Facts
+from tandem.measure.windows.window import read_monitor, window_facts
+from tandem.report.window import text_of_window
 
 
 def facts_of(

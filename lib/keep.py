@@ -48,7 +48,7 @@ from typing import NoReturn
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
-from tandem.keeper import Keeper  # noqa: E402
+from tandem.processes.keeper import Keeper  # noqa: E402
 
 
 def options_from(arguments: list[str]) -> argparse.Namespace:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tandem import planfile
-from tandem.errors import UsageError
-from tandem.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
-from tandem.problems import quote
-from tandem.proc import die_with_parent
+from tandem.base.errors import UsageError
+from tandem.base.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
+from tandem.config.problems import quote
+from tandem.plan import file as planfile
+from tandem.processes.proc import die_with_parent
 
 Command = Callable[[argparse.Namespace], int]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.census import environment
-from tandem.proc import alive, stat
-from tandem.tree import send
+from tandem.processes.census import environment
+from tandem.processes.proc import alive, stat
+from tandem.processes.tree import send
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")

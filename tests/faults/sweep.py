@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from stage import ROOT, Stage, wait_for
-from tandem.tree import send
+from tandem.processes.tree import send
 
 FRONT = "echo Test Accuracy: 50; exec sleep 0.8"
 BACK = "echo at work; exec sleep 1000"

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stage import Stage, stop_when, wait_for
-from tandem.proc import stat
-from tandem.tree import send
+from tandem.processes.proc import stat
+from tandem.processes.tree import send
 
 
 def test_background_that_fails_every_time(stage: Stage) -> None:

@@ -12,10 +12,10 @@ import time
 
 import pytest
 from stage import GRACE_S, Stage, stop_when, wait_for
-from tandem.dosing import Dosing, stop_all
-from tandem.launch import Script, end_script, start
-from tandem.paths import BGRUN, DOSE
-from tandem.proc import descendants, name, stat
+from tandem.background.dosing import Dosing, stop_all
+from tandem.base.paths import BGRUN, DOSE
+from tandem.processes.proc import descendants, name, stat
+from tandem.processes.scripts import Script, end_script, start
 
 STRAYS = "setsid+daemon+bare"
 PROCESSES = 4

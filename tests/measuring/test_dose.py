@@ -14,10 +14,10 @@ import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
 from simgpu_state import now_s
 from stage import wait_for
-from tandem.dose.feedback import LEAST_DUTY, Feedback
-from tandem.dose.files import dose_facts
+from tandem.background.dose.feedback import LEAST_DUTY, Feedback
+from tandem.background.dose.files import dose_facts
+from tandem.base.paths import BGRUN, DOSE
 from tandem.measure.rows import Row, read_rows
-from tandem.paths import BGRUN, DOSE
 
 POINTS = 5.0
 SETTLE_S, WINDOW_S = 5.0, 8.0

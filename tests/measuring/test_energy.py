@@ -105,7 +105,7 @@ def hold_up(stage: Stage, driver: subprocess.Popen[str], seed: int, most_s: floa
 
 def monitor_of(stage: Stage) -> list[int]:
     mine = processes(str(stage.folder))
-    return [pid for pid, line in mine.items() if "monitor.py" in line]
+    return [pid for pid, line in mine.items() if "powermon.py" in line]
 
 
 def processes_alive(pid: int) -> bool:

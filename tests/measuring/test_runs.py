@@ -16,7 +16,7 @@ import pytest
 from simgpu import COUNTER, DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
 from simgpu_state import now_s
 from stage import Stage, processes, training_line, wait_for
-from tandem.tree import send
+from tandem.processes.tree import send
 
 LOAD = {"watts": 100, "memory_mib": 3000, "sm_percent": 40, "seconds": 600}
 
@@ -42,7 +42,7 @@ def window_of(record: dict[str, Any], name: str = "foreground") -> dict[str, Any
 def monitor_pid(stage: Stage) -> int:
     def found() -> list[int]:
         mine = processes(str(stage.folder)).items()
-        return [pid for pid, line in mine if "monitor.py" in line]
+        return [pid for pid, line in mine if "powermon.py" in line]
 
     return int(wait_for("the monitor runs", found)[0])
 

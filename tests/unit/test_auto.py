@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.auto import says_memory_is_full
-from tandem.listing import json_of_check, text_of_check
-from tandem.plan import PlanReading, read_plan
-from tandem.planfile import read_plan_file, write_plan
+from tandem.background.auto import says_memory_is_full
+from tandem.plan.file import read_plan_file, write_plan
+from tandem.plan.planner import PlanReading, read_plan
+from tandem.report.check import json_of_check, text_of_check
 
 HYPERPARAMETERS: dict[str, Any] = {
     "batch_size": {"flag": "-b", "type": "int", "sizes": [16, 32.0, 128]},

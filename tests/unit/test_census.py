@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem import census
-from tandem.census import Found
-from tandem.paths import ROOT
-from tandem.proc import COOKIE, OWNER_FILE, alive, cookie, name, realm, stat
+from tandem.base.paths import ROOT
+from tandem.processes import census
+from tandem.processes.census import Found
+from tandem.processes.proc import COOKIE, OWNER_FILE, alive, cookie, name, realm, stat
 
 KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]
 DEADLINE_S = 60.0  # a hang guard, not a figure
@@ -165,7 +165,7 @@ def test_neither_this_process_nor_who_is_above_is_found(gone: str) -> None:
     """A run inside a run has its owner's cookie; it must not end itself, nor who started it."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from tandem import census\n"
+        "from tandem.processes import census\n"
         f"print(census.below({gone!r}), census.remove_all({gone!r}))"
     )
     inner = [sys.executable, "-c", code, str(ROOT / "lib")]
@@ -216,7 +216,7 @@ def test_a_thread_that_takes_its_process_over_is_no_end(monkeypatch: pytest.Monk
     fields = lines[0].split()
     fields[2], fields[19] = "Z", "0"
     lines.insert(0, " ".join(fields))
-    monkeypatch.setattr("tandem.proc.read", lambda _: lines.pop(0))
+    monkeypatch.setattr("tandem.processes.proc.read", lambda _: lines.pop(0))
     assert alive(os.getpid())
     assert len(lines) == 1
 
@@ -245,7 +245,7 @@ def test_who_has_no_environment_is_not_waited_for(
     empty, ended = start("/usr/bin/sleep", "1000", env={}), start("true")
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
     assert census.environment(empty.pid) == b""  # its exec is through
-    monkeypatch.setattr("tandem.census.time.sleep", lambda _: pytest.fail("waits"))
+    monkeypatch.setattr("tandem.processes.census.time.sleep", lambda _: pytest.fail("waits"))
     assert [census.cookie_of(process.pid) for process in (empty, ended)] == ["", ""]
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.command import MAX_ARGUMENT_BYTES, Value, text_of, training_command, typed_value
-from tandem.errors import UsageError
-from tandem.registry import Hyperparameter, Repository
+from tandem.base.errors import UsageError
+from tandem.config.registry import Hyperparameter, Repository
+from tandem.plan.command import MAX_ARGUMENT_BYTES, Value, text_of, training_command, typed_value
 
 
 def hyperparameter(name: str, flag: str, kind: str) -> Hyperparameter:

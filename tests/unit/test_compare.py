@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tandem.errors import UsageError
-from tandem.listing import dose_settings
-from tandem.measure.interference.compare import TITLES, compare, text_of_compare
-from tandem.measure.interference.figures import FIGURES
-from tandem.measure.interference.quantity import Quantity
-from tandem.measure.interference.repeats import interval_of_median, repeats_of
-from tandem.planned import Dose
+from tandem.base.errors import UsageError
+from tandem.interference.compare import TITLES, compare, text_of_compare
+from tandem.interference.figures import FIGURES
+from tandem.interference.quantity import Quantity
+from tandem.interference.repeats import interval_of_median, repeats_of
+from tandem.plan.model import Dose
+from tandem.report.check import dose_settings
 
 Record = dict[str, Any]
 
@@ -111,7 +111,7 @@ def coverage(draws: int, size: int, shared: float = 0.0, is_blockwise: bool = Tr
 
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tandem.measure.interference.repeats.RESAMPLES", 200)
+    monkeypatch.setattr("tandem.interference.repeats.RESAMPLES", 200)
 
 
 @pytest.mark.usefixtures("few_resamples")

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.plan import Experiment, PlanReading, read_plan
-from tandem.problems import problem_lines
+from tandem.config.problems import problem_lines
+from tandem.plan.planner import Experiment, PlanReading, read_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPAT = Path(os.environ.get("TANDEM_COMPAT") or ROOT.parent / "shared" / "compat")

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
 from simgpu_state import Slot, now_s
-from tandem.cooldown import DEFAULT_LIMIT_S, Cooldown
-from tandem.measure.busy import Gpu
-from tandem.paths import ROOT
+from tandem.base.paths import ROOT
+from tandem.machine.cooldown import DEFAULT_LIMIT_S, Cooldown
+from tandem.machine.gpus import Gpu
 
 DEADLINE_S = 60.0  # a guard, not a figure
 IDLE_C = 35.0
@@ -28,9 +28,9 @@ TEMPERATURE, USE = "nvmlDeviceGetTemperature", "nvmlDeviceGetUtilizationRates"
 PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from tandem.cooldown import Cooldown
-from tandem.launch import Interrupted, Watch
-from tandem.measure.busy import gpus_now, nvml_held
+from tandem.machine.cooldown import Cooldown
+from tandem.processes.scripts import Interrupted, Watch
+from tandem.machine.gpus import gpus_now, nvml_held
 watch, cooldown = Watch(), Cooldown()
 with nvml_held():
     cooldown.note_start(gpus_now())

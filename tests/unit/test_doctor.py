@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
-from tandem import census, doctor, namespace, proc
-from tandem.doctor import Check, examine, text
-from tandem.proc import COOKIE, realm
+from tandem.machine import doctor
+from tandem.machine.doctor import Check, examine, text
+from tandem.processes import census, namespace, proc
+from tandem.processes.proc import COOKIE, realm
 
 NOBODY = 65534
 NAMES = [
@@ -144,7 +145,7 @@ def test_gpu_driver(root: Path, content: str, found: str) -> None:
 def seen_by(gpu: SimGpu, function: str) -> list[object]:
     """What a check says in a process whose NVML is the simulated one."""
     script = (
-        f"import json; from tandem import doctor; check = doctor.{function}();"
+        f"import json; from tandem.machine import doctor; check = doctor.{function}();"
         " print(json.dumps([check.ok, check.found]))"
     )
     answer = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from gitbox import git, use_plain_git
-from tandem.environment import VERSION, device_of, git_state, host
+from tandem.machine.host import VERSION, device_of, git_state, host
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_host_tells_what_other_sources_tell() -> None:
 def test_host_starts_no_process() -> None:
     script = (
         "import sys\n"
-        "import tandem.environment as environment\n"
+        "import tandem.machine.host as environment\n"
         "started = []\n"
         "sys.addaudithook(lambda name, _: started.append(name))\n"
         "environment.host()\n"

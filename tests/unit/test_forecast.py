@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tandem.forecast import Forecast
-from tandem.planned import Background, Dose, Experiment, Training
+from tandem.plan.model import Background, Dose, Experiment, Training
+from tandem.run.forecast import Forecast
 
 
 def experiment(model: str, *beside: str, epochs: int | None = None) -> Experiment:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from stage import Stage
-from tandem.command import training_command
-from tandem.paths import REGISTRY as DEFAULT
-from tandem.paths import ROOT
-from tandem.plan import PlanReading, read_plan
-from tandem.registry import Registry, load_registry
+from tandem.base.paths import REGISTRY as DEFAULT
+from tandem.base.paths import ROOT
+from tandem.config.registry import Registry, load_registry
+from tandem.plan.command import training_command
+from tandem.plan.planner import PlanReading, read_plan
 
 ADAPTER = "{tandem}/adapters/person_reid.py"
 FOREIGN: dict[str, Any] = {
@@ -173,7 +173,7 @@ def test_a_folder_at_another_commit_is_a_warning(
 ) -> None:
     (tmp_path / "repos" / "one").mkdir(parents=True)
     state: dict[str, Any] = {"commit": FOREIGN["commit"], "dirty": True, "reason": None}
-    monkeypatch.setattr("tandem.resolve.git_state", lambda _: state)
+    monkeypatch.setattr("tandem.plan.resolve.git_state", lambda _: state)
     assert plan(tmp_path).problems == ()
     state["commit"] = "f" * 40
     reading = plan(tmp_path)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tandem.governor import _write, governor, governors_now
-from tandem.paths import ROOT
-from tandem.proc import LOCKS
+from tandem.base.paths import ROOT
+from tandem.machine.governor import _write, governor, governors_now
+from tandem.processes.proc import LOCKS
 
 DEADLINE_S = 60.0  # a hang guard, not a figure
 NOBODY = 65534
@@ -24,7 +24,7 @@ RUN = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from tandem.governor import governor
+from tandem.machine.governor import governor
 if sys.argv[4]:
     os.setgroups([])
     os.setresuid(*[int(sys.argv[4])] * 3)
@@ -169,7 +169,7 @@ def test_the_state_is_saved_before_anything_is_changed(
         saved.append(json.loads(machine.state.read_text())["before"])
         _write(folder, cpu, name)
 
-    monkeypatch.setattr("tandem.governor._write", write)
+    monkeypatch.setattr("tandem.machine.governor._write", write)
     used_here(machine, "performance")
     before = {f"cpu{number}": name for number, name in enumerate(BEFORE)}
     assert saved == [before] * 4  # two CPUs set, and put back
@@ -313,7 +313,7 @@ def test_many_at_once(machine: Machine) -> None:
 
 
 def test_somebody_keeps_the_lock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tandem.governor._PATIENCE_S", 0.1)
+    monkeypatch.setattr("tandem.machine.governor._PATIENCE_S", 0.1)
     lock = machine.locks / "tandem-governor.lock"
     with subprocess.Popen(
         ["flock", lock, "sh", "-c", "echo locked; cat"],

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.fits import MOST_RECORDS, Footprints
-from tandem.gpumemory import Limit, environment_of, limit_of
-from tandem.measure.sampling.nvml import Device
-from tandem.planned import Dose, Training
+from tandem.background.footprints import MOST_RECORDS, Footprints
+from tandem.background.memory import Limit, environment_of, limit_of
+from tandem.nvml.devices import Device
+from tandem.plan.model import Dose, Training
 
 TWO = tuple(Device(index, f"GPU-{index}", "", None, None, None) for index in range(2))
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem import table
-from tandem.history import read_history
-from tandem.mutation import Combination
-from tandem.plan import PlanReading, read_plan
-from tandem.problems import problem_lines
-from tandem.registry import Registry, load_registry
+from tandem.config.problems import problem_lines
+from tandem.config.registry import Registry, load_registry
+from tandem.plan.draw import Combination
+from tandem.plan.history import read_history
+from tandem.plan.planner import PlanReading, read_plan
+from tandem.results import table
 
 REGISTRY: dict[str, Any] = {
     "models": {

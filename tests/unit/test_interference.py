@@ -11,9 +11,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from tandem.measure.interference.figures import FIGURES, interference
-from tandem.planned import Validity
-from tandem.rounds import Stretch, rate
+from tandem.background.rounds import Stretch, rate
+from tandem.interference.figures import FIGURES, interference
+from tandem.plan.model import Validity
 
 ORDER = [
     "slowdown",

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tandem.errors import LockedError
-from tandem.journal import NAME, Journal
+from tandem.base.errors import LockedError
+from tandem.results.journal import NAME, Journal
 
 LIB = Path(__file__).resolve().parents[2] / "lib"
 
@@ -77,8 +77,8 @@ def test_one_that_was_started_again_has_not_ended(tmp_path: Path) -> None:
 def test_another_process_is_refused_and_told_whose_it_is(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     program = (
-        "import sys; from pathlib import Path; from tandem.journal import Journal\n"
-        "from tandem.errors import LockedError\n"
+        "import sys; from pathlib import Path; from tandem.results.journal import Journal\n"
+        "from tandem.base.errors import LockedError\n"
         "try: Journal(Path(sys.argv[1]))\n"
         "except LockedError as error: print(error, error.exit_code)"
     )

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.errors import UsageError
-from tandem.jsonfile import MAX_BYTES, MAX_DEPTH, read_json
+from tandem.base.errors import UsageError
+from tandem.config.jsonfile import MAX_BYTES, MAX_DEPTH, read_json
 
 
 def written(folder: Path, raw: bytes) -> Path:

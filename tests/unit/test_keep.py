@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem import census
-from tandem.paths import ROOT
-from tandem.proc import COOKIE, children, cookie, stat
-from tandem.reports import read_report
+from tandem.base.paths import ROOT
+from tandem.processes import census
+from tandem.processes.proc import COOKIE, children, cookie, stat
+from tandem.processes.reports import read_report
 
 KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]
 PYTHON = [sys.executable, "-S", "-E", "-c"]

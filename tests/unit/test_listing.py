@@ -10,11 +10,11 @@ from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tandem.listing import json_of_check, shell_line, text_of_check, text_of_registry
-from tandem.plan import Experiment, Plan, Training
-from tandem.planned import Background, Controls, Dose
-from tandem.problems import Problem
-from tandem.registry import load_registry
+from tandem.config.problems import Problem
+from tandem.config.registry import load_registry
+from tandem.plan.model import Background, Controls, Dose
+from tandem.plan.planner import Experiment, Plan, Training
+from tandem.report.check import json_of_check, shell_line, text_of_check, text_of_registry
 
 ARGUMENTS = st.lists(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=5

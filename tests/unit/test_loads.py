@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tandem.load import Load
-from tandem.loads import Loads
+from tandem.background.backgrounds import Loads
+from tandem.background.loop import Load
 
 Make = Callable[..., Loads]
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from simgpu import SimGpu
-from tandem.errors import LockedError, NotReadyError
-from tandem.locks import gpu_locks, gpus_in_use
-from tandem.paths import ROOT
-from tandem.proc import LOCKS
+from tandem.base.errors import LockedError, NotReadyError
+from tandem.base.paths import ROOT
+from tandem.processes.locks import gpu_locks, gpus_in_use
+from tandem.processes.proc import LOCKS
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
 DEADLINE_S = 60.0  # a hang guard, not a figure
@@ -26,8 +26,8 @@ NOBODY = 65534
 HOLD = """
 import os, subprocess, sys
 sys.path.insert(0, sys.argv[1])
-from tandem.errors import TandemError
-from tandem.locks import gpu_locks, gpus_in_use
+from tandem.base.errors import TandemError
+from tandem.processes.locks import gpu_locks, gpus_in_use
 if len(sys.argv) > 2:
     os.setgroups([])
     os.setuid(int(sys.argv[2]))

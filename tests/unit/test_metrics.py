@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem import metrics
-from tandem.metrics import MAX_LINE_BYTES, read_metrics
+from tandem.experiment import log as metrics
+from tandem.experiment.log import MAX_LINE_BYTES, read_metrics
 
 RANK1 = r"Rank@1[:\s]+([0-9.]+)"
 ACCURACY = r"(?:Accuracy|准确率)[:\s()]+([0-9.]+)"

@@ -30,14 +30,14 @@ from simgpu import (
     SimGpu,
 )
 from simgpu_state import now_s
+from tandem.base.paths import POWERMON, ROOT
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
-from tandem.measure.sampling.nvml import Process
-from tandem.measure.sampling.output import Csv, Moment
-from tandem.measure.sampling.sensors import ProcessSample
+from tandem.measure.sampling.files import Csv, Moment
+from tandem.measure.sampling.roles import Member, Trees
 from tandem.measure.sampling.strangers import COLUMNS, MOST_UNSEEN, Users
-from tandem.measure.sampling.trees import Member, Trees
-from tandem.paths import POWERMON, ROOT
-from tandem.proc import stat
+from tandem.nvml.devices import Process
+from tandem.nvml.sensors import ProcessSample
+from tandem.processes.proc import stat
 
 DEADLINE_S = 30.0  # a guard, not a figure
 NO_PID = 2**22 + 1  # Linux gives no process so high an id
@@ -489,7 +489,7 @@ def test_without_a_driver_the_rest_is_measured(gpu: SimGpu, watch: Watch) -> Non
 
 
 def test_without_pynvml_the_way_to_get_it_is_said(gpu: SimGpu) -> None:
-    program = "from tandem.measure.sampling import nvml\ntry: nvml.gpu_states(None)\n"
+    program = "from tandem.nvml import devices as nvml\ntry: nvml.gpu_states(None)\n"
     program += "except nvml.NvmlError as error: print(error, '|', error.hint)"
     done = subprocess.run(
         [sys.executable, "-S", "-c", program],
@@ -524,7 +524,7 @@ def watch_two(two: SimGpu, watch: Watch) -> Watch:
 def visible(gpu: SimGpu, *selections: str | None) -> list[list[str]]:
     """Return the file names of the GPUs that each selection shows."""
     program = (
-        "import json, sys\nfrom tandem.measure.sampling import nvml\n"
+        "import json, sys\nfrom tandem.nvml import devices as nvml\n"
         "with nvml.opened(): print(json.dumps("
         "[[d.stem for d in nvml.visible(each)] for each in json.loads(sys.argv[1])]))"
     )

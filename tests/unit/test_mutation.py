@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.errors import UsageError
-from tandem.mutation import draw, drawable, stream
-from tandem.registry import Hyperparameter
+from tandem.base.errors import UsageError
+from tandem.config.registry import Hyperparameter
+from tandem.plan.draw import draw, drawable, stream
 
 
 def parameter(

@@ -10,12 +10,12 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tandem import census, namespace
-from tandem.namespace import first_error, off, output, probe, unshare_command
-from tandem.paths import ROOT
-from tandem.proc import COOKIE
+from tandem.base.paths import ROOT
+from tandem.processes import census, namespace
+from tandem.processes.namespace import first_error, off, output, probe, unshare_command
+from tandem.processes.proc import COOKIE
 
-PROGRAM = [sys.executable, "-S", "-E", str(ROOT / "lib" / "tandem" / "namespace.py")]
+PROGRAM = [sys.executable, "-S", "-E", str(ROOT / "lib" / "isolate.py")]
 DEADLINE_S = 30.0  # a hang guard, not a figure
 
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tandem.ownership import give_to_caller
+from tandem.base.sudo import give_to_caller
 
 USER, GROUP, SOMEBODY = 54321, 54322, 54323
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from tandem.plan import Experiment, PlanReading, read_plan
-from tandem.problems import problem_lines
-from tandem.settings import settings_from_arguments
+from tandem.config.problems import problem_lines
+from tandem.config.settings import settings_from_arguments
+from tandem.plan.planner import Experiment, PlanReading, read_plan
 
 REGISTRY: dict[str, Any] = {
     "models": {

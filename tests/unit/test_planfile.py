@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.errors import UsageError
-from tandem.plan import Plan, read_plan
-from tandem.planfile import NAME, read_plan_file, write_plan
+from tandem.base.errors import UsageError
+from tandem.plan.file import NAME, read_plan_file, write_plan
+from tandem.plan.planner import Plan, read_plan
 
 ODD = "a 'b' \"c\" $(d)\n\\e ü \u2028"
 REPOSITORY: dict[str, Any] = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import pytest
-from tandem.progress import MAX_READ_BYTES, EpochReader, Progress, View, left_s
+from tandem.report.progress import MAX_READ_BYTES, EpochReader, Progress, View, left_s
 
 VIEW = View(
     experiment=1,
@@ -226,7 +226,7 @@ def test_a_terminal_that_was_closed(terminal: Terminal) -> None:
 def test_a_reader_that_is_gone_does_not_change_the_exit_code() -> None:
     script = (
         "import sys\n"
-        "from tandem.progress import Progress\n"
+        "from tandem.report.progress import Progress\n"
         "progress = Progress(sys.stderr)\n"
         "sys.stdin.read()\n"
         "progress.event('one')\n"
@@ -291,7 +291,7 @@ def test_the_end_does_not_wait_for_ever(
     pipe: tuple[TextIO, BinaryIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream, reader = pipe
-    monkeypatch.setattr("tandem.progress.END_PATIENCE_S", 0.01)
+    monkeypatch.setattr("tandem.report.progress.END_PATIENCE_S", 0.01)
     progress = Progress(stream, Clock())
     progress.event("x" * 5000)
     progress.close()

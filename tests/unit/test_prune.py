@@ -11,9 +11,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from tandem.errors import NotReadyError, UsageError
-from tandem.journal import Journal
-from tandem.prune import Rule, prune, rule_of
+from tandem.base.errors import NotReadyError, UsageError
+from tandem.results.journal import Journal
+from tandem.results.prune import Rule, prune, rule_of
 
 LOGS = {
     "attempts/1/training.log",

@@ -17,8 +17,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tandem.paths import ROOT
-from tandem.recordfile import is_there, record_of
+from tandem.base.paths import ROOT
+from tandem.results.record import is_there, record_of
 
 SCHEMA = json.loads((ROOT / "schemas" / "record.schema.json").read_text("utf-8"))
 DEADLINE_S = 60.0  # a hang guard, not a figure

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.paths import REGISTRY as DEFAULT
-from tandem.problems import ProblemsError, problem_lines
-from tandem.registry import Hyperparameter, Registry, load_registry
+from tandem.base.paths import REGISTRY as DEFAULT
+from tandem.config.problems import ProblemsError, problem_lines
+from tandem.config.registry import Hyperparameter, Registry, load_registry
 
 REPOSITORY: dict[str, Any] = {
     "path": "repos/one",

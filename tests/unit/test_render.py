@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from tandem.namespace import off
-from tandem.paths import BGRUN, FGRUN, ROOT, TEMPLATES
-from tandem.plan import Experiment, read_plan
-from tandem.prepare import prepare
-from tandem.render import TemplateError, Values, render, render_file
+from tandem.base.paths import BGRUN, FGRUN, ROOT, TEMPLATES
+from tandem.base.templates import TemplateError, Values, render, render_file
+from tandem.experiment.scripts import prepare
+from tandem.plan.planner import Experiment, read_plan
+from tandem.processes.namespace import off
 
-RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "tandem" / "render.py")]
+RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "render.py")]
 DEADLINE_S = 60.0  # a hang guard, not a figure
 
 PIECES = [

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from gitbox import git, use_plain_git
-from tandem.paths import ROOT
-from tandem.planned import Training
-from tandem.record import Surroundings, command_facts
+from tandem.base.paths import ROOT
+from tandem.experiment.record import Surroundings, command_facts
+from tandem.plan.model import Training
 
 
 @pytest.fixture(autouse=True)

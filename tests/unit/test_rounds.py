@@ -12,10 +12,19 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tandem.paths import BGRUN, ROOT
-from tandem.rounds import Stretch, fold, last_round, lines, pauses, rate, read_rounds, running_s
+from tandem.background.rounds import (
+    Stretch,
+    fold,
+    last_round,
+    lines,
+    pauses,
+    rate,
+    read_rounds,
+    running_s,
+)
+from tandem.base.paths import BGRUN, ROOT
 
-PROGRAM = [sys.executable, "-S", "-E", str(ROOT / "lib" / "tandem" / "rounds.py")]
+PROGRAM = [sys.executable, "-S", "-E", str(ROOT / "lib" / "fold_rounds.py")]
 
 EXITS = st.sampled_from([0, 0, 0, 1, 7, 126, 127, 137, 255])
 REASONS = st.sampled_from(["signal SIGTERM", "signal SIGHUP", "owner gone", "timeout"])

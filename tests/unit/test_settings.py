@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.errors import UsageError
-from tandem.planned import Controls, Dose, Validity
-from tandem.problems import ProblemsError
-from tandem.settings import (
+from tandem.base.errors import UsageError
+from tandem.config.problems import ProblemsError
+from tandem.config.settings import (
     MAX_ENTRIES,
     Entry,
     Settings,
@@ -20,6 +19,7 @@ from tandem.settings import (
     load_settings,
     settings_from_arguments,
 )
+from tandem.plan.model import Controls, Dose, Validity
 
 SINGLE = {"repo": "r", "model": "m"}
 PAIR = {"foreground": {"repo": "f", "model": "m"}, "background": {"repo": "b", "model": "n"}}

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem import table
-from tandem.errors import NotReadyError, TandemError
-from tandem.planned import Background, Dose, Experiment, Plan, Training
-from tandem.screen import SCREEN_COLUMNS, print_table
+from tandem.base.errors import NotReadyError, TandemError
+from tandem.plan.model import Background, Dose, Experiment, Plan, Training
+from tandem.report.summary import SCREEN_COLUMNS, print_table
+from tandem.results import table
 
 OLD_ORDER = [
     "experiment_id",

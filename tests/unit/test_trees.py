@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tandem.measure.sampling.trees import REMEMBERED_S, YOUNG_S, YOUNG_SHARE, Root, Trees
-from tandem.proc import children, cpu_s, descendants, stat
+from tandem.measure.sampling.roles import REMEMBERED_S, YOUNG_S, YOUNG_SHARE, Root, Trees
+from tandem.processes.proc import children, cpu_s, descendants, stat
 
 DEADLINE_S = 30.0  # a guard, not a figure
 PYTHON = [sys.executable, "-S", "-E", "-c"]

@@ -7,8 +7,8 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from tandem.planned import Background, Controls, Dose, Experiment, Training
-from tandem.twins import experiment_id, with_control
+from tandem.plan.controls import experiment_id, with_control
+from tandem.plan.model import Background, Controls, Dose, Experiment, Training
 
 
 def training(repo: str = "r", model: str = "m") -> Training:

@@ -9,8 +9,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tandem.problems import Problem, has_errors, join, problem_lines
-from tandem.validate import check, schema, sift
+from tandem.config.problems import Problem, has_errors, join, problem_lines
+from tandem.config.schema import check, schema, sift
 
 NAMES = ("settings", "registry", "record")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.experiment import Outcome
-from tandem.foreground import Attempt
+from tandem.experiment.attempt import Attempt
+from tandem.experiment.experiment import Outcome
+from tandem.experiment.validity import invalid_reasons
 from tandem.measure.company import foreground_window
-from tandem.planned import Validity
-from tandem.validity import invalid_reasons
+from tandem.plan.model import Validity
 
 
 def outcome(**changes: Any) -> Outcome:

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tandem.measure.rows import GPU_COLUMNS, cpu_columns
 from tandem.measure.windows.edges import Nearby, time_of
-from tandem.measure.windows.facts import energy_metrics, window_facts
+from tandem.measure.windows.window import energy_metrics, window_facts
 
 START_S = 1000.0
 UTC_S = 1_800_000_000.0  # what time it was when CLOCK_BOOTTIME was 0

@@ -8,9 +8,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from tandem.measure.rows import GPU_COLUMNS, number
-from tandem.measure.sampling.binding import NOT_SUPPORTED
-from tandem.measure.sampling.meter import AVERAGE, COUNTER, POWER, Integral, Meter, Values
-from tandem.measure.sampling.nvml import (
+from tandem.measure.sampling.files import Csv, Moment, Report, boottime_s, now
+from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
+from tandem.measure.sampling.strangers import MOST_UNSEEN, Usage, Users
+from tandem.nvml.binding import NOT_SUPPORTED
+from tandem.nvml.devices import (
     Device,
     NvmlError,
     memory_used_mib,
@@ -18,8 +20,7 @@ from tandem.measure.sampling.nvml import (
     temperature_c,
     utilisation,
 )
-from tandem.measure.sampling.output import Csv, Moment, Report, boottime_s, now
-from tandem.measure.sampling.sensors import (
+from tandem.nvml.sensors import (
     CLOCK_MEMORY,
     CLOCK_SM,
     clock_mhz,
@@ -28,7 +29,6 @@ from tandem.measure.sampling.sensors import (
     power_samples,
     process_samples,
 )
-from tandem.measure.sampling.strangers import MOST_UNSEEN, Usage, Users
 
 HUNT_PERIOD_S = 0.002
 LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart

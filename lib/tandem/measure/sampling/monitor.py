@@ -1,4 +1,4 @@
-"""The monitor: samples, and writes rows, until it is told to stop. lib/monitor.py is its program.
+"""The monitor: samples, and writes rows, until it is told to stop. lib/powermon.py is its program.
 
 Samples lie on a fixed grid of moments: one that is late is taken late, and none is made up for.
 The grid is a little finer than asked for: a load that repeats every three samples, say, would for
@@ -18,14 +18,14 @@ from contextlib import ExitStack
 from typing import Any
 
 from tandem.measure.rows import cpu_columns, number
-from tandem.measure.sampling import nvml
+from tandem.measure.sampling.files import Csv, Moment, Report, boottime_s, now
 from tandem.measure.sampling.gpu import HUNT_PERIOD_S, Gpu
-from tandem.measure.sampling.output import Csv, Moment, Report, boottime_s, now
 from tandem.measure.sampling.rapl import Rapl
+from tandem.measure.sampling.roles import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
 from tandem.measure.sampling.strangers import COLUMNS, Users
-from tandem.measure.sampling.trees import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
-from tandem.owner import watch_owner
-from tandem.proc import STOP_SIGNALS, VISIBLE, catch_stop_signals
+from tandem.nvml import devices as nvml
+from tandem.processes.owner import watch_owner
+from tandem.processes.proc import STOP_SIGNALS, VISIBLE, catch_stop_signals
 
 ORDER = "CUDA_DEVICE_ORDER"
 

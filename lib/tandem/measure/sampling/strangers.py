@@ -7,11 +7,11 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tandem.measure.rows import number
-from tandem.measure.sampling.nvml import Process
-from tandem.measure.sampling.output import Csv, Moment
-from tandem.measure.sampling.sensors import ProcessSample
-from tandem.measure.sampling.trees import REMEMBERED_S, ROLES, Trees
-from tandem.proc import alive, name, stat, user
+from tandem.measure.sampling.files import Csv, Moment
+from tandem.measure.sampling.roles import REMEMBERED_S, ROLES, Trees
+from tandem.nvml.devices import Process
+from tandem.nvml.sensors import ProcessSample
+from tandem.processes.proc import alive, name, stat, user
 
 COLUMNS = (
     "boottime_s",

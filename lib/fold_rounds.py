@@ -1,0 +1,24 @@
+"""Fold the old rounds of a rounds.tsv: fold_rounds.py FILE KEEP; the newest KEEP stay."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from tandem.background.rounds import fold, lines, read_rounds
+
+
+def main() -> None:
+    path, keep = Path(sys.argv[1]), int(sys.argv[2])
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text("".join(map(lines, fold(read_rounds(path), keep))))
+        temporary.rename(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        sys.exit(f"fold_rounds: error: {path}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""The GPU memory of a background: what it may hold, who is told of that, what it really holds."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tandem.measure.windows.tallies import iso_utc
+from tandem.nvml import devices as nvml
+from tandem.nvml.sensors import ProcessSample, process_samples
+from tandem.plan.model import Background, Dose, Training
+from tandem.processes.proc import VISIBLE, ancestors
+from tandem.processes.scripts import Script
+
+FRACTION = "TANDEM_GPU_MEMORY_FRACTION"
+MIB = "TANDEM_GPU_MEMORY_MIB"
+PYTORCH = "pytorch"
+# The first of them is read by all versions; some newer ones take the second for the first choice.
+PYTORCH_OPTIONS = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
+LEAST_FRACTION = 0.0001
+PERIOD_S = 1.0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a background may hold of the memory of each of its GPUs.
+
+    `mib`, and `fraction` (0 to 1) of the first GPU in `devices`, which are those that it sees; both
+    None without a limit, one of them where `problem` says why the GPU's size is not known.
+    """
+
+    devices: Sequence[nvml.Device] = ()
+    mib: float | None = None
+    fraction: float | None = None
+    problem: str = ""
+
+
+def seen_by(training: Training) -> list[nvml.Device]:
+    """Return the GPUs that a training sees; NvmlError where NVML does not tell."""
+    return nvml.visible(training.environment.get(VISIBLE, os.environ.get(VISIBLE)))
+
+
+def limit_of(dose: Dose, training: Training) -> Limit:
+    """Return the limit of a background; NVML is open, where there is one."""
+    devices: Sequence[nvml.Device] = ()
+    mib, fraction, problem = dose.gpu_memory_mib, dose.gpu_memory_fraction, ""
+    try:
+        devices = seen_by(training)
+        if mib is None and fraction is None:
+            return Limit(devices)
+        if not devices:
+            raise nvml.NvmlError("it sees no GPU")
+        total_mib = nvml.memory_total_mib(devices[0])
+        mib = total_mib * fraction if mib is None and fraction is not None else mib
+        fraction = min(1.0, mib / total_mib) if fraction is None and mib is not None else fraction
+    except nvml.NvmlError as error:
+        problem = f"its GPU cannot be asked: {error}"
+    return Limit(devices, mib, fraction, problem)
+
+
+def environment_of(
+    limit: Limit, training: Training, around: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the variables that tell a training, and the frameworks in it, of its limit.
+
+    What the training's own environment says already is left to it. docs/load.md has the sources.
+    """
+    told: dict[str, str] = {}
+    if limit.fraction is not None:
+        share = f"{max(LEAST_FRACTION, math.floor(limit.fraction * 10000) / 10000):g}"
+        told |= dict.fromkeys((FRACTION, "XLA_CLIENT_MEM_FRACTION"), share)
+        told["XLA_PYTHON_CLIENT_MEM_FRACTION"] = share  # its older name
+        told["FLAGS_fraction_of_gpu_memory_to_use"] = share
+        if PYTORCH in training.memory_limit:
+            told |= _pytorch_options(share, training, around)
+    if limit.mib is not None:
+        mib = str(max(1, math.floor(limit.mib)))
+        told[MIB] = told["FLAGS_gpu_memory_limit_mb"] = mib
+        places = range(max(1, len(limit.devices)))
+        told["CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"] = ",".join(f"{place}={mib}M" for place in places)
+    return {name: text for name, text in told.items() if name not in training.environment}
+
+
+def _pytorch_options(share: str, training: Training, around: Mapping[str, str]) -> dict[str, str]:
+    """The options of its allocator, beside those that are set already."""
+    if not set(PYTORCH_OPTIONS).isdisjoint(training.environment):
+        return {}  # whichever of the two counts, it is the registry's
+    given = {name: around[name] for name in PYTORCH_OPTIONS if around.get(name)}
+    given.setdefault(PYTORCH_OPTIONS[0], given.get(PYTORCH_OPTIONS[1], ""))
+    option = f"per_process_memory_fraction:{share}"
+    return {name: ",".join(filter(None, [text, option])) for name, text in given.items()}
+
+
+@dataclass
+class MemoryUse:
+    """What a background, spoken of as `name`, holds of the memory of one of its GPUs, at most.
+
+    It is what all its processes hold together; `max_mib` is None as long as none was seen there.
+    `unknown` says why not everything could be seen, or "". `told` are the variables that the limit
+    was handed over in. `sm_max_percent` is the most that one of them was seen to use of a GPU, and
+    `used_utc_s` when that any was seen last; that nobody tells it, `is_told` says.
+    """
+
+    name: str
+    limit: Limit
+    told: Mapping[str, str] = field(default_factory=dict)
+    max_mib: float | None = None
+    exceeded_utc_s: float | None = None
+    unknown: str = ""
+    is_told: bool = True
+    sm_max_percent: float | None = None
+    used_utc_s: float | None = None
+
+    def forget(self) -> None:
+        """Begin again: what was seen so far is not what counts."""
+        self.max_mib, self.exceeded_utc_s, self.unknown = None, None, ""
+        self.is_told, self.sm_max_percent, self.used_utc_s = True, None, None
+
+    def idles(self) -> bool:
+        """Tell whether it holds memory, and was not seen to use the GPU, as far as that is told."""
+        return bool(self.max_mib) and self.is_told and not self.sm_max_percent
+
+    def note_use(self, script: Script, used: Mapping[str, Sequence[ProcessSample] | None]) -> None:
+        """Take who has used the GPUs since the last time, by `key_of`; None: that is not told."""
+        samples = [used.get(key_of(device)) for device in self.limit.devices]
+        self.is_told = self.is_told and bool(samples) and None not in samples
+        for sample in (each for those in samples for each in those or ()):
+            if is_below(sample.pid, script):
+                self.sm_max_percent = max(self.sm_max_percent or 0.0, sample.sm_percent)
+                if sample.sm_percent > 0:
+                    self.used_utc_s = max(self.used_utc_s or 0.0, sample.utc_s)
+
+    def note(self, script: Script, listed: Mapping[str, Sequence[nvml.Process]]) -> str | None:
+        """Take who is on the GPUs now, by `key_of`; return a warning, once, beyond the limit."""
+        for device in self.limit.devices:
+            on_it = [each for each in listed.get(key_of(device), ()) if is_below(each.pid, script)]
+            if any(each.memory_mib is None for each in on_it):
+                self.unknown = "NVML does not tell the memory of a process"
+                continue
+            if not on_it:
+                continue
+            mib = sum(each.memory_mib or 0.0 for each in on_it)
+            self.max_mib = max(self.max_mib or 0.0, mib)
+            if self.limit.mib is not None and mib > self.limit.mib and not self.exceeded_utc_s:
+                self.exceeded_utc_s = time.time()
+                return (
+                    f"warning: {self.name} holds {mib:.0f} MiB of GPU {device.index}, more than its"
+                    f" limit of {self.limit.mib:.0f} MiB"
+                )
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """Return it for the record; memory in MiB."""
+        exceeded: bool | None = self.exceeded_utc_s is not None
+        if not exceeded and (self.limit.mib is None or self.max_mib is None or self.unknown):
+            exceeded = None
+        is_seen = self.is_told and self.max_mib is not None
+        reasons = [self.limit.problem, self.unknown]
+        if self.max_mib is None and not any(reasons):
+            reasons = ["none of its processes was seen on a GPU"]
+        return {
+            "limit_mib": self.limit.mib,
+            "max_mib": self.max_mib,
+            "exceeded": exceeded,
+            "exceeded_at": iso_utc(self.exceeded_utc_s) if self.exceeded_utc_s else None,
+            "sm_max_percent": self.sm_max_percent or 0.0 if is_seen else None,
+            "used_at": iso_utc(self.used_utc_s) if self.used_utc_s and is_seen else None,
+            "reason": "; ".join(filter(None, reasons)) or None,
+            "env": dict(self.told),
+        }
+
+
+def memory_use(name: str, background: Background, say: Callable[[str], None]) -> MemoryUse:
+    """Find out what a background may hold, and say what of that cannot be handed on."""
+    limit = limit_of(background.dose, background.training)
+    told = environment_of(limit, background.training)
+    if limit.problem and told:
+        say(f"{name}: {limit.problem}; of its limit only {', '.join(told)} can be set")
+    elif limit.problem and (limit.mib, limit.fraction) != (None, None):
+        say(f"{name}: {limit.problem}; of its limit nothing can be set")
+    return MemoryUse(name, limit, told)
+
+
+def key_of(device: nvml.Device) -> str:
+    return f"{device.uuid} {device.mig}"
+
+
+def is_below(pid: int, script: Script) -> bool:
+    return script.pid in ancestors(pid)
+
+
+@dataclass
+class MemoryWatch:
+    """Looks at the GPUs of all backgrounds, each at most once a second."""
+
+    next_s: float = 0.0
+    since_utc_s: float = field(default_factory=time.time)
+
+    def look(self, uses: Sequence[tuple[MemoryUse, Script | None]]) -> list[str]:
+        """Note what the backgrounds whose scripts run hold now; return warnings, each once."""
+        now_s = time.monotonic()
+        if now_s < self.next_s:
+            return []
+        self.next_s = now_s + PERIOD_S
+        running = [(use, script) for use, script in uses if script and not script.ended()]
+        devices = {key_of(each): each for use, _ in running for each in use.limit.devices}
+        listed: dict[str, Sequence[nvml.Process]] = {}
+        for key, device in devices.items():
+            try:
+                listed[key] = nvml.processes(device)
+            except nvml.NvmlError as error:
+                for use, _ in running:
+                    if any(key_of(each) == key for each in use.limit.devices):
+                        use.unknown = f"who is on GPU {device.index} is not known: {error}"
+        used = {key: used_since(device, self.since_utc_s) for key, device in devices.items()}
+        newest = [sample.utc_s for those in used.values() for sample in those or ()]
+        self.since_utc_s = max([self.since_utc_s, *newest])
+        for use, script in running:
+            use.note_use(script, used)
+        return [text for use, script in running if (text := use.note(script, listed))]
+
+
+def used_since(device: nvml.Device, since_utc_s: float) -> Sequence[ProcessSample] | None:
+    """Return the use of a GPU by process since a moment; None: the GPU does not tell."""
+    try:
+        return process_samples(device, since_utc_s)
+    except nvml.NvmlError:
+        return None

@@ -1,0 +1,282 @@
+"""The registry: which repositories and models exist, and how their trainings are started."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tandem.config.jsonfile import is_annotation, read_json
+from tandem.config.problems import Problem, ProblemsError, is_within, join, quote, suggestion
+from tandem.config.registry_checks import Flaw, foreign_flaws
+from tandem.config.schema import schema, sift
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One hyperparameter of a repository; its unit is the training's own.
+
+    `kind` is "int", "float" or "str". `low` and `high`, both included, are None when it has no
+    range and so cannot be drawn. `default` is what the training takes without the flag. `sizes`,
+    ascending, are those that "auto" chooses from.
+    """
+
+    name: str
+    flag: str
+    kind: str
+    default: int | float | str | None
+    low: int | float | None
+    high: int | float | None
+    distribution: str
+    zero_probability: float
+    sizes: tuple[int, ...] = ()
+
+    @property
+    def has_range(self) -> bool:
+        """Whether it can be drawn."""
+        return self.low is not None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository, what trains its models, and how to read its log.
+
+    Either `train_script` or `train_command` is given, the latter the first words of the command.
+    `model_args` are the arguments by model, `environment` the variables that its trainings get.
+    `required_metrics` are the names of those patterns without which a run is not valid; none: any
+    one will do. `url` and `commit` say where it comes from. `safe_to_share` says that several
+    trainings may run in its folder at once, `memory_limit` which frameworks can be told of a limit
+    of the GPU's memory in ways that older versions of them refuse.
+    """
+
+    name: str
+    path: str
+    train_script: str | None
+    models: tuple[str, ...]
+    hyperparameters: Mapping[str, Hyperparameter]
+    model_flag: str | None
+    required_args: tuple[str, ...]
+    log_patterns: Mapping[str, str]
+    safe_to_share: bool = False
+    train_command: tuple[str, ...] = ()
+    model_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    required_metrics: tuple[str, ...] = ()
+    url: str | None = None
+    commit: str | None = None
+    memory_limit: tuple[str, ...] = ()
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether it is known where to get it, and as it was when."""
+        return self.url is not None and self.commit is not None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The repositories by name; `broken` are the names of those that cannot be used."""
+
+    file: Path
+    repos: Mapping[str, Repository]
+    broken: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def load_registry(path: Path) -> Registry:
+    """Read the registry; what is wrong with single repositories is told in `problems`.
+
+    Raises ProblemsError when the file as a whole cannot be used.
+    """
+    value, problems = sift(_without_comments(read_json(path)), "registry", str(path))
+    if not isinstance(value, dict) or not isinstance(value.get("models"), dict):
+        raise ProblemsError(problems)
+    problems += [
+        Problem(severity, where, message, str(path))
+        for severity, where, message in _flaws(value, value["models"])
+    ]
+    wrong = [problem.path for problem in problems if problem.severity == "error"]
+    repos: dict[str, Repository] = {}
+    broken: list[str] = []
+    for name, raw in value["models"].items():
+        if any(is_within(place, join("models", name)) for place in wrong):
+            broken.append(name)
+        else:
+            repos[name] = _repository(name, raw)
+    return Registry(path, repos, tuple(broken), tuple(problems))
+
+
+def _without_comments(value: Any) -> Any:
+    """The registry without the texts that annotate a list of named objects."""
+    value = _without_texts(value, "models")
+    models = value.get("models") if isinstance(value, dict) else None
+    if not isinstance(models, dict):
+        return value
+    named = {name: _without_texts(raw, "supported_hyperparams") for name, raw in models.items()}
+    return value | {"models": named}
+
+
+def _without_texts(value: Any, key: str) -> Any:
+    if not isinstance(value, dict) or not isinstance(value.get(key), dict):
+        return value
+    kept = {
+        name: item
+        for name, item in value[key].items()
+        if not (is_annotation(name) and isinstance(item, str))
+    }
+    return value | {key: kept}
+
+
+def _flaws(value: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[Flaw]:
+    shape = schema("registry")
+    yield from _unknown_keys("", value, shape)
+    for name, raw in models.items():
+        place = join("models", name)
+        yield from _unknown_keys(place, raw, shape["$defs"]["repository"])
+        yield from _model_flaws(place, raw)
+        yield from _argument_flaws(place, raw)
+        yield from _pattern_flaws(place, raw)
+        yield from foreign_flaws(place, raw)
+        for key, parameter in raw.get("supported_hyperparams", {}).items():
+            where = join(join(place, "supported_hyperparams"), key)
+            yield from _unknown_keys(where, parameter, shape["$defs"]["hyperparameter"])
+            yield from _range_flaws(where, parameter)
+            yield from _zero_flaws(where, parameter)
+            yield from _size_flaws(where, parameter)
+
+
+def _unknown_keys(place: str, raw: Mapping[str, Any], shape: Mapping[str, Any]) -> Iterator[Flaw]:
+    known = shape["properties"]
+    for key in raw:
+        if key not in known and not is_annotation(key):
+            message = f"unknown key, ignored{suggestion(key, known)}"
+            yield "warning", join(place, key), message
+
+
+def _model_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    flag, arguments = raw.get("model_flag"), raw.get("model_args")
+    if len(raw.get("models", ())) > 1 and flag is None and not arguments:
+        message = 'all of them run the same command, because there is no "model_flag" (add it)'
+        yield "warning", join(place, "models"), message
+
+
+def _argument_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where = join(place, "required_args")
+    given = raw.get("required_args", {})
+    texts = (
+        {join(where, key): text for key, text in given.items()}
+        if isinstance(given, dict)
+        else {where: given}
+    )
+    for path, text in texts.items():
+        message = _why_not(shlex.split, text)
+        if message:
+            yield "error", path, f"{quote(text)} cannot be split as a shell would: {message}"
+
+
+def _pattern_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where = join(join(place, "performance_metrics"), "log_patterns")
+    patterns = raw.get("performance_metrics", {}).get("log_patterns", {})
+    if not patterns:
+        message = (
+            "no pattern finds a metric: experiments may succeed, but are never valid (add one)"
+        )
+        yield "warning", where, message
+    for key, pattern in patterns.items():
+        why, doubts = _reading_of(pattern)
+        if why:
+            yield "error", join(where, key), f"{quote(pattern)} is no regular expression: {why}"
+        for doubt in doubts:
+            yield "warning", join(where, key), f"{quote(pattern)}: {doubt}"
+
+
+@cache  # the compiler's warnings come once, for then it remembers the pattern
+def _reading_of(pattern: str) -> tuple[str, tuple[str, ...]]:
+    """Why the pattern cannot be compiled, or "", and what else is odd about it."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        why = _why_not(re.compile, pattern)
+    doubts = [f"{warning.message} (escape it if it is meant as it stands)" for warning in told]
+    if not why and {"\n", "\r"} & set(pattern) and not re.compile(pattern).flags & re.VERBOSE:
+        doubts.append("its line break is never found, because every line is looked at by itself")
+    return why, tuple(doubts)
+
+
+def _why_not(reader: Callable[[str], object], text: str) -> str:
+    try:
+        reader(text)
+    except (ValueError, re.error, RecursionError, OverflowError) as error:
+        return f"{error} (mend it)"
+    return ""
+
+
+def _range_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where = join(place, "range")
+    if "range" not in raw:
+        return
+    low, high = raw["range"]
+    if raw.get("type") == "str":
+        yield "error", where, "text has no range (remove it, or give another type)"
+    if low > high:
+        yield "error", where, f"begins above its end: {low} to {high} (swap them)"
+
+
+def _zero_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    if raw.get("zero_probability") and raw.get("default") == 0 and "range" in raw:
+        yield "warning", join(place, "zero_probability"), "0 is never drawn: it is the default"
+
+
+def _size_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where, sizes = join(place, "sizes"), raw.get("sizes", [])
+    if sizes and raw.get("type") != "int":
+        yield "error", where, 'are whole numbers, so the "type" must be "int" (change one of them)'
+    if any(second <= first for first, second in itertools.pairwise(sizes)):
+        yield "error", where, "must ascend (sort them, and name none twice)"
+
+
+def _repository(name: str, raw: Mapping[str, Any]) -> Repository:
+    required = raw.get("required_args", {})
+    texts = required.values() if isinstance(required, dict) else [required]
+    return Repository(
+        name=name,
+        path=raw["path"],
+        train_script=raw.get("train_script"),
+        models=tuple(raw["models"]),
+        hyperparameters={
+            key: _hyperparameter(key, parameter)
+            for key, parameter in raw.get("supported_hyperparams", {}).items()
+        },
+        model_flag=raw.get("model_flag"),
+        required_args=tuple(argument for text in texts for argument in shlex.split(text)),
+        log_patterns=dict(raw.get("performance_metrics", {}).get("log_patterns", {})),
+        safe_to_share=raw.get("safe_to_share", False),
+        train_command=tuple(raw.get("train_command", ())),
+        model_args={model: tuple(words) for model, words in raw.get("model_args", {}).items()},
+        environment=dict(raw.get("env", {})),
+        required_metrics=tuple(raw.get("required_metrics", ())),
+        url=raw.get("url"),
+        commit=raw.get("commit"),
+        memory_limit=tuple(raw.get("memory_limit", ())),
+    )
+
+
+def _hyperparameter(name: str, raw: Mapping[str, Any]) -> Hyperparameter:
+    low, high = raw.get("range", (None, None))
+    if raw["type"] == "int" and low is not None:
+        low, high = int(low), int(high)
+    return Hyperparameter(
+        name=name,
+        flag=raw["flag"],
+        kind=raw["type"],
+        default=raw.get("default"),
+        low=low,
+        high=high,
+        distribution=raw.get("distribution", "uniform"),
+        zero_probability=float(raw.get("zero_probability", 0)),
+        sizes=tuple(map(int, raw.get("sizes", ()))),
+    )

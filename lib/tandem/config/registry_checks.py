@@ -1,0 +1,75 @@
+"""What a registry may say wrongly of a repository that knows nothing of Tandem."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tandem.config.problems import join, quote, suggestion
+from tandem.config.program import TANDEM, of_tandem
+from tandem.processes.proc import COOKIE, LIFELINE, MONITOR, OUT, OWNER
+
+Flaw = tuple[str, str, str]  # severity, path, message
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_OWN = (COOKIE, LIFELINE, MONITOR, OUT, OWNER)
+
+
+def foreign_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    """What is wrong with an entry's program, arguments, environment, metrics and commit."""
+    yield from _program_flaws(place, raw)
+    yield from _model_args_flaws(place, raw)
+    yield from _environment_flaws(join(place, "env"), raw.get("env", {}))
+    yield from _metrics_flaws(join(place, "required_metrics"), raw)
+    commit = raw.get("commit", "0" * 40)
+    if not _COMMIT.fullmatch(commit):
+        message = f"{quote(commit)} is not a whole commit (write all 40 of its digits)"
+        yield "error", join(place, "commit"), message
+
+
+def _program_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where = join(place, "train_command")
+    if "train_script" in raw and "train_command" in raw:
+        yield "error", where, 'stands beside "train_script" (remove one of the two)'
+    for index, word in enumerate(raw.get("train_command", ())):
+        if word == "" and index == 0:
+            yield "error", join(where, 0), "must not be empty"
+        if word.startswith(TANDEM) and not os.path.isfile(of_tandem(word)):
+            message = f"{quote(of_tandem(word), 500)} does not exist (mend it)"
+            yield "error", join(where, index), message
+
+
+def _model_args_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    where, models, given = join(place, "model_args"), raw.get("models", ()), raw.get("model_args")
+    for name in given or ():
+        if name not in models:
+            message = f"{quote(name)} is none of the models{suggestion(name, models)}"
+            yield "error", join(where, name), message
+    if raw.get("model_flag") is not None or not given:
+        return  # the names tell them apart, or the reader's own warning does
+    counts = Counter(tuple(given.get(model, ())) for model in models)
+    alike = [model for model in models if counts[tuple(given.get(model, ()))] > 1]
+    if alike:
+        names = ", ".join(map(quote, alike))
+        yield "warning", where, f"the same for {names}: they run the same command (change them)"
+
+
+def _environment_flaws(where: str, given: Mapping[str, str]) -> Iterator[Flaw]:
+    for name in given:
+        if not _NAME.fullmatch(name):
+            message = "no name of a variable (letters, digits and _, and no digit first)"
+            yield "error", join(where, name), message
+        elif name in _OWN:
+            yield "error", join(where, name), "belongs to Tandem (remove it)"
+
+
+def _metrics_flaws(where: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
+    patterns = raw.get("performance_metrics", {}).get("log_patterns", {})
+    for index, name in enumerate(raw.get("required_metrics", ())):
+        if name not in patterns:
+            message = f"no pattern is named {quote(name)}{suggestion(name, patterns)}"
+            yield "error", join(where, index), message

@@ -1,0 +1,175 @@
+"""Check a value against one of the schemas and say in sentences what does not fit."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from tandem.base.paths import ROOT
+from tandem.config.problems import Problem, nearest, path_of, printable, quote, show
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+_SCHEMAS = ROOT / "schemas"
+_MOST_ERRORS = 1000
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "array": "a list",
+    "object": "an object",
+    "boolean": "true or false",
+    "null": "null",
+}
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+}
+_COUNTS = {
+    "minItems": "at least {} values",
+    "maxItems": "at most {} values",
+    "minProperties": "at least {} keys",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+}
+MUTATION_MODES = ("mixed", "batch", "nonparallel")
+"""Other words for the mode "mutation": understood, but never suggested."""
+_ABOUT_MEMBERS = ("required", "minProperties")
+
+Keys = tuple[str | int, ...]
+
+
+@lru_cache
+def schema(name: str) -> dict[str, Any]:
+    """The schema of that name ("settings", "registry", ...), references replaced by what they name.
+
+    jsonschema spends most of its time on resolving references, again for every entry.
+    """
+    raw = json.loads((_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    resolved: dict[str, Any] = _without_references(raw, raw.get("$defs", {}))
+    return resolved
+
+
+def _without_references(part: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_without_references(item, definitions) for item in part]
+    if not isinstance(part, dict):
+        return part
+    while "$ref" in part:
+        beside = {key: item for key, item in part.items() if key != "$ref"}
+        part = definitions[part["$ref"].rpartition("/")[2]] | beside
+    return {key: _without_references(item, definitions) for key, item in part.items()}
+
+
+def check(value: Any, schema_name: str, file: str = "") -> list[Problem]:
+    """Everything in the value that does not fit the schema, as errors; [] if it fits."""
+    return [_problem(error, file) for error in _errors(value, schema_name)]
+
+
+def sift(value: Any, schema_name: str, file: str = "") -> tuple[Any, list[Problem]]:
+    """The value without the parts that do not fit the schema, and the problems of `check`.
+
+    What is left has the types that the schema gives, so it can be read on for further problems.
+    The value itself is not changed.
+    """
+    errors = list(_errors(value, schema_name))
+    if errors:
+        value = copy.deepcopy(value)
+        for error in errors:
+            _remove(value, error)
+    return value, [_problem(error, file) for error in errors]
+
+
+def _errors(value: Any, schema_name: str) -> Iterator[ValidationError]:
+    import jsonschema  # takes 0.13 s, and not every command needs it
+
+    validator = jsonschema.Draft202012Validator(schema(schema_name))
+    return islice(validator.iter_errors(value), _MOST_ERRORS)
+
+
+def _remove(value: Any, error: ValidationError) -> None:
+    """Take what the error is about out of `value`: the innermost member of an object.
+
+    An object that lacks something stays; an element of a list that should be an object becomes
+    an empty one, so that the others keep their places.
+    """
+    keys = list(error.absolute_path)
+    if error.validator in _ABOUT_MEMBERS or not keys:
+        return
+    if error.validator_value != "object":
+        while isinstance(keys[-1], int) and len(keys) > 1:
+            keys.pop()
+    holder = value
+    try:
+        for key in keys[:-1]:
+            holder = holder[key]
+        if isinstance(keys[-1], int):
+            holder[keys[-1]] = {}
+        else:
+            del holder[keys[-1]]
+    except (KeyError, IndexError):
+        pass  # removed already, for another reason
+
+
+def _problem(error: ValidationError, file: str) -> Problem:
+    return Problem("error", path_of(error.absolute_path), _sentence(error), file)
+
+
+def _sentence(error: ValidationError) -> str:
+    rule = str(error.validator)
+    given: Any = error.instance
+    wanted: Any = error.validator_value
+    if rule in _BOUNDS:
+        return f"must be {_BOUNDS[rule]} {wanted}, not {show(given)}"
+    if rule in _COUNTS and not given:
+        return "must not be empty"
+    if rule in _COUNTS:
+        return f"must have {_COUNTS[rule].format(wanted)}, not {len(given)}"
+    if rule == "required":
+        # One error for each missing name, which stands only in the message.
+        missing = next(name for name in wanted if error.message.startswith(repr(name)))
+        return f"{quote(missing)} is missing (add it)"
+    return _SENTENCES.get(rule, _other)(given, wanted)
+
+
+def _type(given: Any, wanted: Any) -> str:
+    kinds = [wanted] if isinstance(wanted, str) else wanted
+    return f"must be {' or '.join(_KINDS[kind] for kind in kinds)}, not {show(given)}"
+
+
+def _enum(given: Any, wanted: Any) -> str:
+    near = nearest(given, list(filter(_is_text, wanted))) if _is_text(given) else ""
+    hint = f" (did you mean {quote(near)}?)" if near and near not in MUTATION_MODES else ""
+    names = ", ".join(quote(name) if isinstance(name, str) else show(name) for name in wanted)
+    return f"must be one of {names}, not {show(given)}{hint}"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _unique(given: Any, _wanted: Any) -> str:
+    counts = Counter(json.dumps(item, ensure_ascii=False) for item in given)
+    twice = [printable(text) for text in counts if counts[text] > 1]
+    return f"holds {', '.join(twice[:10])} more than once (remove the others)"
+
+
+def _pattern(given: Any, wanted: Any) -> str:
+    if "\0" in given:
+        return f"{quote(given)} has a NUL character, which no argument can hold (remove it)"
+    return f"{quote(given)} does not match {quote(wanted)}"
+
+
+def _other(given: Any, _wanted: Any) -> str:
+    return f"{show(given)} does not fit the schema"
+
+
+_SENTENCES = {"type": _type, "enum": _enum, "uniqueItems": _unique, "pattern": _pattern}

@@ -1,0 +1,307 @@
+"""The settings file: which experiments to run, every value in one place and of one type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tandem.base.errors import UsageError
+from tandem.config.dialect import (
+    Level,
+    Note,
+    common_notes,
+    controls_of,
+    dose_of,
+    find,
+    governor_notes,
+    gpus_of,
+    history_notes,
+    is_separator,
+    names_to_draw,
+    pairless_notes,
+    tables_of,
+    training_notes,
+    unapplied_notes,
+    unknown_notes,
+    validity_of,
+)
+from tandem.config.entries import BackgroundEntry, Entry, Settings, TrainingEntry
+from tandem.config.jsonfile import is_annotation, read_json, sha256_of
+from tandem.config.problems import Problem, ProblemsError, has_errors, join, quote
+from tandem.config.schema import MUTATION_MODES, sift
+
+__all__ = [
+    "MAX_ENTRIES",
+    "Entry",
+    "Settings",
+    "TrainingEntry",
+    "load_settings",
+    "settings_from_arguments",
+]
+
+MAX_ENTRIES = 100_000
+PARTS = ("foreground", "background")
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a settings file; what is wrong with single entries is told in `problems`.
+
+    Raises ProblemsError when the file as a whole cannot be used.
+    """
+    written = read_json(path)
+    sha256 = sha256_of(path)
+    _refuse_unlike(path, written)
+    value, problems = sift(written, "settings", str(path))
+    if not isinstance(value, dict) or "experiments" not in value:
+        raise ProblemsError(problems)
+    reader = _Reader(str(path), problems)
+    top = Level("top level", "", value)
+    reader.read_top(top)
+    read = [
+        reader.read_entry(Level("entry", join("experiments", index), raw), top, source)
+        for index, (raw, source) in enumerate(
+            zip(value["experiments"], written["experiments"], strict=True)
+        )
+    ]
+    entries = tuple(entry for entry in read if entry)
+    reader.read_end(top, entries)
+    return Settings(
+        file=path,
+        name=value.get("experiment_name", path.stem),
+        seed=int(value["seed"]) if "seed" in value else None,
+        entries=entries,
+        problems=tuple(reader.problems),
+        sha256=sha256,
+        governor=value.get("governor") or None,
+        tables=tables_of(top),
+    )
+
+
+def _refuse_unlike(path: Path, written: Any) -> None:
+    """Refuse what would give only puzzling problems, or too many."""
+    if isinstance(written, list):
+        message = 'must be an object, not a list (write {"experiments": ...} around it)'
+        raise ProblemsError([Problem("error", "", message, str(path))])
+    entries = written.get("experiments") if isinstance(written, dict) else None
+    if isinstance(entries, list) and len(entries) > MAX_ENTRIES:
+        message = f"{len(entries)} entries, and {MAX_ENTRIES} are the most (split the file)"
+        raise ProblemsError([Problem("error", "experiments", message, str(path))])
+
+
+def settings_from_arguments(
+    repo: str, model: str, mutate: Sequence[str] | None, runs: int
+) -> Settings:
+    """Settings for one training without a background, from the command line.
+
+    `mutate` None passes no hyperparameters; ["all"] draws every one. Raises UsageError for a
+    number of runs below 1.
+    """
+    if runs < 1:
+        raise UsageError(f"the number of runs must be at least 1, not {runs}")
+    source: dict[str, Any] = {"repo": repo, "model": model, "mode": "default"}
+    if mutate is not None:
+        source |= {"mode": "mutation", "mutate": list(mutate)}
+    source["runs_per_config"] = runs
+    reader = _Reader("", ())
+    top = Level("top level", "", {})
+    entry = reader.read_entry(Level("entry", "arguments", source), top, source)
+    entries = (entry,) if entry else ()
+    return Settings(None, f"{repo}_{model}", None, entries, tuple(reader.problems))
+
+
+def _parts(entry: Level) -> list[str]:
+    return [part for part in PARTS if part in entry.values]
+
+
+class _Reader:
+    """Reads the levels of one file and collects the problems on the way."""
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.file = file
+        self.problems = list(problems)
+        self._wrong = {problem.path for problem in problems}
+        self._told: set[Note] = set()
+
+    def read_top(self, top: Level) -> None:
+        self._warn(unknown_notes(top))
+        self._warn(common_notes(top, [top]))
+        self._warn(unapplied_notes(top))
+        self._warn(governor_notes(top))
+        self._warn(history_notes(top))
+
+    def read_end(self, top: Level, entries: Sequence[Entry]) -> None:
+        """Say what the top level asks for in vain, where it is sure that no entry needs it."""
+        if not has_errors(self.problems) and not any(entry.backgrounds for entry in entries):
+            self._warn(pairless_notes(top))
+
+    def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
+        if is_separator(entry):
+            self._warn(unknown_notes(entry))
+            if not all(map(is_annotation, entry.values)):
+                self._warn([(entry.path, "has no known key: a separator, nothing runs for it")])
+            return None
+        mode = self._mode(entry, top)
+        if mode is None and len(_parts(entry)) == 2:
+            mode = "parallel"  # no other is right beside the two
+        self._warn(unknown_notes(entry, mode))
+        if self._misfits(entry, mode):
+            return None
+        levels: list[Level] = [entry, top]
+        backgrounds: tuple[BackgroundEntry, ...] = ()
+        if mode == "parallel":
+            levels = [entry, entry.below("foreground"), top]
+            foreground, backgrounds = self._parts(entry, levels)
+        else:
+            foreground = self._training(entry, mode)
+            self._warn(pairless_notes(entry))
+        self._warn(common_notes(entry, levels))
+        return self._entry(levels, source, foreground, backgrounds)
+
+    def _mode(self, *levels: Level) -> str | None:
+        """The mode: of the first level that has one, or mutation, in one of three words.
+
+        None where what the level says is wrong, so that nothing can be said of what hangs on it.
+        """
+        for level in levels:
+            place = level.place("mode")
+            if place in self._wrong:
+                return None
+            if "mode" in level.values:
+                mode: str = level.values["mode"]
+                if mode not in MUTATION_MODES:
+                    return mode
+                self._warn_once(place, f'{quote(mode)} is read as "mutation": values are drawn')
+                break
+        return "mutation"
+
+    def _misfits(self, entry: Level, mode: str | None) -> bool:
+        parts = _parts(entry)
+        if mode == "parallel" and len(parts) == 2:
+            return False
+        if mode == "parallel" and "mode" not in entry.values:
+            self._fail_without_parts(entry)
+        elif mode not in (None, "parallel") and parts:
+            message = (
+                f'has a {" and a ".join(parts)}, but its mode is "{mode}"'
+                ' (set "mode": "parallel", or remove them)'
+            )
+            self._fail(entry, message, "mode")
+        # Where the entry itself says that it is parallel, the schema has named what is missing.
+        return mode == "parallel" or bool(parts)
+
+    def _fail_without_parts(self, entry: Level) -> None:
+        wrong = {part for part in PARTS if entry.place(part) in self._wrong}
+        missing = [part for part in PARTS if part not in {*_parts(entry), *wrong}]
+        if missing:
+            message = (
+                f'the top level\'s mode is "parallel", but this has no {" and no ".join(missing)}'
+                f' (add {"it" if len(missing) == 1 else "them"}, or give it a "mode" of its own)'
+            )
+            self._fail(entry, message)
+
+    def _parts(
+        self, entry: Level, levels: list[Level]
+    ) -> tuple[TrainingEntry, tuple[BackgroundEntry, ...]]:
+        foreground, backgrounds = entry.below("foreground"), entry.backgrounds()
+        mode = self._mode(foreground)
+        self._warn(unknown_notes(foreground, mode))
+        self._warn(common_notes(foreground, levels))
+        for key in ("mutate", "hyperparameters", "gpus"):
+            value, place = find(key, [entry]) or (None, "")
+            if value not in (None, [], {}):
+                self._warn([(place, 'no effect beside a foreground (move it into "foreground")')])
+        loads = tuple(self._background(each, levels) for each in backgrounds)
+        return self._training(foreground, mode), loads
+
+    def _background(self, background: Level, levels: list[Level]) -> BackgroundEntry:
+        self._warn(unknown_notes(background))
+        if background.values.get("mode", "default") != "default":
+            message = "no effect: a background runs with the values given"
+            self._warn([(background.place("mode"), message)])
+        dose = dose_of([background, *levels])
+        if dose.intensity is not None and dose.target_sm_percent is not None:
+            message = 'one of "intensity" and "target_gpu_utilization" can count (remove the other)'
+            self._fail(background, message)
+        if dose.gpu_memory_mib is not None and dose.gpu_memory_fraction is not None:
+            message = 'one of "gpu_memory_mib" and "gpu_memory_fraction" can count (remove one)'
+            self._fail(background, message)
+        return BackgroundEntry(self._training(background, "background"), dose)
+
+    def _training(self, level: Level, mode: str | None) -> TrainingEntry:
+        keys = ("repo", "model", "mutate", "hyperparameters")
+        given = {key: find(key, [level]) or (None, level.place(key)) for key in keys}
+        for key, what in (("repo", "repository"), ("model", "model")):
+            if given[key][0] is None:
+                message = f"{quote(key)} is missing (name a {what} of the registry)"
+                self._fail(level, message, key, what)
+        if mode is None:
+            given["hyperparameters"] = None, ""  # whether they count, only the mode says
+        else:
+            self._warn(training_notes(level, mode))
+        gpus = gpus_of(level)
+        if gpus and len(words := gpus.split(",")) > len(set(words)):
+            message = f"{quote(gpus)} names a GPU more than once (remove the others)"
+            self.problems.append(Problem("error", level.place("gpus"), message, self.file))
+        names, place = given["mutate"]
+        mutate, draws_all = names_to_draw(names or (), place)
+        return TrainingEntry(
+            path=level.path,
+            mode="mutation" if mode == "mutation" else "default",
+            repo=given["repo"][0],
+            model=given["model"][0],
+            mutate=mutate,
+            draws_all=draws_all,
+            hyperparameters=given["hyperparameters"][0] or {},
+            places={key: place for key, (_, place) in given.items()},
+            gpus=gpus,
+        )
+
+    def _entry(
+        self,
+        levels: list[Level],
+        source: Mapping[str, Any],
+        foreground: TrainingEntry,
+        backgrounds: tuple[BackgroundEntry, ...],
+    ) -> Entry:
+        def number(key: str, default: float) -> float:
+            value, _ = find(key, levels) or (default, "")
+            return float(value)
+
+        def limit(key: str, levels: Sequence[Level]) -> float | None:
+            given = find(key, levels)
+            return float(given[0]) if given else None
+
+        outer = levels[0], levels[-1]  # what concerns foreground and background
+        runs, place = find("runs_per_config", levels) or (1, "")
+        if runs == 0:
+            self._warn([(levels[0].path, f"nothing runs for it: {place} is 0")])
+        return Entry(
+            path=levels[0].path,
+            source=source,
+            foreground=foreground,
+            backgrounds=backgrounds,
+            runs=int(runs),
+            max_retries=int(number("max_retries", 2)),
+            timeout_s=limit("timeout_seconds", levels),
+            warmup_s=number("warmup_seconds", 5),
+            ready_timeout_s=number("ready_timeout_seconds", 60),
+            grace_s=number("grace_seconds", 10),
+            cooldown_s=limit("cooldown_seconds", outer),
+            controls=controls_of(outer),
+            validity=validity_of(outer),
+        )
+
+    def _warn(self, notes: Iterable[Note]) -> None:
+        for path, message in notes:
+            self.problems.append(Problem("warning", path, message, self.file))
+
+    def _warn_once(self, path: str, message: str) -> None:
+        if (path, message) not in self._told:
+            self._told.add((path, message))
+            self._warn([(path, message)])
+
+    def _fail(self, level: Level, message: str, *keys: str) -> None:
+        """An error about the level, unless one of the keys it is about was wrong already."""
+        if self._wrong.isdisjoint((level.path, *map(level.place, keys))):
+            self.problems.append(Problem("error", level.path, message, self.file))

@@ -1,0 +1,98 @@
+"""Before an experiment: its folder, the scripts of foreground and backgrounds, the loads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from tandem.background.backgrounds import Loads
+from tandem.background.dosing import Dosing
+from tandem.background.loop import Load
+from tandem.background.memory import memory_use
+from tandem.base.paths import ROOT, TEMPLATES
+from tandem.base.templates import render_file
+from tandem.measure.powermon import Monitor
+from tandem.plan.model import Background, Dose, Experiment, Training
+from tandem.processes.namespace import Isolation
+from tandem.processes.proc import VISIBLE
+
+LOGS_KEPT = 20
+ROUNDS_KEPT = 500
+
+Values = Mapping[str, str | Sequence[str]]
+
+
+def prepare(
+    experiment: Experiment,
+    folder: Path,
+    isolation: Isolation,
+    *,
+    environment: Mapping[str, str],
+    monitor: Monitor,
+    say: Callable[[str], None],
+) -> Loads | None:
+    """Make the folder, render what will run, and return the loads; None without a background."""
+    folder.mkdir()
+    common = {"root": str(ROOT), "python": sys.executable, "grace_s": repr(experiment.grace_s)}
+    render_foreground(experiment, folder / "fg_run.sh", common)
+    loads = []
+    for number, background in enumerate(experiment.backgrounds, start=1):
+        several = f"_{number}" if len(experiment.backgrounds) > 1 else ""
+        name = f"background {number}" if several else "background"
+        script, logs = folder / f"bg_loop{several}.sh", folder / f"background_logs{several}"
+        memory = memory_use(name, background, say)
+        values = {**common, "isolation": isolation.command}
+        render = partial(render_loop, script, background.dose, memory.told, values)
+        render(background.training)
+        parts = environment, monitor, memory
+        dosing = dosing_of(background, folder / f"dose{several}", environment)
+        loads.append(Load(name, experiment, background, render, script, logs, *parts, dosing))
+    return Loads(loads) if loads else None
+
+
+def dosing_of(
+    background: Background, folder: Path, environment: Mapping[str, str]
+) -> Dosing | None:
+    """Return the controller that a background's dose asks for, if it does."""
+    dose, given = background.dose, background.training.environment
+    own = {**environment, **({VISIBLE: given[VISIBLE]} if VISIBLE in given else {})}
+    if dose.target_sm_percent is not None:
+        return Dosing(folder, "target", dose.target_sm_percent, own)
+    if dose.intensity is not None and dose.intensity < 1:
+        return Dosing(folder, "intensity", dose.intensity, own)
+    return None
+
+
+def render_foreground(experiment: Experiment, script: Path, common: Values) -> None:
+    training, timeout_s = experiment.foreground, experiment.timeout_s
+    values: Values = {
+        **common,
+        "work_dir": str(training.work_dir),
+        "environment": assignments(training.environment),
+        "timeout": [] if timeout_s is None else ["--timeout", repr(timeout_s)],
+        "command": training.command,
+    }
+    render_file(TEMPLATES / "fg_run.sh.j2", script, values)
+
+
+def render_loop(
+    script: Path, dose: Dose, told: Mapping[str, str], common: Values, training: Training
+) -> None:
+    """Render a background's loop; `told` is what it is told besides its own environment."""
+    values: Values = {
+        **common,
+        "work_dir": str(training.work_dir),
+        "restart_delay_s": repr(dose.restart_delay_s),
+        "max_rounds": str(dose.max_rounds or 0),
+        "logs_kept": str(LOGS_KEPT),
+        "rounds_kept": str(ROUNDS_KEPT),
+        "environment": assignments({**training.environment, **told}),
+        "command": training.command,
+    }
+    render_file(TEMPLATES / "bg_loop.sh.j2", script, values)
+
+
+def assignments(environment: Mapping[str, str]) -> list[str]:
+    return [f"{name}={text}" for name, text in environment.items()]

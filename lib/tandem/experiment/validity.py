@@ -1,0 +1,195 @@
+"""Whether a record counts as what the experiment was meant to be, and if not, why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tandem.experiment.experiment import Outcome
+from tandem.measure.company import disturbances, foreground_window
+from tandem.plan.model import Validity
+
+DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of the GPU or the time
+EDGE_S = 0.25  # half a period of the controller: so far off may each stretch of running be as well
+SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
+MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
+
+
+def invalid_reasons(record: Mapping[str, Any], outcome: Outcome, validity: Validity) -> list[str]:
+    """Return why a record does not count, [] if it does.
+
+    Looked at are its `performance_metrics`, `required_metrics`, `background`, `windows`, `stop` and
+    `census`. Its `validity` holds the same limits.
+    """
+    return [
+        *_foreground_reasons(record, outcome),
+        *_background_reasons(record, validity),
+        *_process_reasons(record),
+        *_gpu_reasons(record, validity),
+        *_census_reasons(record),
+        *([outcome.monitor_problem] if outcome.monitor_problem and outcome.gpus_before else []),
+    ]
+
+
+def everyone_left(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return who could not be ended, as any keeper or the census says."""
+    reports = [attempt.report for attempt in outcome.attempts if attempt.report]
+    reports += outcome.loads.reports if outcome.loads else []
+    left = [process for report in reports for process in report["stop"]["left"]]
+    return left + [found.facts() for found in outcome.left]
+
+
+def _foreground_reasons(record: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
+    if outcome.status != "finished":
+        yield outcome.error_message or outcome.status
+    elif not outcome.attempts[-1].succeeded:
+        yield f"foreground failed: {outcome.attempts[-1].error()}"
+    else:
+        yield from _metric_reasons(record["performance_metrics"], record["required_metrics"])
+
+
+def _metric_reasons(metrics: Mapping[str, float | None], required: Sequence[str]) -> Iterator[str]:
+    missing = [name for name in required if metrics[name] is None]
+    if missing:
+        yield f"required metrics not found in the foreground's log: {', '.join(missing)}"
+    elif all(value is None for value in metrics.values()):
+        yield "no metric found in the foreground's log"
+
+
+def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterator[str]:
+    background = record["background"]
+    if not background:
+        return
+    yield from background["problems"]
+    coverage, least = background["coverage"], validity.min_coverage
+    if record["attempts"] and coverage is None:
+        yield "coverage unknown"
+    elif record["attempts"] and coverage < least:
+        yield f"coverage {_share(coverage)} is below {least:.0%}"
+    window = foreground_window(record)
+    for place, part in enumerate(background["parts"]):
+        if part["rounds_failed"] and not part["rounds_completed"]:
+            yield f"no {part['name']} round succeeded ({part['rounds_failed']} failed)"
+        elif failed := _failed_beside(window, place, part["rounds"]):
+            yield f"no {part['name']} round succeeded beside the foreground ({failed} failed)"
+        if part["gpu_memory"]["max_mib"] and part["gpu_memory"]["sm_max_percent"] == 0:
+            yield f"the {part['name']} held GPU memory and was never seen to use the GPU"
+        elif len(background["parts"]) > 1 and _rested(part["gpu_memory"], window):
+            yield f"the {part['name']} was not seen to use the GPU beside the foreground"
+    yield from _idle_background_reasons(window, validity)
+    yield from _dose_reasons(window, background)
+
+
+def _failed_beside(
+    window: Mapping[str, Any] | None, place: int, rounds: Sequence[Mapping[str, Any]]
+) -> int:
+    """Return how many of a background's rounds failed in a window; 0 if one ended well in it.
+
+    That one may have begun before it, so that it is no whole round of the window.
+    """
+    if not window or not window["load"] or not window["started"]:
+        return 0
+    begin = datetime.fromisoformat(window["started"])
+    succeeded = (each["ended"] for each in rounds if each["completed"] and each["ended"])
+    if any(datetime.fromisoformat(ended) >= begin for ended in succeeded):
+        return 0
+    return int(window["load"]["parts"][place]["rounds_failed"])
+
+
+def _rested(memory: Mapping[str, Any], window: Mapping[str, Any] | None) -> bool:
+    """Tell whether one of several backgrounds used a GPU last before a window began.
+
+    A short window may have passed between two looks.
+    """
+    used, started = memory["used_at"], window and window["started"]
+    if not window or not used or not started or window["duration_seconds"] < SEEN_S:
+        return False
+    return datetime.fromisoformat(used) < datetime.fromisoformat(started)
+
+
+def _idle_background_reasons(window: Mapping[str, Any] | None, validity: Validity) -> Iterator[str]:
+    load, least = window and window["load"], validity.min_background_sm_percent
+    if not load:
+        return
+    used = load["sm_avg_percent"]
+    if used is None and least:
+        yield "the background's use of the GPU is unknown"
+    elif used == 0 and load["memory_max_mib"]:
+        yield "the background held GPU memory and did not use the GPU"
+    elif used is not None and used < least:
+        yield f"the background used {used:.1f} % of the GPU, less than {least:g} %"
+
+
+def _dose_reasons(window: Mapping[str, Any] | None, background: Mapping[str, Any]) -> Iterator[str]:
+    """Why a load was not dosed as it was meant to be."""
+    if not window or not window["load"]:
+        return
+    names = (part["name"] for part in background["parts"])
+    for part, name in zip(window["load"]["parts"], names, strict=True):
+        if part["dose"] and part["dose"]["mode"] == "target":
+            yield from _target_reasons(part["dose"], name)
+        elif part["dose"]:
+            yield from _intensity_reasons(part, name, window["duration_seconds"])
+
+
+def _target_reasons(dose: Mapping[str, Any], name: str) -> Iterator[str]:
+    used, target = dose["sm_avg_percent"], dose["target"]
+    if used is None:
+        yield f"whether the {name} was held at {target:g} % is not known: {dose['reason']}"
+    elif abs(used - target) > DOSE_POINTS:
+        yield f"the {name} used {used:.1f} % of the GPU instead of {target:g} %"
+
+
+def _intensity_reasons(part: Mapping[str, Any], name: str, duration_s: float) -> Iterator[str]:
+    """A window or a round of a few periods cannot be near its duty."""
+    duty, target = part["dose"]["duty_mean"], part["dose"]["target"]
+    if duty is None:
+        reason = part["dose"]["reason"]
+        yield f"whether the {name} ran for {100 * target:g} % of the time is not known: {reason}"
+        return
+    stretches = 1 + part["rounds_completed"] + part["rounds_failed"]
+    if abs(duty - target) * duration_s > DOSE_POINTS / 100 * duration_s + EDGE_S * stretches:
+        yield f"the {name} ran for {100 * duty:.1f} % of the time instead of {100 * target:g} %"
+
+
+def _share(value: float) -> str:
+    """In percent, rounded down, so that what is below a limit never looks as if it were not."""
+    return f"{math.floor(value * 1000) / 10}%"
+
+
+def _process_reasons(record: Mapping[str, Any]) -> Iterator[str]:
+    left = record["stop"]["left"]
+    killed = [process for process in record["stop"]["strays_killed"] if process not in left]
+    if killed:
+        yield f"processes outlived their keepers and were killed: {_names(killed)}"
+    if left:
+        yield f"processes are still alive: {_names(left)}"
+
+
+def _names(processes: list[dict[str, Any]]) -> str:
+    more = f" and {len(processes) - 5} more" if len(processes) > 5 else ""
+    return ", ".join(f"{each['name']} {each['pid']}" for each in processes[:5]) + more
+
+
+def _gpu_reasons(record: Mapping[str, Any], validity: Validity) -> Iterator[str]:
+    window, least = foreground_window(record), validity.min_sampling_coverage
+    yield from disturbances(window, record["validity"])
+    for gpu in window["gpus"] if window else []:
+        coverage = gpu["sampling_coverage"]  # None: no power at all, which energy_reason explains
+        if coverage is not None and coverage < least:
+            share = _share(coverage)
+            yield f"GPU {gpu['index']}: sampling coverage {share} is below {least:.0%}"
+
+
+def _census_reasons(record: Mapping[str, Any]) -> Iterator[str]:
+    before, after = record["census"]["before"], record["census"]["after"]
+    yield from (f"busy at the start: {why}" for why in before["busy"])
+    used_mib = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"] or []}
+    for gpu in after["gpus"] or []:
+        before_mib, after_mib = used_mib.get(gpu["uuid"]), gpu["memory_used_mib"]
+        if before_mib is not None and after_mib is not None:
+            more_mib = after_mib - before_mib
+            if more_mib > MEMORY_BACK_MIB:
+                yield f"GPU {gpu['index']} has {more_mib:.0f} MiB more in use than before"

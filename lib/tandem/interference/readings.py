@@ -1,0 +1,285 @@
+"""What a parallel record and its solo control give to reckon with, or why they do not.
+
+A control counts only where it is valid and did the same work. Each reading has one standard
+deviation that covers:
+
+- energies: edges of the windows and gaps between samples, as each window says;
+- times: how long the start took (the record counts from the fork, its window from the exec: some
+  milliseconds on a busy machine), and at least one, for when start and end were noticed;
+- round rates: the resolution of the stamps, and how much the rounds seen in that window differed
+  in length, taken as random (fewer than four of them: those of both windows; widened for few by
+  Student's t, so that one deviation still holds 68 %, though two then hold less than 95 %). Where
+  only one round is seen in each, the uncertainty is not known;
+- cut rounds, of the background's power alone: what power ranged over in its window, times the mean
+  length of a round over that of the window, over sqrt(12): a fraction of a round, each as likely.
+  Where no round was whole, or power was not sampled, the uncertainty is not known;
+- drift, of the background's power alone and the control's energy: `idle_drift_w`, the span of the
+  mean powers of all idle windows of both records. A window may be off by up to that, either way.
+  With fewer than two idle windows it is not covered, and a warning names the figures concerned.
+
+Not covered: how a training differs from run to run (only repeats show that), and the gain of the
+board.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tandem.config.problems import quote
+from tandem.interference.quantity import Quantity, Reading
+from tandem.interference.rounds import rounds_per_s
+from tandem.measure.company import disturbances, foreground_window, last_window
+
+TIME_UNCERTAINTY_S = 0.001
+
+FOREGROUND, BACKGROUND, SOLO = "foreground window", "background window", "solo control"
+IDLE = "idle window"
+DRIFTING = {"background_w", "solo_j"}  # readings that drift makes unsure
+
+Record = Mapping[str, Any]
+
+
+def read(parallel: Record, solo: Record | None) -> dict[str, Reading]:
+    """Return all readings by name: seconds, rounds a second, joules and watts of all GPUs."""
+    drift = idle_drift_w(parallel, solo)
+    drift_w = None if isinstance(drift, str) else drift
+    return {
+        **foreground_beside(parallel),
+        **background_alone(parallel, drift_w),
+        **solo_control(parallel, solo, drift_w),
+    }
+
+
+def foreground_beside(parallel: Record) -> dict[str, Reading]:
+    """Return the readings of the foreground's last attempt beside the background."""
+    window = foreground_window(parallel)
+    names = ("parallel_s", "rounds_per_s", "parallel_j")
+    problem = failure(parallel) or disturbance(parallel, window) or weak_load(parallel, window)
+    if problem:
+        return dict.fromkeys(names, f"{FOREGROUND}: {problem}")
+    alone = last_window(parallel["windows"], "background")
+    rounds = rounds_per_s(parallel, window, alone, FOREGROUND)
+    readings = (duration_s(parallel, window, FOREGROUND), rounds, energy_j(window, FOREGROUND))
+    return dict(zip(names, readings, strict=True))
+
+
+def background_alone(parallel: Record, drift_w: float | None) -> dict[str, Reading]:
+    """Return the readings of the background before the foreground had started."""
+    window = last_window(parallel["windows"], "background")
+    beside = foreground_window(parallel)
+    names = ("alone_rounds_per_s", "background_w")
+    if window is None:
+        return dict.fromkeys(names, "no background window (set controls.background_seconds)")
+    if problem := disturbance(parallel, window) or weak_load(parallel, window):
+        return dict.fromkeys(names, f"{BACKGROUND}: {problem}")
+    rounds = rounds_per_s(parallel, window, beside, BACKGROUND)
+    power = other_sensor(window, beside, BACKGROUND) or power_w(window, BACKGROUND)
+    power = with_drift(with_cut_rounds(power, window), drift_w, 1.0)
+    return dict(zip(names, (rounds, power), strict=True))
+
+
+def solo_control(
+    parallel: Record, solo: Record | None, drift_w: float | None
+) -> dict[str, Reading]:
+    """Return the readings of the same foreground alone."""
+    names = ("solo_s", "solo_j")
+    if solo is None and parallel["twin"] is None:
+        return dict.fromkeys(names, "no solo control (set controls.solo)")
+    if solo is None:
+        missing = f"its solo control {parallel['twin']} has no record (let the run reach its end)"
+        return dict.fromkeys(names, missing)
+    window = foreground_window(solo)
+    if problem := invalidity(solo) or other_work(parallel, solo):
+        return dict.fromkeys(names, f"{SOLO}: {problem}")
+    beside = foreground_window(parallel)
+    energy = other_sensor(window, beside, SOLO) or energy_j(window, SOLO)
+    energy = with_drift(energy, drift_w, solo["duration_seconds"] or 0.0)
+    return dict(zip(names, (duration_s(solo, window, SOLO), energy), strict=True))
+
+
+# -- whether it counts -----------------------------------------------------------------
+
+
+def invalidity(record: Record) -> str | None:
+    """Return why a record does not count, be it for its training or the measuring of it."""
+    return None if record["valid"] else f"not valid: {record['invalid_reasons'][0]}"
+
+
+def failure(record: Record) -> str | None:
+    """Return why a foreground did not do its work (success is exit code 0); None if it did."""
+    if record["training_success"]:
+        return None
+    return f"the training did not succeed: {record['error_message'] or record['status']}"
+
+
+def disturbance(record: Record, window: Record | None) -> str | None:
+    """Return who else computed on a GPU in a window, beyond what the record allows."""
+    return next(disturbances(window, record["validity"]), None)
+
+
+def weak_load(parallel: Record, window: Record | None) -> str | None:
+    """Return why the background was not the load that it was meant to be; None if it was."""
+    load, background = window and window["load"], parallel["background"]
+    if background and background["problems"]:
+        return str(background["problems"][0])
+    if not load or load["coverage"] is None:
+        return "the background's coverage is not known"
+    if load["coverage"] < parallel["validity"]["min_coverage"]:
+        return f"the background was running for {load['coverage']:.1%} of it only"
+    return None
+
+
+def other_work(parallel: Record, solo: Record) -> str | None:
+    """Return in what a control's work differs from its parallel twin's; None if in nothing.
+
+    That both reached exit code 0 is the business of failure() and invalidity().
+    """
+    theirs, ours = work_of(solo), work_of(parallel)
+    for what, value in ours.items():
+        if theirs[what] != value:
+            return f"different {what}: {shown(theirs[what])} instead of {shown(value)}"
+    their_gpus, our_gpus = gpus_of(solo), gpus_of(parallel)
+    if their_gpus and our_gpus and their_gpus != our_gpus:
+        return f"different GPUs: {', '.join(their_gpus)} instead of {', '.join(our_gpus)}"
+    return None
+
+
+def unknown_work(parallel: Record, solo: Record | None) -> list[str]:
+    """Return what of their work is not known of either, so that it cannot be compared."""
+    if solo is None:
+        return []
+    theirs, ours = work_of(solo), work_of(parallel)
+    unknown = [what for what in ours if ours[what] is None and theirs[what] is None]
+    return [f"{what} not known of either: taken as the same" for what in unknown]
+
+
+def work_of(record: Record) -> dict[str, str | int | None]:
+    environment = record["environment"]
+    return {
+        "training": f"{record['repository']}/{record['model']}",
+        "hyperparameters": flags(record["hyperparameters"]),
+        "command": " ".join(environment["command"]),
+        "number of epochs": record["epochs_done"],
+        "device": environment["device"],
+    }
+
+
+def gpus_of(record: Record) -> list[str]:
+    window = foreground_window(record)
+    return [gpu["uuid"] for gpu in window["gpus"]] if window else []
+
+
+def flags(hyperparameters: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(hyperparameters.items()))
+
+
+def shown(value: str | int | None) -> str:
+    if value is None:
+        return "unknown"
+    return quote(value) if isinstance(value, str) else str(value)
+
+
+# -- one reading -----------------------------------------------------------------------
+
+
+def duration_s(record: Record, window: Record | None, place: str) -> Reading:
+    seconds = record["duration_seconds"]
+    if not seconds:
+        return f"{place}: duration not known"
+    start_s = abs(seconds - window["duration_seconds"]) if window else 0.0
+    return Quantity(seconds, max(start_s, TIME_UNCERTAINTY_S))
+
+
+def energy_j(window: Record | None, place: str) -> Reading:
+    """Return the energy of all GPUs together, or why that of one of them is not known."""
+    gpus = window["gpus"] if window else []
+    if not gpus:
+        return f"{place}: {(window and window['gpus_reason']) or 'no GPU was measured'}"
+    for gpu in gpus:
+        if gpu["energy_joules"] is None:
+            return f"{place}: GPU {gpu['index']}: {gpu['energy_reason']}"
+    joules = sum(gpu["energy_joules"] for gpu in gpus)
+    if joules <= 0:
+        return f"{place}: the sensors gave {joules:g} J (see their files)"
+    edges_j = [gpu["energy_uncertainty_joules"] for gpu in gpus]
+    if None in edges_j:
+        return Quantity(joules, None, f"{place}: uncertainty of the energy not known")
+    return Quantity(joules, math.hypot(*edges_j))
+
+
+def other_sensor(window: Record | None, beside: Record | None, place: str) -> str | None:
+    """Return why two energies cannot be compared: counter and trapezoid may differ by much."""
+    theirs, ours = methods(window), methods(beside)
+    if not theirs or not ours or theirs == ours:
+        return None
+    return f"{place}: energy by {', '.join(theirs)}, beside the background by {', '.join(ours)}"
+
+
+def methods(window: Record | None) -> list[str]:
+    """Return how the energy of each GPU was measured; [] where that of one of them was not."""
+    found = [gpu["energy_method"] for gpu in window["gpus"]] if window else []
+    return [] if None in found else found
+
+
+def power_w(window: Record, place: str) -> Reading:
+    """Return the mean power of all GPUs: their energy by the duration."""
+    energy, seconds = energy_j(window, place), window["duration_seconds"]
+    if isinstance(energy, str):
+        return energy
+    uncertainty_w = None if energy.uncertainty is None else energy.uncertainty / seconds
+    return replace(energy, value=energy.value / seconds, uncertainty=uncertainty_w)
+
+
+def with_cut_rounds(power: Reading, window: Record) -> Reading:
+    """Return the background's power, as unsure as its window cuts rounds.
+
+    The edges leave a fraction of a round, each as likely, by whose power the mean is off: by up to
+    what power ranged over times the length of a round, over that of the window.
+    """
+    if isinstance(power, str) or power.uncertainty is None:
+        return power
+    parts, ranges_w = window["load"]["parts"], [power_range_w(gpu) for gpu in window["gpus"]]
+    known_w = [each for each in ranges_w if each is not None]
+    unknown = [part["rate_reason"] for part in parts if not part["rounds_per_second"]]
+    if len(known_w) < len(ranges_w):
+        unknown.append("power was sampled for too little of it")
+    if unknown:
+        reason = f"{BACKGROUND}: what cut rounds are worth is not known: {unknown[0]}"
+        return replace(power, uncertainty=None, reason=reason)
+    lengths_s = [1 / part["rounds_per_second"] for part in parts]
+    cut_j = sum(known_w) * math.hypot(*lengths_s) / math.sqrt(12)
+    cut_w = cut_j / window["duration_seconds"]
+    return replace(power, uncertainty=math.hypot(power.uncertainty, cut_w))
+
+
+def power_range_w(gpu: Record) -> float | None:
+    """Return how far a GPU's power ranged in a window; None where its samples do not tell."""
+    highest_w, lowest_w = gpu["power_max_watts"], gpu["power_min_watts"]
+    return None if highest_w is None or lowest_w is None else float(highest_w - lowest_w)
+
+
+def idle_drift_w(*records: Record | None) -> float | str:
+    """Return by how much the mean powers of the idle windows differ; of fewer than two, why."""
+    powers = [
+        f"{IDLE}: {problem}" if problem else power_w(window, IDLE)
+        for record in records
+        for window in (record["windows"] if record else ())
+        if window["name"] == "idle" and record
+        for problem in [disturbance(record, window)]
+    ]
+    known_w = [power.value for power in powers if isinstance(power, Quantity)]
+    if len(known_w) > 1:
+        return max(known_w) - min(known_w)
+    problems = dict.fromkeys(power for power in powers if isinstance(power, str))
+    return "; ".join(problems) or "fewer than two idle windows (set controls.idle_seconds)"
+
+
+def with_drift(reading: Reading, drift_w: float | None, factor: float) -> Reading:
+    """Return a reading that may be off by up to `factor` times the drift, either way."""
+    if isinstance(reading, str) or reading.uncertainty is None or drift_w is None:
+        return reading
+    rectangular = drift_w * factor / math.sqrt(3)
+    return replace(reading, uncertainty=math.hypot(reading.uncertainty, rectangular))

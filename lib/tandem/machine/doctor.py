@@ -1,0 +1,267 @@
+"""What this machine has, and what is lost where it has it not. Only looks, changes nothing."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.machine import gpus as busy
+from tandem.nvml import devices as nvml
+from tandem.processes import census, namespace
+from tandem.report.summary import SCREEN_COLUMNS
+
+ENOUGH_DISK_BYTES = 1024**3
+
+_TOOLS = ("unshare", "flock", "setsid", "prlimit", "setpriv")
+_LOST_TO_OTHERS = "what they do on the GPU changes the time and energy that are measured"
+_TIMEOUT_S = 10
+_SHOWN_PROCESSES = 8
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing a machine can have: what was found, and in a sentence what is lost without it."""
+
+    name: str
+    ok: bool
+    found: str
+    lost: str
+
+
+def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list[Check]:
+    """Look at everything, in the order in which it is shown.
+
+    `results` is where results will go; it need not exist yet. /proc and /sys are looked for below
+    `sys_root`, except for processes, which are always those of this machine.
+    """
+    return [
+        _bash(),
+        _util_linux(),
+        _git(),
+        _python(),
+        _numpy(),
+        _gpu_driver(sys_root),
+        _nvml(),
+        _rapl(sys_root),
+        _namespaces(),
+        _cgroups(sys_root),
+        _disk(results),
+        _leftovers(),
+        _gpu_use(),
+    ]
+
+
+def text(checks: Sequence[Check]) -> str:
+    """The checks as aligned plain text, what is lost below those that are not ok.
+
+    No line is longer than `SCREEN_COLUMNS`, but for a word or a command that is.
+    """
+    indent = " " * (len("ok   ") + max(len(check.name) for check in checks) + 2)
+    lines = []
+    for check in checks:
+        head = f"{'ok' if check.ok else 'no':5}{check.name}".ljust(len(indent))
+        lines += _wrapped(head, indent, check.found)
+        if not check.ok:
+            lines += _wrapped(indent + "lost: ", indent + "  ", check.lost)
+    return "\n".join(lines)
+
+
+def _wrapped(head: str, indent: str, paragraphs: str) -> list[str]:
+    """Only the first paragraph is wrapped: the others are commands to be copied."""
+    first, *commands = paragraphs.split("\n")
+    lines = textwrap.wrap(
+        head + first,
+        SCREEN_COLUMNS,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines + [indent + command for command in commands]
+
+
+def _bash() -> Check:
+    answer = _answer("bash", "--version")
+    number = re.search(r"version ((\d+)\.(\d+)[.\d]*)", answer or "")
+    ok = number is not None and (int(number[2]), int(number[3])) >= (4, 4)
+    found = f"{number[1]}{'' if ok else ', 4.4 or newer is needed'}" if number else "not found"
+    return Check("bash", ok, found, "nothing runs: the background loop is a bash script")
+
+
+def _util_linux() -> Check:
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    found = f"missing: {', '.join(missing)}" if missing else ", ".join(_TOOLS)
+    lost = "no PID namespace without unshare, no lock in scripts without flock"
+    return Check("util-linux", not missing, found, lost)
+
+
+def _git() -> Check:
+    answer = _answer("git", "--version")
+    found = answer.strip().removeprefix("git version ") if answer else "not found"
+    lost = "the record cannot say which commit was run, or whether files were changed"
+    return Check("git", answer is not None, found, lost)
+
+
+def _answer(*command: str) -> str | None:
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_TIMEOUT_S,
+            check=True,
+            env=os.environ | {"LC_ALL": "C"},
+        ).stdout.decode("utf-8", "replace")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _python() -> Check:
+    ok = sys.version_info >= (3, 10)
+    found = f"{platform.python_version()} ({sys.executable})"
+    return Check("Python", ok, found, "nothing runs: Python 3.10 or newer is needed")
+
+
+def _numpy() -> Check:
+    lost = "the trainings in examples/ do not run; your own do"
+    try:
+        return Check("NumPy", True, str(importlib.import_module("numpy").__version__), lost)
+    except ImportError as error:
+        return Check("NumPy", False, str(error).split("\n", 1)[0], lost)
+
+
+def _gpu_driver(sys_root: Path) -> Check:
+    lost = "trainings run on the CPU only"
+    path = sys_root / "proc/driver/nvidia/version"
+    try:
+        number = re.search(r"Kernel Module.*?\s(\d+\.[\d.]+)", path.read_text(errors="replace"))
+    except OSError as error:
+        return Check("GPU driver", False, f"{path}: {error.strerror}", lost)
+    return Check(
+        "GPU driver", True, f"NVIDIA {number[1] if number else 'of unknown version'}", lost
+    )
+
+
+def _nvml() -> Check:
+    lost = "GPU energy, power, memory and utilisation are not measured: null, never 0"
+    try:
+        with nvml.opened():
+            names = [board.name for board in nvml.boards()]
+    except nvml.NvmlError as error:
+        found = f"{error} ({error.hint})" if error.hint else str(error)
+        return Check("NVML", False, found, lost)
+    return Check("NVML", bool(names), ", ".join(names) or "no device", lost)
+
+
+def _rapl(sys_root: Path) -> Check:
+    pattern = "sys/class/powercap/intel-rapl:*/energy_uj"
+    lost = "CPU and DRAM energy are not measured: null; CPU seconds are recorded all the same"
+    counters = sorted(sys_root.glob(pattern))
+    if not counters:
+        return Check("RAPL", False, f"no {sys_root / pattern}", lost)
+    for counter in counters:
+        try:
+            counter.read_text()
+        except OSError as error:
+            if error.errno == errno.EACCES and os.geteuid() != 0:
+                lost += "; this opens it to all users until the next reboot:"
+                lost += f"\nsudo chmod a+r {sys_root / pattern}"
+            return Check("RAPL", False, f"{counter}: {error.strerror}", lost)
+    names = ", ".join(counter.parent.name for counter in counters)
+    return Check("RAPL", True, f"readable: {names}", lost)
+
+
+def _namespaces() -> Check:
+    isolation = namespace.probe()
+    lost = (
+        "when the driver and all keepers are killed in the same instant, a background can outlive "
+        "them until the next run finds it"
+    )
+    ok = isolation.mode == "pid namespace"
+    return Check("namespaces", ok, f"{isolation.mode}: {isolation.reason}", lost)
+
+
+def _cgroups(sys_root: Path) -> Check:
+    lost = "nothing in this version: keepers count and stop processes without cgroups"
+    mount = sys_root / "sys/fs/cgroup"
+    if (mount / "cgroup.controllers").exists():
+        version = "v2"
+    elif (mount / "unified/cgroup.controllers").exists():
+        version, mount = "v1 with v2 beside it", mount / "unified"
+    else:
+        return Check("cgroups", False, "v1" if _has_entries(mount) else "none", lost)
+    own = re.search(r"^0::/(.*)$", _text_of(sys_root / "proc/self/cgroup"), re.MULTILINE)
+    folder = mount / own[1] if own else mount
+    is_delegated = os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK)
+    found = f"{version}, {'delegated' if is_delegated else 'not delegated'} to this user"
+    return Check("cgroups", version == "v2" and is_delegated, found, lost)
+
+
+def _has_entries(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _disk(results: Path) -> Check:
+    folder = results.absolute()
+    while not folder.is_dir():
+        folder = folder.parent
+    status = os.statvfs(folder)
+    free_bytes = status.f_bavail * status.f_frsize
+    is_writable = os.access(folder, os.W_OK | os.X_OK)
+    found = f"{free_bytes / 1024**3:.1f} GiB free in {folder}"
+    if not is_writable:
+        found += ", but this user may not write there"
+    lost = "logs and records do not fit: a run ends where the disk is full"
+    return Check("disk", is_writable and free_bytes >= ENOUGH_DISK_BYTES, found, lost)
+
+
+def _leftovers() -> Check:
+    found = census.leftovers()
+    lost = "they take part of the machine from what is measured; the next run ends them first"
+    return Check("leftovers", not found, _processes(found) or "none of earlier runs", lost)
+
+
+def _gpu_use() -> Check:
+    gpus = busy.gpus_now()
+    if gpus is None:
+        return _gpu_holders()
+    reasons = [reason for gpu in gpus for reason in gpu.busy_reasons()]
+    found = "; ".join(reasons or busy.people(gpus)) or "nobody is on it"
+    return Check("GPU in use", not reasons, found, _LOST_TO_OTHERS)
+
+
+def _gpu_holders() -> Check:
+    holders = census.device_holders()
+    # The persistence daemon keeps the files open for ever and does no work.
+    strangers = [process for process in holders if not process.name.startswith("nvidia-persist")]
+    found = _processes(holders) or "nobody has /dev/nvidia* open"
+    if os.geteuid() != 0:
+        found += " (as far as this user may see)"
+    return Check("GPU in use", not strangers, found, _LOST_TO_OTHERS)
+
+
+def _processes(found: Sequence[census.Found]) -> str:
+    shown = [f"{process.name} ({process.pid})" for process in found[:_SHOWN_PROCESSES]]
+    if len(found) > _SHOWN_PROCESSES:
+        shown.append(f"and {len(found) - _SHOWN_PROCESSES} more")
+    return ", ".join(shown)

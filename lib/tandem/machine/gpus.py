@@ -1,0 +1,168 @@
+"""Who is on the GPUs while nothing of ours is: waited for, refused, or put up with and said."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.base.errors import NotReadyError
+from tandem.measure.company import HIDDEN_MIB
+from tandem.nvml import devices as nvml
+from tandem.processes import proc
+from tandem.processes.scripts import Watch
+
+BUSY_SM_PERCENT = 5.0
+# Utilisation is a mean over up to a second, and a driver forgets an ended process some time later.
+SETTLE_S = 3.0
+MEMORY_BACK_S = 5.0
+MEMORY_NOISE_MIB = 16.0
+_PERIOD_S = 0.1
+
+
+class GpuBusyError(NotReadyError):
+    """Somebody else uses a GPU; the message says who."""
+
+
+@dataclass(frozen=True)
+class GpuProcess:
+    """A process on a GPU; `user` and `name` are "?" where /proc does not know it."""
+
+    pid: int
+    kind: str
+    user: str
+    name: str
+    memory_mib: float | None
+
+    def text(self) -> str:
+        memory = "" if self.memory_mib is None else f" holds {self.memory_mib:.0f} MiB"
+        return f"process {self.pid} ({self.name}, user {self.user}){memory}"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU and who uses it; None: NVML does not tell."""
+
+    index: int
+    uuid: str
+    name: str
+    sm_percent: float | None
+    memory_used_mib: float | None
+    temperature_c: float | None
+    processes: tuple[GpuProcess, ...] | None
+
+    @property
+    def hidden_mib(self) -> float:
+        """Return the memory in use that no process in the list accounts for, as far as is known."""
+        held_mib = [each.memory_mib for each in self.processes or ()]
+        if self.memory_used_mib is None or None in held_mib:
+            return 0.0
+        return self.memory_used_mib - sum(filter(None, held_mib))
+
+    def busy_reasons(self) -> list[str]:
+        """Return what speaks against measuring on it; a desktop's windows do not."""
+        on_it = [each for each in self.processes or () if each.kind == "compute"]
+        reasons = [f"GPU {self.index}: {each.text()}" for each in on_it]
+        if self.hidden_mib > HIDDEN_MIB:
+            reasons.append(f"GPU {self.index}: {self.hidden_mib:.0f} MiB held by nobody to be seen")
+        if (self.sm_percent or 0.0) >= BUSY_SM_PERCENT:
+            reasons.append(f"GPU {self.index}: {self.sm_percent:.0f} % used")
+        return reasons
+
+
+def people(gpus: Sequence[Gpu]) -> list[str]:
+    """Return who is on the GPUs, a desktop's windows included, as lines."""
+    return [f"GPU {gpu.index}: {each.text()}" for gpu in gpus for each in gpu.processes or ()]
+
+
+@contextmanager
+def nvml_held() -> Iterator[None]:
+    """Keep NVML open, which may take seconds to open, where there is one."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(nvml.opened())
+        except nvml.NvmlError:
+            pass
+        yield
+
+
+def gpus_now() -> list[Gpu] | None:
+    """Return the GPUs that CUDA shows, as they are now; None where NVML does not answer."""
+    try:
+        states = nvml.gpu_states(os.environ.get(proc.VISIBLE))
+    except nvml.NvmlError:
+        return None
+    return [
+        Gpu(
+            state.index,
+            state.uuid,
+            state.name,
+            state.sm_percent,
+            state.memory_used_mib,
+            state.temperature_c,
+            None if state.processes is None else tuple(map(_process, state.processes)),
+        )
+        for state in states
+    ]
+
+
+def _process(process: nvml.Process) -> GpuProcess:
+    user, name = proc.user(process.pid), proc.name(process.pid)
+    return GpuProcess(process.pid, process.kind, user, name, process.memory_mib)
+
+
+@dataclass(frozen=True)
+class Sensors:
+    """What a run was told about its sensors: where RAPL is, and what to do about busy GPUs."""
+
+    powercap: Path
+    wait_idle_s: float
+    allow_busy: bool
+
+    @property
+    def monitor_options(self) -> list[str]:
+        return ["--powercap", str(self.powercap)]
+
+    def wait_free(
+        self, watch: Watch, say: Callable[[str], None]
+    ) -> tuple[list[Gpu] | None, list[str]]:
+        """Return the GPUs once they are free, or with why they are not where that is allowed.
+
+        GpuBusyError: they were not free in time. Interrupted: a signal came.
+        """
+        deadline_s = time.monotonic() + max(SETTLE_S, self.wait_idle_s)
+        tell_s = time.monotonic() + SETTLE_S
+        while True:
+            gpus = gpus_now()
+            reasons = [reason for gpu in gpus or [] for reason in gpu.busy_reasons()]
+            if not reasons:
+                return gpus, []
+            if time.monotonic() >= deadline_s:
+                if not self.allow_busy:
+                    raise GpuBusyError(f"not idle: {'; '.join(reasons)}")
+                say(f"run all the same, and marked: {'; '.join(reasons)}")
+                return gpus, reasons
+            if time.monotonic() >= tell_s:
+                say(f"waiting for {'; '.join(reasons)}")
+                tell_s = deadline_s
+            watch.wait([], time.monotonic() + _PERIOD_S)
+
+    def wait_memory_back(self, before: Sequence[Gpu] | None) -> list[Gpu] | None:
+        """Return the GPUs once they hold no more memory than before, or after some seconds."""
+        used_mib = {gpu.uuid: gpu.memory_used_mib for gpu in before or []}
+        deadline_s = time.monotonic() + MEMORY_BACK_S
+        while True:
+            gpus = gpus_now()
+            more_mib = [
+                _more_mib(used_mib.get(gpu.uuid), gpu.memory_used_mib) for gpu in gpus or []
+            ]
+            if max(more_mib, default=0.0) <= MEMORY_NOISE_MIB or time.monotonic() >= deadline_s:
+                return gpus
+            time.sleep(_PERIOD_S)
+
+
+def _more_mib(before_mib: float | None, after_mib: float | None) -> float:
+    return 0.0 if before_mib is None or after_mib is None else after_mib - before_mib

@@ -1,1 +1,0 @@
-"""What a parallel record and its controls say together, and over repeats."""

@@ -1,0 +1,93 @@
+"""The monitor of one experiment: started, told whose processes are whose, asked for rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.base.paths import POWERMON
+from tandem.processes.proc import COOKIE, cookie, stat
+from tandem.processes.scripts import Script, Watch, end_script, last_words, start
+
+READY_TIMEOUT_S = 15.0  # NVML needs seconds where no driver process keeps the GPUs awake
+STOP_GRACE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time that is measured as a whole, in seconds on CLOCK_BOOTTIME."""
+
+    name: str  # idle, background, foreground or solo
+    attempt: int | None
+    from_s: float
+    to_s: float
+
+
+@dataclass
+class Monitor:
+    """bin/powermon beside an experiment; `folder` gets its files.
+
+    What goes wrong with it costs its figures, never the experiment: `problem` says what.
+    """
+
+    folder: Path
+    options: Sequence[str]
+    script: Script | None = None
+    problem: str | None = None
+
+    def start(self) -> None:
+        self.folder.mkdir()
+        (self.folder / "trees.tsv").touch()  # so far nothing is anybody's: zero, not unknown
+        # Not the experiment's cookie: whoever has that is ended before the last idle window.
+        mark = f"{cookie(os.getpid())}/monitor"
+        environment = {**os.environ, COOKIE: mark, "TANDEM_PYTHON": sys.executable}
+        arguments = ["--out", str(self.folder), *self.options]
+        self.script = start(POWERMON, arguments, self.folder / "powermon.log", environment)
+
+    def wait_ready(self, watch: Watch) -> None:
+        """Return when it samples, or when it cannot and `problem` says why."""
+        if self.script is None or self.is_ready():
+            return
+        give_up_s = time.monotonic() + READY_TIMEOUT_S
+        watch.wait([self.script], give_up_s, self.is_ready, period_s=0.01)
+        if not self.is_ready():
+            self.problem = "the monitor did not start"
+            self.stop()
+
+    def is_ready(self) -> bool:
+        return (self.folder / "monitor.json").exists()
+
+    @property
+    def pidfd(self) -> int | None:
+        return self.script.pidfd if self.script else None
+
+    def belongs(self, role: str, script: Script) -> None:
+        """Note that a script's process and all below it are "foreground" or "background"."""
+        fields = stat(script.pid)
+        if fields:
+            with open(self.folder / "trees.tsv", "a") as file:
+                file.write(f"{role}\t{script.pid}\t{fields[19]}\n")
+
+    def mark(self) -> float:
+        """Have a row written now, for the edge of a window; return the moment (CLOCK_BOOTTIME)."""
+        if self.script:
+            self.script.signal(signal.SIGUSR1)
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def stop(self) -> None:
+        """End it; its last row lies after everything that was to be measured."""
+        if self.script is None:
+            return
+        if self.script.ended():
+            self.problem = self.problem or "the monitor ended before the experiment"
+        status = end_script(self.script, STOP_GRACE_S)
+        self.script = None
+        if status == -signal.SIGKILL:
+            self.problem = self.problem or "the monitor did not answer at the end"
+        if self.problem:
+            self.problem += f": {last_words(status, self.folder / 'powermon.log')}"

@@ -1,0 +1,176 @@
+"""What a stretch of time cost, from the monitor's files alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tandem.measure.windows.edges import linear, number_in, time_of
+from tandem.measure.windows.gpu import Facts, edge_reason, gpu_facts
+from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied, utc_of
+
+OF_ENERGY = ("gpu_energy_total_joules", "gpu_power_avg_watts")  # null where the energy is
+
+
+def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
+    """Return what the monitor's files in a folder say of the time between two moments.
+
+    Moments are seconds on CLOCK_BOOTTIME; a cumulative reading between two rows is interpolated.
+    What is not known is None, and a reason stands beside it: `gpus_reason` says why there is no
+    GPU; `started` and `ended` are None where no row tells what time it was.
+    """
+    monitor = read_monitor(folder)
+    roles = tallied(RoleTally(from_s, to_s), folder / "cpu.csv")
+    return {
+        "started": utc_of(roles.start.rows, from_s),
+        "ended": utc_of(roles.end.rows, to_s),
+        "start_boottime_s": from_s,
+        "end_boottime_s": to_s,
+        "duration_seconds": to_s - from_s,
+        "gpus": [gpu_facts(folder, gpu, from_s, to_s) for gpu in monitor["gpus"]],
+        "gpus_reason": monitor["gpus_reason"],
+        "cpu": cpu_facts(monitor["rapl"], roles),
+        "warnings": [
+            f"{each['sensor']}: {each['message']}" + (f" ({each['hint']})" if each["hint"] else "")
+            for each in monitor["warnings"]
+            if each["boottime_s"] <= to_s
+        ],
+    }
+
+
+def read_monitor(folder: Path) -> Facts:
+    """Return monitor.json; without one, the same saying that nothing was measured."""
+    try:
+        text = (folder / "monitor.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        reason = "there was no monitor"
+        rapl = {"zones": [], "reason": reason}
+        return {"gpus": [], "gpus_reason": reason, "rapl": rapl, "warnings": []}
+    monitor: Facts = json.loads(text)
+    return monitor
+
+
+def cpu_facts(rapl: Mapping[str, Any], roles: RoleTally) -> Facts:
+    """Return energy over all sockets, by RAPL, and what the two process trees used.
+
+    `total_joules` is package + DRAM; `reason` says why any of the three is None.
+    """
+    package_j, package_reason = rapl_joules(rapl, roles, "package_", "packages")
+    dram_j, dram_reason = rapl_joules(rapl, roles, "dram_", "DRAM")
+    total_j = None if package_j is None or dram_j is None else package_j + dram_j
+    reasons = dict.fromkeys(filter(None, [package_reason, dram_reason]))
+    return {
+        "package_joules": package_j,
+        "dram_joules": dram_j,
+        "total_joules": total_j,
+        "reason": "; ".join(reasons) or None,
+        "foreground_cpu_seconds": cpu_seconds(roles, "foreground"),
+        "background_cpu_seconds": cpu_seconds(roles, "background"),
+        "foreground_rss_max_mib": roles.peaks.get("foreground_rss_mib"),
+        "background_rss_max_mib": roles.peaks.get("background_rss_mib"),
+    }
+
+
+def rapl_joules(
+    rapl: Mapping[str, Any], roles: RoleTally, prefix: str, what: str
+) -> tuple[float | None, str | None]:
+    """Return the joules of all zones of a kind together, or why they are not known."""
+    columns = [zone["column"] for zone in rapl["zones"] if zone["column"].startswith(prefix)]
+    if not columns:
+        return None, rapl["reason"] or f"this machine has no RAPL zone for {what}"
+    values_uj = {column: used(roles, column) for column in columns}
+    total_uj = total(values_uj.values())
+    if total_uj is None:
+        lost = ", ".join(column for column, value in values_uj.items() if value is None)
+        return None, rapl["reason"] or edge_reason(roles, lost)
+    return total_uj / 1e6, None
+
+
+def used(roles: RoleTally, column: str) -> float | None:
+    """Return by how much a cumulative column grew in the window; None where an edge is unknown."""
+    start = linear(roles.start.rows, column, roles.from_s)
+    end = linear(roles.end.rows, column, roles.to_s)
+    return None if start is None or end is None else end - start
+
+
+def cpu_seconds(roles: RoleTally, role: str) -> float | None:
+    """Return what a role's trees used; None where an edge is unknown.
+
+    The first row that knows a tree may be the one at the start of its window, just behind it.
+    """
+    column = f"{role}_cpu_s"
+    first = next((row for row in roles.start.rows if number_in(row, column) is not None), None)
+    behind_s = time_of(first) - roles.from_s if first else 0.0
+    if first is None or not 0.0 < behind_s < SLACK_S:
+        return used(roles, column)
+    end = linear(roles.end.rows, column, roles.to_s)
+    return None if end is None else end - (number_in(first, column) or 0.0)
+
+
+def total(values: Iterable[float | None]) -> float | None:
+    """Return a sum; None, never a part of it, where there is nothing or anything is missing."""
+    known = all_known(values)
+    return sum(known) if known else None
+
+
+def all_known(values: Iterable[float | None]) -> list[float]:
+    """Return the values; [] where any is missing."""
+    every = list(values)
+    known = [value for value in every if value is not None]
+    return known if len(known) == len(every) else []
+
+
+# -- the old names -------------------------------------------------------------------------
+
+
+def energy_metrics(facts: Mapping[str, Any]) -> tuple[dict[str, float | None] | None, str | None]:
+    """Return a window's totals under the old names, and why any of them is None.
+
+    Over several GPUs: energies and mean powers are sums. Highest and lowest power are sums too, of
+    moments that need not be the same: no less and no more than those of all GPUs together were.
+    Mean temperature and utilisation are means; the highest are those of any one GPU. One GPU's
+    missing part makes the whole None, never a partial sum. (None, reason): nothing is known.
+    """
+    gpus, cpu = facts["gpus"], facts["cpu"]
+    values: dict[str, float | None] = {
+        "cpu_energy_pkg_joules": cpu["package_joules"],
+        "cpu_energy_ram_joules": cpu["dram_joules"],
+        "cpu_energy_total_joules": cpu["total_joules"],
+        "gpu_power_avg_watts": total(gpu["power_avg_watts"] for gpu in gpus),
+        "gpu_power_max_watts": total(gpu["power_max_watts"] for gpu in gpus),
+        "gpu_power_min_watts": total(gpu["power_min_watts"] for gpu in gpus),
+        "gpu_energy_total_joules": total(gpu["energy_joules"] for gpu in gpus),
+        "gpu_temp_avg_celsius": mean(gpu["temperature_avg_celsius"] for gpu in gpus),
+        "gpu_temp_max_celsius": highest(gpu["temperature_max_celsius"] for gpu in gpus),
+        "gpu_util_avg_percent": mean(gpu["sm_avg_percent"] for gpu in gpus),
+        "gpu_util_max_percent": highest(gpu["sm_max_percent"] for gpu in gpus),
+    }
+    unknown = [name for name, value in values.items() if value is None]
+    reason = "; ".join(missing_reasons(facts, unknown)) or None
+    return (None if len(unknown) == len(values) else values), reason
+
+
+def missing_reasons(facts: Mapping[str, Any], unknown: Sequence[str]) -> list[str]:
+    """Say why totals are None: the CPU's, the energy of each GPU, and whatever else is missing."""
+    gpus, cpu = facts["gpus"], facts["cpu"]
+    reasons = [f"CPU: {cpu['reason']}"] if cpu["reason"] else []
+    if not gpus:
+        return [*reasons, f"GPU: {facts['gpus_reason'] or 'none is measured'}"]
+    reasons += [
+        f"GPU {gpu['index']}: {gpu['energy_reason']}" for gpu in gpus if gpu["energy_reason"]
+    ]
+    others = [name for name in unknown if name[:3] == "gpu" and name not in OF_ENERGY]
+    if others:
+        reasons.append(f"not known of every GPU (see the warnings): {', '.join(others)}")
+    return reasons
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    known = all_known(values)
+    return sum(known) / len(known) if known else None
+
+
+def highest(values: Iterable[float | None]) -> float | None:
+    return max(all_known(values), default=None)

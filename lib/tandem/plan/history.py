@@ -1,0 +1,260 @@
+"""Tables of earlier results: which values stand in them, so that they are not drawn again."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.config.problems import Problem, quote, quote_path
+from tandem.config.registry import Hyperparameter, Registry, Repository
+from tandem.plan.draw import Combination, drawable
+
+_VALUES = "hyperparam_"
+# Parallel rows of old tables have their foreground under such columns, some of them only there.
+_FOREGROUND = "fg_"
+_NEVER_BEGAN = ("GPU busy", "background not ready")
+
+# Repository, model, whether beside a background, and the names of the values in their order.
+Kind = tuple[str, str, bool, tuple[str, ...]]
+
+
+class _UnusableError(Exception):
+    """Why nothing of a table can be read."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The runs of one table, by kind, each with its values in the order of the kind's names.
+
+    A run is known by the values that differ from the registry's default, because a default may
+    stand in its row or not. `flaws` say which rows could not be read.
+    """
+
+    place: str
+    path: Path
+    row_count: int
+    runs: Mapping[Kind, Sequence[Combination]]
+    flaws: Sequence[str]
+
+
+class History:
+    """What the tables hold, asked for by those that are about to draw."""
+
+    def __init__(self, tables: Sequence[Table], file: str) -> None:
+        self._tables = tables
+        self._file = file
+        self._asked: dict[Kind, frozenset[Combination]] = {}
+
+    def taken(
+        self,
+        repository: Repository,
+        model: str,
+        drawn: Sequence[Hyperparameter],
+        *,
+        is_parallel: bool,
+    ) -> frozenset[Combination]:
+        """The combinations of `drawn`, in that order, that need not be drawn again."""
+        names = [hyperparameter.name for hyperparameter in drawn]
+        kind = (repository.name, model, is_parallel, tuple(sorted(names)))
+        if kind not in self._asked:
+            order = [kind[3].index(name) for name in names]
+            runs = (run for table in self._tables for run in table.runs.get(kind, ()))
+            combinations = (tuple(run[index] for index in order) for run in runs)
+            self._asked[kind] = drawable(drawn, combinations)
+        return self._asked[kind]
+
+    def remarks(self) -> list[Problem]:
+        """How many rows of each table concerned those who have asked."""
+        remarks = []
+        for table in self._tables:
+            count = sum(len(table.runs.get(kind, ())) for kind in self._asked)
+            what = "rows that concern this plan, and whose values are not drawn again"
+            message = f"{quote_path(table.path)}: {what}: {count} of {table.row_count}"
+            remarks.append(Problem("remark", table.place, message, self._file))
+        return remarks
+
+
+def read_history(
+    tables: Mapping[str, str], registry: Registry, root: Path, file: str
+) -> tuple[History, list[Problem]]:
+    """Read the tables, named by where the settings `file` names them, relative to the root.
+
+    What cannot be read is a warning: a table of old results is no reason not to run.
+    """
+    read: list[Table] = []
+    problems: list[Problem] = []
+    for place, name in tables.items():
+        path = Path(os.path.abspath(root / name))
+        try:
+            table = _read_table(place, path, registry.repos)
+        except _UnusableError as error:
+            message = f"{quote_path(path)} {error}: the values in it may be drawn again"
+            problems.append(Problem("warning", place, message, file))
+            continue
+        read.append(table)
+        if table.flaws:
+            count = len(table.flaws) - 1
+            more = f" (and {count} more row{'' if count == 1 else 's'})" if count else ""
+            message = f"{quote_path(path)}, {table.flaws[0]}: the row is not read{more}"
+            problems.append(Problem("warning", place, message, file))
+    return History(read, file), problems
+
+
+def _read_table(place: str, path: Path, repos: Mapping[str, Repository]) -> Table:
+    if not os.path.isfile(path):  # a pipe would wait for its writer
+        raise _UnusableError("is no file" if os.path.lexists(path) else "does not exist")
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            return _read_rows(place, path, stream, repos)
+    except UnicodeDecodeError:
+        raise _UnusableError(f"is not UTF-8 text{_first_bad_line(path)}") from None
+    except OSError as error:
+        raise _UnusableError(f"cannot be read ({error.strerror})") from None
+
+
+def _first_bad_line(path: Path) -> str:
+    with open(path, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f" (line {number})"
+    return ""
+
+
+def _read_rows(
+    place: str, path: Path, lines: Iterable[str], repos: Mapping[str, Repository]
+) -> Table:
+    reader = csv.reader(lines)
+    runs: defaultdict[Kind, list[Combination]] = defaultdict(list)
+    flaws: list[str] = []
+    row_count = end = 0
+    try:
+        header = next(reader, [])
+        columns = _columns(header)
+        end = reader.line_num
+        for cells in reader:
+            line, end = end + 1, reader.line_num
+            if not cells:
+                continue
+            row_count += 1
+            try:
+                if len(cells) != len(header):
+                    raise ValueError(f"{len(cells)} cells under {len(header)} columns")
+                run = _read_run(cells, columns, repos)
+            except ValueError as error:
+                flaws.append(f"line {line}: {error}")
+            else:
+                if run:
+                    runs[run[0]].append(run[1])
+    except csv.Error as error:
+        raise _UnusableError(f"is not CSV at line {end + 1} ({error})") from None
+    return Table(place, path, row_count, runs, flaws)
+
+
+Places = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Where in a row what is looked for may stand; `values` by name of the hyperparameter."""
+
+    repository: Places
+    model: Places
+    mode: Places
+    experiment_id: Places
+    sides: Places
+    status: Places
+    values: Sequence[tuple[str, Places]]
+
+
+def _columns(header: Sequence[str]) -> _Columns:
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for index, column in enumerate(header):
+        places[column].append(index)
+    for column in list(places):
+        if column.startswith(_FOREGROUND):
+            places[column.removeprefix(_FOREGROUND)] += places[column]
+
+    def of(*names: str) -> Places:
+        return tuple(index for name in names for index in places.get(name, ()))
+
+    names = (name for name in places if name.startswith(_VALUES))
+    columns = _Columns(
+        repository=of("repository"),
+        model=of("model"),
+        mode=of("mode"),
+        experiment_id=of("experiment_id"),
+        sides=of("fg_repository", "bg_repository"),
+        status=of("status"),
+        values=sorted((name.removeprefix(_VALUES), of(name)) for name in names),
+    )
+    if not (columns.repository and columns.model):
+        raise _UnusableError('is no table of results: no column "repository" or no "model"')
+    if not (columns.mode or columns.experiment_id):
+        raise _UnusableError('has neither a "mode" nor an "experiment_id" to tell parallel runs')
+    return columns
+
+
+def _read_run(
+    cells: Sequence[str], columns: _Columns, repos: Mapping[str, Repository]
+) -> tuple[Kind, Combination] | None:
+    """The run, or None where nothing that can be drawn is like it. Raises ValueError."""
+    name, model = _cell(cells, columns.repository), _cell(cells, columns.model)
+    if not (name and model):
+        raise ValueError("it names no repository and model")
+    repository = repos.get(name)
+    if repository is None or _cell(cells, columns.status) in _NEVER_BEGAN:
+        return None
+    values: dict[str, float] = {}
+    for key, places in columns.values:
+        texts = [cells[index] for index in places if cells[index]]
+        if not texts:
+            continue
+        hyperparameter = repository.hyperparameters.get(key)
+        if hyperparameter is None:
+            return None
+        value = _value(hyperparameter, texts)
+        if value == hyperparameter.default:
+            continue
+        if isinstance(value, str):
+            return None
+        values[key] = value
+    is_parallel = _is_parallel(cells, columns)
+    return (name, model, is_parallel, tuple(values)), tuple(values.values())
+
+
+def _cell(cells: Sequence[str], places: Places) -> str:
+    return next((cells[index] for index in places if cells[index]), "")
+
+
+def _is_parallel(cells: Sequence[str], columns: _Columns) -> bool:
+    mode = _cell(cells, columns.mode)
+    if mode:
+        return mode == "parallel"
+    is_named_so = _cell(cells, columns.experiment_id).endswith("_parallel")
+    return is_named_so or bool(_cell(cells, columns.sides))
+
+
+def _value(hyperparameter: Hyperparameter, texts: Sequence[str]) -> float | str:
+    """The one value that all the texts stand for."""
+    name = hyperparameter.name
+    read = [text if hyperparameter.kind == "str" else _number(name, text) for text in texts]
+    if any(value != read[0] for value in read):
+        raise ValueError(f"it has two values of {quote(name)}, {' and '.join(map(quote, texts))}")
+    return read[0]
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{quote(text)} is no number for {quote(name)}")
+    return value

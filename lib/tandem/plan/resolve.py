@@ -1,0 +1,252 @@
+"""Look the trainings of the settings up in the registry and on the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.base.errors import UsageError
+from tandem.config.jsonfile import is_annotation
+from tandem.config.problems import Problem, has_errors, join, quote, quote_path, suggestion, word
+from tandem.config.program import folder_flaw
+from tandem.config.registry import Hyperparameter, Registry, Repository
+from tandem.config.settings import TrainingEntry
+from tandem.machine.host import git_state
+from tandem.plan.command import Value, beginning, refuse_unusable, typed_value
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A training of which every part exists: what to draw, what to pass, where it runs.
+
+    `auto` is the hyperparameter whose largest fitting size is to be found, if there is one; among
+    the given values it has its largest.
+    """
+
+    repository: Repository
+    model: str
+    drawn: tuple[Hyperparameter, ...]
+    given: Mapping[str, Value]
+    work_dir: Path
+    auto: Hyperparameter | None = None
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """Where a repository lies, also behind links, and why it cannot be used there, or "".
+
+    `doubt` says that it is not at the commit that the registry names, or "".
+    """
+
+    path: Path
+    real: str
+    flaw: str
+    doubt: str
+
+
+class Resolver:
+    """Looks up the trainings of one settings file, named `file` in the problems."""
+
+    def __init__(self, registry: Registry, root: Path, file: str) -> None:
+        self._registry = registry
+        self._root = root
+        self._file = file
+        self._folders: dict[str, _Folder] = {}
+
+    def resolve(
+        self, entry: TrainingEntry, *, is_load: bool = False
+    ) -> tuple[Resolved | None, list[Problem]]:
+        """The training, or None where it cannot run; and everything found on the way.
+
+        `is_load` says that it is a background, for which a size may be found.
+        """
+        if entry.repo is None:
+            return None, []
+        repository = self._registry.repos.get(entry.repo)
+        if repository is None:
+            return None, [self._error(entry.places["repo"], self._unknown(entry.repo))]
+        problems = self._model(entry, repository) + self._folder(entry, repository)
+        drawn: list[Hyperparameter] = []
+        given: dict[str, Value] = {}
+        auto = None
+        if entry.mode == "mutation":
+            drawn, more = self._drawn(entry, repository)
+        else:
+            auto, more = self._auto(entry, repository, is_load)
+            problems += more
+            given, more = self._given(entry, repository)
+        problems += more
+        if entry.model is None or has_errors(problems):
+            return None, problems
+        work_dir = self._folders[repository.name].path
+        return Resolved(repository, entry.model, tuple(drawn), given, work_dir, auto), problems
+
+    def shared(self, other: Resolved, background: Resolved, place: str) -> list[Problem]:
+        """A warning, at `place`, where both write into one folder."""
+        pair = other.repository, background.repository
+        first, second = (self._folders[repository.name].real for repository in pair)
+        if first != second or all(repository.safe_to_share for repository in pair):
+            return []
+        message = (
+            f"shares the folder {quote_path(background.work_dir)} with another training beside it:"
+            " each may overwrite files of the other (take another repository, or put"
+            ' "safe_to_share": true into the registry if trainings write nothing there)'
+        )
+        return [Problem("warning", place, message, self._file)]
+
+    def _error(self, path: str, message: str) -> Problem:
+        return Problem("error", path, message, self._file)
+
+    def _unknown(self, name: str) -> str:
+        if name in self._registry.broken:
+            return f"the registry's entry of {quote(name)} is wrong (mend it there)"
+        return f"{quote(name)} is not in the registry{suggestion(name, self._registry.repos)}"
+
+    def _model(self, entry: TrainingEntry, repository: Repository) -> list[Problem]:
+        if entry.model is None or entry.model in repository.models:
+            return []
+        near = suggestion(entry.model, repository.models)
+        message = f"{quote(entry.model)} is not a model of {word(repository.name)}{near}"
+        return [self._error(entry.places["model"], message)]
+
+    def _folder(self, entry: TrainingEntry, repository: Repository) -> list[Problem]:
+        if repository.name not in self._folders:
+            folder = Path(os.path.abspath(self._root / repository.path))
+            fetched = repository.is_fetched
+            flaw = folder_flaw(folder, beginning(repository), is_fetched=fetched)
+            doubt = "" if flaw else _commit_doubt(folder, repository.commit)
+            real = os.path.realpath(folder)
+            self._folders[repository.name] = _Folder(folder, real, flaw, doubt)
+        found, place = self._folders[repository.name], entry.places["repo"]
+        if found.flaw:
+            return [self._error(place, found.flaw)]
+        return [Problem("warning", place, found.doubt, self._file)] if found.doubt else []
+
+    def _drawn(
+        self, entry: TrainingEntry, repository: Repository
+    ) -> tuple[list[Hyperparameter], list[Problem]]:
+        """What to draw, in the registry's order."""
+        supported, of = repository.hyperparameters, word(repository.name)
+        problems = []
+        for name, place in entry.mutate.items():
+            if name not in supported:
+                near = _near(name, supported)
+                message = f"{quote(name)} is not a hyperparameter of {of}{near}"
+                problems.append(self._error(place, message))
+            elif not supported[name].has_range:
+                message = f"{quote(name)} of {of} has no range to draw from (add it there)"
+                problems.append(self._error(place, message))
+            elif entry.draws_all:
+                message = f'{quote(name)} is drawn with all others, because "all" is given'
+                problems.append(Problem("warning", place, message, self._file))
+        if entry.draws_all:
+            drawn, more = self._all(entry, repository)
+            return drawn, problems + more
+        return [supported[name] for name in supported if name in entry.mutate], problems
+
+    def _all(
+        self, entry: TrainingEntry, repository: Repository
+    ) -> tuple[list[Hyperparameter], list[Problem]]:
+        place, supported = entry.places["mutate"], repository.hyperparameters.values()
+        problems = [
+            Problem("remark", place, f"{quote(found.name)} has no range: not drawn", self._file)
+            for found in supported
+            if not found.has_range
+        ]
+        drawn = [found for found in supported if found.has_range]
+        if not drawn:
+            message = f"{word(repository.name)} has nothing with a range to draw from"
+            problems.append(self._error(place, message))
+        return drawn, problems
+
+    def _auto(
+        self, entry: TrainingEntry, repository: Repository, is_load: bool
+    ) -> tuple[Hyperparameter | None, list[Problem]]:
+        """The hyperparameter whose value is to be found, if there is one."""
+        found = [
+            known
+            for name, value in entry.hyperparameters.items()
+            if (known := repository.hyperparameters.get(name)) and _is_auto(known, value)
+        ]
+        problems = []
+        for place, known in enumerate(found):
+            message = _auto_flaw(known, repository, is_load=is_load)
+            if not message and place > 0:
+                message = f'"auto" beside {quote(found[0].name)}: one can be found (give a number)'
+            if message:
+                where = join(entry.places["hyperparameters"], known.name)
+                problems.append(self._error(where, message))
+        return (found[0] if found and not problems else None), problems
+
+    def _given(
+        self, entry: TrainingEntry, repository: Repository
+    ) -> tuple[dict[str, Value], list[Problem]]:
+        """The values to pass, each of its type."""
+        given: dict[str, Value] = {}
+        problems = []
+        for name, value in entry.hyperparameters.items():
+            place = join(entry.places["hyperparameters"], name)
+            hyperparameter = repository.hyperparameters.get(name)
+            if hyperparameter is None:
+                if is_annotation(name):
+                    continue
+                near = _near(name, repository.hyperparameters)
+                message = f"not a hyperparameter of {word(repository.name)}, not passed{near}"
+                problems.append(Problem("warning", place, message, self._file))
+                continue
+            if _is_auto(hyperparameter, value):
+                given[name] = max(hyperparameter.sizes, default=0)
+                continue
+            message = _value_flaw(hyperparameter, value)
+            if message:
+                problems.append(self._error(place, message))
+            else:
+                given[name] = typed_value(hyperparameter, value)
+        return given, problems
+
+
+def _near(name: str, supported: Mapping[str, Hyperparameter]) -> str:
+    """The suggestion for a name: people write the flag, or the initials, for the name itself."""
+    for known in supported.values():
+        initials = "".join(part[:1] for part in known.name.split("_"))
+        if name in (known.flag.lstrip("-"), initials):
+            return suggestion(known.name, [known.name])
+    return suggestion(name, supported)
+
+
+def _is_auto(hyperparameter: Hyperparameter, value: object) -> bool:
+    """Whether a value says that it is to be found; as text it may be the training's own word."""
+    return value == AUTO and hyperparameter.kind != "str"
+
+
+def _auto_flaw(hyperparameter: Hyperparameter, repository: Repository, *, is_load: bool) -> str:
+    if not is_load:
+        return '"auto" is for a background: a foreground\'s values are its own (give a number)'
+    if not hyperparameter.sizes:
+        name = word(repository.name)
+        return f'"auto" has nothing to choose from: {name} lists no "sizes" for it (add them there)'
+    return ""
+
+
+def _value_flaw(hyperparameter: Hyperparameter, value: object) -> str:
+    try:
+        refuse_unusable(typed_value(hyperparameter, value))
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def _commit_doubt(folder: Path, commit: str | None) -> str:
+    """Why the folder may not be at the commit that the registry names, or ""."""
+    if commit is None:
+        return ""
+    state = git_state(folder)
+    if state["commit"] is None:
+        return f"whether its folder is at commit {commit[:12]} cannot be told: {state['reason']}"
+    if state["commit"] == commit:
+        return ""
+    return f"its folder is at commit {state['commit'][:12]}, the registry names {commit[:12]}"

@@ -1,0 +1,129 @@
+"""One run at a time on a GPU: flock on a file, released by the kernel whatever is killed.
+
+Without CUDA_VISIBLE_DEVICES a run uses, and locks, the whole machine; with it, the GPUs that it
+names, so that runs on different GPUs go side by side.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from tandem.base.errors import LockedError, NotReadyError
+from tandem.nvml import devices as nvml
+from tandem.processes.proc import VISIBLE, lock_folder
+from tandem.processes.scripts import Watch
+
+T = TypeVar("T")
+
+_PERIOD_S = 0.2  # the kernel tells nobody that a lock has become free
+
+
+@contextmanager
+def held(
+    take: Callable[[], AbstractContextManager[T]],
+    wait_s: float,
+    watch: Watch,
+    say: Callable[[str], None],
+) -> Iterator[T]:
+    """Hold what `take()` takes, and try again for so long while somebody else has it.
+
+    LockedError: it was not free in time. Interrupted: a signal came.
+    """
+    deadline_s = time.monotonic() + wait_s
+    has_told = False
+    with ExitStack() as stack:
+        while True:
+            try:
+                taken = stack.enter_context(take())
+                break
+            except LockedError as error:
+                if time.monotonic() >= deadline_s:
+                    raise
+                if not has_told:
+                    say(f"waiting: {error}")
+                has_told = True
+            watch.wait([], min(deadline_s, time.monotonic() + _PERIOD_S))
+        yield taken
+
+
+def gpus_in_use() -> set[str] | None:
+    """Return the names of the GPUs in use, None without CUDA_VISIBLE_DEVICES.
+
+    A GPU has the name that stands there, and by NVML, where it answers, that of its UUID: whoever
+    says 0 and whoever says GPU-5a... mean the same one.
+    """
+    devices = os.environ.get(VISIBLE)
+    if devices is None:
+        return None
+    named = {device.strip() for device in devices.split(",")} - {""}
+    with suppress(nvml.NvmlError), nvml.opened():
+        return named | {device.uuid for device in nvml.visible(devices)}
+    return named
+
+
+@contextmanager
+def gpu_locks(gpus: Collection[str] | None) -> Iterator[None]:
+    """Hold the locks of these GPUs, or of the machine; LockedError names who has one of them."""
+    with ExitStack() as stack:
+        stack.enter_context(lock("machine", fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH))
+        for gpu in sorted(gpus or ()):
+            stack.enter_context(lock(f"gpu-{gpu}", fcntl.LOCK_EX))
+        yield
+
+
+@contextmanager
+def lock(name: str, kind: int) -> Iterator[None]:
+    safe = re.sub(r"[^A-Za-z0-9.-]", "_", name)
+    path = Path(lock_folder()) / f"tandem-{safe}.lock"
+    try:
+        file = open_shared(path)
+    except OSError as error:
+        raise NotReadyError(f"{path}: cannot open the lock file: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                f"another run uses this {name.partition('-')[0]}: {holder(file)}"
+                " (wait for it with --wait-lock SECONDS, or choose other GPUs with"
+                f" CUDA_VISIBLE_DEVICES; lock {path})"
+            ) from None
+        yield
+    finally:
+        os.close(file)
+
+
+def open_shared(path: Path) -> int:
+    """Open a lock file that may be another user's: never for writing, which /tmp forbids."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        file = os.open(path, flags | os.O_CREAT, 0o644)
+        os.fchmod(file, 0o644)  # whatever this user's umask says
+        return file
+
+
+def holder(file: int) -> str:
+    """Return who holds the lock on an open file, from /proc/locks."""
+    inode = str(os.fstat(file).st_ino)
+    for line in Path("/proc/locks").read_text().splitlines():
+        fields = line.split()
+        if "->" not in fields and fields[5].rpartition(":")[2] == inode:
+            return describe(int(fields[4]))
+    return "its process cannot be seen from here"
+
+
+def describe(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return f"process {pid}"
+    return f"process {pid} ({b' '.join(words).decode(errors='replace').strip()[:200]})"

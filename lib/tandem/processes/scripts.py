@@ -1,0 +1,163 @@
+"""Starting the scripts of bin/ and waiting for them without using the processor.
+
+The scripts are started through `sh`. Each gets a lifeline: the read end of a pipe whose other end
+only this process holds, so that its keeper notices our end however it comes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.base.logs import last_lines
+from tandem.processes.proc import LIFELINE, MONITOR, catch_stop_signals
+from tandem.processes.tree import KEEPER_MARGIN_S, LONGEST_WAIT_S
+
+
+class Interrupted(BaseException):
+    """A signal asked this process to stop. Not an Exception: nobody may swallow it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+@dataclass
+class Script:
+    """A script that was started; `pid` is that of the keeper it turns into."""
+
+    pid: int
+    pidfd: int
+    lifeline: int
+    running: Any  # sh.RunningCommand
+
+    def ended(self) -> bool:
+        return bool(select.select([self.pidfd], [], [], 0)[0])
+
+    def signal(self, signum: int) -> None:
+        try:
+            signal.pidfd_send_signal(self.pidfd, signum)
+        except OSError:  # it has ended
+            pass
+
+    def close(self) -> int:
+        """Collect the exit status of a script that has ended (-N: ended by signal N)."""
+        import sh
+
+        try:
+            self.running.wait()
+        except sh.ErrorReturnCode:
+            pass
+        os.close(self.pidfd)
+        os.close(self.lifeline)
+        return int(self.running.process.exit_code)
+
+
+def start(
+    path: Path,
+    arguments: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    monitor: int | None = None,
+) -> Script:
+    """Start a script in a session of its own, with its messages appended to a log.
+
+    `monitor` is the pidfd of the monitor that is to mark the edges of what the script runs.
+    """
+    import sh
+
+    lifeline_out, lifeline = os.pipe()
+    handed = {LIFELINE: lifeline_out} | ({} if monitor is None else {MONITOR: monitor})
+    for descriptor in handed.values():
+        os.set_inheritable(descriptor, True)
+    with open(os.devnull) as nothing, open(log, "ab") as messages:
+        running = sh.Command(str(path))(
+            *arguments,
+            _bg=True,
+            _bg_exc=False,
+            _in=nothing,
+            _out=messages,
+            _err=messages,
+            _new_session=True,  # a Ctrl-C is for the driver alone
+            _pass_fds=set(handed.values()),
+            _env={**environment, **{name: str(fd) for name, fd in handed.items()}},
+            _return_cmd=True,
+        )
+    os.close(lifeline_out)
+    return Script(running.pid, _pidfd(running.pid), lifeline, running)
+
+
+def _pidfd(pid: int) -> int:
+    """Return what becomes readable when a child ends; sh may have collected it already."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        ended, other_end = os.pipe()
+        os.close(other_end)
+        return ended
+
+
+class Watch:
+    """Waits for scripts, the clock and the signals that ask this process to stop."""
+
+    def __init__(self) -> None:
+        """Take over TERM, INT, HUP and QUIT from now on (HUP not under nohup)."""
+        self.signum = 0
+        self.wakeup = catch_stop_signals(self.note)
+
+    def note(self, signum: int, _frame: object) -> None:
+        self.signum = self.signum or signum
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal has come."""
+        if self.signum:
+            raise Interrupted(self.signum)
+
+    def wait(
+        self,
+        scripts: Sequence[Script],
+        until_s: float | None = None,
+        done: Callable[[], bool] = lambda: False,
+        period_s: float = 1.0,
+    ) -> None:
+        """Return when a script ends, `done()` is true or the monotonic clock reaches `until_s`.
+
+        `done` is asked once a period. Interrupted is raised when a signal comes.
+        """
+        while True:
+            self.check()
+            left_s = float("inf") if until_s is None else until_s - time.monotonic()
+            if done() or left_s <= 0:
+                return
+            fds = [self.wakeup, *(script.pidfd for script in scripts)]
+            ready = select.select(fds, [], [], min(period_s, left_s))[0]
+            if self.wakeup in ready:
+                os.read(self.wakeup, 4096)
+                continue
+            if ready:
+                return
+
+
+def end_script(script: Script, grace_s: float) -> int:
+    """TERM to a keeper, KILL if it does not end in time; return its exit status.
+
+    Another signal to this process does not cut the waiting short.
+    """
+    script.signal(signal.SIGTERM)
+    wait_s = min(grace_s + KEEPER_MARGIN_S, LONGEST_WAIT_S)
+    if not select.select([script.pidfd], [], [], wait_s)[0]:
+        script.signal(signal.SIGKILL)
+    return script.close()
+
+
+def last_words(status: int, log: Path) -> str:
+    """Return how a script ended, by its exit status, and the last error that its log tells of."""
+    how = f"exit code {status}" if status >= 0 else f"ended by signal {-status}"
+    errors = [line for line in last_lines(log, 20) if ": error: " in line]
+    return "; ".join([how, *errors[-1:]])

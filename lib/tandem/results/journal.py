@@ -1,0 +1,106 @@
+"""journal.jsonl: what a run has begun and ended, a line an event, each on the disk at once.
+
+Whoever has it open holds its lock, which the kernel releases whatever is killed: one at a time
+works in the folder of a run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tandem.base.errors import LockedError
+from tandem.processes.locks import holder
+
+NAME = "journal.jsonl"
+
+
+class Journal:
+    """The journal of a run, open and locked.
+
+    `ended` has the experiments that have ended, by id, and how many seconds each took; None for
+    those whose time says nothing of others (they failed).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the journal in a run's folder, and make it if there is none.
+
+        LockedError: another process has it. OSError: it cannot be opened.
+        """
+        path = folder / NAME
+        self.file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = holder(self.file)
+            os.close(self.file)
+            hint = "wait for it with --wait-lock SECONDS"
+            raise LockedError(f"another process works on {folder}: {who} ({hint})") from None
+        with open(self.file, "rb", closefd=False) as stream:
+            text = stream.read()
+        end = text.rfind(b"\n") + 1
+        if end != len(text):  # a power cut tore it off
+            os.ftruncate(self.file, end)
+        self.ended = ended_in(text[:end])
+
+    def add(self, event: str, **facts: Any) -> None:
+        """Add a line and have it on the disk; OSError: it could not be written whole."""
+        utc = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        text = json.dumps({"event": event, "utc": utc, **facts}, ensure_ascii=False)
+        line = f"{text}\n".encode(errors="backslashreplace")
+        size_bytes = os.fstat(self.file).st_size
+        if os.write(self.file, line) != len(line):
+            os.ftruncate(self.file, size_bytes)
+            raise OSError(None, "no space left for a whole line", NAME)
+        os.fsync(self.file)
+
+    def add_ended(self, name: str, status: str, duration_s: float | None, **facts: Any) -> None:
+        rounded_s = None if duration_s is None else round(duration_s, 3)
+        self.add("ended", experiment=name, status=status, duration_s=rounded_s, **facts)
+        self.ended[name] = duration_s
+
+    def close(self) -> None:
+        os.close(self.file)
+
+
+def events_in(text: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the events of a journal's text, oldest first; a line that is none says nothing."""
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and "event" in event:
+            yield event
+
+
+def ended_in(text: bytes) -> dict[str, float | None]:
+    """Return which experiments have ended by a journal's text, and how many seconds each took.
+
+    One that was started again has not, until it has again. A line with a time that is none
+    (negative, NaN) says nothing.
+    """
+    ended: dict[str, float | None] = {}
+    for event in events_in(text):
+        name = str(event.get("experiment"))
+        if event["event"] == "started":
+            ended.pop(name, None)
+        elif event["event"] == "ended" and "experiment" in event:
+            with suppress(ValueError, KeyError, TypeError, OverflowError):
+                ended[name] = _seconds(event["duration_s"])
+    return ended
+
+
+def _seconds(value: Any) -> float | None:
+    """Return what a line says of a time; ValueError and the like: it says none."""
+    seconds = None if value is None else float(value)
+    if seconds is not None and not 0 <= seconds < math.inf:
+        raise ValueError(f"{value} is no time")
+    return seconds

@@ -1,0 +1,214 @@
+"""A run, new or resumed: locks taken, the machine made sure of, the sweep, the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from tandem.base.errors import NotReadyError, TandemError
+from tandem.base.paths import ROOT
+from tandem.base.sudo import give_to_caller
+from tandem.experiment.record import Surroundings
+from tandem.machine.governor import governor
+from tandem.machine.gpus import nvml_held
+from tandem.machine.host import host
+from tandem.plan.file import NAME as PLAN
+from tandem.plan.model import Experiment, Plan
+from tandem.processes.locks import gpu_locks, gpus_in_use, held
+from tandem.processes.proc import become_subreaper
+from tandem.processes.scripts import Interrupted, Watch
+from tandem.report.progress import Progress
+from tandem.report.summary import counts_line, print_table
+from tandem.results.folder import RunFolder, is_whole, make_run_folder
+from tandem.run.ready import (
+    git_states,
+    isolation_for,
+    remove_leftovers,
+    see_gpus,
+    see_trainings,
+    see_who_is_there,
+)
+from tandem.run.sweep import Options, Sweep
+
+Find = Callable[[], "tuple[Path, Plan] | None"]
+
+
+@dataclass
+class Run:
+    """One run of a plan in a new folder, or what is missing of the run in `path`.
+
+    A new one is only made if `find`, asked when nobody else can begin one, has none to go on with.
+    """
+
+    plan: Plan
+    path: Path | None
+    options: Options
+    progress: Progress
+    find: Find | None = None
+    folder: RunFolder | None = None
+    sweep: Sweep | None = None
+    rows_before: frozenset[str] = frozenset()
+    is_too_late: bool = False
+
+    def run(self) -> int:
+        """Run what is missing and return the exit code: 0 all valid, 1 not all.
+
+        Ends this process by the signal that interrupted it. NotReadyError, LockedError: nothing
+        was started, or everything was stopped (the disk is full, somebody else took a GPU).
+        """
+        if not hasattr(os, "pidfd_open"):
+            raise NotReadyError("this Python has no os.pidfd_open (use another, 3.10 or newer)")
+        become_subreaper()
+        watch = Watch()
+        try:
+            with ExitStack() as stack:
+                self.run_missing(watch, stack)
+        except Interrupted as interrupted:
+            self.end(f"stopped by {interrupted}")
+            end_by(interrupted.signum)
+        except TandemError:
+            self.end("")
+            raise
+        except OSError as error:
+            self.end("")
+            raise disk_error(error) from error
+        self.end("")
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        """Return 0 if all is valid, as far as there was time for it."""
+        rows = list(self.folder.rows.values()) if self.folder else []
+        is_out_of_time = self.is_too_late or bool(self.sweep and self.sweep.is_out_of_time)
+        is_all = len(rows) == len(self.plan.experiments) or is_out_of_time
+        is_lost = bool(self.sweep and self.sweep.has_lost_record)
+        return int(is_lost or not is_all or any(row["valid"] != "True" for row in rows))
+
+    def run_missing(self, watch: Watch, stack: ExitStack) -> None:
+        """Take all locks, see that the machine is ready, run; `stack` gives everything back."""
+        options, say = self.options, self.progress.event
+        refuse_odd_name(self.path or options.results)
+        for left in options.results.glob(f"run_*/{PLAN}"):  # by a killed run of root's, perhaps
+            give_to_caller(left.parent)
+        if not (self.path and is_whole(self.path, self.plan)):
+            if self.has_no_time():
+                return
+            take = partial(gpu_locks, gpus_in_use())
+            stack.enter_context(held(take, self.longest_wait_s(), watch, say))
+            if self.has_no_time():
+                return
+        if self.find and (found := self.find()):
+            say(f"going on with {found[0]}")
+            self.path, self.plan = found
+        if self.path:
+            self.open(self.path, watch, stack)
+        if not self.missing():
+            say("nothing is missing: all experiments have ended")
+            return
+        stack.enter_context(nvml_held())
+        around = self.make_ready(watch)
+        stack.enter_context(governor(self.plan.governor, options.cpufreq, say))
+        is_new = self.folder is None
+        if self.folder is None:
+            self.open(make_run_folder(options.results, self.plan), watch, stack)
+        assert self.folder
+        self.sweep = Sweep(self.folder, around, options, watch, self.progress)
+        self.sweep.run(is_new=is_new)
+
+    def has_no_time(self) -> bool:
+        self.is_too_late = self.options.left_s() <= 0
+        if self.is_too_late:
+            self.progress.event("not started: the time is over (--until)")
+        return self.is_too_late
+
+    def longest_wait_s(self) -> float:
+        return min(self.options.wait_lock_s, max(0.0, self.options.left_s()))
+
+    def open(self, path: Path, watch: Watch, stack: ExitStack) -> None:
+        """Open the run's folder, which nobody else may work in meanwhile."""
+        stack.callback(give_to_caller, path)
+
+        def take() -> closing[RunFolder]:
+            return closing(RunFolder(path, self.plan, self.progress.event))
+
+        wait_s = self.longest_wait_s()
+        self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
+        self.rows_before = frozenset(self.folder.rows)
+
+    def make_ready(self, watch: Watch) -> Surroundings:
+        """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
+        options, say, missing = self.options, self.progress.event, self.missing()
+        see_trainings(missing)
+        see_gpus(missing)
+        leftovers = remove_leftovers(say)
+        isolation = isolation_for(missing, options.use_namespace)
+        around = Surroundings(self.plan, isolation, host(), git_states(missing), leftovers)
+        see_who_is_there(options.sensors, watch, say)
+        return around
+
+    def missing(self) -> list[Experiment]:
+        return self.folder.missing() if self.folder else list(self.plan.experiments)
+
+    def end(self, text: str) -> None:
+        """Say how it went; the table and where everything is go to stdout.
+
+        The table has what ended since this process began: that of a long run may have thousands.
+        """
+        if text:
+            self.progress.event(text)
+        self.progress.close()
+        if self.folder is None:
+            return
+        rows, path = self.folder.rows, self.folder.path
+        new = [row for name, row in rows.items() if name not in self.rows_before]
+        lines = ["", print_table(new)] if new else []
+        lines.append(counts_line(list(rows.values()), len(self.missing()), how_to_go_on(path)))
+        try:
+            print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)
+        except OSError:  # the terminal or the reader is gone; the files are there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def refuse_odd_name(path: Path) -> None:
+    """Refuse, with NotReadyError, what sh cannot start a script with."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise NotReadyError(f"{path}: not UTF-8 (choose another with --results)") from None
+
+
+def as_seen_from_here(folder: Path) -> Path:
+    """Return a path as a person here would type it."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+
+
+def how_to_go_on(folder: Path) -> str:
+    """Return the command that resumes a run, as a person here would type it."""
+    if Path.cwd() == ROOT:
+        return shlex.join(["make", "resume", f"RUN={as_seen_from_here(folder)}"])
+    return shlex.join(["make", "-C", str(ROOT), "resume", f"RUN={folder}"])
+
+
+def disk_error(error: OSError) -> NotReadyError:
+    where = error.filename or "a file of the run"
+    hint = " (free some space and run again)" if error.errno == errno.ENOSPC else ""
+    return NotReadyError(
+        f"{where}: {error.strerror}{hint}; nothing is left running, earlier records are whole"
+    )
+
+
+def end_by(signum: int) -> NoReturn:
+    """End as whoever sent the signal expects: by that signal."""
+    sys.stderr.flush()
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+    os._exit(128 + signum)  # the first process of a container is not ended by signals

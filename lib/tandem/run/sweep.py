@@ -1,0 +1,182 @@
+"""The missing experiments of a run, one after the other, the GPUs cooling down in between."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tandem.background.footprints import Footprints
+from tandem.base.errors import NotReadyError
+from tandem.base.sudo import give_to_caller
+from tandem.experiment.experiment import ExperimentRun
+from tandem.experiment.record import Surroundings, record_whatever_happens
+from tandem.machine.cooldown import Cooldown
+from tandem.machine.governor import governors_now
+from tandem.machine.gpus import Sensors
+from tandem.machine.host import VERSION
+from tandem.plan.planner import Experiment
+from tandem.processes.scripts import Watch
+from tandem.report.progress import Progress, View, duration_text
+from tandem.results.folder import RunFolder, cut_off_folders
+from tandem.results.record import UNFINISHED, record_of
+from tandem.run.forecast import Forecast
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run was told beside its plan.
+
+    `results` is where new runs are made, `cpufreq` where the CPUs' governors are. `wait_lock_s` is
+    how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended.
+    """
+
+    results: Path
+    use_namespace: bool
+    sensors: Sensors
+    cpufreq: Path
+    wait_lock_s: float
+    until_s: float | None
+
+    def left_s(self) -> float:
+        """Return for how long there is time."""
+        return float("inf") if self.until_s is None else self.until_s - time.time()
+
+
+@dataclass
+class Sweep:
+    """Runs what is missing in a run's folder; afterwards it knows whether all of it came about."""
+
+    folder: RunFolder
+    around: Surroundings
+    options: Options
+    watch: Watch
+    progress: Progress
+    cooldown: Cooldown = field(default_factory=Cooldown)
+    footprints: Footprints = field(init=False)
+    is_out_of_time: bool = False
+    has_lost_record: bool = False
+
+    def __post_init__(self) -> None:
+        self.footprints = Footprints(self.folder.path)
+
+    def run(self, *, is_new: bool) -> None:
+        """Run the missing experiments, as far as there is time.
+
+        NotReadyError: somebody else took a GPU meanwhile. Interrupted: a signal came. OSError: the
+        disk is full.
+        """
+        event = "run_started" if is_new else "resumed"
+        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=VERSION)
+        missing = self.folder.missing()
+        self.forecast = Forecast(missing)
+        self.note_ended()
+        is_first = is_new
+        for experiment in missing:
+            self.watch.check()
+            expected_s = self.forecast.of(experiment)
+            if self.options.left_s() < (expected_s or 0.0):
+                self.stop_early(experiment, expected_s)
+                return
+            begin_s = time.monotonic()
+            cooling = None if is_first else self.cool_down(experiment)
+            self.run_one(experiment, cooling, begin_s)
+            is_first = False
+        self.watch.check()
+        self.folder.journal.add("run_ended")
+
+    def note_ended(self) -> None:
+        """Take from earlier parts of the run how long things take, and how cool the GPUs were."""
+        ended = self.folder.journal.ended
+        for experiment in self.folder.plan.experiments:
+            duration_s = ended.get(experiment.id)
+            if duration_s is not None:
+                self.forecast.note(experiment, duration_s)
+        if ended:
+            self.cooldown.note_record(record_of(next(iter(ended)), self.folder.path))
+
+    def stop_early(self, experiment: Experiment, expected_s: float | None) -> None:
+        self.is_out_of_time = True
+        about = f"would take about {duration_text(expected_s)}" if expected_s else "has no time"
+        self.say(experiment, f"not started: it {about}, and the time is over soon (--until)")
+        self.folder.journal.add("stopped", reason="until", experiment=experiment.id)
+
+    def cool_down(self, experiment: Experiment) -> dict[str, Any]:
+        """Let the GPUs cool down before an experiment, for as long as the one before it allows."""
+        begin_s = time.monotonic()
+        number, total = experiment.number, len(self.folder.plan.experiments)
+        before = self.folder.plan.experiments[max(0, number - 2)]  # the first: its own, cut off
+
+        def tick(left_s: float) -> None:
+            passed_s = time.monotonic() - begin_s
+            rest_s = self.forecast.rest_s()
+            view = View(number, total, "cooling down", None, None, None, passed_s, left_s, rest_s)
+            self.progress.update(view)
+
+        return self.cooldown.wait(self.watch, before.cooldown_s, tick)
+
+    def run_one(
+        self, experiment: Experiment, cooling: dict[str, Any] | None, begin_s: float
+    ) -> None:
+        """Run one experiment to its record and its row; `begin_s` is when its cool-down began."""
+        self.forecast.begin(experiment)
+        path = self.folder.begin(experiment)
+        run = ExperimentRun(
+            experiment,
+            path,
+            len(self.folder.plan.experiments),
+            self.around.isolation,
+            self.watch,
+            self.progress,
+            self.options.sensors,
+            self.forecast.of(experiment),
+            self.forecast.rest_s(),
+            self.footprints,
+        )
+        run.say(f"{experiment.id} started")
+        run.outcome.cooldown = cooling
+        run.outcome.cpu_governor = governors_now(self.options.cpufreq)
+        run.outcome.cut_off = [
+            str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)
+        ]
+        outcome = run.run()
+        self.cooldown.note_start(outcome.gpus_before)
+        try:
+            record = record_whatever_happens(experiment, path, outcome, self.around)
+            self.footprints.note(record, path)
+            if outcome.status in UNFINISHED:
+                self.folder.interrupt(record)
+            else:
+                self.folder.finish(record, time.monotonic() - begin_s)
+        except FileNotFoundError as error:  # the training removed its own folder
+            self.has_lost_record = True
+            run.say(f"no record: {error.filename}: {error.strerror}")
+            return
+        finally:
+            give_to_caller(path)
+        if outcome.status not in UNFINISHED:
+            if record["training_success"]:
+                self.forecast.note(experiment, time.monotonic() - begin_s)
+            run.say(f"{summary(record)}{self.rest()}")
+        if outcome.interrupted:  # perhaps after the foreground had ended
+            raise outcome.interrupted
+        if outcome.status in UNFINISHED:
+            raise NotReadyError(f"{outcome.error_message} (--wait-idle SECONDS waits for that)")
+
+    def rest(self) -> str:
+        rest_s = self.forecast.rest_s()
+        return f"; all done in about {duration_text(rest_s)}" if rest_s else ""
+
+    def say(self, experiment: Experiment, text: str) -> None:
+        number, total = experiment.number, len(self.folder.plan.experiments)
+        self.progress.event(f"experiment {number} of {total}: {text}")
+
+
+def summary(record: dict[str, Any]) -> str:
+    duration_s = record["duration_seconds"]
+    words = "ended" if duration_s is None else f"ended after {duration_s:.1f} s"
+    return words + (
+        ", valid" if record["valid"] else f", not valid: {record['invalid_reasons'][0]}"
+    )
