@@ -46,8 +46,8 @@ def command_run(arguments: argparse.Namespace) -> int:
     from tandem.plan.file import read_plan_file
     from tandem.report.progress import Progress
     from tandem.results.folder import newest_run_of
+    from tandem.run.options import Options
     from tandem.run.run import Run
-    from tandem.run.sweep import Options
 
     if arguments.stop_with_parent:
         stop_with(arguments.stop_with_parent)
@@ -111,7 +111,7 @@ def command_repos(arguments: argparse.Namespace) -> int:
 
 def command_compare(arguments: argparse.Namespace) -> int:
     """print what the runs' parallel experiments and their controls say over all repeats"""
-    from tandem.interference.compare import text_of_compare
+    from tandem.report.compare import text_of_compare
 
     print(text_of_compare(arguments.runs))
     return 0

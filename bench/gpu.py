@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "lib"))
 from gpu_report import Cost, Measured, report, smi_samples  # noqa: E402
 from tandem.background.rounds import read_rounds  # noqa: E402
 from tandem.base.errors import NotReadyError, TandemError, UsageError  # noqa: E402
-from tandem.base.logs import last_lines  # noqa: E402
+from tandem.base.files import last_lines  # noqa: E402
 from tandem.base.paths import BGRUN, POWERMON  # noqa: E402
 from tandem.nvml.devices import Device, NvmlError, opened, utilisation, visible  # noqa: E402
 from tandem.processes import proc  # noqa: E402

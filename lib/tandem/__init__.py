@@ -1,1 +1,1 @@
-"""Tandem: one measured training beside a looping background training."""
+"""Tandem's Python: folders in the order in which the data flows (docs/architecture.md)."""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
-from tandem.config.problems import quote
+from tandem.base.text import quote
 from tandem.plan import file as planfile
-from tandem.processes.proc import die_with_parent
+from tandem.processes.control import die_with_parent
 
 Command = Callable[[argparse.Namespace], int]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from stage import processes, wait_for
-from tandem.report.progress import EpochReader
+from tandem.experiment.log import EpochReader
 
 ROOT = Path(__file__).resolve().parents[2]
 RESNET, REID = "pytorch_resnet_cifar10", "Person_reID_baseline_pytorch"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.background.auto import says_memory_is_full
+from tandem.background.warmup import says_memory_is_full
 from tandem.plan.file import read_plan_file, write_plan
 from tandem.plan.planner import PlanReading, read_plan
 from tandem.report.check import json_of_check, text_of_check

@@ -20,9 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tandem.base.paths import ROOT
+from tandem.base.variables import COOKIE, OWNER_FILE
 from tandem.processes import census
 from tandem.processes.census import Found
-from tandem.processes.proc import COOKIE, OWNER_FILE, alive, cookie, name, realm, stat
+from tandem.processes.cookie import cookie, realm
+from tandem.processes.proc import alive, name, stat
 
 KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]
 DEADLINE_S = 60.0  # a hang guard, not a figure

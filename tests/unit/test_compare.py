@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem.base.errors import UsageError
-from tandem.interference.compare import TITLES, compare, text_of_compare
+from tandem.config.options import Dose, dose_settings
+from tandem.interference.compare import compare
 from tandem.interference.figures import FIGURES
 from tandem.interference.quantity import Quantity
 from tandem.interference.repeats import interval_of_median, repeats_of
-from tandem.plan.model import Dose
-from tandem.report.check import dose_settings
+from tandem.report.compare import TITLES, text_of_compare
 
 Record = dict[str, Any]
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
+from tandem.base.variables import COOKIE
 from tandem.machine import doctor
 from tandem.machine.doctor import Check, examine, text
 from tandem.processes import census, namespace, proc
-from tandem.processes.proc import COOKIE, realm
+from tandem.processes.cookie import realm
 
 NOBODY = 65534
 NAMES = [

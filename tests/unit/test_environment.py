@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from gitbox import git, use_plain_git
-from tandem.machine.host import VERSION, device_of, git_state, host
+from tandem.base.git import git_state
+from tandem.experiment.log import device_of
+from tandem.machine.host import VERSION, host
 
 
 @pytest.fixture(autouse=True)

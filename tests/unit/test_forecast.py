@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tandem.plan.model import Background, Dose, Experiment, Training
+from tandem.config.options import Dose
+from tandem.plan.model import Background, Experiment, Training
 from tandem.run.forecast import Forecast
 
 

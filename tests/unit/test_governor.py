@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from tandem.base.paths import ROOT
+from tandem.base.variables import LOCKS
 from tandem.machine.governor import _write, governor, governors_now
-from tandem.processes.proc import LOCKS
 
 DEADLINE_S = 60.0  # a hang guard, not a figure
 NOBODY = 65534

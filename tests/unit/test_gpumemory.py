@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.background.footprints import MOST_RECORDS, Footprints
 from tandem.background.memory import Limit, environment_of, limit_of
+from tandem.config.options import Dose
 from tandem.nvml.devices import Device
-from tandem.plan.model import Dose, Training
+from tandem.plan.model import Training
+from tandem.results.earlier import MOST_RECORDS, Footprints
 
 TWO = tuple(Device(index, f"GPU-{index}", "", None, None, None) for index in range(2))
 

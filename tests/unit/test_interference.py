@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from tandem.background.rounds import Stretch, rate
+from tandem.config.options import Validity
 from tandem.interference.figures import FIGURES, interference
-from tandem.plan.model import Validity
 
 ORDER = [
     "slowdown",

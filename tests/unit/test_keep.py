@@ -22,8 +22,10 @@ from typing import Any
 
 import pytest
 from tandem.base.paths import ROOT
+from tandem.base.variables import COOKIE
 from tandem.processes import census
-from tandem.processes.proc import COOKIE, children, cookie, stat
+from tandem.processes.cookie import cookie
+from tandem.processes.proc import children, stat
 from tandem.processes.reports import read_report
 
 KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]

@@ -10,9 +10,10 @@ from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tandem.config.options import Controls, Dose
 from tandem.config.problems import Problem
 from tandem.config.registry import load_registry
-from tandem.plan.model import Background, Controls, Dose
+from tandem.plan.model import Background
 from tandem.plan.planner import Experiment, Plan, Training
 from tandem.report.check import json_of_check, shell_line, text_of_check, text_of_registry
 

@@ -8,17 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tandem.background.backgrounds import Loads
-from tandem.background.loop import Load
+from tandem.background.backgrounds import Backgrounds
+from tandem.background.loop import Loop
 
-Make = Callable[..., Loads]
+Make = Callable[..., Backgrounds]
 
 
 @pytest.fixture
 def loads(tmp_path: Path) -> Make:
     """Makes loads from the rounds of each, as pairs of start and end in seconds; None: no end."""
 
-    def make(*histories: list[tuple[float, float | None]]) -> Loads:
+    def make(*histories: list[tuple[float, float | None]]) -> Backgrounds:
         made = []
         for number, rounds in enumerate(histories, start=1):
             folder = tmp_path / str(number)
@@ -31,9 +31,9 @@ def loads(tmp_path: Path) -> Make:
             nothing: Any = SimpleNamespace(training=None)  # an account needs the files alone
             places = nothing, folder / "bg_loop.sh", folder
             made.append(
-                Load(f"background {number}", nothing, nothing, *places, {}, nothing, nothing)
+                Loop(f"background {number}", nothing, nothing, *places, {}, nothing, nothing)
             )
-        return Loads(made)
+        return Backgrounds(made)
 
     return make
 

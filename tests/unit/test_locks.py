@@ -15,8 +15,8 @@ import pytest
 from simgpu import SimGpu
 from tandem.base.errors import LockedError, NotReadyError
 from tandem.base.paths import ROOT
-from tandem.processes.locks import gpu_locks, gpus_in_use
-from tandem.processes.proc import LOCKS
+from tandem.base.variables import LOCKS
+from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
 DEADLINE_S = 60.0  # a hang guard, not a figure

@@ -30,9 +30,10 @@ from simgpu import (
     SimGpu,
 )
 from simgpu_state import now_s
+from tandem.base.clock import Moment
 from tandem.base.paths import POWERMON, ROOT
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
-from tandem.measure.sampling.files import Csv, Moment
+from tandem.measure.sampling.files import Csv
 from tandem.measure.sampling.roles import Member, Trees
 from tandem.measure.sampling.strangers import COLUMNS, MOST_UNSEEN, Users
 from tandem.nvml.devices import Process

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from tandem.base.paths import ROOT
+from tandem.base.variables import COOKIE
 from tandem.processes import census, namespace
 from tandem.processes.namespace import first_error, off, output, probe, unshare_command
-from tandem.processes.proc import COOKIE
 
 PROGRAM = [sys.executable, "-S", "-E", str(ROOT / "lib" / "isolate.py")]
 DEADLINE_S = 30.0  # a hang guard, not a figure

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import pytest
-from tandem.report.progress import MAX_READ_BYTES, EpochReader, Progress, View, left_s
+from tandem.experiment.log import MAX_READ_BYTES, EpochReader
+from tandem.report.progress import Progress, View, left_s
 
 VIEW = View(
     experiment=1,

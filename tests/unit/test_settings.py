@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tandem.base.errors import UsageError
+from tandem.config.options import Controls, Dose, Validity
 from tandem.config.problems import ProblemsError
 from tandem.config.settings import (
     MAX_ENTRIES,
@@ -19,7 +20,6 @@ from tandem.config.settings import (
     load_settings,
     settings_from_arguments,
 )
-from tandem.plan.model import Controls, Dose, Validity
 
 SINGLE = {"repo": "r", "model": "m"}
 PAIR = {"foreground": {"repo": "f", "model": "m"}, "background": {"repo": "b", "model": "n"}}

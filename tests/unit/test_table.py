@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tandem.base.errors import NotReadyError, TandemError
-from tandem.plan.model import Background, Dose, Experiment, Plan, Training
-from tandem.report.summary import SCREEN_COLUMNS, print_table
+from tandem.base.text import SCREEN_COLUMNS
+from tandem.config.options import Dose
+from tandem.plan.model import Background, Experiment, Plan, Training
+from tandem.report.summary import print_table
 from tandem.results import table
 
 OLD_ORDER = [

@@ -7,8 +7,9 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
+from tandem.config.options import Controls, Dose
 from tandem.plan.controls import experiment_id, with_control
-from tandem.plan.model import Background, Controls, Dose, Experiment, Training
+from tandem.plan.model import Background, Experiment, Training
 
 
 def training(repo: str = "r", model: str = "m") -> Training:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tandem.config.options import Validity
 from tandem.experiment.attempt import Attempt
 from tandem.experiment.experiment import Outcome
 from tandem.experiment.validity import invalid_reasons
-from tandem.measure.company import foreground_window
-from tandem.plan.model import Validity
+from tandem.results.record import foreground_window
 
 
 def outcome(**changes: Any) -> Outcome:

@@ -6,21 +6,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tandem.background.auto import choose
 from tandem.background.footprints import Room
-from tandem.background.loop import Load, tell_to_stop
+from tandem.background.loop import Loop, tell_to_stop
 from tandem.background.memory import MemoryWatch
-from tandem.processes.scripts import Script, Watch
+from tandem.background.warmup import (
+    BackgroundNotReady,
+    MemoryFull,
+    check_startable,
+    wait_ready,
+)
+from tandem.processes.scripts import Script
+from tandem.processes.watch import Watch
 
 
 @dataclass
-class Loads:
+class Backgrounds:
     """All loads of an experiment, at least one.
 
     `misfits` say what cannot fit into a GPU's memory, `room` is what the foreground leaves of it.
     """
 
-    each: Sequence[Load]
+    each: Sequence[Loop]
     misfits: Sequence[str] = ()
     room: Room | None = None
     memory: MemoryWatch = field(default_factory=MemoryWatch)
@@ -42,7 +48,9 @@ class Loads:
         return all(load.running() and not load.rests() for load in self.each)
 
     def ensure(self, watch: Watch, tick: Callable[[], None], say: Callable[[str], None]) -> None:
-        """Start whichever is not running, and return when all are ready; LoadNotReady: one is not.
+        """Start whichever is not running, and return when all are ready.
+
+        BackgroundNotReady: one is not.
 
         They warm up side by side. Those whose size is to be found come after all others, one by
         one: they get the memory that is left.
@@ -54,12 +62,12 @@ class Loads:
         for load in decided:
             load.start()
         for load in decided:
-            load.wait_ready(watch, tick)
+            wait_ready(load, watch, tick)
         for load in missing:
             if load.is_choosing():
                 choose(load, watch, tick, say, self.crowding)
         for load in self.each:
-            load.check_startable()  # others may have taken long
+            check_startable(load)  # others may have taken long
 
     def crowding(self) -> str:
         """Say why the foreground will not fit beside what they hold; "": it will, or who knows."""
@@ -112,3 +120,39 @@ class Loads:
             "longest_gap_seconds": None,
             "parts": parts,
         }
+
+
+def choose(
+    load: Loop,
+    watch: Watch,
+    tick: Callable[[], None],
+    say: Callable[[str], None],
+    crowding: Callable[[], str],
+) -> None:
+    """Have the largest size running and ready.
+
+    BackgroundNotReady: none fits, or one fails otherwise.
+
+    `crowding` says why the foreground will not fit beside what is held now, "" if it will. The
+    smallest size is taken all the same, as one that is not to be found would be.
+    """
+    sizes, lines = load.background.auto, list[str]()
+    for size in sizes:
+        load.use(size)
+        load.start()
+        try:
+            wait_ready(load, watch, tick)
+            if size is not sizes[-1] and (reason := crowding()):
+                raise MemoryFull(reason, [])
+        except MemoryFull as problem:
+            load.stop()
+            load.put_aside(size, str(problem))
+            lines = problem.lines
+            say(f"{load.name}: {size.name} {size.value} does not fit: {problem}")
+            continue
+        load.chosen = size
+        say(f"{load.name}: {size.name} {size.value} fits")
+        return
+    tried = ", ".join(str(size.value) for size in sizes)
+    reason = f"{load.name} not ready: none of {sizes[0].name} {tried} fits into the GPU's memory"
+    raise BackgroundNotReady(reason, lines)

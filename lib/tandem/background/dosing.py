@@ -14,7 +14,8 @@ from typing import Any
 
 from tandem.background.dose.files import JSON, dose_facts
 from tandem.base.paths import DOSE
-from tandem.processes.proc import COOKIE, cookie
+from tandem.base.variables import COOKIE
+from tandem.processes.cookie import cookie
 from tandem.processes.scripts import Script, last_words, start
 from tandem.processes.tree import continue_tree
 

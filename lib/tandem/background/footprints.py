@@ -2,77 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import chain, islice
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
 
 from tandem.background.memory import MemoryUse, key_of, seen_by
 from tandem.nvml import devices as nvml
-from tandem.plan.model import Background, Experiment, Training
-
-MOST_RECORDS = 200
-BATCH_SIZE = "batch_size"
-
-Key = tuple[str, str, str]  # repository, model, batch size as JSON; "null" where it is not passed
+from tandem.plan.model import BATCH_SIZE, Background, Experiment, Training
 
 
-@dataclass(frozen=True)
-class Footprint:
+class Footprint(Protocol):
     """The most GPU memory that a training was measured to hold, and in which record."""
 
-    mib: float
-    where: str
+    @property
+    def mib(self) -> float: ...
+
+    @property
+    def where(self) -> str: ...
 
 
-@dataclass
-class Footprints:
-    """Those of the run's folder first, then of its neighbours; the newest records, read once."""
-
-    run_folder: Path
-    known: dict[Key, Footprint] | None = field(default=None, repr=False)
-
-    def of(self, training: Training) -> Footprint | None:
-        """Return the largest of the same model and batch size; None: none was measured."""
-        if self.known is None:
-            self.known = {}
-            for path in islice(self._records(), MOST_RECORDS):
-                with suppress(OSError, ValueError, RecursionError):
-                    self.note(json.loads(path.read_bytes()), path.parent)
-        return self.known.get(_key(training.repo, training.model, training.hyperparameters))
-
-    def note(self, record: Any, folder: Path) -> None:
-        """Take what a record measured; one that is of no use is passed over."""
-        if self.known is None:
-            return  # it will be read
-        with suppress(KeyError, TypeError, AttributeError):
-            for key, mib in _measured(record):
-                if mib is not None and (key not in self.known or mib > self.known[key].mib):
-                    self.known[key] = Footprint(mib, f"{folder.parent.name}/{folder.name}")
-
-    def _records(self) -> Iterator[Path]:
-        others = sorted(self.run_folder.parent.glob("run_*"), reverse=True)
-        runs = chain([self.run_folder], (run for run in others if run != self.run_folder))
-        for run in runs:
-            yield from sorted(run.glob("*/experiment.json"), reverse=True)
-
-
-def _key(repo: str, model: str, hyperparameters: Mapping[str, Any]) -> Key:
-    return repo, model, json.dumps(hyperparameters.get(BATCH_SIZE))
-
-
-def _measured(record: Mapping[str, Any]) -> Iterator[tuple[Key, float | None]]:
-    """What each training of a record held on one GPU, in MiB; None: not measured."""
-    foreground = _key(record["repository"], record["model"], record["hyperparameters"])
-    for window in record["windows"]:
-        for gpu in window["gpus"]:
-            yield foreground, (gpu["foreground"] or {}).get("memory_max_mib") or None
-    for part in (record["background"] or {}).get("parts", ()):
-        key = _key(part["repository"], part["model"], part["hyperparameters"])
-        yield key, part["gpu_memory"]["max_mib"]
+Held = Callable[[Training], Footprint | None]
+"""What a training held; None: it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +47,9 @@ class Room:
         )
 
 
-def room_beside(foreground: Training, footprints: Footprints) -> Room | None:
+def room_beside(foreground: Training, held: Held) -> Room | None:
     """Return what a foreground leaves; None: it was not measured before, or is on no GPU."""
-    footprint = footprints.of(foreground)
+    footprint = held(foreground)
     try:
         devices = seen_by(foreground) if footprint else []
         total_mib = nvml.memory_total_mib(devices[0]) if devices else 0.0
@@ -108,7 +58,7 @@ def room_beside(foreground: Training, footprints: Footprints) -> Room | None:
     return Room(devices[0], total_mib, footprint) if footprint and devices else None
 
 
-def misfits(experiment: Experiment, footprints: Footprints) -> list[str]:
+def misfits(experiment: Experiment, held: Held) -> list[str]:
     """Return a line for each GPU on which the trainings together held more than it has.
 
     Each counts where it sees its first GPU. NVML is open, where there is one.
@@ -123,10 +73,10 @@ def misfits(experiment: Experiment, footprints: Footprints) -> list[str]:
     lines = []
     for key, device in gpus.items():
         there = [training for training, place in first if key_of(place) == key]
-        held = [(training, it) for training in there if (it := footprints.of(training))]
-        sum_mib = sum(footprint.mib for _, footprint in held)
-        if len(held) > 1 and sum_mib > totals_mib[key]:
-            each = ", ".join(f"{_name(of)} {it.mib:.0f} MiB ({it.where})" for of, it in held)
+        known = [(training, it) for training in there if (it := held(training))]
+        sum_mib = sum(footprint.mib for _, footprint in known)
+        if len(known) > 1 and sum_mib > totals_mib[key]:
+            each = ", ".join(f"{_name(of)} {it.mib:.0f} MiB ({it.where})" for of, it in known)
             lines.append(
                 f"cannot fit together on GPU {device.index}, which has"
                 f" {totals_mib[key]:.0f} MiB, as measured before: {each}, in all {sum_mib:.0f} MiB"

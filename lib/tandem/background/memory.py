@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tandem.measure.windows.tallies import iso_utc
+from tandem.base.clock import iso_utc
+from tandem.base.variables import VISIBLE
+from tandem.config.options import Dose
 from tandem.nvml import devices as nvml
 from tandem.nvml.sensors import ProcessSample, process_samples
-from tandem.plan.model import Background, Dose, Training
-from tandem.processes.proc import VISIBLE, ancestors
+from tandem.plan.model import Background, Training
+from tandem.processes.proc import ancestors
 from tandem.processes.scripts import Script
 
 FRACTION = "TANDEM_GPU_MEMORY_FRACTION"

@@ -1,9 +1,14 @@
-"""Files that exist whole or not at all, also after a power cut. Standard library only."""
+"""Files that exist whole or not at all, also after a power cut; logs that may be anything.
+
+Standard library only, and no pathlib, whose import costs a keeper 8 ms.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
+from typing import BinaryIO
 
 _TO_SYNC = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -53,3 +58,23 @@ def sync_all(folder: str) -> None:
                     os.close(file)
         with contextlib.suppress(OSError):
             sync_folder(place)
+
+
+def open_log(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a log for reading; OSError if it is missing or no regular file (a pipe would hang)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "not a regular file", str(path))
+    return open(descriptor, "rb")
+
+
+def last_lines(log: str | os.PathLike[str], count: int) -> list[str]:
+    """Return the last lines of a log; [] if there is none."""
+    try:
+        with open_log(log) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    return text.replace("\r", "\n").splitlines()[-count:]

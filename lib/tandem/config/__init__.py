@@ -1,1 +1,4 @@
-""""""
+"""The two JSON files that people write: read, checked, complained about.
+
+It may import base and processes.
+"""

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tandem.base.errors import LockedError, NotReadyError, TandemError
+from tandem.base.git import git_environment, git_state
 from tandem.base.sudo import give_to_caller
-from tandem.config.problems import ProblemsError, has_errors, printable
-from tandem.config.registry import Repository, load_registry
-from tandem.machine.host import git_environment, git_state
-from tandem.plan.planner import root_of
-from tandem.processes.proc import die_with_parent
+from tandem.base.text import printable
+from tandem.config.problems import ProblemsError, has_errors
+from tandem.config.registry import Repository, load_registry, root_of
+from tandem.processes.control import die_with_parent
 
 CHECK_TIMEOUT_S = 60.0
 

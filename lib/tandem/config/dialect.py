@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tandem.base.text import nearest, quote, suggestion
 from tandem.config.jsonfile import is_annotation
-from tandem.config.problems import join, nearest, quote, suggestion
+from tandem.config.options import Controls, Dose, Validity
+from tandem.config.problems import join
 from tandem.config.schema import schema
-from tandem.plan.model import Controls, Dose, Validity
 
 ALIASES = {
     "mutate_params": "mutate",

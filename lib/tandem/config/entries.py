@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tandem.config.options import Controls, Dose, Validity
 from tandem.config.problems import Problem
-from tandem.plan.model import Controls, Dose, Validity
 
 
 @dataclass(frozen=True)

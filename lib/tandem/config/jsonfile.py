@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tandem.config.problems import Problem, ProblemsError, path_of, quote
+from tandem.base.text import quote
+from tandem.config.problems import Problem, ProblemsError, path_of
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
-from pathlib import Path
-from typing import Any
+from functools import reduce
 
 from tandem.base.errors import UsageError
+from tandem.base.text import (
+    _PLAIN_KEY,
+    printable,
+    quote,
+)
 
 _LISTED = 50
 _LISTED_ALIKE = 5
-_SHOWN_CHARACTERS = 60
-_PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -64,64 +63,6 @@ def join(path: str, key: str | int) -> str:
 def path_of(keys: Iterable[str | int]) -> str:
     """The path that leads through the keys, outermost first."""
     return reduce(join, keys, "")
-
-
-def printable(text: str) -> str:
-    """The text with every control character and other invisible character escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def quote(text: str, most: int = _SHOWN_CHARACTERS) -> str:
-    """The text in double quotes, on one line, shortened if it has more than `most` characters."""
-    if len(text) > most:
-        return f"{quote(text[:most], most)}... ({len(text)} characters)"
-    return printable(json.dumps(text, ensure_ascii=False))
-
-
-def quote_path(path: Path) -> str:
-    """The path in double quotes; it is shortened only where nobody could use it."""
-    return quote(str(path), most=500)
-
-
-def word(name: str) -> str:
-    """The name as it stands where that is plain, else in quotes."""
-    return name if _PLAIN_KEY.fullmatch(name) else quote(name)
-
-
-def show(value: Any) -> str:
-    """A JSON value in a few words."""
-    if isinstance(value, str):
-        return f"text {quote(value)}"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, Mapping):
-        return "an object"
-    text = json.dumps(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
-
-
-@lru_cache(maxsize=1024)
-def _nearest(name: str, known: tuple[str, ...]) -> str:
-    # difflib is quadratic; nobody mistypes a name of a hundred characters by a letter.
-    matches = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.65)
-    return matches[0] if matches else ""
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """The known name most like `name`, or "" where none is near."""
-    return _nearest(name, tuple(known))
-
-
-def suggestion(name: str, known: Collection[str]) -> str:
-    """' (did you mean ...?)' with the nearest known name, else the known names if they are few."""
-    near = nearest(name, known)
-    if near:
-        return f" (did you mean {quote(near)}?)"
-    if 0 < len(known) <= 10:
-        return f" (there is {', '.join(map(quote, known))})"
-    return ""
 
 
 def line_of(problem: Problem, more: int = 0) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tandem.base.paths import ROOT
-from tandem.config.problems import quote, quote_path
+from tandem.base.text import quote, quote_path
 
 TANDEM = "{tandem}/"
 """What a word of `train_command` begins with that is a file of Tandem's own folder."""

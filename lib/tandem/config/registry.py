@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shlex
 import warnings
@@ -12,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tandem.base.text import quote, suggestion
 from tandem.config.jsonfile import is_annotation, read_json
-from tandem.config.problems import Problem, ProblemsError, is_within, join, quote, suggestion
+from tandem.config.problems import Problem, ProblemsError, is_within, join
 from tandem.config.registry_checks import Flaw, foreign_flaws
 from tandem.config.schema import schema, sift
 
@@ -280,3 +282,13 @@ def _hyperparameter(name: str, raw: Mapping[str, Any]) -> Hyperparameter:
         zero_probability=float(raw.get("zero_probability", 0)),
         sizes=tuple(map(int, raw.get("sizes", ()))),
     )
+
+
+def root_of(registry_file: Path, root: Path | None) -> Path:
+    """The folder that the registry's paths are relative to, where none is given the usual one."""
+    return _absolute(root or _absolute(registry_file).parent.parent)
+
+
+def _absolute(path: Path) -> Path:
+    # Not resolve: a link's own place is what its owner means.
+    return Path(os.path.abspath(path))

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tandem.config.problems import join, quote, suggestion
+from tandem.base.text import quote, suggestion
+from tandem.base.variables import COOKIE, LIFELINE, MONITOR, OUT, OWNER
+from tandem.config.problems import join
 from tandem.config.program import TANDEM, of_tandem
-from tandem.processes.proc import COOKIE, LIFELINE, MONITOR, OUT, OWNER
 
 Flaw = tuple[str, str, str]  # severity, path, message
 

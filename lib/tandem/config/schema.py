@@ -11,7 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tandem.base.paths import ROOT
-from tandem.config.problems import Problem, nearest, path_of, printable, quote, show
+from tandem.base.text import nearest, printable, quote, show
+from tandem.config.problems import Problem, path_of
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

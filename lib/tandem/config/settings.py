@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.errors import UsageError
+from tandem.base.text import quote
 from tandem.config.dialect import (
     Level,
     Note,
@@ -28,7 +29,7 @@ from tandem.config.dialect import (
 )
 from tandem.config.entries import BackgroundEntry, Entry, Settings, TrainingEntry
 from tandem.config.jsonfile import is_annotation, read_json, sha256_of
-from tandem.config.problems import Problem, ProblemsError, has_errors, join, quote
+from tandem.config.problems import Problem, ProblemsError, has_errors, join
 from tandem.config.schema import MUTATION_MODES, sift
 
 __all__ = [

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tandem.base.clock import boottime_s
 from tandem.base.paths import FGRUN
 from tandem.measure.powermon import Monitor
 from tandem.plan.planner import Experiment
 from tandem.processes.reports import read_report, stop_of
-from tandem.processes.scripts import Script, Watch, end_script, start
+from tandem.processes.scripts import Script, end_script, start
+from tandem.processes.watch import Watch
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Attempt:
 
     def start(self, script_file: Path, environment: Mapping[str, str], monitor: Monitor) -> None:
         self.folder.mkdir(parents=True)
-        self.launched_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        self.launched_s = boottime_s()
         arguments = ["--quiet", "--out", str(self.folder), str(script_file)]
         log = self.folder / "fgrun.log"
         self.script = start(FGRUN, arguments, log, environment, monitor.pidfd)

@@ -9,21 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.background.auto import LoadNotReady
-from tandem.background.backgrounds import Loads
-from tandem.background.footprints import Footprints, misfits, room_beside
+from tandem.background.backgrounds import Backgrounds
+from tandem.background.footprints import misfits, room_beside
 from tandem.background.rounds import last_round
+from tandem.background.warmup import BackgroundNotReady
+from tandem.base.variables import COOKIE
 from tandem.experiment.attempt import Attempt
+from tandem.experiment.log import EpochReader
 from tandem.experiment.scripts import prepare
 from tandem.machine.gpus import Gpu, GpuBusyError, Sensors
 from tandem.measure.powermon import Monitor, Window
 from tandem.plan.model import Experiment
 from tandem.processes import census
+from tandem.processes.cookie import cookie
 from tandem.processes.namespace import Isolation
-from tandem.processes.proc import COOKIE, alive, children, cookie
-from tandem.processes.scripts import Interrupted, Watch
+from tandem.processes.proc import alive, children
 from tandem.processes.tree import kill_children
-from tandem.report.progress import EpochReader, Progress, View, left_s
+from tandem.processes.watch import Interrupted, Watch
+from tandem.report.progress import Progress, View, left_s
+from tandem.results.earlier import Footprints
 
 
 @dataclass
@@ -34,7 +38,7 @@ class Outcome:
     error_message: str | None = None
     started_utc_s: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
-    loads: Loads | None = None
+    loads: Backgrounds | None = None
     windows: list[Window] = field(default_factory=list)
     monitor_problem: str | None = None
     gpus_before: list[Gpu] | None = None  # None: NVML does not answer
@@ -102,7 +106,7 @@ class ExperimentRun:
             outcome.status, outcome.error_message = "GPU busy", str(problem)
             outcome.stop_reason = "GPU busy"
             self.say(f"not started: {problem}")
-        except LoadNotReady as problem:
+        except BackgroundNotReady as problem:
             outcome.status, outcome.error_message = "background not ready", str(problem)
             outcome.stop_reason = "background not ready"
             again = " again" if outcome.attempts else ""
@@ -122,10 +126,10 @@ class ExperimentRun:
         """Say beforehand what cannot fit into a GPU's memory, and leave room where that can be."""
         loads = self.outcome.loads
         if loads and self.outcome.gpus_before and self.footprints:
-            loads.misfits = misfits(self.experiment, self.footprints)
+            loads.misfits = misfits(self.experiment, self.footprints.of)
             for line in loads.misfits:
                 self.say(f"warning: {line}")
-            loads.room = room_beside(self.experiment.foreground, self.footprints)
+            loads.room = room_beside(self.experiment.foreground, self.footprints.of)
 
     @property
     def environment(self) -> Mapping[str, str]:

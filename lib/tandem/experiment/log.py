@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from tandem.base.logs import open_log
+from tandem.base.files import open_log
 
 MAX_LINE_BYTES = 64 * 1024
 """As much of a line as is looked at; it bounds the memory and the work of a pattern."""
@@ -115,3 +115,84 @@ def _number(text: str) -> float | None:
         return float(text.strip().removesuffix("."))
     except ValueError:
         return None
+
+
+_LOG_BYTES = 1024 * 1024
+
+
+_DEVICE = re.compile(r"^[ \t]*device:[ \t]*(\S[^\r\n]{0,199})", re.IGNORECASE | re.MULTILINE)
+
+
+def device_of(log: Path) -> str | None:
+    """What the last line `Device: ...` of a training says, of the first MiB of its log."""
+    found = _DEVICE.findall(_head(log, _LOG_BYTES).replace("\r", "\n"))
+    return found[-1].strip() if found else None
+
+
+def _head(path: Path, limit_bytes: int) -> str:
+    try:
+        with open_log(path) as stream:
+            return stream.read(limit_bytes).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+MAX_READ_BYTES = 64 * 1024
+
+
+# Either a bar that counts epochs ("Epoch: 35%|###   | 7/20") or the number itself, which is not
+# the percentage of a bar.
+_EPOCH = re.compile(
+    r"(?<!\w)(?<!best )epoch(?:s?:?[ ]*\d+%\|[^|\r\n]*\|[ ]*|['\"]?[ \t:=#(\[]{0,8})"
+    r"(\d{1,7})(?!\d|[\d.]*%)(?:[ ]*(?:/|of)[ ]*(\d{1,7})(?!\d))?",
+    re.IGNORECASE,
+)
+
+
+class EpochReader:
+    """Follows a training's log and tells which epoch it is in.
+
+    `epochs_expected` is the number of epochs where the log itself does not say it.
+    """
+
+    def __init__(self, log: Path, epochs_expected: int | None) -> None:
+        self._log = log
+        self._expected = epochs_expected
+        self._forget()
+
+    def _forget(self) -> None:
+        self._file: tuple[int, int] | None = None
+        self._size_bytes = 0
+        self._read_bytes = 0
+        self._seen: tuple[int | None, int | None] = (None, self._expected)
+
+    def poll(self) -> tuple[int | None, int | None]:
+        """The newest epoch in the log, and how many there are; None where not known.
+
+        Reads at most the last 64 KiB of what is new, in whole lines; without news it costs one
+        stat. A log that is gone, shorter or another file (a retry) starts anew.
+        """
+        try:
+            status = self._log.stat()
+            file = (status.st_dev, status.st_ino)
+            if file != self._file or status.st_size < self._size_bytes:
+                self._forget()
+                self._file = file
+            if status.st_size > self._size_bytes:
+                self._size_bytes = status.st_size
+                self._read(status.st_size)
+        except OSError:
+            self._forget()
+        return self._seen
+
+    def _read(self, size_bytes: int) -> None:
+        start = max(self._read_bytes, size_bytes - MAX_READ_BYTES)
+        with open_log(self._log) as stream:
+            stream.seek(start)
+            data = stream.read(MAX_READ_BYTES)
+        # The last line may still grow ("Epoch 1" of "Epoch 12"): it is read again when it has.
+        whole_bytes = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        self._read_bytes = start + whole_bytes
+        for match in _EPOCH.finditer(data[:whole_bytes].decode("utf-8", "replace")):
+            epochs = int(match[2]) if match[2] else self._expected
+            self._seen = (int(match[1]), epochs)

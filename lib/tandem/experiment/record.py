@@ -9,26 +9,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tandem.background.backgrounds import Loads
-from tandem.background.loop import Load
+from tandem.background.backgrounds import Backgrounds
+from tandem.background.loop import Loop
 from tandem.background.rounds import Stretch, read_rounds
+from tandem.base.clock import boottime_s, iso_utc
 from tandem.base.files import write_whole
-from tandem.config.problems import printable
+from tandem.base.text import printable
+from tandem.config.options import dose_settings
 from tandem.experiment.attempt import Attempt
 from tandem.experiment.experiment import Outcome
-from tandem.experiment.log import read_metrics
+from tandem.experiment.log import EpochReader, device_of, read_metrics
 from tandem.experiment.validity import everyone_left, invalid_reasons
 from tandem.experiment.windows import energy_of, gpu_facts, measured_windows
-from tandem.machine.host import device_of
-from tandem.measure.company import foreground_window
-from tandem.measure.windows.tallies import iso_utc
 from tandem.plan.planner import Experiment, Plan, Training
 from tandem.processes.census import Found
 from tandem.processes.namespace import Isolation
 from tandem.processes.reports import stop_of
-from tandem.report.check import dose_settings
-from tandem.report.progress import EpochReader
-from tandem.results.record import UNFINISHED, VERSION
+from tandem.results.record import UNFINISHED, VERSION, foreground_window
 
 ERROR_NAME = "record_error.txt"
 NOT_RECORDED = "not recorded"  # a status
@@ -146,7 +143,7 @@ def record_whatever_happens(
     return make_record(experiment, folder, bare, around)
 
 
-def coverage_beside(attempt: Attempt, loads: Loads | Load | None) -> float | None:
+def coverage_beside(attempt: Attempt, loads: Backgrounds | Loop | None) -> float | None:
     """Return the share of an attempt's time in which all background trainings ran, 0 to 1."""
     if loads is None or attempt.window_s is None:
         return None
@@ -189,11 +186,11 @@ def all_hyperparameters(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def background_facts(load: Load, last: Attempt | None, around: Surroundings) -> dict[str, Any]:
+def background_facts(load: Loop, last: Attempt | None, around: Surroundings) -> dict[str, Any]:
     """Return one background's part; `coverage` is that of the last attempt."""
     training = load.training
     rounds = read_rounds(load.rounds_file)
-    boot_utc_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    boot_utc_s = time.time() - boottime_s()
     return {
         "name": load.name,
         "repository": training.repo,
@@ -216,7 +213,7 @@ def background_facts(load: Load, last: Attempt | None, around: Surroundings) -> 
     }
 
 
-def auto_facts(load: Load) -> dict[str, Any] | None:
+def auto_facts(load: Loop) -> dict[str, Any] | None:
     """Return which size was found, None for its value where none fits, and what did not fit."""
     if not load.background.auto:
         return None
@@ -237,7 +234,7 @@ def command_facts(training: Training, around: Surroundings) -> dict[str, Any]:
     }
 
 
-def cpu_seconds(load: Load) -> float | None:
+def cpu_seconds(load: Loop) -> float | None:
     """Return the CPU seconds of the load with its loop and keepers; None if a report is missing."""
     if not load.reports or load.problems:
         return None

@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from tandem.background.backgrounds import Loads
+from tandem.background.backgrounds import Backgrounds
 from tandem.background.dosing import Dosing
-from tandem.background.loop import Load
+from tandem.background.loop import Loop
 from tandem.background.memory import memory_use
 from tandem.base.paths import ROOT, TEMPLATES
 from tandem.base.templates import render_file
+from tandem.base.variables import VISIBLE
+from tandem.config.options import Dose
 from tandem.measure.powermon import Monitor
-from tandem.plan.model import Background, Dose, Experiment, Training
+from tandem.plan.model import Background, Experiment, Training
 from tandem.processes.namespace import Isolation
-from tandem.processes.proc import VISIBLE
 
 LOGS_KEPT = 20
 ROUNDS_KEPT = 500
@@ -32,7 +33,7 @@ def prepare(
     environment: Mapping[str, str],
     monitor: Monitor,
     say: Callable[[str], None],
-) -> Loads | None:
+) -> Backgrounds | None:
     """Make the folder, render what will run, and return the loads; None without a background."""
     folder.mkdir()
     common = {"root": str(ROOT), "python": sys.executable, "grace_s": repr(experiment.grace_s)}
@@ -48,8 +49,8 @@ def prepare(
         render(background.training)
         parts = environment, monitor, memory
         dosing = dosing_of(background, folder / f"dose{several}", environment)
-        loads.append(Load(name, experiment, background, render, script, logs, *parts, dosing))
-    return Loads(loads) if loads else None
+        loads.append(Loop(name, experiment, background, render, script, logs, *parts, dosing))
+    return Backgrounds(loads) if loads else None
 
 
 def dosing_of(

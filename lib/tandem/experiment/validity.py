@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from tandem.config.options import Validity
 from tandem.experiment.experiment import Outcome
-from tandem.measure.company import disturbances, foreground_window
-from tandem.plan.model import Validity
+from tandem.measure.windows.strangers import disturbances
+from tandem.results.record import foreground_window
 
 DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of the GPU or the time
 EDGE_S = 0.25  # half a period of the controller: so far off may each stretch of running be as well

@@ -1,1 +1,4 @@
-""""""
+"""What two trainings cost each other, from records alone.
+
+It may import base, config, measure and results.
+"""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tandem.base.variables import VISIBLE
+from tandem.config.options import Dose, dose_settings
 from tandem.interference.readings import flags
-from tandem.measure.company import foreground_window
-from tandem.plan.model import Dose
-from tandem.processes.proc import VISIBLE
-from tandem.report.check import dose_settings
+from tandem.results.record import foreground_window
 
 # Repeats agree in all of these.
 KEYS = ("foreground", "values", "background", "hyperparameters", "dose", "device")

@@ -1,9 +1,8 @@
-"""What parallel experiments and their controls say over all repeats: `driver.py compare RUN...`."""
+"""What parallel experiments and their controls say over all repeats."""
 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,27 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.errors import UsageError
-from tandem.config.problems import printable
 from tandem.interference.cells import KEYS, group_of
+from tandem.interference.figures import NAMES
 from tandem.interference.quantity import Quantity
 from tandem.interference.repeats import is_below_resolution, repeats_of
-from tandem.measure.company import last_window
-from tandem.report.summary import SCREEN_COLUMNS, aligned
-from tandem.results.record import read_record
+from tandem.results.record import last_window, read_record
 
-TITLES = {
-    "slowdown": "slowdown",
-    "background_progress_ratio": "background progress",
-    "antt": "ANTT",
-    "stp": "STP",
-    "energy_ratio": "energy ratio",
-    "marginal_energy_joules": "marginal energy, J",
-    "foreground_energy_low_joules": "fg energy low, J",
-    "foreground_energy_high_joules": "fg energy high, J",
-    "foreground_energy_shapley_joules": "fg energy Shapley, J",
-    "saving_of_sharing": "saving of sharing",
-    "foreground_energy_estimate_joules": "fg energy estimate, J",
-}
 # What each would be if the two did not touch each other, or (STP, saving) took turns.
 NO_EFFECT = {
     "slowdown": 1.0,
@@ -42,13 +26,6 @@ NO_EFFECT = {
     "marginal_energy_joules": 0.0,
     "saving_of_sharing": 0.0,
 }
-COLUMNS = ("figure", "label", "pairs", "median", "spread", "", "")
-LEGEND = (
-    "95 %: percentile-bootstrap interval of the median, from six pairs on that share no baseline; "
-    "range: all values; sd: the one value's standard deviation, blind to how runs differ. Below "
-    "resolution: less than twice its uncertainty away from no effect (1 for ratios, 0 for marginal "
-    "energy and saving). Joules may be off by the board's gain as well."
-)
 _NUMBER = re.compile(r"\d[\d.]*")
 
 
@@ -63,19 +40,6 @@ class Pair:
     def figures(self) -> Mapping[str, Mapping[str, Any]]:
         figures: Mapping[str, Mapping[str, Any]] = self.record["interference"]["figures"]
         return figures
-
-
-def text_of_compare(runs: Sequence[Path]) -> str:
-    """Return the comparison of some runs' records for a person, at most 100 columns wide.
-
-    Raises UsageError for a folder that is no run, and for a record that cannot be read.
-    """
-    comparison = compare(runs)
-    lines = [line for group in comparison["groups"] for line in (*group_lines(group), "")]
-    lines += wrapped(LEGEND) if lines else ["no parallel record that can be compared"]
-    for reason, count in comparison["left_out"].items():
-        lines += wrapped(f"left out: {count} {reason}")
-    return "\n".join(lines)
 
 
 def compare(runs: Sequence[Path]) -> dict[str, Any]:
@@ -165,7 +129,7 @@ def counted(texts: Iterable[str]) -> dict[str, int]:
 def group_facts(key: tuple[str, ...], pairs: Sequence[Pair]) -> dict[str, Any]:
     blocks = in_blocks(pairs)
     missing = counted(reason for pair in pairs for reason in reasons_of(pair))
-    names, other_work = list(TITLES), different_epochs(pairs)
+    names, other_work = list(NAMES), different_epochs(pairs)
     if other_work:
         names = [name for name in names if not name.endswith("_joules")]
         missing[other_work] = len(pairs)
@@ -210,42 +174,3 @@ def row_of(name: str, blocks: Sequence[Sequence[Pair]]) -> dict[str, Any]:
     is_below = None if no_effect is None else is_below_resolution(repeats, no_effect)
     own = {"no_effect": no_effect, "below_resolution": is_below}
     return {"figure": name, "label": label, **asdict(repeats), **own}
-
-
-def group_lines(group: Mapping[str, Any]) -> list[str]:
-    foreground = " ".join(filter(None, (group["foreground"], group["values"])))
-    background = " ".join(filter(None, (group["background"], group["hyperparameters"])))
-    load = ", ".join(filter(None, (background, group["dose"])))
-    device = group["device"] or "an unknown device"
-    lines = wrapped(f"{foreground} beside {load}, on {device}")
-    lines += aligned([COLUMNS, *map(cells_of, group["rows"])])
-    for reason, count in group["missing"].items():
-        lines += wrapped(f"missing in {count} of {group['experiments']}: {reason}")
-    return lines
-
-
-def cells_of(row: Mapping[str, Any]) -> tuple[str, ...]:
-    title, label = TITLES[row["figure"]], row["label"]
-    if not row["pairs"]:
-        return (title, label, "0", "-", "", "", "")
-    spread, kind = f"{shown(row['low'])} to {shown(row['high'])}", row["spread"]
-    if kind is None:
-        spread, kind = (f"± {shown(row['uncertainty'])}", "sd") if row["uncertainty"] else ("", "")
-    note = "below resolution" if row["below_resolution"] else ""
-    return (title, label, str(row["pairs"]), shown(row["median"]), spread, kind, note)
-
-
-def shown(value: float) -> str:
-    """Return a number in at most nine characters."""
-    size = abs(value)
-    if 0 < size < 0.0001 or size >= 10_000_000:
-        return f"{value:.2e}"
-    if size < 0.01:
-        return f"{value:.4f}"
-    return f"{value:.4g}" if size < 10_000 else f"{value:.0f}"
-
-
-def wrapped(text: str) -> list[str]:
-    return textwrap.wrap(
-        printable(text), SCREEN_COLUMNS, subsequent_indent="  ", break_on_hyphens=False
-    )

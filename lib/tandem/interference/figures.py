@@ -21,7 +21,7 @@ from typing import Any
 
 from tandem.interference.quantity import Quantity, Reading, Values, propagated
 from tandem.interference.readings import DRIFTING, Record, idle_drift_w, read, unknown_work
-from tandem.measure.company import foreground_window
+from tandem.results.record import foreground_window
 
 
 def slowdown(x: Values) -> float:
@@ -127,6 +127,8 @@ FIGURES = {
     "foreground_energy_shapley_joules": Figure("derived", shapley_j, ALL),
     "saving_of_sharing": Figure("derived", saving_of_sharing, ALL),
 }
+ESTIMATE = "foreground_energy_estimate_joules"
+NAMES = (*FIGURES, ESTIMATE)
 
 
 def interference(parallel: Record, solo: Record | None) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def interference(parallel: Record, solo: Record | None) -> dict[str, Any]:
     drift = idle_drift_w(parallel, solo)
     window = foreground_window(parallel)
     gpus = window["gpus"] if window else []
-    figures["foreground_energy_estimate_joules"] = estimate(gpus, readings["parallel_j"])
+    figures[ESTIMATE] = estimate(gpus, readings["parallel_j"])
     return {
         "twin": parallel["twin"],
         "board_gain_percent": max((gpu["board_gain_percent"] for gpu in gpus), default=None),

@@ -28,10 +28,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tandem.config.problems import quote
+from tandem.base.text import quote
 from tandem.interference.quantity import Quantity, Reading
 from tandem.interference.rounds import rounds_per_s
-from tandem.measure.company import disturbances, foreground_window, last_window
+from tandem.measure.windows.strangers import disturbances
+from tandem.results.record import foreground_window, last_window
 
 TIME_UNCERTAINTY_S = 0.001
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.machine.gpus import BUSY_SM_PERCENT, Gpu, gpus_now
-from tandem.processes.scripts import Watch
+from tandem.processes.watch import Watch
 
 MARGIN_C = 3.0
 DEFAULT_LIMIT_S = 60.0

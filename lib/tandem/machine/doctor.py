@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tandem.base.text import SCREEN_COLUMNS
 from tandem.machine import gpus as busy
 from tandem.nvml import devices as nvml
 from tandem.processes import census, namespace
-from tandem.report.summary import SCREEN_COLUMNS
 
 ENOUGH_DISK_BYTES = 1024**3
 

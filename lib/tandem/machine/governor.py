@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tandem.base.files import write_whole
-from tandem.config.problems import quote
+from tandem.base.text import quote
+from tandem.processes.cookie import lock_folder
 from tandem.processes.locks import describe, open_shared
-from tandem.processes.proc import lock_folder
 
 _PATIENCE_S = 5.0  # with others that are just setting or putting back
 _PERIOD_S = 0.02

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError
-from tandem.measure.company import HIDDEN_MIB
+from tandem.base.variables import VISIBLE
 from tandem.nvml import devices as nvml
+from tandem.nvml.devices import HIDDEN_MIB
 from tandem.processes import proc
-from tandem.processes.scripts import Watch
+from tandem.processes.watch import Watch
 
 BUSY_SM_PERCENT = 5.0
 # Utilisation is a mean over up to a second, and a driver forgets an ended process some time later.
@@ -92,7 +93,7 @@ def nvml_held() -> Iterator[None]:
 def gpus_now() -> list[Gpu] | None:
     """Return the GPUs that CUDA shows, as they are now; None where NVML does not answer."""
     try:
-        states = nvml.gpu_states(os.environ.get(proc.VISIBLE))
+        states = nvml.gpu_states(os.environ.get(VISIBLE))
     except nvml.NvmlError:
         return None
     return [

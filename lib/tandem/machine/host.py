@@ -1,30 +1,13 @@
-"""Facts about where a run happened: host, git state, device. Only reads."""
+"""The machine that a run happened on. Only reads."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
-import subprocess
-from pathlib import Path
 from typing import Any
 
-from tandem.base.logs import open_log
-
 VERSION = "0.1.0"
-
-_LOG_BYTES = 1024 * 1024
-_DEVICE = re.compile(r"^[ \t]*device:[ \t]*(\S[^\r\n]{0,199})", re.IGNORECASE | re.MULTILINE)
-# A caller's own repository (a git hook that starts a run) must not answer for the folder.
-_ELSEWHERE = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_NAMESPACE",
-    "GIT_PREFIX",
-)
 
 
 def host() -> dict[str, Any]:
@@ -50,77 +33,13 @@ def _os_name() -> str | None:
 
 def _cpu_model() -> str | None:
     # The first processor is enough; the whole file takes long on many cores.
-    found = re.search(r"^model name\s*:\s*(.+)$", _head(Path("/proc/cpuinfo"), 4096), re.MULTILINE)
+    found = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
     return found[1].strip() if found else None
 
 
-def git_state(folder: Path, timeout_s: float = 5.0) -> dict[str, Any]:
-    """The commit that `folder` is at, and whether anything inside it differs from that commit.
-
-    Returns {"commit", "dirty", "reason"}: dirty when a tracked file in the folder is changed or a
-    file in it is neither tracked nor ignored. Where git cannot say, `commit` or both are None and
-    `reason` says why; a folder that the repository above it ignores is not described by that
-    repository's commit.
-    """
-    command = [
-        *("git", "--no-pager", "-C", str(folder)),
-        # A repository's own monitor is a program that status would start.
-        *("-c", "core.fsmonitor=false", "-c", "status.relativePaths=true"),
-        *("status", "--porcelain=v2", "--branch", "--untracked-files=normal"),
-        *("--ignored=matching", "--", "."),
-    ]
+def _cpuinfo() -> str:
     try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-            env=git_environment(),
-        )
-    except FileNotFoundError:
-        return _unknown("git is not installed")
-    except subprocess.TimeoutExpired:
-        return _unknown(f"git did not answer within {timeout_s:g} s")
-    except OSError as error:
-        return _unknown(f"git cannot be started: {error.strerror}")
-    if answer.returncode != 0:
-        complaint = answer.stderr.decode("utf-8", "replace").strip().splitlines()
-        first = complaint[0].removeprefix("fatal: ") if complaint else ""
-        return _unknown(first or f"git ended with status {answer.returncode}")
-    return _state(answer.stdout.decode("utf-8", "replace").splitlines())
-
-
-def git_environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-    return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-
-
-def _state(lines: list[str]) -> dict[str, Any]:
-    if any(line == "! ./" or line.startswith("! ../") for line in lines):
-        return _unknown("the repository above ignores this folder")
-    dirty = any(not line.startswith(("#", "!")) for line in lines)
-    commit = next(
-        (line.split()[2] for line in lines if line.startswith("# branch.oid ")), "(initial)"
-    )
-    if commit == "(initial)":
-        return {"commit": None, "dirty": dirty, "reason": "the repository has no commit yet"}
-    return {"commit": commit, "dirty": dirty, "reason": None}
-
-
-def _unknown(reason: str) -> dict[str, Any]:
-    return {"commit": None, "dirty": None, "reason": reason}
-
-
-def device_of(log: Path) -> str | None:
-    """What the last line `Device: ...` of a training says, of the first MiB of its log."""
-    found = _DEVICE.findall(_head(log, _LOG_BYTES).replace("\r", "\n"))
-    return found[-1].strip() if found else None
-
-
-def _head(path: Path, limit_bytes: int) -> str:
-    try:
-        with open_log(path) as stream:
-            return stream.read(limit_bytes).decode("utf-8", "replace")
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            return file.read(4096)
     except OSError:
         return ""

@@ -1,1 +1,4 @@
-"""Measuring: the monitor's rows, windows made of them, what two trainings cost each other."""
+"""From sensors to rows, and from rows to the facts of a window.
+
+It may import base, nvml and processes.
+"""

@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tandem.base.clock import boottime_s
 from tandem.base.paths import POWERMON
-from tandem.processes.proc import COOKIE, cookie, stat
-from tandem.processes.scripts import Script, Watch, end_script, last_words, start
+from tandem.base.variables import COOKIE
+from tandem.processes.cookie import cookie
+from tandem.processes.proc import stat
+from tandem.processes.scripts import Script, end_script, last_words, start
+from tandem.processes.watch import Watch
 
 READY_TIMEOUT_S = 15.0  # NVML needs seconds where no driver process keeps the GPUs awake
 STOP_GRACE_S = 5.0
@@ -77,7 +81,7 @@ class Monitor:
         """Have a row written now, for the edge of a window; return the moment (CLOCK_BOOTTIME)."""
         if self.script:
             self.script.signal(signal.SIGUSR1)
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return boottime_s()
 
     def stop(self) -> None:
         """End it; its last row lies after everything that was to be measured."""

@@ -50,6 +50,8 @@ _LISTS = (
     ("nvmlDeviceGetGraphicsRunningProcesses_v3", "graphics"),
 )
 
+HIDDEN_MIB = 1024.0  # more than a driver without any process keeps for itself
+
 
 class UnknownGpuError(Exception):
     """A GPU was asked for by name that this machine has not; the text lists what it has."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from tandem.base.errors import UsageError
-from tandem.config.problems import quote, show
+from tandem.base.text import quote, show
 from tandem.config.program import beginning_of
 from tandem.config.registry import Hyperparameter, Repository
 

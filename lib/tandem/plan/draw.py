@@ -12,7 +12,7 @@ from itertools import islice, product
 from random import Random
 
 from tandem.base.errors import UsageError
-from tandem.config.problems import quote
+from tandem.base.text import quote
 from tandem.config.registry import Hyperparameter
 
 Number = int | float

@@ -16,16 +16,8 @@ from typing import Any
 
 from tandem.base.errors import UsageError
 from tandem.base.files import write_whole
-from tandem.plan.model import (
-    Background,
-    Controls,
-    Dose,
-    Experiment,
-    Plan,
-    Size,
-    Training,
-    Validity,
-)
+from tandem.config.options import Controls, Dose, Validity
+from tandem.plan.model import Background, Experiment, Plan, Size, Training
 
 NAME = "plan.json"
 VERSION = 2

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.config.problems import Problem, quote, quote_path
+from tandem.base.text import quote, quote_path
+from tandem.config.problems import Problem
 from tandem.config.registry import Hyperparameter, Registry, Repository
 from tandem.plan.draw import Combination, drawable
 

@@ -12,25 +12,17 @@ from itertools import chain, cycle
 from pathlib import Path
 
 from tandem.base.errors import UsageError
+from tandem.base.text import show
 from tandem.config.jsonfile import sha256_of
-from tandem.config.problems import (
-    Problem,
-    ProblemsError,
-    has_errors,
-    is_within,
-    join,
-    line_of,
-    show,
-)
-from tandem.config.registry import Registry, load_registry
+from tandem.config.problems import Problem, ProblemsError, has_errors, is_within, join, line_of
+from tandem.config.registry import Registry, _absolute, load_registry, root_of
 from tandem.config.settings import Entry, Settings, load_settings
 from tandem.plan.command import Value
 from tandem.plan.controls import experiment_id, with_control
 from tandem.plan.draw import draw, stream
 from tandem.plan.history import History, read_history
 from tandem.plan.model import Background, Experiment, Origin, Plan, Training
-from tandem.plan.resolve import Resolved, Resolver
-from tandem.plan.trainings import background_of, training_of
+from tandem.plan.resolve import Resolved, Resolver, background_of, training_of
 
 __all__ = ["Experiment", "Plan", "PlanReading", "Training", "make_plan", "read_plan"]
 
@@ -84,11 +76,6 @@ def read_plan(
     except ProblemsError as error:
         return PlanReading(None, error.problems)
     return PlanReading(plan, tuple(problems))
-
-
-def root_of(registry_file: Path, root: Path | None) -> Path:
-    """The folder that the registry's paths are relative to, where none is given the usual one."""
-    return _absolute(root or _absolute(registry_file).parent.parent)
 
 
 def make_plan(
@@ -152,11 +139,6 @@ def origin_of(settings_file: Path, registry_file: Path, root: Path | None) -> Or
         sha256_of(registry_file),
         root_of(registry_file, root),
     )
-
-
-def _absolute(path: Path) -> Path:
-    # Not resolve: a link's own place is what its owner means.
-    return Path(os.path.abspath(path))
 
 
 def _fits(settings: Settings, problems: list[Problem]) -> bool:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.base.errors import UsageError
+from tandem.base.git import git_state
+from tandem.base.text import quote, quote_path, suggestion, word
+from tandem.base.variables import VISIBLE
+from tandem.config.entries import BackgroundEntry
 from tandem.config.jsonfile import is_annotation
-from tandem.config.problems import Problem, has_errors, join, quote, quote_path, suggestion, word
+from tandem.config.problems import Problem, has_errors, join
 from tandem.config.program import folder_flaw
 from tandem.config.registry import Hyperparameter, Registry, Repository
 from tandem.config.settings import TrainingEntry
-from tandem.machine.host import git_state
-from tandem.plan.command import Value, beginning, refuse_unusable, typed_value
+from tandem.plan.command import Value, beginning, refuse_unusable, training_command, typed_value
+from tandem.plan.model import Background, Size, Training
 
 AUTO = "auto"
 
@@ -250,3 +254,37 @@ def _commit_doubt(folder: Path, commit: str | None) -> str:
     if state["commit"] == commit:
         return ""
     return f"its folder is at commit {state['commit'][:12]}, the registry names {commit[:12]}"
+
+
+def background_of(resolved: Resolved, given: BackgroundEntry) -> Background:
+    """The background, with the command of each size where one is to be found."""
+    training = training_of(resolved, resolved.given, given.training.gpus)
+    auto = resolved.auto
+    if auto is None:
+        return Background(training, given.dose)
+    sizes = []
+    for size in reversed(auto.sizes):
+        values = {**resolved.given, auto.name: size}
+        command = training_command(resolved.repository, resolved.model, values)
+        sizes.append(Size(auto.name, size, command))
+    return Background(training, given.dose, tuple(sizes))
+
+
+def training_of(
+    resolved: Resolved, hyperparameters: Mapping[str, Value], gpus: str | None
+) -> Training:
+    """The training with these values; `gpus` as CUDA_VISIBLE_DEVICES takes them, None: no word."""
+    repository = resolved.repository
+    return Training(
+        repo=repository.name,
+        model=resolved.model,
+        hyperparameters=hyperparameters,
+        mutated=tuple(hyperparameter.name for hyperparameter in resolved.drawn),
+        command=training_command(repository, resolved.model, hyperparameters),
+        work_dir=resolved.work_dir,
+        log_patterns=repository.log_patterns,
+        environment={**repository.environment, **({} if gpus is None else {VISIBLE: gpus})},
+        required_metrics=repository.required_metrics,
+        commit=repository.commit,
+        memory_limit=repository.memory_limit,
+    )

@@ -1,1 +1,4 @@
-""""""
+"""Starting, keeping, finding and ending process trees.
+
+It may import base.
+"""

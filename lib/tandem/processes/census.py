@@ -18,18 +18,10 @@ from glob import glob, iglob
 from itertools import chain
 from pathlib import Path
 
-from tandem.base.logs import open_log
-from tandem.processes.proc import (
-    COOKIE,
-    OWNER_FILE,
-    alive,
-    ancestors,
-    has_ended,
-    name,
-    read,
-    realm,
-    stat,
-)
+from tandem.base.files import open_log
+from tandem.base.variables import COOKIE, OWNER_FILE
+from tandem.processes.cookie import realm
+from tandem.processes.proc import alive, ancestors, has_ended, name, read, stat
 from tandem.processes.tree import KEEPER_MARGIN_S, KILL_DEADLINE_S
 
 COOKIE_FORM = re.compile(

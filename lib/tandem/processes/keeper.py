@@ -17,31 +17,20 @@ import time
 from argparse import Namespace
 from typing import Any, NoReturn
 
+from tandem.base.clock import moment
 from tandem.base.files import write_whole
-from tandem.processes.proc import (
-    COOKIE,
-    LIFELINE,
-    MONITOR,
-    OUT,
-    OWNER,
-    OWNER_FILE,
+from tandem.base.variables import COOKIE, LIFELINE, MONITOR, OUT, OWNER, OWNER_FILE
+from tandem.processes.control import (
     STOP_SIGNALS,
     become,
     become_subreaper,
     catch_stop_signals,
-    cookie,
     die_with_parent,
 )
+from tandem.processes.cookie import cookie
 from tandem.processes.tree import LONGEST_WAIT_S, STRICT_MARGIN_S, Tree
 
 STRICT_PERIOD_S = 0.5
-
-
-def moment() -> dict[str, Any]:
-    """Return now for people (UTC) and for computing (seconds on CLOCK_BOOTTIME)."""
-    now = time.time()
-    utc = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}+00:00"
-    return {"utc": utc, "boottime_s": round(time.clock_gettime(time.CLOCK_BOOTTIME), 6)}
 
 
 class Keeper:

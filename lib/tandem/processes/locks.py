@@ -1,8 +1,4 @@
-"""One run at a time on a GPU: flock on a file, released by the kernel whatever is killed.
-
-Without CUDA_VISIBLE_DEVICES a run uses, and locks, the whole machine; with it, the GPUs that it
-names, so that runs on different GPUs go side by side.
-"""
+"""One process at a time: flock on a file, released by the kernel whatever is killed."""
 
 from __future__ import annotations
 
@@ -10,15 +6,14 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from tandem.base.errors import LockedError, NotReadyError
-from tandem.nvml import devices as nvml
-from tandem.processes.proc import VISIBLE, lock_folder
-from tandem.processes.scripts import Watch
+from tandem.processes.cookie import lock_folder
+from tandem.processes.watch import Watch
 
 T = TypeVar("T")
 
@@ -51,31 +46,6 @@ def held(
                 has_told = True
             watch.wait([], min(deadline_s, time.monotonic() + _PERIOD_S))
         yield taken
-
-
-def gpus_in_use() -> set[str] | None:
-    """Return the names of the GPUs in use, None without CUDA_VISIBLE_DEVICES.
-
-    A GPU has the name that stands there, and by NVML, where it answers, that of its UUID: whoever
-    says 0 and whoever says GPU-5a... mean the same one.
-    """
-    devices = os.environ.get(VISIBLE)
-    if devices is None:
-        return None
-    named = {device.strip() for device in devices.split(",")} - {""}
-    with suppress(nvml.NvmlError), nvml.opened():
-        return named | {device.uuid for device in nvml.visible(devices)}
-    return named
-
-
-@contextmanager
-def gpu_locks(gpus: Collection[str] | None) -> Iterator[None]:
-    """Hold the locks of these GPUs, or of the machine; LockedError names who has one of them."""
-    with ExitStack() as stack:
-        stack.enter_context(lock("machine", fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH))
-        for gpu in sorted(gpus or ()):
-            stack.enter_context(lock(f"gpu-{gpu}", fcntl.LOCK_EX))
-        yield
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from tandem.base.variables import LIFELINE, OWNER
 from tandem.processes.keeper import inherited_fd
-from tandem.processes.proc import LIFELINE, OWNER
 
 
 class OwnerError(Exception):

@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 
+from tandem.base.clock import boottime_s
 from tandem.processes.proc import alive, children, descendants, name, stat
 
 KILL_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
@@ -74,7 +75,7 @@ class Tree:
 
     def terminate(self, deadline_s: float, sleep: Callable[[float], None], repeat: bool) -> bool:
         """TERM to the command's group and, once each, to the adopted; True if all ended."""
-        term_ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+        term_ticks = int(boottime_s() * os.sysconf("SC_CLK_TCK"))
         self.signal_group(signal.SIGTERM)
         told = {self.main}
         pause_s, continue_s = 0.002, 0.0

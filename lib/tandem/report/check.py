@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tandem.config.problems import Problem, printable, problem_lines, word
+from tandem.base.text import aligned, printable, word
+from tandem.config.options import Dose, dose_settings
+from tandem.config.problems import Problem, problem_lines
 from tandem.config.registry import Hyperparameter, Registry, Repository
 from tandem.plan.command import text_of
-from tandem.plan.model import Background, Dose, Experiment, Plan, Training
-from tandem.report.summary import aligned
+from tandem.plan.model import Background, Experiment, Plan, Training
 
 _SEVERITIES = ("error", "warning", "remark")
 
@@ -122,18 +123,6 @@ def _dose(dose: Dose) -> list[str]:
         "at most {:g} of the GPU's memory": dose.gpu_memory_fraction,
     }
     return [text.format(value) for text, value in words.items() if value is not None]
-
-
-def dose_settings(dose: Dose) -> dict[str, Any]:
-    """A dose by the names of the settings; null where nothing holds the background back."""
-    return {
-        "restart_delay_seconds": dose.restart_delay_s,
-        "max_rounds": dose.max_rounds,
-        "intensity": dose.intensity,
-        "target_gpu_utilization": dose.target_sm_percent,
-        "gpu_memory_mib": dose.gpu_memory_mib,
-        "gpu_memory_fraction": dose.gpu_memory_fraction,
-    }
 
 
 def _windows(experiment: Experiment) -> list[str]:

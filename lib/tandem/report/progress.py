@@ -7,32 +7,20 @@ that waits for a terminal that has been stopped or a pager that does not read on
 from __future__ import annotations
 
 import os
-import re
 import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TextIO
-
-from tandem.base.logs import open_log
 
 REDRAW_PERIOD_S = 1.0
 FIRST_HEARTBEAT_S = 5.0
 LONGEST_SILENCE_S = 300.0
 END_PATIENCE_S = 10.0
-MAX_READ_BYTES = 64 * 1024
 
 _ERASE = "\r\x1b[K"
 _MAX_WAITING_BYTES = 1024 * 1024
 _PIECE_BYTES = 512  # what poll() promises to take without waiting
-# Either a bar that counts epochs ("Epoch: 35%|###   | 7/20") or the number itself, which is not
-# the percentage of a bar.
-_EPOCH = re.compile(
-    r"(?<!\w)(?<!best )epoch(?:s?:?[ ]*\d+%\|[^|\r\n]*\|[ ]*|['\"]?[ \t:=#(\[]{0,8})"
-    r"(\d{1,7})(?!\d|[\d.]*%)(?:[ ]*(?:/|of)[ ]*(\d{1,7})(?!\d))?",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -177,55 +165,6 @@ def duration_text(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-class EpochReader:
-    """Follows a training's log and tells which epoch it is in.
-
-    `epochs_expected` is the number of epochs where the log itself does not say it.
-    """
-
-    def __init__(self, log: Path, epochs_expected: int | None) -> None:
-        self._log = log
-        self._expected = epochs_expected
-        self._forget()
-
-    def _forget(self) -> None:
-        self._file: tuple[int, int] | None = None
-        self._size_bytes = 0
-        self._read_bytes = 0
-        self._seen: tuple[int | None, int | None] = (None, self._expected)
-
-    def poll(self) -> tuple[int | None, int | None]:
-        """The newest epoch in the log, and how many there are; None where not known.
-
-        Reads at most the last 64 KiB of what is new, in whole lines; without news it costs one
-        stat. A log that is gone, shorter or another file (a retry) starts anew.
-        """
-        try:
-            status = self._log.stat()
-            file = (status.st_dev, status.st_ino)
-            if file != self._file or status.st_size < self._size_bytes:
-                self._forget()
-                self._file = file
-            if status.st_size > self._size_bytes:
-                self._size_bytes = status.st_size
-                self._read(status.st_size)
-        except OSError:
-            self._forget()
-        return self._seen
-
-    def _read(self, size_bytes: int) -> None:
-        start = max(self._read_bytes, size_bytes - MAX_READ_BYTES)
-        with open_log(self._log) as stream:
-            stream.seek(start)
-            data = stream.read(MAX_READ_BYTES)
-        # The last line may still grow ("Epoch 1" of "Epoch 12"): it is read again when it has.
-        whole_bytes = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        self._read_bytes = start + whole_bytes
-        for match in _EPOCH.finditer(data[:whole_bytes].decode("utf-8", "replace")):
-            epochs = int(match[2]) if match[2] else self._expected
-            self._seen = (int(match[1]), epochs)
 
 
 def left_s(elapsed_s: float, epoch: int | None, epochs: int | None) -> float | None:

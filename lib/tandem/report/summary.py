@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
-SCREEN_COLUMNS = 100
+from tandem.base.text import _GAP, SCREEN_COLUMNS, aligned
 
 _TITLES = (
     *("experiment", "duration", "main metric", "GPU J"),
@@ -14,7 +14,6 @@ _TITLES = (
 )
 _ONLY_IF_KNOWN = ("GPU J", "slowdown")  # to anybody
 _SHORTEST = 20  # room for the end of a name and some of its start
-_GAP = "  "
 
 
 def print_table(rows: Sequence[Mapping[str, str]]) -> str:
@@ -49,12 +48,6 @@ def _known_columns(cells: Sequence[Sequence[str]]) -> list[list[str]]:
     }
     kept = [place for place, title in enumerate(cells[0]) if title not in unknown]
     return [[row[place] for place in kept] for row in cells]
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows as lines, each column as wide as its widest cell, nothing trailing."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [_GAP.join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _screen_cells(row: Mapping[str, str]) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tandem.config.problems import printable
-from tandem.measure.company import HIDDEN_MIB
+from tandem.base.text import printable
+from tandem.nvml.devices import HIDDEN_MIB
 
 _LABEL_COLUMNS = 14
 _UNKNOWN = "not measured"

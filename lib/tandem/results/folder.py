@@ -20,7 +20,6 @@ from typing import Any
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.files import sync_all, sync_folder
 from tandem.base.sudo import give_to_caller
-from tandem.interference.figures import interference
 from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file, write_plan
 from tandem.plan.model import Experiment, Origin, Plan
@@ -32,6 +31,7 @@ from tandem.results.record import UNFINISHED, is_there, record_of, write_record
 
 CUT_OFF = "cut_off"
 TABLE = "summary.csv"
+Pair = Callable[[dict[str, Any], "RunFolder"], dict[str, Any] | None]
 _NAMED = 5  # of those that are missing though they have ended
 
 
@@ -100,12 +100,12 @@ def rows_by_id(found: Sequence[Mapping[str, str]] | None) -> dict[str, dict[str,
 class RunFolder:
     """A run's folder, locked; `rows` are those of the table, by experiment id."""
 
-    def __init__(self, path: Path, plan: Plan, say: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, plan: Plan, say: Callable[[str], None], pair: Pair) -> None:
         """Open it and make up for what a kill left undone.
 
         LockedError: another process works there. OSError: a file cannot be read or written.
         """
-        self.path, self.plan, self.say = path, plan, say
+        self.path, self.plan, self.say, self.pair = path, plan, say, pair
         self.journal = Journal(path)
         self.columns = table.header(plan)
         self.table = path / TABLE
@@ -176,7 +176,7 @@ class RunFolder:
         FileNotFoundError: its folder is gone. OSError: the disk is full.
         """
         name = record["experiment_id"]
-        earlier = self.pair(record)
+        earlier = self.pair(record, self)
         sync_all(str(self.path / name))
         write_record(record, self.path / name)
         sync_folder(str(self.path))
@@ -196,19 +196,6 @@ class RunFolder:
         write_record(record, self.path / record["experiment_id"])
         reason = record["error_message"]
         self.journal.add(record["status"], experiment=record["experiment_id"], reason=reason)
-
-    def pair(self, record: dict[str, Any]) -> dict[str, Any] | None:
-        """Note in a parallel record what it and its control, so far as there is one, mean together.
-
-        Returns the parallel record if it is the earlier of the two, and must be written anew.
-        """
-        twin = record["twin"]
-        other = record_of(twin, self.path) if twin in self.journal.ended else None
-        parallel, solo = (other, record) if record["control"] else (record, other)
-        if parallel is None or parallel["background"] is None:
-            return None
-        parallel["interference"] = interference(parallel, solo)
-        return None if parallel is record else parallel
 
     def write_again(self, record: dict[str, Any]) -> None:
         """Write the record and the row of an experiment that its control has told more about."""

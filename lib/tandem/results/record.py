@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -80,3 +80,17 @@ def _json(name: str) -> str:
 @cache
 def _keys() -> frozenset[str]:
     return frozenset(json.loads(_SCHEMA.read_bytes())["required"])
+
+
+def last_window(
+    windows: Sequence[Mapping[str, Any]], name: str, attempt: int | None = None
+) -> Mapping[str, Any] | None:
+    """Return the newest window of a name, or the one of an attempt; None if there is none."""
+    found = (each for each in reversed(windows) if each["name"] == name)
+    return next((each for each in found if attempt in (None, each["attempt"])), None)
+
+
+def foreground_window(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the window of the last attempt at a record's foreground, None if it has none."""
+    name = record["control"] or "foreground"
+    return last_window(record["windows"], name, len(record["attempts"]))

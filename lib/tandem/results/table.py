@@ -13,8 +13,8 @@ from typing import Any
 
 from tandem.base.errors import NotReadyError
 from tandem.base.files import write_whole
-from tandem.measure.company import foreground_window
 from tandem.plan.planner import Plan
+from tandem.results.record import foreground_window
 
 _FIRST = (
     "experiment_id",

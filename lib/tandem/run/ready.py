@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tandem.base.errors import NotReadyError
+from tandem.base.git import git_state
 from tandem.base.paths import ROOT
+from tandem.base.variables import VISIBLE
 from tandem.config.program import folder_flaw
 from tandem.machine.gpus import GpuBusyError, Sensors, people
-from tandem.machine.host import git_state
 from tandem.nvml import devices as nvml
 from tandem.plan.planner import Experiment, Training
 from tandem.processes import census
 from tandem.processes.namespace import Isolation, off, probe
-from tandem.processes.proc import VISIBLE
-from tandem.processes.scripts import Watch
+from tandem.processes.watch import Watch
 
 Say = Callable[[str], None]
 

@@ -19,16 +19,19 @@ from tandem.base.paths import ROOT
 from tandem.base.sudo import give_to_caller
 from tandem.experiment.record import Surroundings
 from tandem.machine.governor import governor
+from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
 from tandem.machine.gpus import nvml_held
 from tandem.machine.host import host
 from tandem.plan.file import NAME as PLAN
 from tandem.plan.model import Experiment, Plan
-from tandem.processes.locks import gpu_locks, gpus_in_use, held
-from tandem.processes.proc import become_subreaper
-from tandem.processes.scripts import Interrupted, Watch
+from tandem.processes.control import become_subreaper
+from tandem.processes.locks import held
+from tandem.processes.watch import Interrupted, Watch
 from tandem.report.progress import Progress
 from tandem.report.summary import counts_line, print_table
 from tandem.results.folder import RunFolder, is_whole, make_run_folder
+from tandem.run.options import Options
+from tandem.run.pairs import pair
 from tandem.run.ready import (
     git_states,
     isolation_for,
@@ -37,7 +40,7 @@ from tandem.run.ready import (
     see_trainings,
     see_who_is_there,
 )
-from tandem.run.sweep import Options, Sweep
+from tandem.run.sweep import Sweep
 
 Find = Callable[[], "tuple[Path, Plan] | None"]
 
@@ -137,7 +140,7 @@ class Run:
         stack.callback(give_to_caller, path)
 
         def take() -> closing[RunFolder]:
-            return closing(RunFolder(path, self.plan, self.progress.event))
+            return closing(RunFolder(path, self.plan, self.progress.event, pair))
 
         wait_s = self.longest_wait_s()
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))

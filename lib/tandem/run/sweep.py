@@ -5,44 +5,23 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from tandem.background.footprints import Footprints
 from tandem.base.errors import NotReadyError
 from tandem.base.sudo import give_to_caller
 from tandem.experiment.experiment import ExperimentRun
 from tandem.experiment.record import Surroundings, record_whatever_happens
 from tandem.machine.cooldown import Cooldown
 from tandem.machine.governor import governors_now
-from tandem.machine.gpus import Sensors
 from tandem.machine.host import VERSION
 from tandem.plan.planner import Experiment
-from tandem.processes.scripts import Watch
+from tandem.processes.watch import Watch
 from tandem.report.progress import Progress, View, duration_text
+from tandem.results.earlier import Footprints
 from tandem.results.folder import RunFolder, cut_off_folders
 from tandem.results.record import UNFINISHED, record_of
 from tandem.run.forecast import Forecast
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run was told beside its plan.
-
-    `results` is where new runs are made, `cpufreq` where the CPUs' governors are. `wait_lock_s` is
-    how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended.
-    """
-
-    results: Path
-    use_namespace: bool
-    sensors: Sensors
-    cpufreq: Path
-    wait_lock_s: float
-    until_s: float | None
-
-    def left_s(self) -> float:
-        """Return for how long there is time."""
-        return float("inf") if self.until_s is None else self.until_s - time.time()
+from tandem.run.options import Options
 
 
 @dataclass

@@ -13,12 +13,12 @@ from typing import Any
 
 from tandem.background.dose.feedback import Feedback
 from tandem.background.dose.files import CSV, JSON, Rows, row_line
-from tandem.background.dose.targets import Trainings, boottime_s
+from tandem.background.dose.targets import Trainings
 from tandem.background.dose.use import Use
+from tandem.base.clock import boottime_s, moment
 from tandem.base.files import write_whole
-from tandem.processes.keeper import moment
+from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
 from tandem.processes.owner import watch_owner
-from tandem.processes.proc import STOP_SIGNALS, catch_stop_signals
 from tandem.processes.tree import continue_tree
 
 # Where no training is there, it is looked for so often: at first, and after some seconds.

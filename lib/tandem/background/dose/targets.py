@@ -19,6 +19,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from tandem.base.clock import boottime_s
 from tandem.processes.proc import ancestors, has_ended, read, stat
 
 WALK_SHARE = 0.0004  # of a core, for walking the trees
@@ -27,10 +28,6 @@ _MOST_WALKS = 20  # whoever forks faster than we look is caught at a later stop
 _REMEMBERED_S = 10.0  # NVML still tells of a process some time after its end
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _KEEPER = "/lib/keep.py"
-
-
-def boottime_s() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Trainings:

@@ -6,11 +6,12 @@ import os
 import time
 from contextlib import ExitStack
 
-from tandem.background.dose.targets import Trainings, boottime_s
+from tandem.background.dose.targets import Trainings
+from tandem.base.clock import boottime_s
+from tandem.base.variables import VISIBLE
 from tandem.measure.sampling.strangers import uses
 from tandem.nvml import devices as nvml
 from tandem.nvml.sensors import process_samples
-from tandem.processes.proc import VISIBLE
 
 _NOBODY = "NVML tells of no use of a GPU by its processes"
 

@@ -1,1 +1,4 @@
-"""The monitor, bin/powermon: sensors of GPUs and CPUs, whose processes use them, rows in files."""
+"""From sensors to rows.
+
+It may import what measure may.
+"""

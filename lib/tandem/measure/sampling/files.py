@@ -7,38 +7,13 @@ import io
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from tandem.base.clock import moment
 from tandem.base.files import write_whole
-from tandem.processes.keeper import moment
 
 NAME = "powermon"
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One moment by both clocks: since boot, suspended time included, and since 1970."""
-
-    boottime_s: float
-    utc_s: float
-
-    def at(self, boottime_s: float) -> Moment:
-        """Return another moment, as both clocks go now."""
-        return Moment(boottime_s, self.utc_s + boottime_s - self.boottime_s)
-
-    def cells(self) -> dict[str, str]:
-        return {"boottime_s": f"{self.boottime_s:.4f}", "utc_s": f"{self.utc_s:.3f}"}
-
-
-def now() -> Moment:
-    return Moment(boottime_s(), time.time())
-
-
-def boottime_s() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Csv:

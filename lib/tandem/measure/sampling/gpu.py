@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+from tandem.base.clock import Moment, boottime_s, now
 from tandem.measure.rows import GPU_COLUMNS, number
-from tandem.measure.sampling.files import Csv, Moment, Report, boottime_s, now
+from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
 from tandem.measure.sampling.strangers import MOST_UNSEEN, Usage, Users
 from tandem.nvml.binding import NOT_SUPPORTED

@@ -17,15 +17,17 @@ from argparse import Namespace
 from contextlib import ExitStack
 from typing import Any
 
+from tandem.base.clock import Moment, boottime_s, now
+from tandem.base.variables import VISIBLE
 from tandem.measure.rows import cpu_columns, number
-from tandem.measure.sampling.files import Csv, Moment, Report, boottime_s, now
+from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.gpu import HUNT_PERIOD_S, Gpu
 from tandem.measure.sampling.rapl import Rapl
 from tandem.measure.sampling.roles import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
 from tandem.measure.sampling.strangers import COLUMNS, Users
 from tandem.nvml import devices as nvml
+from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
 from tandem.processes.owner import watch_owner
-from tandem.processes.proc import STOP_SIGNALS, VISIBLE, catch_stop_signals
 
 ORDER = "CUDA_DEVICE_ORDER"
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tandem.base.clock import Moment
 from tandem.measure.rows import number
-from tandem.measure.sampling.files import Csv, Moment
+from tandem.measure.sampling.files import Csv
 from tandem.measure.sampling.roles import REMEMBERED_S, ROLES, Trees
 from tandem.nvml.devices import Process
 from tandem.nvml.sensors import ProcessSample

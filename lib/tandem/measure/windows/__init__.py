@@ -1,1 +1,4 @@
-"""What a stretch of time cost, computed from the monitor's files alone; bin/energy."""
+"""From rows to the facts of a window.
+
+It may import what measure may.
+"""

@@ -1,17 +1,20 @@
-"""Who was on a GPU in a window and no part of the experiment, from the monitor's strangers.csv."""
+"""Strangers: who was on a GPU in a window and no part of the experiment, and whom that disturbs."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.windows.tallies import Tally, iso_utc
+from tandem.base.clock import iso_utc
+from tandem.measure.windows.tallies import Tally
+from tandem.nvml.devices import HIDDEN_MIB
 
 Facts = dict[str, Any]
+View = Mapping[str, Any]
 
 
 def strangers(path: Path, gpu: str, tally: Tally) -> list[Facts]:
@@ -81,3 +84,43 @@ def stranger_events(path: Path) -> list[dict[str, str]]:
     whole = text[: text.rfind("\n") + 1]
     reader = csv.DictReader(io.StringIO(whole, newline=""))
     return [event for event in reader if None not in event and None not in event.values()]
+
+
+GRAPHICS_SM_PERCENT = 10.0  # a desktop's windows use less, now and then
+
+
+def disturbances(window: View | None, limits: View) -> Iterator[str]:
+    """Yield who used a GPU beyond the limits (a record's `validity`), and where nobody can say."""
+    for gpu in window["gpus"] if window else ():
+        for stranger in gpu["strangers"]:
+            if disturbs(stranger, gpu, limits):
+                yield f"GPU {gpu['index']} was used by {text(stranger)}"
+        hidden_mib = gpu.get("hidden_memory_mib") or 0.0  # records of before do not have it
+        if hidden_mib > max(HIDDEN_MIB, limits["max_strangers_memory_mib"]):
+            yield f"GPU {gpu['index']}: {hidden_mib:.0f} MiB were held by nobody to be seen"
+        if gpu["strangers_reason"]:
+            yield f"who used GPU {gpu['index']} is not known: {gpu['strangers_reason']}"
+
+
+def disturbs(stranger: View, gpu: View, limits: View) -> bool:
+    """Tell whether a process that is not ours used a GPU beyond the limits.
+
+    Who cannot be named may be ours where our own process ids do not map, and where it had ended
+    before anybody could look (then its memory is not known). A desktop draws on every workstation:
+    windows count by what they use, not by what they hold.
+    """
+    memory_mib, sm_percent = stranger["memory_mib"], stranger["sm_percent"]
+    if not stranger["identified"] and (memory_mib is None or not gpu["processes_mapped"]):
+        return False
+    most_percent = limits["max_strangers_sm_percent"]
+    if stranger["kind"] == "graphics":
+        return bool((sm_percent or 0.0) > max(most_percent, GRAPHICS_SM_PERCENT))
+    if memory_mib is None and sm_percent is None:
+        return True
+    is_large = (memory_mib or 0.0) > limits["max_strangers_memory_mib"]
+    return bool(is_large or (sm_percent or 0.0) > most_percent)
+
+
+def text(stranger: View) -> str:
+    memory = "" if stranger["memory_mib"] is None else f", {stranger['memory_mib']:.0f} MiB"
+    return f"process {stranger['pid']} ({stranger['name']}, user {stranger['user']}{memory})"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
 
+from tandem.base.clock import iso_utc
 from tandem.measure.rows import Row, rows_between
 from tandem.measure.windows.edges import COUNTER, REACH_S, Nearby, Spread, number_in, time_of
 
@@ -219,7 +219,3 @@ def utc_of(rows: Iterable[Row], when_s: float) -> str | None:
     nearest = min(rows, key=lambda row: abs(time_of(row) - when_s), default=None)
     utc_s = number_in(nearest, "utc_s") if nearest else None
     return None if nearest is None or utc_s is None else iso_utc(utc_s + when_s - time_of(nearest))
-
-
-def iso_utc(utc_s: float) -> str:
-    return datetime.fromtimestamp(utc_s, timezone.utc).isoformat(timespec="microseconds")

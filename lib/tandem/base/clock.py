@@ -1,0 +1,43 @@
+"""What time it is: CLOCK_BOOTTIME for stamps and durations, UTC for people.
+
+Imports nothing heavy: the keeper starts fast with it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+
+class Moment(NamedTuple):
+    """One moment in seconds: since boot, suspended time included, and since 1970 (UTC)."""
+
+    boottime_s: float
+    utc_s: float
+
+    def at(self, boottime_s: float) -> Moment:
+        """Return another moment, as both clocks go now."""
+        return Moment(boottime_s, self.utc_s + boottime_s - self.boottime_s)
+
+    def cells(self) -> dict[str, str]:
+        return {"boottime_s": f"{self.boottime_s:.4f}", "utc_s": f"{self.utc_s:.3f}"}
+
+
+def now() -> Moment:
+    return Moment(boottime_s(), time.time())
+
+
+def boottime_s() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def moment() -> dict[str, Any]:
+    """Return now for people (UTC) and for computing (seconds on CLOCK_BOOTTIME)."""
+    return {"utc": iso_utc(time.time()), "boottime_s": round(boottime_s(), 6)}
+
+
+def iso_utc(utc_s: float) -> str:
+    """Return a moment in ISO 8601, to the microsecond."""
+    microseconds = round(utc_s * 1e6)
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(microseconds // 1_000_000))
+    return f"{whole}.{microseconds % 1_000_000:06d}+00:00"

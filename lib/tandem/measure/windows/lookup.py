@@ -1,0 +1,116 @@
+"""Any stretch of time, found again in the folders that a monitor wrote to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tandem.base.errors import UsageError
+from tandem.base.text import quote
+from tandem.measure.rows import last_row, read_rows, rows_between
+from tandem.measure.windows.edges import number_in, time_of
+from tandem.measure.windows.gpu import Facts
+from tandem.measure.windows.window import read_monitor, window_facts
+
+
+def facts_of(
+    folders: Sequence[Path], from_text: str, to_text: str, *, is_run: bool
+) -> dict[str, Facts]:
+    """Return the facts of a window by the experiment's name; of a run's, each for its own part.
+
+    Where nothing was measured then, there are none. UsageError: a time is none.
+    """
+    found = {}
+    for folder in folders:
+        span = span_s(folder)
+        if span is None:
+            continue
+        first_s, last_s = span
+        from_s = moment_s(folder, "--from", from_text) if from_text else first_s
+        to_s = moment_s(folder, "--to", to_text) if to_text else last_s
+        if from_text and to_text and from_s >= to_s:
+            raise UsageError(f"--from {from_text} is not before --to {to_text}")
+        if max(from_s, first_s) >= min(to_s, last_s):
+            continue
+        if is_run:
+            from_s, to_s = max(from_s, first_s), min(to_s, last_s)
+        found[name_of(folder)] = window_facts(folder, from_s, to_s)
+    return found
+
+
+def monitor_folders(path: Path) -> list[Path]:
+    """Return the folders that a monitor wrote to: this one, the one in it, or those of a run."""
+    if not path.is_dir():
+        raise UsageError(f"there is no folder {quote(str(path))}")
+    for folder in (path, path / "energy"):
+        if (folder / "monitor.json").exists():
+            return [folder]
+    folders = sorted(file.parent for file in path.glob("*/energy/monitor.json"))
+    if not folders:
+        raise UsageError(f"{quote(str(path))} holds no samples: there is no monitor.json in it")
+    return folders
+
+
+def name_of(folder: Path) -> str:
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "energy" else folder.name
+
+
+def row_files(folder: Path) -> list[Path]:
+    """Return the files that hold rows; each row tells both clocks."""
+    names = ["cpu.csv", *(gpu["file"] for gpu in read_monitor(folder)["gpus"])]
+    return [folder / name for name in names if last_row(folder / name)]
+
+
+def span_s(folder: Path) -> tuple[float, float] | None:
+    """Return from when to when all files have rows; None where there is none.
+
+    The rows of one moment are written one after the other, milliseconds apart.
+    """
+    spans = [
+        (time_of(first), time_of(last))
+        for file in row_files(folder)
+        if (first := next(read_rows(file), None)) and (last := last_row(file))
+    ]
+    if not spans:
+        return None
+    begins_s, ends_s = zip(*spans, strict=True)
+    return max(begins_s), min(ends_s)
+
+
+def moment_s(folder: Path, option: str, text: str) -> float:
+    """Return a moment on CLOCK_BOOTTIME, from seconds on it or a date and time."""
+    try:
+        when_s = float(text)
+    except ValueError:
+        return boottime_s(folder, utc_s(option, text))
+    if not math.isfinite(when_s):
+        raise not_a_time(option, text)
+    return when_s
+
+
+def utc_s(option: str, text: str) -> float:
+    try:
+        when = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
+    except ValueError:
+        raise not_a_time(option, text) from None
+    return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def not_a_time(option: str, text: str) -> UsageError:
+    return UsageError(
+        f"{option} takes a date and time in ISO 8601, or seconds on CLOCK_BOOTTIME,"
+        f" not {quote(text)}"
+    )
+
+
+def boottime_s(folder: Path, when_utc_s: float) -> float:
+    """Return when that was, by both clocks of the rows about it: UTC may have been set since."""
+    file = row_files(folder)[0]
+    row = next(read_rows(file))
+    for _ in range(3):
+        when_s = when_utc_s - (number_in(row, "utc_s") or 0.0) + time_of(row)
+        row = next(rows_between(file, when_s, when_s), row)
+    return round(when_s, 4)  # as rows are

@@ -1,0 +1,61 @@
+"""Waiting for scripts, the clock and signals, without using the processor."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+from tandem.processes.control import catch_stop_signals
+from tandem.processes.scripts import Script
+
+
+class Interrupted(BaseException):
+    """A signal asked this process to stop. Not an Exception: nobody may swallow it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+class Watch:
+    """Waits for scripts, the clock and the signals that ask this process to stop."""
+
+    def __init__(self) -> None:
+        """Take over TERM, INT, HUP and QUIT from now on (HUP not under nohup)."""
+        self.signum = 0
+        self.wakeup = catch_stop_signals(self.note)
+
+    def note(self, signum: int, _frame: object) -> None:
+        self.signum = self.signum or signum
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal has come."""
+        if self.signum:
+            raise Interrupted(self.signum)
+
+    def wait(
+        self,
+        scripts: Sequence[Script],
+        until_s: float | None = None,
+        done: Callable[[], bool] = lambda: False,
+        period_s: float = 1.0,
+    ) -> None:
+        """Return when a script ends, `done()` is true or the monotonic clock reaches `until_s`.
+
+        `done` is asked once a period. Interrupted is raised when a signal comes.
+        """
+        while True:
+            self.check()
+            left_s = float("inf") if until_s is None else until_s - time.monotonic()
+            if done() or left_s <= 0:
+                return
+            fds = [self.wakeup, *(script.pidfd for script in scripts)]
+            ready = select.select(fds, [], [], min(period_s, left_s))[0]
+            if self.wakeup in ready:
+                os.read(self.wakeup, 4096)
+                continue
+            if ready:
+                return

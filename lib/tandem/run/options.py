@@ -1,0 +1,29 @@
+"""What a run is given on the command line, beside its plan."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.machine.gpus import Sensors
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run was told beside its plan.
+
+    `results` is where new runs are made, `cpufreq` where the CPUs' governors are. `wait_lock_s` is
+    how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended.
+    """
+
+    results: Path
+    use_namespace: bool
+    sensors: Sensors
+    cpufreq: Path
+    wait_lock_s: float
+    until_s: float | None
+
+    def left_s(self) -> float:
+        """Return for how long there is time."""
+        return float("inf") if self.until_s is None else self.until_s - time.time()
