@@ -60,13 +60,13 @@ doctor: $(READY) ## print what this machine has, and what is lost without the re
 .PHONY: test
 test: $(DEV) ## run all tests; no GPU is needed
 	@# Side by side, as most tests wait most of the time. Measuring is not beside what burns CPU.
-	@$(PYTHON) -m pytest -n 2 tests/faults tests/standins tests/unit
-	@$(PYTHON) -m pytest -n 3 --dist loadscope tests/measuring
-	@prove -e .venv/bin/bats tests/cli/*.bats
+	@$(PYTHON) -m pytest -n 2 tests/unit tests/programs tests/faults tests/examples tests/simgpu
+	@$(PYTHON) -m pytest -n 3 --dist loadscope tests/runs
+	@prove -e .venv/bin/bats tests/programs/*.bats
 
 .PHONY: lint
 lint: $(DEV) ## check the code: shellcheck, shfmt, ruff, mypy
-	@.venv/bin/shellcheck -x $(SCRIPTS) tests/cli/*.bats
+	@.venv/bin/shellcheck -x $(SCRIPTS) tests/programs/*.bats
 	@.venv/bin/shfmt -i 2 -ci -d $(SCRIPTS)
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check

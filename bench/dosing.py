@@ -17,12 +17,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / part) for part in ("lib", "tests/faults", "tests/simgpu")]
+sys.path[:0] = [str(ROOT / part) for part in ("lib", "tests", "tests/simgpu")]
 
 from measuring import show  # noqa: E402
 from simgpu import SimGpu, build  # noqa: E402
 from speed import cpu_s, memory_bytes  # noqa: E402
-from stage import wait_for  # noqa: E402
+from support.stage import wait_for  # noqa: E402
 from tandem.background.dose.files import CSV, dose_facts  # noqa: E402
 from tandem.base.paths import BGRUN, DOSE  # noqa: E402
 from tandem.processes.proc import descendants  # noqa: E402

@@ -13,10 +13,10 @@ from pathlib import Path
 from random import Random
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests")]
 
-from stage import Stage  # noqa: E402
-from sweep import Sweep, until_killed  # noqa: E402
+from support.stage import Stage  # noqa: E402
+from support.sweep import Sweep, until_killed  # noqa: E402
 
 COUNT = 20
 LONGEST_S = 1.6

@@ -23,12 +23,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / part) for part in ("lib", "tests/faults", "tests/simgpu")]
+sys.path[:0] = [str(ROOT / part) for part in ("lib", "tests", "tests/simgpu")]
 
 from simgpu import SimGpu, build, build_smi  # noqa: E402
 from smi_loop import SmiLoop  # noqa: E402
 from speed import cpu_s, memory_bytes  # noqa: E402
-from stage import wait_for  # noqa: E402
+from support.stage import wait_for  # noqa: E402
 from tandem.base.paths import POWERMON  # noqa: E402
 from tandem.measure.windows.window import read_monitor  # noqa: E402
 from waves import (  # noqa: E402

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults")]
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests")]
 
-from stage import Stage  # noqa: E402
+from support.stage import Stage  # noqa: E402
 from tandem.plan.file import read_plan_file  # noqa: E402
 from tandem.results import table  # noqa: E402
 from tandem.results.journal import Journal  # noqa: E402

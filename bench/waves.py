@@ -18,7 +18,7 @@ from typing import Any
 
 from simgpu import SimGpu
 from smi_loop import SmiLoop
-from stage import Stage, training_line
+from support.stage import Stage, training_line
 
 WAVES_S = (0.3, 0.7, 1.0, 3.0)
 LENGTHS_S = (10, 30)

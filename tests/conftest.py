@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests" / "faults"), str(ROOT / "tests" / "simgpu")]
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "simgpu")]
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup and some CI hosts have it ignored
 
 from simgpu import SimGpu, build  # noqa: E402
-from stage import Stage  # noqa: E402
+from support.stage import Stage  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from stage import Stage, stop_when, wait_for
+from support.stage import Stage, stop_when, wait_for
 from tandem.processes.proc import stat
 from tandem.processes.tree import send
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from stage import ROOT, Stage, stop, wait_for
+from support import ROOT
+from support.stage import Stage, stop, wait_for
 
 STRAYS = "setsid+daemon+bare+hidden"
 PROCESSES = 5  # of each training: itself and one of each kind

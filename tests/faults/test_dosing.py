@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from stage import GRACE_S, Stage, stop_when, wait_for
+from support.stage import GRACE_S, Stage, stop_when, wait_for
 from tandem.background.dosing import Dosing, stop_all
 from tandem.base.paths import BGRUN, DOSE
 from tandem.processes.proc import descendants, name, stat

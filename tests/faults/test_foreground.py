@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from stage import Stage
+from support.stage import Stage
 
 
 def test_hanging_foreground_is_timed_out_and_retried(stage: Stage) -> None:

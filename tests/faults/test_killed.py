@@ -8,7 +8,8 @@ import signal
 import subprocess
 
 import pytest
-from stage import ROOT, Stage, stop, wait_for
+from support import ROOT
+from support.stage import Stage, stop, wait_for
 
 STRAYS = "setsid+daemon+bare+hidden+children"
 PROCESSES = 205  # of each training: itself, one of each kind, 200 children

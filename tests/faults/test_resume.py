@@ -14,7 +14,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from stage import DEADLINE_S, ROOT, Stage, wait_for
+from support import ROOT
+from support.stage import DEADLINE_S, Stage, wait_for
 
 FRONT = "echo Test Accuracy: 50; sleep 0.3"
 BACK = "echo at work; exec sleep 1000"

@@ -9,10 +9,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from stage import DEADLINE_S, Stage
-from sweep import Sweep, until_killed
+from support import ROOT
+from support.stage import DEADLINE_S, Stage
+from support.sweep import Sweep, until_killed
 
-KILLER = Path(__file__).with_name("killer.py")
+KILLER = ROOT / "tests" / "support" / "killer.py"
 FRONT = "echo Test Accuracy: 50; sleep 0.1"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from support import ROOT
 
-LIB = Path(__file__).resolve().parents[2] / "lib" / "tandem"
+LIB = ROOT / "lib" / "tandem"
 MAY_IMPORT = {
     "base": "",
     "nvml": "base",

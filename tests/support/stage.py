@@ -18,7 +18,8 @@ from tandem.processes.census import environment
 from tandem.processes.proc import alive, stat
 from tandem.processes.tree import send
 
-ROOT = Path(__file__).resolve().parents[2]
+from support import ROOT
+
 WORKER = Path(__file__).with_name("worker.py")
 DEADLINE_S = 60.0  # a hang guard, not a figure: those are in bench/
 GRACE_S = 0.5

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitbox import git, use_plain_git
+from support.gitbox import git, use_plain_git
 from tandem.base.paths import ROOT
 from tandem.experiment.record import Surroundings, command_facts
 from tandem.plan.model import Training

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import processes, wait_for
+from support import ROOT
+from support.stage import processes, wait_for
 from tandem.experiment.log import EpochReader
 
-ROOT = Path(__file__).resolve().parents[2]
+STANDINS = ROOT / "tests" / "support" / "standins"
 RESNET, REID = "pytorch_resnet_cifar10", "Person_reID_baseline_pytorch"
 EXAMPLE = ROOT / "examples" / "resnet_beside_densenet.json"
 DEADLINE_S = 90.0  # a hang guard, not a figure
@@ -91,7 +92,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
     """Whatever runs in it, nothing in a repository's folder changes."""
     made = Place(tmp_path / "a root")
     for name in (RESNET, REID):
-        source, ignored = Path(__file__).parent / name, shutil.ignore_patterns("__pycache__")
+        source, ignored = (
+            ROOT / "tests" / "support" / "standins" / name,
+            shutil.ignore_patterns("__pycache__"),
+        )
         shutil.copytree(source, made.root / "repos" / name, ignore=ignored)
     (made.root / "repos" / "data" / "cifar-10-batches-py").mkdir(parents=True)
     for name in ("train", "val", "gallery", "query"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
-from stage import Stage, training_line
+from support.stage import Stage, training_line
 
 SIZES = [16, 32, 64, 128]
 

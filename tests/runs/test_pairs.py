@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from simgpu import SimGpu
-from stage import Stage, training_line
+from support.stage import Stage, training_line
 
 IDLE_W = 60.0
 FRONT = {"watts": 240, "shared_watts": 180, "sm_percent": 60, "memory_mib": 1000}

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-SEEDED = Path(__file__).resolve().parents[2] / "adapters" / "seeded.py"
+SEEDED = ROOT / "adapters" / "seeded.py"
 TORCH = """
 class cuda:
     is_available = staticmethod(lambda: True)

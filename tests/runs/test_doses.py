@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from simgpu import SimGpu
-from stage import Stage, processes, training_line, wait_for
+from support.stage import Stage, processes, training_line, wait_for
 
 LOAD = {"seconds": 600, "sm_percent": 90, "watts": 100, "memory_mib": 500}
 

@@ -33,8 +33,7 @@ from simgpu import (
     build,
 )
 from simgpu_state import SHAPES, SLOTS, Slot, State, now_s
-
-ROOT = Path(__file__).resolve().parents[2]
+from support import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for the library")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import Stage
+from support.stage import Stage
 from tandem.base.paths import REGISTRY as DEFAULT
 from tandem.base.paths import ROOT
 from tandem.config.registry import Registry, load_registry

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from support import ROOT
 from tandem.config.problems import Problem, has_errors, join, problem_lines
 from tandem.config.schema import check, schema, sift
 
@@ -26,9 +26,7 @@ def properties(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_schema_is_one(name: str) -> None:
-    raw = json.loads(
-        (Path(__file__).parents[2] / "schemas" / f"{name}.schema.json").read_text("utf-8")
-    )
+    raw = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(raw)
     assert raw["$id"] == f"urn:tandem:schema:{name}:1"
     assert raw["$schema"] == "https://json-schema.org/draft/2020-12/schema"

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gitbox import git, use_plain_git
+from support.gitbox import git, use_plain_git
 from tandem.base.git import git_state
 from tandem.experiment.log import device_of
 from tandem.machine.host import VERSION, host

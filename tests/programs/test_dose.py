@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
 from simgpu_state import now_s
-from stage import wait_for
+from support.stage import wait_for
 from tandem.background.dose.feedback import LEAST_DUTY, Feedback
 from tandem.background.dose.files import dose_facts
 from tandem.base.paths import BGRUN, DOSE

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bin/dose, as a person types it. tests/faults/test_dosing.py and tests/measuring/test_dose.py have
+# bin/dose, as a person types it. tests/faults/test_dosing.py and tests/programs/test_dose.py have
 # what it does to trainings.
 
 # bats itself notices a failed cd.

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "examples" / "pictures"
 SCRIPT = PICTURES / "train.sh"
 FASHION = Path("/usr/share/datasets/fashion-mnist")

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 from simgpu import COUNTER, NOT_SUPPORTED, SimGpu
-from stage import Stage, processes, training_line, wait_for
+from support.stage import Stage, processes, training_line, wait_for
 
 SECONDS = 40.0
 COUNTER_LIMIT, TRAPEZOID_LIMIT = 0.002, 0.01

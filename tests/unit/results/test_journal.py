@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import ROOT
 from tandem.base.errors import LockedError
 from tandem.results.journal import NAME, Journal
 
-LIB = Path(__file__).resolve().parents[2] / "lib"
+LIB = ROOT / "lib"
 
 
 def test_what_was_added_is_there_again(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "examples" / "digits"
 DATA = DIGITS / "digits.csv.gz"
 SCRIPT = DIGITS / "train.sh"

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import ROOT
 from tandem.config.problems import problem_lines
 from tandem.plan.planner import Experiment, PlanReading, read_plan
 
-ROOT = Path(__file__).resolve().parents[2]
 COMPAT = Path(os.environ.get("TANDEM_COMPAT") or ROOT.parent / "shared" / "compat")
 REGISTRY = COMPAT / "models_config.json"
 real = pytest.mark.skipif(

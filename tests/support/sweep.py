@@ -14,8 +14,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from stage import ROOT, Stage, wait_for
 from tandem.processes.tree import send
+
+from support import ROOT
+from support.stage import Stage, wait_for
 
 FRONT = "echo Test Accuracy: 50; exec sleep 0.8"
 BACK = "echo at work; exec sleep 1000"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from simgpu import COUNTER, DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
 from simgpu_state import now_s
-from stage import Stage, processes, training_line, wait_for
+from support.stage import Stage, processes, training_line, wait_for
 from tandem.processes.tree import send
 
 LOAD = {"watts": 100, "memory_mib": 3000, "sm_percent": 40, "seconds": 600}

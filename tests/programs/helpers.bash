@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 bats_require_minimum_version 1.5.0
-export ROOT=${BATS_TEST_DIRNAME%/tests/cli}
+export ROOT=${BATS_TEST_DIRNAME%/tests/programs}
 export TANDEM_LOCKS=$BATS_TEST_TMPDIR
 
 # Waits until a command succeeds; fails after 30 s, which is a guard and not a figure.

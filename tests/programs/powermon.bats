@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bin/powermon, as a person types it. Here it measures no GPU: tests/unit/test_monitor.py does.
+# bin/powermon, as a person types it. Here it measures no GPU: tests/programs/test_powermon.py does.
 
 # bats itself notices a failed cd.
 # shellcheck disable=SC2164
