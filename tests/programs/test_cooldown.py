@@ -29,7 +29,7 @@ PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from tandem.machine.cooldown import Cooldown
-from tandem.processes.scripts import Interrupted, Watch
+from tandem.processes.watch import Interrupted, Watch
 from tandem.machine.gpus import gpus_now, nvml_held
 watch, cooldown = Watch(), Cooldown()
 with nvml_held():

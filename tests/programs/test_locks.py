@@ -27,7 +27,7 @@ HOLD = """
 import os, subprocess, sys
 sys.path.insert(0, sys.argv[1])
 from tandem.base.errors import TandemError
-from tandem.processes.locks import gpu_locks, gpus_in_use
+from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
 if len(sys.argv) > 2:
     os.setgroups([])
     os.setuid(int(sys.argv[2]))
