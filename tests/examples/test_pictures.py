@@ -408,7 +408,7 @@ def test_signals_end_it_without_a_traceback(digits: Path, number: signal.Signals
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline().startswith(b"Device:")
         process.send_signal(number)
-        assert process.wait(timeout=30) == -number
+        assert process.wait(timeout=120) == -number
         assert process.stderr.read() == b""
 
 

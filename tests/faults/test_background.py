@@ -34,7 +34,7 @@ def test_background_that_fails_at_first(stage: Stage) -> None:
     """What lives longer than the failed round did is a load."""
     crash = "[ -e once ] || { touch once; echo no data >&2; exit 9; }"
     back = f"{crash}; {stage.worker('back')}"
-    stage.build(stage.worker("front"), back, validity={"min_coverage": 0.1})
+    stage.build(stage.worker("front"), back, validity={"min_coverage": 0.01})
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     rounds = stage.experiment / "background_logs/rounds.tsv"

@@ -78,8 +78,8 @@ def test_a_stranger_that_comes_and_goes_is_named(stage: Stage, gpu: SimGpu) -> N
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     stranger = gpu.start_training(seconds=1.5, memory_mib=777, sm_percent=5, watts=20)
-    stranger.communicate(timeout=30)
-    output, _ = driver.communicate(timeout=60)
+    stranger.communicate(timeout=120)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     (named,) = window_of(record)["gpus"][0]["strangers"]
@@ -123,7 +123,7 @@ def test_a_busy_gpu_is_waited_for(stage: Stage, gpu: SimGpu) -> None:
     assert "waiting for GPU 0" in first
     assert driver.poll() is None
     stranger.terminate()
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 0, output
     assert stage.record()["valid"] is True
 
@@ -205,7 +205,7 @@ def test_memory_that_nobody_to_be_seen_takes_in_mid_run_is_a_reason(
     begin_s = now_s()
     wait_for("four rows a second apart", lambda: len(whole_rows(stage, begin_s)) >= 4)
     gpu.end(hidden)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     assert stage.record()["invalid_reasons"] == ["GPU 0: 5400 MiB were held by nobody to be seen"]
 
@@ -217,7 +217,7 @@ def test_a_foreground_that_is_cut_off_keeps_its_window(stage: Stage, gpu: SimGpu
     rows = gpu_rows(stage).count("\n")
     wait_for("two more rows, a window of a second", lambda: gpu_rows(stage).count("\n") > rows + 1)
     driver.send_signal(signal.SIGINT)
-    driver.communicate(timeout=60)
+    driver.communicate(timeout=120)
     record = stage.record()
     assert record["status"] == "interrupted"
     window = window_of(record)
@@ -233,7 +233,7 @@ def test_a_load_that_dies_in_its_own_window_is_started_anew(stage: Stage, gpu: S
     for pid, line in processes(str(stage.folder)).items():
         if "bg_loop.sh" in line and "--loop" in line and "keep.py" not in line:
             send(pid, signal.SIGKILL)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert "the background loop ended before the foreground" in record["invalid_reasons"]
@@ -285,7 +285,7 @@ def test_a_gpu_that_is_lost_in_the_middle_costs_its_figures_not_the_run(
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     gpu.lose(0)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert record["training_success"] is True
@@ -330,7 +330,7 @@ def test_a_killed_monitor_costs_the_figures_and_makes_the_record_invalid(
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     os.kill(monitor_pid(stage), signal.SIGKILL)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert record["training_success"] is True
@@ -343,7 +343,7 @@ def test_a_monitor_that_hangs_makes_the_record_invalid(stage: Stage, gpu: SimGpu
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     os.kill(monitor_pid(stage), signal.SIGSTOP)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert record["training_success"] is True
@@ -361,7 +361,7 @@ def test_a_killed_monitor_does_not_hold_up_the_background(stage: Stage, gpu: Sim
     pid = monitor_pid(stage)
     wait_for("it has seen the background", lambda: ",3000," in gpu_rows(stage))
     os.kill(pid, signal.SIGKILL)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert stage.record()["status"] == "finished", output
     assert len(stage.record()["attempts"]) == 1
 
