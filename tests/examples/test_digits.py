@@ -261,6 +261,7 @@ def test_cpu_never_imports_pytorch(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 def test_pytorch_trains_as_numpy_does(module: dict[str, Any]) -> None:
     options = module["Options"](epochs=3, hidden_width=64)

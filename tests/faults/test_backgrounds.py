@@ -19,7 +19,9 @@ from support.stage import Stage, stop, wait_for
 
 STRAYS = "setsid+daemon+bare+hidden"
 PROCESSES = 5  # of each training: itself and one of each kind
-NAMESPACES = pytest.mark.parametrize("namespace", ["--namespace", "--no-namespace"])
+NAMESPACES = pytest.mark.parametrize(
+    "namespace", ["--namespace", pytest.param("--no-namespace", marks=pytest.mark.long)]
+)
 # What stands in the command line of a background's part, beside its folder for logs.
 PARTS = {"outer keeper": "--strict", "round's keeper": "--round", "loop": "--loop"}
 LOGS = "background_logs_{}"
@@ -107,6 +109,7 @@ def test_each_has_its_own_loop_logs_and_account(stage: Stage) -> None:
     assert (second["rounds_completed"], second["rounds_stopped"]) == (0, 1)
 
 
+@pytest.mark.long
 def test_a_gpu_that_the_run_has_no_lock_of_is_refused(stage: Stage) -> None:
     stage.more_environment["CUDA_VISIBLE_DEVICES"] = "1"
     stage.build(stage.worker("front"), [stage.worker("back_1")], [{"gpus": "1,2"}])
@@ -116,6 +119,7 @@ def test_a_gpu_that_the_run_has_no_lock_of_is_refused(stage: Stage) -> None:
     assert not list(stage.folder.glob("results/run_*"))
 
 
+@pytest.mark.long
 def test_the_record_says_what_load_there_was_of_each_and_together(stage: Stage) -> None:
     stage.build(
         stage.worker("front"),
@@ -157,6 +161,7 @@ def test_the_record_says_what_load_there_was_of_each_and_together(stage: Stage) 
     assert float(row["coverage"]) == pytest.approx(both["coverage"])
 
 
+@pytest.mark.long
 def test_a_list_of_one_is_as_one_alone(stage: Stage) -> None:
     stage.build("echo Test Accuracy: 1; sleep 0.2", [stage.worker("back_1")])
     done = stage.run()
@@ -171,6 +176,7 @@ def test_a_list_of_one_is_as_one_alone(stage: Stage) -> None:
 # -- one of them is no load ----------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "line", "reason"),
     [
@@ -228,6 +234,7 @@ def test_one_that_dies_makes_the_run_invalid_and_is_named(stage: Stage) -> None:
     assert stage.everything() == {}
 
 
+@pytest.mark.long
 def test_one_that_died_is_started_again_for_the_next_attempt_alone(stage: Stage) -> None:
     stage.build(
         'if [ -e once ]; then echo Test Accuracy: 2; else touch once; read -r < "$PWD/hold"; fi',
@@ -251,6 +258,7 @@ def test_one_that_died_is_started_again_for_the_next_attempt_alone(stage: Stage)
     assert first["problems"] == ["the background 1 loop ended before the foreground"]
 
 
+@pytest.mark.long
 def test_one_whose_rounds_all_fail_is_named(stage: Stage) -> None:
     failing = f"{stage.worker('back_2').removeprefix('exec ')}; exit 9"
     stage.build(stage.worker("front"), [stage.worker("back_1"), failing])
@@ -269,6 +277,7 @@ def test_one_whose_rounds_all_fail_is_named(stage: Stage) -> None:
 # -- so many rounds and no more ------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("several", [False, True])
 def test_after_the_last_round_the_loop_rests(stage: Stage, several: bool) -> None:
     """The load is gone, which the coverage says; it is no failure, and nothing is left."""
@@ -305,6 +314,7 @@ def test_after_the_last_round_the_loop_rests(stage: Stage, several: bool) -> Non
     assert not Path(f"/proc/{resting[0]}").exists()
 
 
+@pytest.mark.long
 def test_rounds_that_are_over_make_a_record_invalid_by_its_coverage_alone(stage: Stage) -> None:
     stage.build("echo Test Accuracy: 1; sleep 2", stage.worker("back"), [{"max_rounds": 1}])
     driver = stage.start(stage.command())
@@ -316,6 +326,7 @@ def test_rounds_that_are_over_make_a_record_invalid_by_its_coverage_alone(stage:
     assert reason.startswith("coverage ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("several", [False, True])
 def test_rounds_that_are_over_before_the_foreground_are_no_load(
     stage: Stage, several: bool
@@ -337,6 +348,7 @@ def test_rounds_that_are_over_before_the_foreground_are_no_load(
     assert stage.everything() == {}
 
 
+@pytest.mark.long
 def test_a_load_that_rests_is_none_for_the_next_attempt(stage: Stage) -> None:
     stage.build(
         'echo begins; read -r < "$PWD/hold"',
@@ -399,6 +411,7 @@ def keepers_report(stage: Stage, number: int) -> tuple[float, float]:
     return report["all_ended"]["boottime_s"], report["stop"]["duration_s"]
 
 
+@pytest.mark.long
 def test_controllers_that_hang_hold_nobody_up(stage: Stage) -> None:
     """They are killed in their time (unit/background/test_dosing.py), and all loads end."""
     back = [stage.worker("back_1"), stage.worker("back_2"), stage.worker("back_3")]
@@ -430,6 +443,7 @@ def test_driver_told_to_stop(stage: Stage, namespace: str) -> None:
     assert [part["problems"] for part in parts_of(record)] == [[], []]
 
 
+@pytest.mark.long
 @NAMESPACES
 def test_driver_killed(stage: Stage, namespace: str) -> None:
     running(stage, namespace).kill()
@@ -437,6 +451,7 @@ def test_driver_killed(stage: Stage, namespace: str) -> None:
     assert not (stage.experiment / "experiment.json").exists()
 
 
+@pytest.mark.long
 @NAMESPACES
 def test_driver_and_an_outer_keeper_killed_in_the_same_instant(
     stage: Stage, namespace: str
@@ -449,6 +464,7 @@ def test_driver_and_an_outer_keeper_killed_in_the_same_instant(
     stage.wait_until_nothing_lives()
 
 
+@pytest.mark.long
 @NAMESPACES
 @pytest.mark.parametrize("part", [*PARTS])
 def test_part_of_one_killed(stage: Stage, namespace: str, part: str) -> None:

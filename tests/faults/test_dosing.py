@@ -19,8 +19,11 @@ from tandem.processes.scripts import Script, end_script, start
 
 STRAYS = "setsid+daemon+bare"
 PROCESSES = 4
-NAMESPACES = pytest.mark.parametrize("namespace", ["", "--no-namespace"], ids=["ns", "no-ns"])
-MAINS = pytest.mark.parametrize("main", ["obeys", "ignores"])
+long = pytest.mark.long
+NAMESPACES = pytest.mark.parametrize(
+    "namespace", ["", pytest.param("--no-namespace", marks=long)], ids=["ns", "no-ns"]
+)
+MAINS = pytest.mark.parametrize("main", ["obeys", pytest.param("ignores", marks=long)])
 
 
 def state(pid: int) -> str:
@@ -99,6 +102,7 @@ def test_all_of_the_training_is_stopped_and_nobody_else(stage: Stage, namespace:
     end(stage, made, load)
 
 
+@pytest.mark.long
 @NAMESPACES
 def test_who_is_born_later_is_stopped_too(stage: Stage, namespace: str) -> None:
     """In sessions of their own, again and again: so they are looked for."""
@@ -115,6 +119,7 @@ def test_who_is_born_later_is_stopped_too(stage: Stage, namespace: str) -> None:
     end(stage, made, load)
 
 
+@pytest.mark.long
 @NAMESPACES
 def test_rounds_of_half_a_second(stage: Stage, namespace: str) -> None:
     """Rounds come and go as ever, and who begins while the others are stopped is stopped."""
@@ -134,7 +139,10 @@ def test_rounds_of_half_a_second(stage: Stage, namespace: str) -> None:
 # -- ends ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize(
+    "signum",
+    [signal.SIGTERM, *(pytest.param(each, marks=long) for each in (signal.SIGINT, signal.SIGQUIT))],
+)
 def test_told_to_end_it_continues_all(stage: Stage, signum: int) -> None:
     load = start_training(stage)
     made = dosing(stage, load)
@@ -150,6 +158,7 @@ def test_told_to_end_it_continues_all(stage: Stage, signum: int) -> None:
     end(stage, made, load)
 
 
+@pytest.mark.long
 def test_its_disk_is_full(stage: Stage) -> None:
     """It cannot go on, and says why; the trainings can."""
     load = start_training(stage)
@@ -185,6 +194,7 @@ def test_its_owner_ends(stage: Stage) -> None:
     end_script(load, GRACE_S)
 
 
+@pytest.mark.long
 def test_the_background_ends(stage: Stage) -> None:
     load = start_training(stage)
     made = dosing(stage, load)
@@ -225,6 +235,7 @@ def test_killed_while_all_are_stopped(stage: Stage, main: str, namespace: str) -
     made.end()
 
 
+@pytest.mark.long
 @NAMESPACES
 @MAINS
 def test_killed_at_any_moment(stage: Stage, main: str, namespace: str) -> None:
@@ -249,6 +260,7 @@ def test_killed_at_any_moment(stage: Stage, main: str, namespace: str) -> None:
     made.end()
 
 
+@pytest.mark.long
 def test_those_that_hang_are_ended(stage: Stage) -> None:
     """And their trainings go on."""
     load = start_training(stage)
@@ -277,6 +289,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_a_background_that_has_ended_is_refused(stage: Stage) -> None:
     done = run("--out", str(stage.folder), "--intensity", "0.5", "--keeper", str(2**22 - 1))
     assert done.returncode == 2

@@ -10,6 +10,7 @@ import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
 from support.stage import Stage, training_line
 
+pytestmark = pytest.mark.long
 SIZES = [16, 32, 64, 128]
 
 

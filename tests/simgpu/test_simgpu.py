@@ -35,7 +35,10 @@ from simgpu import (
 from simgpu_state import SHAPES, SLOTS, Slot, State, now_s
 from support import ROOT
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for the library")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for the library"),
+]
 
 # Evaluates each line it is sent, with handles d[0], d[1] ... and the binding as n.
 ASKED = """

@@ -16,8 +16,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {
-    str(ROOT / "lib" / "tandem" / f"{name}.py")
-    for name in ("atomic", "journal", "planfile", "run", "runfolder", "sweep", "table")
+    str(path)
+    for name in (
+        *("base/files", "plan/file", "results/folder", "results/journal", "results/record"),
+        *("results/table", "run/run", "run/sweep"),
+    )
+    for path in [ROOT / "lib" / "tandem" / f"{name}.py"]
+    if path.is_file() or sys.exit(f"killer.py: there is no {path}")
 }
 kill_at = int(os.environ["KILL_AT"])
 lines = itertools.count(1)

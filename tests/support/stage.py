@@ -27,12 +27,12 @@ GRACE_S = 0.5
 
 def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
     """Return the first true answer; fail, saying what did not happen, when there is none."""
-    end_s = time.monotonic() + deadline_s
-    while time.monotonic() < end_s:
+    begin_s = time.monotonic()
+    while (look_s := time.monotonic()) < begin_s + deadline_s:
         answer = condition()
         if answer:
             return answer
-        time.sleep(0.01)
+        time.sleep(max(0.01, time.monotonic() - look_s))  # looking takes half a core at most
     raise AssertionError(f"not within {deadline_s:g} s: {what}")
 
 
