@@ -34,8 +34,18 @@ def states(stage: Stage) -> dict[int, str]:
     return {pid: state(pid) for pid in stage.trainings() if state(pid)}
 
 
+seen: dict[str, list[int]] = {}  # whom a stage had when it was looked for all of them
+
+
 def all_are(stage: Stage, wanted: str, count: int = PROCESSES) -> bool:
-    found = list(states(stage).values())
+    """Whether all of so many are; whom there is, is looked for only when some are missing.
+
+    For that takes long on a busy machine, and they are stopped for some tenths of a second.
+    """
+    found = [each for each in map(state, seen.get(stage.marker, [])) if each]
+    if len(found) != count:
+        seen[stage.marker] = list(stage.trainings())
+        found = [each for each in map(state, seen[stage.marker]) if each]
     return len(found) == count and all((each == "T") == (wanted == "T") for each in found)
 
 

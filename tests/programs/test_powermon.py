@@ -444,10 +444,10 @@ def test_a_sensor_that_fails_in_the_middle_costs_its_own_columns(
     gpu.mend(*names)
     watched.mark()
     whole = known(watched.rows()[0])
-    wait_for("more rows", lambda: len(watched.rows()) >= 8)
+    wait_for("more rows", lambda: len(watched.rows(kind="")) >= 8)
     watched.stop()
     assert sensor in watched.gpu()["missing"]
-    for row in watched.rows()[-3:]:
+    for row in watched.rows(kind="")[-3:]:  # on a busy machine some are filled besides
         assert known(row) - {"kind"} == whole - columns
     warnings = [each for each in watched.report()["warnings"] if "gpu_0" in each["sensor"]]
     assert len(warnings) == len(watched.gpu()["missing"])
