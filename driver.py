@@ -117,6 +117,29 @@ def command_compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def command_record(arguments: argparse.Namespace) -> int:
+    """make records of a run from its files: the missing ones, or all of them elsewhere"""
+    from tandem.run.again import record_in_place, record_into
+
+    run = run_folder(arguments.run)
+    if arguments.to is None:
+        record_in_place(run, print)
+    else:
+        record_into(run, arguments.to, print)
+    return 0
+
+
+def command_verify(arguments: argparse.Namespace) -> int:
+    """compute every figure of runs anew from their raw files, and say which differ"""
+    from tandem.experiment.verify import text_of_verdict, verified
+
+    has_differences = False
+    for run, verdict in verified(arguments.runs):
+        print(text_of_verdict(run, verdict), flush=True)
+        has_differences |= bool(verdict.differences)
+    return int(has_differences)
+
+
 def command_prune(arguments: argparse.Namespace) -> int:
     """remove logs or samples of old runs by rules; records and tables stay for ever"""
     from tandem.results.prune import prune, rule_of
@@ -174,7 +197,7 @@ def main() -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may be any bytes
     commands = (
         *(command_run, command_check, command_list, command_repos),
-        *(command_compare, command_prune, command_doctor),
+        *(command_compare, command_record, command_verify, command_prune, command_doctor),
     )
     arguments = parser(__doc__ or "", commands).parse_args()
     try:

@@ -143,8 +143,18 @@ def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print it for machines")
 
 
-def _compare(command: argparse.ArgumentParser) -> None:
+def _several_runs(command: argparse.ArgumentParser) -> None:
     command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
+
+
+def _record(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+    command.add_argument(
+        "--to",
+        type=Path,
+        metavar="DIR",
+        help="make all records into this new folder, to compare (in the run: what is missing)",
+    )
 
 
 def _prune(command: argparse.ArgumentParser) -> None:
@@ -164,7 +174,9 @@ _OPTIONS = {
     "check": (_plan, _registry, _root, _check),
     "list": (_registry,),
     "repos": (_registry, _root),
-    "compare": (_compare,),
+    "compare": (_several_runs,),
+    "record": (_record,),
+    "verify": (_several_runs,),
     "prune": (_results, _prune),
     "doctor": (_results,),
 }

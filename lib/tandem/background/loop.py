@@ -12,12 +12,7 @@ from tandem.background.dosing import Dosing, stop_all
 from tandem.background.memory import MemoryUse
 from tandem.background.rounds import (
     Stretch,
-    failures,
-    has_unknown_end,
-    pauses,
-    rate,
     read_rounds,
-    running_s,
 )
 from tandem.base.clock import boottime_s
 from tandem.base.paths import BGRUN
@@ -52,6 +47,7 @@ class Loop:
     dosing: Dosing | None = None
     script: Script | None = None
     launched_s: float = 0.0
+    starts: int = 0
     loop_pid: int = 0  # 0 until it has begun its first round
     is_stopping: bool = False
     reports: list[dict[str, Any]] = field(default_factory=list)
@@ -69,6 +65,7 @@ class Loop:
         self.folder.mkdir(exist_ok=True)
         self.is_stopping, self.loop_pid = False, 0
         self.launched_s = boottime_s()
+        self.starts += 1
         arguments = ["--logs", str(self.folder), str(self.script_file)]
         self.script = start(BGRUN, arguments, self.folder / "bgrun.log", self.environment)
         self.monitor.belongs("background", self.script)
@@ -134,36 +131,21 @@ class Loop:
         """Return the rounds since the latest start."""
         return [each for each in read_rounds(self.rounds_file) if each.start_s >= self.launched_s]
 
-    def coverage(self, from_s: float, to_s: float) -> float | None:
-        """Return the share, 0 to 1, of a window in which a training ran.
-
-        None: the window is empty, or nobody was left to note the end of a round in it.
-        """
-        rounds = read_rounds(self.rounds_file)
-        if to_s <= from_s or has_unknown_end(rounds, from_s, to_s):
-            return None
-        return min(1.0, running_s(rounds, from_s, to_s) / (to_s - from_s))
-
-    def figures(self, from_s: float, to_s: float) -> dict[str, Any]:
-        """Return how much load there was in a window, for the record: times in seconds."""
-        rounds = read_rounds(self.rounds_file)
-        coverage = self.coverage(from_s, to_s)
-        completed, per_second = rate(rounds, from_s, to_s)
-        without_s, longest_gap_s = pauses(rounds, from_s, to_s)
-        reason = None
-        if per_second is None:
-            reason = "no whole round in the window"
-            if completed:
-                reason = "another round lies between, or they took less than a millisecond"
+    def facts(self) -> dict[str, Any]:
+        """Return what only this process knows of it, for outcome.json."""
+        auto = self.background.auto
         return {
-            "coverage": coverage,
-            "rounds_completed": completed,
-            "rounds_failed": failures(rounds, from_s, to_s),
-            "rounds_per_second": per_second,
-            "rate_reason": reason,
-            "seconds_without": None if coverage is None else round(without_s, 3),
-            "longest_gap_seconds": None if coverage is None else round(longest_gap_s, 3),
-            "dose": self.dosing.facts(from_s, to_s) if self.dosing else None,
+            "name": self.name,
+            "logs": self.folder.name,
+            "dose": self.dosing and self.dosing.folder.name,
+            "dose_problem": self.dosing and self.dosing.problem,
+            "starts": self.starts,
+            "reports": self.reports,
+            "problems": self.problems,
+            "size": self.training.hyperparameters[auto[0].name] if auto else None,
+            "chosen": self.chosen and self.chosen.value,
+            "tried": self.tried,
+            "gpu_memory": self.memory.facts(),
         }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tandem.base.clock import iso_utc
+from tandem.base.clock import boottime_s, now
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose
 from tandem.nvml import devices as nvml
@@ -104,23 +104,23 @@ class MemoryUse:
     It is what all its processes hold together; `max_mib` is None as long as none was seen there.
     `unknown` says why not everything could be seen, or "". `told` are the variables that the limit
     was handed over in. `sm_max_percent` is the most that one of them was seen to use of a GPU, and
-    `used_utc_s` when that any was seen last; that nobody tells it, `is_told` says.
+    `used_boottime_s` when that any was seen last; that nobody tells it, `is_told` says.
     """
 
     name: str
     limit: Limit
     told: Mapping[str, str] = field(default_factory=dict)
     max_mib: float | None = None
-    exceeded_utc_s: float | None = None
+    exceeded_boottime_s: float | None = None
     unknown: str = ""
     is_told: bool = True
     sm_max_percent: float | None = None
-    used_utc_s: float | None = None
+    used_boottime_s: float | None = None
 
     def forget(self) -> None:
         """Begin again: what was seen so far is not what counts."""
-        self.max_mib, self.exceeded_utc_s, self.unknown = None, None, ""
-        self.is_told, self.sm_max_percent, self.used_utc_s = True, None, None
+        self.max_mib, self.exceeded_boottime_s, self.unknown = None, None, ""
+        self.is_told, self.sm_max_percent, self.used_boottime_s = True, None, None
 
     def idles(self) -> bool:
         """Tell whether it holds memory, and was not seen to use the GPU, as far as that is told."""
@@ -134,7 +134,7 @@ class MemoryUse:
             if is_below(sample.pid, script):
                 self.sm_max_percent = max(self.sm_max_percent or 0.0, sample.sm_percent)
                 if sample.sm_percent > 0:
-                    self.used_utc_s = max(self.used_utc_s or 0.0, sample.utc_s)
+                    self.used_boottime_s = max(self.used_boottime_s or 0.0, boottime_of(sample))
 
     def note(self, script: Script, listed: Mapping[str, Sequence[nvml.Process]]) -> str | None:
         """Take who is on the GPUs now, by `key_of`; return a warning, once, beyond the limit."""
@@ -147,8 +147,8 @@ class MemoryUse:
                 continue
             mib = sum(each.memory_mib or 0.0 for each in on_it)
             self.max_mib = max(self.max_mib or 0.0, mib)
-            if self.limit.mib is not None and mib > self.limit.mib and not self.exceeded_utc_s:
-                self.exceeded_utc_s = time.time()
+            if self.limit.mib is not None and mib > self.limit.mib and not self.exceeded_boottime_s:
+                self.exceeded_boottime_s = boottime_s()
                 return (
                     f"warning: {self.name} holds {mib:.0f} MiB of GPU {device.index}, more than its"
                     f" limit of {self.limit.mib:.0f} MiB"
@@ -156,8 +156,8 @@ class MemoryUse:
         return None
 
     def facts(self) -> dict[str, Any]:
-        """Return it for the record; memory in MiB."""
-        exceeded: bool | None = self.exceeded_utc_s is not None
+        """Return it for outcome.json; memory in MiB, moments in seconds on CLOCK_BOOTTIME."""
+        exceeded: bool | None = self.exceeded_boottime_s is not None
         if not exceeded and (self.limit.mib is None or self.max_mib is None or self.unknown):
             exceeded = None
         is_seen = self.is_told and self.max_mib is not None
@@ -168,9 +168,9 @@ class MemoryUse:
             "limit_mib": self.limit.mib,
             "max_mib": self.max_mib,
             "exceeded": exceeded,
-            "exceeded_at": iso_utc(self.exceeded_utc_s) if self.exceeded_utc_s else None,
+            "exceeded_boottime_s": self.exceeded_boottime_s,
             "sm_max_percent": self.sm_max_percent or 0.0 if is_seen else None,
-            "used_at": iso_utc(self.used_utc_s) if self.used_utc_s and is_seen else None,
+            "used_boottime_s": self.used_boottime_s if is_seen else None,
             "reason": "; ".join(filter(None, reasons)) or None,
             "env": dict(self.told),
         }
@@ -185,6 +185,12 @@ def memory_use(name: str, background: Background, say: Callable[[str], None]) ->
     elif limit.problem and (limit.mib, limit.fraction) != (None, None):
         say(f"{name}: {limit.problem}; of its limit nothing can be set")
     return MemoryUse(name, limit, told)
+
+
+def boottime_of(sample: ProcessSample) -> float:
+    """Return when a sample was taken, on CLOCK_BOOTTIME; the driver stamps with UTC."""
+    moment = now()
+    return round(moment.boottime_s + sample.utc_s - moment.utc_s, 6)
 
 
 def key_of(device: nvml.Device) -> str:

@@ -19,6 +19,14 @@ class Moment(NamedTuple):
         """Return another moment, as both clocks go now."""
         return Moment(boottime_s, self.utc_s + boottime_s - self.boottime_s)
 
+    def utc_at(self, boottime_s: float) -> str:
+        """Return another moment in ISO 8601, as both clocks went at this one."""
+        return iso_utc(self.at(boottime_s).utc_s)
+
+    def facts(self) -> dict[str, float]:
+        """Return the pair for a file, which has one: everything else in it is on CLOCK_BOOTTIME."""
+        return {"boottime_s": round(self.boottime_s, 6), "utc_s": round(self.utc_s, 6)}
+
     def cells(self) -> dict[str, str]:
         return {"boottime_s": f"{self.boottime_s:.4f}", "utc_s": f"{self.utc_s:.3f}"}
 
@@ -29,6 +37,11 @@ def now() -> Moment:
 
 def boottime_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def suspended_s() -> float:
+    """Return for how long the machine has been suspended since it booted, in seconds."""
+    return boottime_s() - time.monotonic()
 
 
 def moment() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tandem.background.backgrounds import Backgrounds
-from tandem.background.dosing import Dosing
+from tandem.background.dosing import Dosing, mode_of
 from tandem.background.loop import Loop
 from tandem.background.memory import memory_use
 from tandem.base.paths import ROOT, TEMPLATES
@@ -59,11 +59,8 @@ def dosing_of(
     """Return the controller that a background's dose asks for, if it does."""
     dose, given = background.dose, background.training.environment
     own = {**environment, **({VISIBLE: given[VISIBLE]} if VISIBLE in given else {})}
-    if dose.target_sm_percent is not None:
-        return Dosing(folder, "target", dose.target_sm_percent, own)
-    if dose.intensity is not None and dose.intensity < 1:
-        return Dosing(folder, "intensity", dose.intensity, own)
-    return None
+    mode = mode_of(dose)
+    return Dosing(folder, *mode, own) if mode else None
 
 
 def render_foreground(experiment: Experiment, script: Path, common: Values) -> None:

@@ -14,7 +14,8 @@ from tandem.interference.cells import KEYS, group_of
 from tandem.interference.figures import NAMES
 from tandem.interference.quantity import Quantity
 from tandem.interference.repeats import is_below_resolution, repeats_of
-from tandem.results.record import last_window, read_record
+from tandem.results.record import Figure, Interference, Record, last_window
+from tandem.results.record_file import read_interference, read_record
 
 # What each would be if the two did not touch each other, or (STP, saving) took turns.
 NO_EFFECT = {
@@ -33,13 +34,13 @@ _NUMBER = re.compile(r"\d[\d.]*")
 class Pair:
     """A parallel record with figures; pairs with a baseline in common are not independent."""
 
-    record: Mapping[str, Any]
+    record: Record
+    interference: Interference
     baselines: frozenset[tuple[str, ...]]
 
     @property
-    def figures(self) -> Mapping[str, Mapping[str, Any]]:
-        figures: Mapping[str, Mapping[str, Any]] = self.record["interference"]["figures"]
-        return figures
+    def figures(self) -> Mapping[str, Figure]:
+        return self.interference["figures"]
 
 
 def compare(runs: Sequence[Path]) -> dict[str, Any]:
@@ -53,13 +54,14 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
     groups: dict[tuple[str, ...], list[Pair]] = {}
     left_out = []
     for run in dict.fromkeys(run.resolve() for run in runs):
-        for record in read_run(run):
+        for record, interference in read_run(run):
             if record["mode"] != "parallel":
                 continue
-            if reason := why_left_out(record):
+            if reason := why_left_out(record, interference):
                 left_out.append(reason)
-            else:
-                groups.setdefault(group_of(record), []).append(pair_of(record, run))
+            elif interference:
+                pair = Pair(record, interference, baselines_of(record, run))
+                groups.setdefault(group_of(record), []).append(pair)
     return {
         "groups": [group_facts(key, pairs) for key, pairs in sorted(groups.items())],
         "left_out": counted(left_out),
@@ -69,8 +71,8 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
 # -- reading ---------------------------------------------------------------------------
 
 
-def read_run(run: Path) -> list[dict[str, Any]]:
-    """Return the records of a run's folder."""
+def read_run(run: Path) -> list[tuple[Record, Interference | None]]:
+    """Return the records of a run's folder, each with its figures of interference."""
     try:
         if not run.is_dir():
             raise UsageError(f"{run}: no such folder (name that of a run: results/run_...)")
@@ -81,25 +83,27 @@ def read_run(run: Path) -> list[dict[str, Any]]:
         raise UsageError(f"{run}: cannot be read: {error.strerror} (check the folder)") from None
     if not files:
         raise UsageError(f"{run}: holds no records (name the folder of a run: results/run_...)")
-    return [read_record(file.parent) for file in files]
+    records = [(file.parent, read_record(file.parent)) for file in files]
+    return [(record, read_interference(folder, record)) for folder, record in records]
 
 
-def why_left_out(record: Mapping[str, Any]) -> str | None:
+def why_left_out(record: Record, interference: Interference | None) -> str | None:
     """Return why a parallel record cannot stand in the comparison; None if it can."""
     if not record["valid"]:
         return f"not valid: {record['invalid_reasons'][0]}"
-    if not record.get("interference"):
-        return "without figures of interference (of an earlier version)"
+    if not interference:
+        return "without figures of interference (its solo control has not ended)"
     return None
 
 
-def pair_of(record: Mapping[str, Any], run: Path) -> Pair:
+def baselines_of(record: Record, run: Path) -> frozenset[tuple[str, ...]]:
+    """Return what a pair's figures rest on."""
     baselines = {("record", str(run), record["experiment_id"])}
     if record["twin"]:
         baselines.add(("twin", str(run), record["twin"]))
     if alone := last_window(record["windows"], "background"):
-        baselines.add(("background", record["environment"]["hostname"], alone["started"]))
-    return Pair(record, frozenset(baselines))
+        baselines.add(("background", record["environment"]["hostname"], str(alone["started"])))
+    return frozenset(baselines)
 
 
 def in_blocks(pairs: Sequence[Pair]) -> list[list[Pair]]:
@@ -152,7 +156,7 @@ def different_epochs(pairs: Sequence[Pair]) -> str | None:
 def reasons_of(pair: Pair) -> list[str]:
     """Return why figures of a pair are null, each reason once."""
     nulls = [each["reason"] for each in pair.figures.values() if each["value"] is None]
-    return list(dict.fromkeys(reason for text in nulls for reason in text.split("; ")))
+    return list(dict.fromkeys(reason for text in nulls for reason in (text or "").split("; ")))
 
 
 def row_of(name: str, blocks: Sequence[Sequence[Pair]]) -> dict[str, Any]:

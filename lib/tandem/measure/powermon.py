@@ -22,16 +22,6 @@ READY_TIMEOUT_S = 15.0  # NVML needs seconds where no driver process keeps the G
 STOP_GRACE_S = 5.0
 
 
-@dataclass(frozen=True)
-class Window:
-    """A stretch of time that is measured as a whole, in seconds on CLOCK_BOOTTIME."""
-
-    name: str  # idle, background, foreground or solo
-    attempt: int | None
-    from_s: float
-    to_s: float
-
-
 @dataclass
 class Monitor:
     """bin/powermon beside an experiment; `folder` gets its files.

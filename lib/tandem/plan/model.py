@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,11 @@ class Plan:
     settings_sha256: str | None = None
     registry_sha256: str | None = None
     governor: str | None = None
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Experiment]:
+        """Every experiment by its id."""
+        return {experiment.id: experiment for experiment in self.experiments}
 
     @property
     def origin(self) -> Origin:

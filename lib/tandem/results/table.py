@@ -7,14 +7,14 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tandem.base.errors import NotReadyError
 from tandem.base.files import write_whole
-from tandem.plan.planner import Plan
-from tandem.results.record import foreground_window
+from tandem.plan.model import Plan
+from tandem.results.record import BackgroundPart, Interference, Record, figures_of, load_of
 
 _FIRST = (
     "experiment_id",
@@ -97,6 +97,18 @@ _OWN = (
 )
 
 
+_TRUTHS = ("training_success", "valid")
+_COUNTS = (
+    *("retries", "num_mutated_params", "exit_code", "attempts"),
+    *("bg_rounds_completed", "bg_rounds_failed"),
+)
+_NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_INTERFERENCE)
+_TEXT = ("invalid_reasons",)  # where there is nothing, that is known
+
+Value = str | int | float | bool | None
+Row = dict[str, Value]
+
+
 class _TornError(OSError):
     """A table has no whole header."""
 
@@ -120,22 +132,26 @@ def header(plan: Plan) -> list[str]:
     ]
 
 
-def row(record: Mapping[str, Any]) -> dict[str, str]:
-    """The cells of one experiment's record by column; what the record does not know is empty.
+def row(record: Record, interference: Interference | None) -> Row:
+    """Return the values of one experiment by column; None for what its files do not know.
 
-    `exit_code` is that of the last attempt, empty when a signal ended it.
+    `exit_code` is that of the last attempt, None when a signal ended it.
     """
     mutated = record["mutated"]
     attempts = record["attempts"]
-    background = record["background"] or {}
+    background = record["background"]
     energy = record["energy_metrics"] or {}
-    load = (foreground_window(record) or {}).get("load") or {}
-    figures = (record["interference"] or {"figures": {}})["figures"]
-    values = {name: record[name] for name in (*_FIRST, "experiment_source", "mode")}
+    load = load_of(record)
+    figures = figures_of(interference)
+    first = cast(Mapping[str, Value], record)
+    values: Row = {name: first[name] for name in (*_FIRST, "experiment_source", "mode")}
     values |= {f"hyperparam_{name}": value for name, value in record["hyperparameters"].items()}
     values |= {f"perf_{name}": value for name, value in record["performance_metrics"].items()}
     values |= {column: energy.get(key) for column, key in _ENERGY.items()}
-    values |= {column: figures.get(key, {}).get("value") for column, key in _INTERFERENCE.items()}
+    values |= {
+        column: figures[key]["value"] if key in figures else None
+        for column, key in _INTERFERENCE.items()
+    }
     values |= {
         "num_mutated_params": len(mutated),
         "mutated_param": mutated[0] if len(mutated) == 1 else None,
@@ -143,32 +159,44 @@ def row(record: Mapping[str, Any]) -> dict[str, str]:
         "status": record["status"],
         "exit_code": attempts[-1]["exit_code"] if attempts else None,
         "attempts": len(attempts),
-        "bg_repository": background.get("repository"),
-        "bg_model": background.get("model"),
-        "bg_hyperparameters": _json(background.get("hyperparameters")),
-        "bg_dose": _json(_doses(background["parts"]) if background else None),
-        "bg_sm_avg_percent": load.get("sm_avg_percent"),
-        "bg_rounds_completed": background.get("rounds_completed"),
-        "bg_rounds_failed": background.get("rounds_failed"),
-        "coverage": background.get("coverage"),
+        "bg_repository": background and background["repository"],
+        "bg_model": background and background["model"],
+        "bg_hyperparameters": background and _json(background["hyperparameters"]),
+        "bg_dose": background and _json(_doses(background["parts"])),
+        "bg_sm_avg_percent": load and load["sm_avg_percent"],
+        "bg_rounds_completed": background and background["rounds_completed"],
+        "bg_rounds_failed": background and background["rounds_failed"],
+        "coverage": background and background["coverage"],
         "control": record["control"],
         "twin": record["twin"],
         "valid": record["valid"],
         "invalid_reasons": "; ".join(record["invalid_reasons"]),
     }
-    return {name: _cell(value) for name, value in values.items()}
+    return values
 
 
-def _doses(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _doses(parts: Sequence[BackgroundPart]) -> dict[str, Any]:
     """What holds the backgrounds back; of several, each name behind its number."""
-    limits = [[(name, part[name]) for name in _DOSE if part[name] is not None] for part in parts]
+    each_one = [cast(Mapping[str, Any], part) for part in parts]
+    limits = [[(name, part[name]) for name in _DOSE if part[name] is not None] for part in each_one]
     if len(parts) == 1:
         return dict(limits[0])
     return {f"{n}.{name}": value for n, each in enumerate(limits, start=1) for name, value in each}
 
 
-def read(path: Path, columns: Sequence[str]) -> list[dict[str, str]] | None:
-    """The whole rows of a table; None if it is not a table with these columns, or not there.
+def read(path: Path, columns: Sequence[str]) -> list[Row] | None:
+    """Return the values of read_cells(); hyperparameters stay text, as they were written."""
+    found = read_cells(path, columns)
+    if found is None:
+        return None
+    try:
+        return [{name: _value(name, row[name]) for name in columns} for row in found]
+    except ValueError:
+        return None
+
+
+def read_cells(path: Path, columns: Sequence[str]) -> list[dict[str, str]] | None:
+    """Return the whole rows of a table; None: it is no table with these columns, or not there.
 
     What a killed run left torn at its end is not a row. OSError: it cannot be read.
     """
@@ -185,26 +213,26 @@ def read(path: Path, columns: Sequence[str]) -> list[dict[str, str]] | None:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def rewrite(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+def rewrite(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Write the table anew, whole."""
-    lines = [_line(columns), *(_line([row.get(name, "") for name in columns]) for row in rows)]
+    lines = [_line(columns), *(_line(cells(row, columns)) for row in rows)]
     try:
         write_whole(str(path), b"".join(lines))
     except OSError as error:
         raise _not_added(path, error) from error
 
 
-def append_row(path: Path, columns: Sequence[str], cells: Mapping[str, str]) -> None:
+def append_row(path: Path, columns: Sequence[str], values: Row) -> None:
     """Add one row, and have it on the disk on return.
 
     A row that a killed run left torn at the end is cut off first. If this row cannot be written
     whole, the table is cut back to what it was, so that earlier rows stay whole.
 
-    Raises NotReadyError when the row could not be added, ValueError for a cell without a column.
+    Raises NotReadyError when the row could not be added, ValueError for a value without a column.
     """
-    if stray := cells.keys() - set(columns):
-        raise ValueError(f"cells without a column: {', '.join(sorted(stray))}")
-    line = _line([cells.get(name, "") for name in columns])
+    if stray := values.keys() - set(columns):
+        raise ValueError(f"values without a column: {', '.join(sorted(stray))}")
+    line = _line(cells(values, columns))
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
     except OSError as error:
@@ -259,6 +287,29 @@ def _line(cells: Sequence[str]) -> bytes:
     # With this terminator the writer quotes a lone \r too, which a reader would take for an end.
     csv.writer(text, lineterminator="\r\n").writerow(cells)
     return (text.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "backslashreplace")
+
+
+def cells(values: Row, columns: Sequence[str]) -> list[str]:
+    """Return a row as the file has it."""
+    return [_cell(values.get(name)) for name in columns]
+
+
+def as_cells(rows: Iterable[Row], columns: Sequence[str]) -> list[dict[str, str]]:
+    """Return what read_cells() returns of these rows once they are written."""
+    return [dict(zip(columns, cells(row, columns), strict=True)) for row in rows]
+
+
+def _value(column: str, cell: str) -> Value:
+    """Return what a cell says; ValueError and the like where it is none of its column's."""
+    if cell == "" and column not in _TEXT:
+        return None
+    if column in _TRUTHS:
+        return {"True": True, "False": False}.get(cell, cell)
+    if column in _COUNTS:
+        return int(cell)
+    if column in _NUMBERS or column.startswith(("perf_", "energy_")):
+        return int(cell) if cell.lstrip("-").isdigit() else float(cell)
+    return cell
 
 
 def _cell(value: object) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from tandem.base.errors import NotReadyError
-from tandem.base.git import git_state
+from tandem.base.git import GitState, git_state
 from tandem.base.paths import ROOT
 from tandem.base.variables import VISIBLE
 from tandem.config.program import folder_flaw
@@ -128,7 +127,7 @@ def isolation_for(experiments: Iterable[Experiment], use_namespace: bool) -> Iso
     return probe() if use_namespace else off("switched off")
 
 
-def git_states(experiments: Sequence[Experiment]) -> dict[str, dict[str, Any]]:
+def git_states(experiments: Sequence[Experiment]) -> dict[str, GitState]:
     """Return the git state of each folder before any training can change it; "" is Tandem's."""
     folders = {training.work_dir for training in trainings_of(experiments)}
     return {"": git_state(ROOT), **{str(folder): git_state(folder) for folder in folders}}

@@ -17,7 +17,7 @@ from typing import NoReturn
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.paths import ROOT
 from tandem.base.sudo import give_to_caller
-from tandem.experiment.record import Surroundings
+from tandem.experiment.seen import Surroundings
 from tandem.machine.governor import governor
 from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
 from tandem.machine.gpus import nvml_held
@@ -31,7 +31,7 @@ from tandem.report.progress import Progress
 from tandem.report.summary import counts_line, print_table
 from tandem.results.folder import RunFolder, is_whole, make_run_folder
 from tandem.run.options import Options
-from tandem.run.pairs import pair
+from tandem.run.pairs import make_up
 from tandem.run.ready import (
     git_states,
     isolation_for,
@@ -93,7 +93,7 @@ class Run:
         is_out_of_time = self.is_too_late or bool(self.sweep and self.sweep.is_out_of_time)
         is_all = len(rows) == len(self.plan.experiments) or is_out_of_time
         is_lost = bool(self.sweep and self.sweep.has_lost_record)
-        return int(is_lost or not is_all or any(row["valid"] != "True" for row in rows))
+        return int(is_lost or not is_all or any(row["valid"] is not True for row in rows))
 
     def run_missing(self, watch: Watch, stack: ExitStack) -> None:
         """Take all locks, see that the machine is ready, run; `stack` gives everything back."""
@@ -140,10 +140,11 @@ class Run:
         stack.callback(give_to_caller, path)
 
         def take() -> closing[RunFolder]:
-            return closing(RunFolder(path, self.plan, self.progress.event, pair))
+            return closing(RunFolder(path, self.plan, self.progress.event))
 
         wait_s = self.longest_wait_s()
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
+        make_up(self.folder)
         self.rows_before = frozenset(self.folder.rows)
 
     def make_ready(self, watch: Watch) -> Surroundings:
@@ -153,7 +154,7 @@ class Run:
         see_gpus(missing)
         leftovers = remove_leftovers(say)
         isolation = isolation_for(missing, options.use_namespace)
-        around = Surroundings(self.plan, isolation, host(), git_states(missing), leftovers)
+        around = Surroundings(isolation, host(), git_states(missing), leftovers)
         see_who_is_there(options.sensors, watch, say)
         return around
 
