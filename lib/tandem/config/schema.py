@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,7 @@ def _without_references(part: Any, definitions: dict[str, Any]) -> Any:
 
 def check(value: Any, schema_name: str, file: str = "") -> list[Problem]:
     """Everything in the value that does not fit the schema, as errors; [] if it fits."""
-    return [_problem(error, file) for error in _errors(value, schema_name)]
+    return _problems(_errors(value, schema_name), file)
 
 
 def sift(value: Any, schema_name: str, file: str = "") -> tuple[Any, list[Problem]]:
@@ -86,7 +86,7 @@ def sift(value: Any, schema_name: str, file: str = "") -> tuple[Any, list[Proble
         value = copy.deepcopy(value)
         for error in errors:
             _remove(value, error)
-    return value, [_problem(error, file) for error in errors]
+    return value, _problems(errors, file)
 
 
 def _errors(value: Any, schema_name: str) -> Iterator[ValidationError]:
@@ -120,8 +120,25 @@ def _remove(value: Any, error: ValidationError) -> None:
         pass  # removed already, for another reason
 
 
-def _problem(error: ValidationError, file: str) -> Problem:
-    return Problem("error", path_of(error.absolute_path), _sentence(error), file)
+def _problems(errors: Iterable[ValidationError], file: str) -> list[Problem]:
+    """Return a problem for each sentence of each error, but each only once.
+
+    jsonschema gives as many errors as names are missing, and each error has a sentence for all.
+    """
+    problems = (
+        Problem("error", path_of(error.absolute_path), sentence, file)
+        for error in errors
+        for sentence in _sentences(error)
+    )
+    return list(dict.fromkeys(problems))
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    if error.validator != "required":
+        return [_sentence(error)]
+    wanted: Any = error.validator_value
+    given: Any = error.instance
+    return [f"{quote(name)} is missing (add it)" for name in wanted if name not in given]
 
 
 def _sentence(error: ValidationError) -> str:
@@ -134,10 +151,6 @@ def _sentence(error: ValidationError) -> str:
         return "must not be empty"
     if rule in _COUNTS:
         return f"must have {_COUNTS[rule].format(wanted)}, not {len(given)}"
-    if rule == "required":
-        # One error for each missing name, which stands only in the message.
-        missing = next(name for name in wanted if error.message.startswith(repr(name)))
-        return f"{quote(missing)} is missing (add it)"
     return _SENTENCES.get(rule, _other)(given, wanted)
 
 

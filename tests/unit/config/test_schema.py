@@ -8,7 +8,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from jsonschema import validators
 from support import ROOT
+from tandem.config import schema as module
 from tandem.config.problems import Problem, has_errors, join, problem_lines
 from tandem.config.schema import check, schema, sift
 
@@ -237,6 +239,54 @@ def test_sift_takes_out_what_does_not_fit_and_leaves_the_value_alone() -> None:
     assert has_errors(problems)
     assert json.dumps(value) == before
     assert sift(sifted, "settings")[0] == sifted
+
+
+def test_names_are_missing_in_whatever_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version or language of jsonschema says it in its own words."""
+
+    def other_words(_: Any, wanted: list[str], given: Any, __: Any) -> Iterator[Any]:
+        for name in wanted:
+            if name not in given:
+                yield jsonschema.ValidationError("es fehlt etwas")
+
+    extend: Any = validators.extend
+    validator = extend(jsonschema.Draft202012Validator, {"required": other_words})
+    monkeypatch.setattr(jsonschema, "Draft202012Validator", validator)
+    assert found({"experiments": [{"mode": "parallel"}]}) == [
+        ("experiments[0]", '"foreground" is missing (add it)'),
+        ("experiments[0]", '"background" is missing (add it)'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "given"),
+    [
+        ({"const": 2}, 1),
+        ({"multipleOf": 2}, 3),
+        ({"not": {}}, None),
+        ({"anyOf": [False, {"type": "null"}]}, []),
+        ({"oneOf": [{}, {}]}, "x"),
+        ({"contains": {"type": "null"}}, [1]),
+        ({"contains": {"type": "null"}, "maxContains": 1}, [None, None]),
+        ({"prefixItems": [{}], "items": False}, [1, 2]),
+        ({"maxProperties": 1}, {"a": 1, "b": 2}),
+        ({"propertyNames": {"const": "b"}}, {"a": 1}),
+        ({"additionalProperties": False}, {"a": 1}),
+        ({"unevaluatedProperties": False}, {"a": 1}),
+        ({"unevaluatedItems": False}, [1]),
+        ({"dependentRequired": {"a": ["b"]}}, {"a": 1}),
+        ({"dependentSchemas": {"a": False}}, {"a": 1}),
+    ],
+)
+def test_a_rule_without_a_sentence_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, rules: Any, given: Any
+) -> None:
+    monkeypatch.setattr(module, "schema", lambda _: {"properties": {"key": rules}})
+    [(path, message)] = found({"key": given})
+    assert path.startswith("key")
+    assert message.endswith(" does not fit the schema")
+    sifted, _ = sift({"key": given, "other": 1}, "settings")
+    assert sifted["other"] == 1
 
 
 def test_repeated_mistakes_share_a_line_and_lines_are_limited() -> None:
