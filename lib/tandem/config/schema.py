@@ -6,8 +6,9 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import islice
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from tandem.base.paths import ROOT
@@ -50,24 +51,36 @@ Keys = tuple[str | int, ...]
 
 @lru_cache
 def schema(name: str) -> dict[str, Any]:
-    """The schema of that name ("settings", "registry", ...), references replaced by what they name.
+    """Return the schema of that name ("settings", "registry", ...) without references.
 
     jsonschema spends most of its time on resolving references, again for every entry.
     """
     raw = json.loads((_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
-    resolved: dict[str, Any] = _without_references(raw, raw.get("$defs", {}))
+    resolved: dict[str, Any] = _resolved(raw, raw)
     return resolved
 
 
-def _without_references(part: Any, definitions: dict[str, Any]) -> Any:
+def _resolved(part: Any, whole: dict[str, Any]) -> Any:
+    """Return a part of a schema with all that it refers to written out."""
     if isinstance(part, list):
-        return [_without_references(item, definitions) for item in part]
+        return [_resolved(item, whole) for item in part]
     if not isinstance(part, dict):
         return part
     while "$ref" in part:
         beside = {key: item for key, item in part.items() if key != "$ref"}
-        part = definitions[part["$ref"].rpartition("/")[2]] | beside
-    return {key: _without_references(item, definitions) for key, item in part.items()}
+        part = reduce(getitem, part["$ref"].split("/")[1:], whole) | beside
+    return _with_shared({key: _resolved(item, whole) for key, item in part.items()})
+
+
+def _with_shared(part: dict[str, Any]) -> dict[str, Any]:
+    """Return the part with the properties of its `allOf` among its own, if these say no more."""
+    groups = part.get("allOf", [])
+    if not groups or any(group.keys() != {"description", "properties"} for group in groups):
+        return part
+    properties = {
+        key: shape for group in (*groups, part) for key, shape in group["properties"].items()
+    }
+    return {key: item for key, item in part.items() if key != "allOf"} | {"properties": properties}
 
 
 def check(value: Any, schema_name: str, file: str = "") -> list[Problem]:

@@ -79,7 +79,7 @@ def _json(name: str) -> str:
 
 @cache
 def _keys() -> frozenset[str]:
-    return frozenset(json.loads(_SCHEMA.read_bytes())["required"])
+    return frozenset(json.loads(_SCHEMA.read_bytes())["properties"])
 
 
 def last_window(
