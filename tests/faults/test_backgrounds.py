@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-from support import ROOT
+from support.records import flaws
 from support.stage import Stage, stop, wait_for
 
 STRAYS = "setsid+daemon+bare+hidden"
@@ -46,9 +45,7 @@ def of_part(stage: Stage, part: str) -> set[int]:
 
 def parts_of(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the backgrounds' parts of a record, which fits its schema."""
-    schema = json.loads((ROOT / "schemas" / "record.schema.json").read_text())
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(record)
-    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+    assert flaws(record) == []
     parts: list[dict[str, Any]] = record["background"]["parts"]
     return parts
 
