@@ -18,9 +18,14 @@ from support.records import missing
 from tandem.config import schema as module
 from tandem.config.problems import Problem, has_errors, join, problem_lines
 from tandem.config.schema import check, schema, sift
-from tandem.results.record import VERSION
+from tandem.results.record_file import INTERFERENCE_VERSION, VERSION
 
-VERSIONS = {"settings": 1, "registry": 1, "record": VERSION}
+VERSIONS = {
+    "settings": 1,
+    "registry": 1,
+    "record": VERSION,
+    "interference": INTERFERENCE_VERSION,
+}
 UNITS = {
     r"_seconds$|_s$": r"in s\b|in seconds|Seconds|seconds that",
     r"_per_second$": "in 1/s",
