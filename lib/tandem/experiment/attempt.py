@@ -55,7 +55,7 @@ class Attempt:
     def stop(self) -> None:
         """End it if it has not ended, and keep its keeper's report."""
         if self.script:
-            end_script(self.script, self.experiment.grace_s)
+            end_script(self.script, self.experiment.limits.grace_s)
             self.script = None
             self.report = read_report(self.folder, since_s=self.launched_s)
 
@@ -82,7 +82,7 @@ class Attempt:
         if self.report["error"]:
             return f"could not be started: {self.report['error']}"
         if self.report["reason"] == "timeout":
-            return f"timeout after {self.experiment.timeout_s:g} s"
+            return f"timeout after {self.experiment.limits.timeout_s:g} s"
         if self.report["reason"] != "ended":
             return f"stopped ({self.report['reason']})"
         if self.report["signal"]:

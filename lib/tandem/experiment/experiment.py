@@ -139,7 +139,7 @@ class ExperimentRun:
 
     def run_attempts(self) -> None:
         """Try the foreground until it succeeds or no retry is left, always beside the load."""
-        tries = 1 + self.experiment.max_retries
+        tries = 1 + self.experiment.limits.max_retries
         for number in range(1, tries + 1):
             self.ensure_load()
             self.monitor.wait_ready(self.watch)

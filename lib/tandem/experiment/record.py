@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tandem.background.rounds import Stretch, read_rounds
 from tandem.base.clock import boottime_s, iso_utc
 from tandem.base.files import write_whole
 from tandem.base.text import printable
-from tandem.config.options import dose_settings
+from tandem.config.options import as_settings
 from tandem.experiment.attempt import Attempt
 from tandem.experiment.experiment import Outcome
 from tandem.experiment.log import EpochReader, device_of, read_metrics
@@ -87,7 +87,7 @@ def make_record(
         "energy_reason": None,
         "valid": False,
         "invalid_reasons": [],
-        "validity": asdict(experiment.validity),
+        "validity": as_settings(experiment.validity),
         "windows": windows,
         "interference": None,
         "attempts": attempts,
@@ -163,7 +163,7 @@ def backgrounds_facts(
         "repository": " + ".join(part["repository"] for part in parts),
         "model": " + ".join(part["model"] for part in parts),
         "hyperparameters": all_hyperparameters(parts),
-        "warmup_seconds": experiment.warmup_s,
+        "warmup_seconds": experiment.limits.warmup_s,
         "isolation": around.isolation.mode,
         "isolation_reason": around.isolation.reason,
         **{key: sum(part[key] for part in parts) for key in SUMS},
@@ -197,7 +197,7 @@ def background_facts(load: Loop, last: Attempt | None, around: Surroundings) -> 
         "model": training.model,
         "hyperparameters": dict(training.hyperparameters),
         **command_facts(training, around),
-        **dose_settings(load.background.dose),
+        **as_settings(load.background.dose),
         "gpu_memory": load.memory.facts(),
         "auto": auto_facts(load),
         "rounds_completed": sum(stretch.completed for stretch in rounds),

@@ -16,11 +16,11 @@ from typing import Any
 
 from tandem.base.errors import UsageError
 from tandem.base.files import write_whole
-from tandem.config.options import Controls, Dose, Validity
+from tandem.config.options import Controls, Dose, Limits, Validity, as_settings, read_options
 from tandem.plan.model import Background, Experiment, Plan, Size, Training
 
 NAME = "plan.json"
-VERSION = 2
+VERSION = 3
 
 _OWN = ("number", "id", "twin")  # beside the foreground's values and command
 
@@ -79,13 +79,14 @@ def _common(experiment: Experiment) -> dict[str, Any]:
         "backgrounds": [
             {
                 "training": _facts(each.training),
-                "dose": asdict(each.dose),
+                "dose": as_settings(each.dose),
                 "auto": [asdict(size) for size in each.auto],
             }
             for each in experiment.backgrounds
         ],
-        "controls": asdict(experiment.controls),
-        "validity": asdict(experiment.validity),
+        "limits": as_settings(experiment.limits),
+        "controls": as_settings(experiment.controls),
+        "validity": as_settings(experiment.validity),
         "source_entry": dict(experiment.source_entry),
     }
     return {name: value for name, value in common.items() if name not in _OWN}
@@ -142,8 +143,9 @@ def _entry(common: Mapping[str, Any]) -> Experiment:
         "id": "",
         "foreground": _training(common["foreground"]),
         "backgrounds": tuple(map(_background, common["backgrounds"])),
-        "controls": Controls(**common["controls"]),
-        "validity": Validity(**common["validity"]),
+        "limits": read_options(Limits, common["limits"]),
+        "controls": read_options(Controls, common["controls"]),
+        "validity": read_options(Validity, common["validity"]),
         "warnings": tuple(common["warnings"]),
     }
     return Experiment(**{**common, **parts})
@@ -151,7 +153,7 @@ def _entry(common: Mapping[str, Any]) -> Experiment:
 
 def _background(facts: Mapping[str, Any]) -> Background:
     auto = (Size(**{**each, "command": tuple(each["command"])}) for each in facts.get("auto", ()))
-    return Background(_training(facts["training"]), Dose(**facts["dose"]), tuple(auto))
+    return Background(_training(facts["training"]), read_options(Dose, facts["dose"]), tuple(auto))
 
 
 def _training(facts: Mapping[str, Any]) -> Training:

@@ -7,7 +7,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, cycle
 from pathlib import Path
 
@@ -258,23 +258,21 @@ class _Planner:
         foreground: Training,
         backgrounds: tuple[Background, ...],
     ) -> Experiment:
+        limits = entry.limits
+        if self._grace_s is not None:
+            limits = replace(limits, grace_s=self._grace_s)
         return Experiment(
             number=number,
             id=experiment_id(number, foreground, "parallel" if backgrounds else ""),
             foreground=foreground,
             backgrounds=backgrounds,
             foreground_mode=entry.foreground.mode,
-            max_retries=entry.max_retries,
-            timeout_s=entry.timeout_s,
-            warmup_s=entry.warmup_s,
-            ready_timeout_s=entry.ready_timeout_s,
-            grace_s=entry.grace_s if self._grace_s is None else self._grace_s,
             source_path=entry.path,
             source_entry=entry.source,
+            limits=limits,
             warnings=self._warnings(entry.path, foreground, backgrounds),
             controls=entry.controls,
             validity=entry.validity,
-            cooldown_s=entry.cooldown_s,
         )
 
     def _warnings(

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tandem.base.text import aligned, printable, word
-from tandem.config.options import Dose, dose_settings
+from tandem.config.options import Dose, as_settings
 from tandem.config.problems import Problem, problem_lines
 from tandem.config.registry import Hyperparameter, Registry, Repository
 from tandem.plan.command import text_of
@@ -101,15 +101,15 @@ def _mode(experiment: Experiment) -> str:
 
 
 def _limits(experiment: Experiment) -> str:
-    timeout, retries = experiment.timeout_s, experiment.max_retries
+    timeout, retries = experiment.limits.timeout_s, experiment.limits.max_retries
     limits = [
         f"timeout {'none' if timeout is None else _seconds(timeout)}",
         f"{retries} {'retry' if retries == 1 else 'retries'}",
     ]
     if experiment.backgrounds:
-        limits.append(f"warm-up {_seconds(experiment.warmup_s)}")
-    if experiment.cooldown_s is not None:
-        limits.append(f"cool-down at most {_seconds(experiment.cooldown_s)}")
+        limits.append(f"warm-up {_seconds(experiment.limits.warmup_s)}")
+    if experiment.limits.cooldown_s is not None:
+        limits.append(f"cool-down at most {_seconds(experiment.limits.cooldown_s)}")
     return ", ".join(limits + _windows(experiment))
 
 
@@ -184,28 +184,18 @@ def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, A
 
 
 def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
-    controls = experiment.controls
     return {
         "id": experiment.id,
         "mode": experiment.mode,
         "control": experiment.control,
         "twin": experiment.twin,
-        "controls": {
-            "idle_seconds": controls.idle_s,
-            "background_seconds": controls.background_s,
-            "solo": controls.solo,
-            "order": controls.order,
-        },
-        "timeout_seconds": experiment.timeout_s,
-        "max_retries": experiment.max_retries,
-        "warmup_seconds": experiment.warmup_s,
-        "grace_seconds": experiment.grace_s,
-        "cooldown_seconds": experiment.cooldown_s,
+        "controls": as_settings(experiment.controls),
+        **as_settings(experiment.limits),
         **_json_of_training(experiment.foreground),
         "backgrounds": [
             {
                 **_json_of_training(background.training),
-                **dose_settings(background.dose),
+                **as_settings(background.dose),
                 "auto": [asdict(size) for size in background.auto],
             }
             for background in experiment.backgrounds

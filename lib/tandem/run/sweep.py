@@ -94,7 +94,7 @@ class Sweep:
             view = View(number, total, "cooling down", None, None, None, passed_s, left_s, rest_s)
             self.progress.update(view)
 
-        return self.cooldown.wait(self.watch, before.cooldown_s, tick)
+        return self.cooldown.wait(self.watch, before.limits.cooldown_s, tick)
 
     def run_one(
         self, experiment: Experiment, cooling: dict[str, Any] | None, begin_s: float

@@ -101,7 +101,7 @@ def test_a_file_that_is_none_says_so(tmp_path: Path, text: bytes) -> None:
     ("old", "new"),
     [
         ('"id": "front_default_001"', '"id": "../../front_default_001"'),
-        ('"plan_version": 2', '"plan_version": 1'),
+        ('"plan_version": 3', '"plan_version": 2'),
         ('"max_retries": 2', '"max_retries": 3'),
         ("}\n]\n}\n", "}\n]\n}\n\n"),
     ],

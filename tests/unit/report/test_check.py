@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tandem.config.options import Controls, Dose
+from tandem.config.options import Controls, Dose, Limits
 from tandem.config.problems import Problem
 from tandem.config.registry import load_registry
 from tandem.plan.model import Background
@@ -47,11 +47,6 @@ def experiment(**changes: Any) -> Experiment:
         "foreground": training(),
         "backgrounds": (Background(load(), Dose()),),
         "foreground_mode": "mutation",
-        "max_retries": 2,
-        "timeout_s": None,
-        "warmup_s": 5.0,
-        "ready_timeout_s": 60.0,
-        "grace_s": 10.0,
         "source_path": "experiments[0]",
         "source_entry": {},
     }
@@ -103,7 +98,7 @@ def test_without_a_plan_only_the_problems() -> None:
 
 
 def test_governor_and_cooldown_are_shown_where_they_are_asked_for() -> None:
-    governed = replace(plan(experiment(cooldown_s=90.0)), governor="performance")
+    governed = replace(plan(experiment(limits=Limits(cooldown_s=90.0))), governor="performance")
     text = text_of_check(governed, [])
     assert "\n  governor  performance\n" in text
     assert ", warm-up 5 s, cool-down at most 90 s\n" in text
@@ -120,8 +115,8 @@ def test_the_totals_count_the_modes() -> None:
 
 
 def test_the_limits_of_an_experiment() -> None:
-    limits = experiment(timeout_s=31536000.0, max_retries=1, warmup_s=0.25)
-    text = text_of_check(plan(limits), [])
+    limits = Limits(timeout_s=31536000.0, max_retries=1, warmup_s=0.25)
+    text = text_of_check(plan(experiment(limits=limits)), [])
     assert "\n  timeout 31536000 s, 1 retry, warm-up 0.25 s\n" in text
 
 
@@ -209,6 +204,7 @@ def test_the_plan_for_machines() -> None:
                 "timeout_seconds": None,
                 "max_retries": 2,
                 "warmup_seconds": 5.0,
+                "ready_timeout_seconds": 60.0,
                 "grace_seconds": 10.0,
                 "cooldown_seconds": None,
                 "repo": "vision",
