@@ -143,7 +143,9 @@ def _root(command: argparse.ArgumentParser) -> None:
 
 
 def _check(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print it for machines")
+    command.add_argument(
+        "--json", action="store_true", help="print the plan as plan.json has it, and the problems"
+    )
 
 
 def _compare(command: argparse.ArgumentParser) -> None:

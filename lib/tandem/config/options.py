@@ -39,7 +39,7 @@ def as_settings(options: Limits | Dose | Controls | Validity) -> dict[str, Any]:
     return {key: getattr(options, name) for name, key, _ in _KEYS[type(options)]}
 
 
-def _keys(kind: type[Any]) -> list[tuple[str, str, Callable[[Any], Any]]]:
+def _keys(kind: Any) -> list[tuple[str, str, Callable[[Any], Any]]]:
     """Return of each field its name, its settings key, and what makes its type of a JSON value."""
     return [
         (each.name, each.metadata["key"], _TYPES[str(each.type).partition(" ")[0]])
@@ -119,7 +119,6 @@ class Validity:
     max_strangers_memory_mib: float = option("max_strangers_memory_mib", 0.0)
 
 
+OPTIONS = (Limits, Dose, Controls, Validity)
 # Looked up once: a plan may have a hundred thousand of each.
-_KEYS: dict[type[Any], list[tuple[str, str, Callable[[Any], Any]]]] = {
-    kind: _keys(kind) for kind in (Limits, Dose, Controls, Validity)
-}
+_KEYS = {kind: _keys(kind) for kind in OPTIONS}
