@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 from support import ROOT
 from tandem.config.problems import problem_lines
-from tandem.plan.planner import Experiment, PlanReading, read_plan
+from tandem.plan.model import Experiment
+from tandem.plan.planner import PlanReading, read_plan
 
 COMPAT = Path(os.environ.get("TANDEM_COMPAT") or ROOT.parent / "shared" / "compat")
 REGISTRY = COMPAT / "models_config.json"

@@ -31,15 +31,6 @@ from tandem.config.options import Controls, Dose, Limits, Validity, read_options
 from tandem.config.problems import Problem, ProblemsError, has_errors, join
 from tandem.config.schema import MUTATION_MODES, sift
 
-__all__ = [
-    "MAX_ENTRIES",
-    "Entry",
-    "Settings",
-    "TrainingEntry",
-    "load_settings",
-    "settings_from_arguments",
-]
-
 MAX_ENTRIES = 100_000
 PARTS = ("foreground", "background")
 

@@ -12,7 +12,7 @@ from typing import Any
 from tandem.base.clock import boottime_s
 from tandem.base.paths import FGRUN
 from tandem.measure.powermon import Monitor
-from tandem.plan.planner import Experiment
+from tandem.plan.model import Experiment
 from tandem.processes.reports import read_report, stop_of
 from tandem.processes.scripts import Script, end_script, start
 from tandem.processes.watch import Watch

@@ -21,7 +21,7 @@ from tandem.experiment.experiment import Outcome
 from tandem.experiment.log import EpochReader, device_of, read_metrics
 from tandem.experiment.validity import everyone_left, invalid_reasons
 from tandem.experiment.windows import energy_of, gpu_facts, measured_windows
-from tandem.plan.planner import Experiment, Plan, Training
+from tandem.plan.model import Experiment, Plan, Training
 from tandem.processes.census import Found
 from tandem.processes.namespace import Isolation
 from tandem.processes.reports import stop_of

@@ -13,7 +13,7 @@ from typing import Any
 
 from tandem.base.errors import NotReadyError
 from tandem.base.files import write_whole
-from tandem.plan.planner import Plan
+from tandem.plan.model import Plan
 from tandem.results.record import foreground_window
 
 _FIRST = (

@@ -13,8 +13,8 @@ from tandem.experiment.experiment import ExperimentRun
 from tandem.experiment.record import Surroundings, record_whatever_happens
 from tandem.machine.cooldown import Cooldown
 from tandem.machine.governor import governors_now
-from tandem.machine.host import VERSION
-from tandem.plan.planner import Experiment
+from tandem.machine.host import version
+from tandem.plan.model import Experiment
 from tandem.processes.watch import Watch
 from tandem.report.progress import Progress, View, duration_text
 from tandem.results.earlier import Footprints
@@ -48,7 +48,7 @@ class Sweep:
         disk is full.
         """
         event = "run_started" if is_new else "resumed"
-        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=VERSION)
+        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=version())
         missing = self.folder.missing()
         self.forecast = Forecast(missing)
         self.note_ended()

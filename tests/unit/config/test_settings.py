@@ -11,16 +11,10 @@ from typing import Any
 
 import pytest
 from tandem.base.errors import UsageError
+from tandem.config.entries import Entry, Settings, TrainingEntry
 from tandem.config.options import Controls, Dose, Limits, Validity
 from tandem.config.problems import ProblemsError
-from tandem.config.settings import (
-    MAX_ENTRIES,
-    Entry,
-    Settings,
-    TrainingEntry,
-    load_settings,
-    settings_from_arguments,
-)
+from tandem.config.settings import MAX_ENTRIES, load_settings, settings_from_arguments
 
 SINGLE = {"repo": "r", "model": "m"}
 PAIR = {"foreground": {"repo": "f", "model": "m"}, "background": {"repo": "b", "model": "n"}}

@@ -10,7 +10,8 @@ import pytest
 from tandem.base.errors import UsageError
 from tandem.config.problems import Problem
 from tandem.plan.file import NAME, read_plan_file, text_of_reading, write_plan
-from tandem.plan.planner import Plan, read_plan
+from tandem.plan.model import Plan
+from tandem.plan.planner import read_plan
 
 ODD = "a 'b' \"c\" $(d)\n\\e ü \u2028"
 REPOSITORY: dict[str, Any] = {

@@ -14,7 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tandem.config.problems import problem_lines
 from tandem.config.settings import settings_from_arguments
-from tandem.plan.planner import Experiment, PlanReading, read_plan
+from tandem.plan.model import Experiment
+from tandem.plan.planner import PlanReading, read_plan
 
 REGISTRY: dict[str, Any] = {
     "models": {

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from tandem.config.options import Controls, Dose, Limits
 from tandem.config.problems import Problem
 from tandem.config.registry import load_registry
-from tandem.plan.model import Background
-from tandem.plan.planner import Experiment, Plan, Training
+from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.check import shell_line, text_of_check, text_of_registry
 
 ARGUMENTS = st.lists(
