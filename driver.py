@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import signal
 import sys
@@ -81,13 +80,12 @@ def command_run(arguments: argparse.Namespace) -> int:
 
 def command_check(arguments: argparse.Namespace) -> int:
     """check settings and registry, print every command line as it will run; run nothing"""
-    from tandem.report.check import json_of_check, text_of_check
+    from tandem.plan.file import text_of_reading
+    from tandem.report.check import text_of_check
 
     reading = read_plan(arguments)
-    if arguments.json:
-        print(json.dumps(json_of_check(reading.plan, reading.problems)))
-    else:
-        print(text_of_check(reading.plan, reading.problems))
+    text_of = text_of_reading if arguments.json else text_of_check
+    print(text_of(reading.plan, reading.problems))
     return UsageError.exit_code if reading.plan is None else 0
 
 

@@ -87,12 +87,14 @@ def planned_load(bench: Bench) -> dict[str, Any]:
     if not done.stdout:
         raise SystemExit(done.returncode)
     check = json.loads(done.stdout)
-    for error in check["errors"]:
-        say(f"error: {error['path']}: {error['message']}")
-    pairs = [each for each in check["experiments"] if each["backgrounds"] and each["twin"]]
+    for problem in check["problems"]:
+        if problem["severity"] == "error":
+            say(f"error: {problem['path']}: {problem['message']}")
+    entries = check["plan"]["entries"] if check["plan"] else []
+    pairs = [each for each in entries if each["backgrounds"] and each["controls"]["solo"]]
     if not pairs:
         raise UsageError(f"{bench.settings}: no parallel experiment with controls.solo is planned")
-    load: dict[str, Any] = pairs[0]["backgrounds"][0]
+    load: dict[str, Any] = pairs[0]["backgrounds"][0]["training"]
     return load
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tandem.base.errors import UsageError
 from tandem.base.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
 from tandem.base.text import quote
+from tandem.config.options import Limits
 from tandem.plan import file as planfile
 from tandem.processes.control import die_with_parent
 
@@ -94,7 +95,9 @@ def _plan(command: argparse.ArgumentParser) -> None:
     add("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")
     add("--runs", type=int, help="with --repo: how often (1)")
     add("--seed", type=int, help="seed of the drawn values (the settings', or drawn)")
-    add("--grace", type=seconds, metavar="S", help="seconds from TERM to KILL (10)")
+    add(
+        "--grace", type=seconds, metavar="S", help=f"seconds from TERM to KILL ({Limits.grace_s:g})"
+    )
     add("--skip-invalid", action="store_true", help="run what can be run")
 
 
@@ -140,7 +143,9 @@ def _root(command: argparse.ArgumentParser) -> None:
 
 
 def _check(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print it for machines")
+    command.add_argument(
+        "--json", action="store_true", help="print the plan as plan.json has it, and the problems"
+    )
 
 
 def _several_runs(command: argparse.ArgumentParser) -> None:

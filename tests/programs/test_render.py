@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from tandem.base.paths import BGRUN, FGRUN, ROOT, TEMPLATES
 from tandem.base.templates import TemplateError, Values, render, render_file
 from tandem.experiment.scripts import prepare
-from tandem.plan.planner import Experiment, read_plan
+from tandem.plan.model import Experiment
+from tandem.plan.planner import read_plan
 from tandem.processes.namespace import off
 
 RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "render.py")]

@@ -111,7 +111,7 @@ class Loop:
         if not self.script:
             return
         tell_to_stop([self])
-        end_script(self.script, self.experiment.grace_s)
+        end_script(self.script, self.experiment.limits.grace_s)
         self.script = None
         report = read_report(self.folder, since_s=self.launched_s)
         if report is None:

@@ -55,7 +55,7 @@ def wait_ready(load: Loop, watch: Watch, tick: Callable[[], None]) -> None:
     Raises BackgroundNotReady when it ends, cannot start its training, or shows no work in time.
     """
     assert load.script is not None
-    waited_s = load.experiment.warmup_s + load.experiment.ready_timeout_s
+    waited_s = load.experiment.limits.warmup_s + load.experiment.limits.ready_timeout_s
     give_up_s = time.monotonic() + waited_s
 
     def after_tick(condition: Callable[[], object]) -> Callable[[], bool]:
@@ -70,7 +70,7 @@ def wait_ready(load: Loop, watch: Watch, tick: Callable[[], None]) -> None:
     check_startable(load)
     now_s = boottime_s()
     alive_s = now_s - load.rounds()[0].start_s if load.rounds() else 0.0
-    warm_s = time.monotonic() + load.experiment.warmup_s - alive_s
+    warm_s = time.monotonic() + load.experiment.limits.warmup_s - alive_s
     watch.wait([load.script], warm_s, after_tick(lambda: False), period_s=0.25)
     check_startable(load)
     watch.wait([load.script], give_up_s, after_tick(lambda: shows_work(load)), period_s=0.1)

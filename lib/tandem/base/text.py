@@ -13,7 +13,7 @@ from typing import Any
 _SHOWN_CHARACTERS = 60
 
 
-_PLAIN_KEY = re.compile(r"[\w-]{1,60}")
+PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 
 
 def printable(text: str) -> str:
@@ -37,7 +37,7 @@ def quote_path(path: Path) -> str:
 
 def word(name: str) -> str:
     """The name as it stands where that is plain, else in quotes."""
-    return name if _PLAIN_KEY.fullmatch(name) else quote(name)
+    return name if PLAIN_KEY.fullmatch(name) else quote(name)
 
 
 def show(value: Any) -> str:

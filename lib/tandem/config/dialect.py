@@ -8,7 +8,6 @@ from typing import Any
 
 from tandem.base.text import nearest, quote, suggestion
 from tandem.config.jsonfile import is_annotation
-from tandem.config.options import Controls, Dose, Validity
 from tandem.config.problems import join
 from tandem.config.schema import schema
 
@@ -71,33 +70,19 @@ def find(key: str, levels: Sequence[Level]) -> tuple[Any, str] | None:
     return None
 
 
-def controls_of(levels: Sequence[Level]) -> Controls:
-    """The controls; of each key the first level's value counts."""
-    given = _merged("controls", levels)
-    return Controls(
-        idle_s=float(given.get("idle_seconds", Controls.idle_s)),
-        background_s=float(given.get("background_seconds", Controls.background_s)),
-        solo=given.get("solo", Controls.solo),
-        order=given.get("order", Controls.order),
-    )
+def as_they_count(levels: Sequence[Level]) -> list[dict[str, Any]]:
+    """The values of the levels by their real keys, the first that counts first.
 
-
-def dose_of(levels: Sequence[Level]) -> Dose:
-    """How much of a load a background is: by its own keys, and the pause also by outer ones."""
-    own = levels[0].values
-    delay, _ = find("restart_delay_seconds", levels) or (Dose.restart_delay_s, "")
-
-    def number(key: str) -> float | None:
-        return float(own[key]) if key in own else None
-
-    return Dose(
-        restart_delay_s=float(delay),
-        max_rounds=int(own["max_rounds"]) if "max_rounds" in own else None,
-        intensity=number("intensity"),
-        target_sm_percent=number("target_gpu_utilization"),
-        gpu_memory_mib=number("gpu_memory_mib"),
-        gpu_memory_fraction=number("gpu_memory_fraction"),
-    )
+    An alias counts after all real keys, and a key only at a level at which it has a meaning.
+    """
+    meant = [
+        {key: value for key, value in level.values.items() if key in known_keys(level.kind)}
+        for level in levels
+    ]
+    aliased = [
+        {ALIASES[key]: value for key, value in values.items() if key in ALIASES} for values in meant
+    ]
+    return meant + aliased
 
 
 def gpus_of(level: Level) -> str | None:
@@ -107,20 +92,6 @@ def gpus_of(level: Level) -> str | None:
         return None
     each = gpus if isinstance(gpus, list) else [gpus]
     return ",".join(str(int(gpu) if isinstance(gpu, float) else gpu) for gpu in each)
-
-
-def validity_of(levels: Sequence[Level]) -> Validity:
-    """The thresholds; of each the first level's value counts."""
-    given = _merged("validity", levels)
-    known = known_keys("validity")
-    return Validity(**{key: float(value) for key, value in given.items() if key in known})
-
-
-def _merged(kind: str, levels: Sequence[Level]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for level in reversed(levels):
-        merged |= level.values.get(kind, {})
-    return merged
 
 
 def names_to_draw(value: Any, place: str) -> tuple[dict[str, str], bool]:

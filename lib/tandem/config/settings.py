@@ -11,9 +11,8 @@ from tandem.base.text import quote
 from tandem.config.dialect import (
     Level,
     Note,
+    as_they_count,
     common_notes,
-    controls_of,
-    dose_of,
     find,
     governor_notes,
     gpus_of,
@@ -25,21 +24,12 @@ from tandem.config.dialect import (
     training_notes,
     unapplied_notes,
     unknown_notes,
-    validity_of,
 )
 from tandem.config.entries import BackgroundEntry, Entry, Settings, TrainingEntry
 from tandem.config.jsonfile import is_annotation, read_json, sha256_of
+from tandem.config.options import Controls, Dose, Limits, Validity, read_options
 from tandem.config.problems import Problem, ProblemsError, has_errors, join
 from tandem.config.schema import MUTATION_MODES, sift
-
-__all__ = [
-    "MAX_ENTRIES",
-    "Entry",
-    "Settings",
-    "TrainingEntry",
-    "load_settings",
-    "settings_from_arguments",
-]
 
 MAX_ENTRIES = 100_000
 PARTS = ("foreground", "background")
@@ -220,7 +210,7 @@ class _Reader:
         if background.values.get("mode", "default") != "default":
             message = "no effect: a background runs with the values given"
             self._warn([(background.place("mode"), message)])
-        dose = dose_of([background, *levels])
+        dose = read_options(Dose, *as_they_count([background, *levels]))
         if dose.intensity is not None and dose.target_sm_percent is not None:
             message = 'one of "intensity" and "target_gpu_utilization" can count (remove the other)'
             self._fail(background, message)
@@ -265,32 +255,19 @@ class _Reader:
         foreground: TrainingEntry,
         backgrounds: tuple[BackgroundEntry, ...],
     ) -> Entry:
-        def number(key: str, default: float) -> float:
-            value, _ = find(key, levels) or (default, "")
-            return float(value)
-
-        def limit(key: str, levels: Sequence[Level]) -> float | None:
-            given = find(key, levels)
-            return float(given[0]) if given else None
-
-        outer = levels[0], levels[-1]  # what concerns foreground and background
         runs, place = find("runs_per_config", levels) or (1, "")
         if runs == 0:
             self._warn([(levels[0].path, f"nothing runs for it: {place} is 0")])
+        given = as_they_count(levels)
         return Entry(
             path=levels[0].path,
             source=source,
             foreground=foreground,
             backgrounds=backgrounds,
             runs=int(runs),
-            max_retries=int(number("max_retries", 2)),
-            timeout_s=limit("timeout_seconds", levels),
-            warmup_s=number("warmup_seconds", 5),
-            ready_timeout_s=number("ready_timeout_seconds", 60),
-            grace_s=number("grace_seconds", 10),
-            cooldown_s=limit("cooldown_seconds", outer),
-            controls=controls_of(outer),
-            validity=validity_of(outer),
+            limits=read_options(Limits, *given),
+            controls=read_options(Controls, *(it.get("controls", {}) for it in given)),
+            validity=read_options(Validity, *(it.get("validity", {}) for it in given)),
         )
 
     def _warn(self, notes: Iterable[Note]) -> None:

@@ -55,12 +55,12 @@ class Attempt:
     def stop(self) -> None:
         """End it if it has not ended."""
         if self.script:
-            end_script(self.script, self.experiment.grace_s)
+            end_script(self.script, self.experiment.limits.grace_s)
             self.script = None
 
     def tried(self) -> Tried:
         """Return what came of it, once it has been stopped."""
-        return read_tried(self.folder, self.number, self.experiment.timeout_s)
+        return read_tried(self.folder, self.number, self.experiment.limits.timeout_s)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from tandem.background.account import Account, Dosed
 from tandem.background.dosing import mode_of
 from tandem.background.rounds import Stretch, read_rounds
-from tandem.config.options import dose_settings
+from tandem.config.options import as_settings
 from tandem.experiment.attempt import Tried
 from tandem.experiment.outcome import BackgroundOutcome, Outcome
 from tandem.plan.model import Background as Planned
@@ -54,7 +54,7 @@ def backgrounds_facts(
         "repository": " + ".join(part["repository"] for part in parts),
         "model": " + ".join(part["model"] for part in parts),
         "hyperparameters": all_hyperparameters(parts),
-        "warmup_seconds": experiment.warmup_s,
+        "warmup_seconds": experiment.limits.warmup_s,
         "isolation": outcome.isolation["mode"],
         "isolation_reason": outcome.isolation["reason"],
         "rounds_completed": sum(part["rounds_completed"] for part in parts),
@@ -98,7 +98,7 @@ def background_facts(
         "model": training.model,
         "hyperparameters": dict(training.hyperparameters),
         **command_facts(training, outcome),
-        **dose_settings(background.dose),
+        **as_settings(background.dose),
         "gpu_memory": memory_facts(found["gpu_memory"], outcome),
         "auto": auto_facts(background, found),
         "rounds_completed": sum(stretch.completed for stretch in account.rounds),

@@ -120,7 +120,7 @@ class ExperimentRun:
 
     def run_attempts(self) -> None:
         """Try the foreground, beside its backgrounds, until it succeeds or no retry is left."""
-        tries = 1 + self.experiment.max_retries
+        tries = 1 + self.experiment.limits.max_retries
         for number in range(1, tries + 1):
             self.ensure_backgrounds()
             self.monitor.wait_ready(self.watch)

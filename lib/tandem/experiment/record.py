@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from tandem.background.account import Account, coverage_of
 from tandem.base.files import write_whole
 from tandem.base.text import printable
+from tandem.config.options import as_settings
 from tandem.experiment.attempt import Tried, attempt_folder, read_tried
 from tandem.experiment.background import account_of, backgrounds_facts, command_facts
 from tandem.experiment.log import EpochReader, device_of, read_metrics
@@ -107,7 +108,7 @@ def read_raw(folder: Path, experiment: Experiment, outcome: Outcome, kept: Recor
     known = kept["digests"] if kept else {}
     pruned = {name for name in known if not (folder / name).exists()}
     tries = [
-        read_tried(folder / attempt_folder(number), number, experiment.timeout_s)
+        read_tried(folder / attempt_folder(number), number, experiment.limits.timeout_s)
         for number in range(1, outcome.attempts + 1)
     ]
     accounts = [
@@ -195,7 +196,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "energy_reason": None,
         "valid": False,
         "invalid_reasons": [],
-        "validity": asdict(experiment.validity),
+        "validity": as_settings(experiment.validity),
         "windows": list(raw.windows),
         "attempts": [
             tried.facts(coverage) for tried, coverage in zip(raw.tries, coverages, strict=True)

@@ -36,7 +36,8 @@ def prepare(
 ) -> Backgrounds | None:
     """Make the folder, render what will run, and return the loads; None without a background."""
     folder.mkdir()
-    common = {"root": str(ROOT), "python": sys.executable, "grace_s": repr(experiment.grace_s)}
+    grace_s = repr(experiment.limits.grace_s)
+    common = {"root": str(ROOT), "python": sys.executable, "grace_s": grace_s}
     render_foreground(experiment, folder / "fg_run.sh", common)
     loads = []
     for number, background in enumerate(experiment.backgrounds, start=1):
@@ -64,7 +65,7 @@ def dosing_of(
 
 
 def render_foreground(experiment: Experiment, script: Path, common: Values) -> None:
-    training, timeout_s = experiment.foreground, experiment.timeout_s
+    training, timeout_s = experiment.foreground, experiment.limits.timeout_s
     values: Values = {
         **common,
         "work_dir": str(training.work_dir),

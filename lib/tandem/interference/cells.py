@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tandem.base.variables import VISIBLE
-from tandem.config.options import Dose, dose_settings
+from tandem.config.options import Dose, as_settings
 from tandem.interference.readings import flags
 from tandem.results.record import Record, foreground_window
 
 # Repeats agree in all of these.
 KEYS = ("foreground", "values", "background", "hyperparameters", "dose", "device")
-USUAL = dose_settings(Dose())
+USUAL = as_settings(Dose())
 SEED = "seed"  # what differs in nothing else is a repeat
 
 

@@ -11,12 +11,11 @@ from tandem.base.errors import UsageError
 from tandem.base.git import git_state
 from tandem.base.text import quote, quote_path, suggestion, word
 from tandem.base.variables import VISIBLE
-from tandem.config.entries import BackgroundEntry
+from tandem.config.entries import BackgroundEntry, TrainingEntry
 from tandem.config.jsonfile import is_annotation
 from tandem.config.problems import Problem, has_errors, join
 from tandem.config.program import folder_flaw
 from tandem.config.registry import Hyperparameter, Registry, Repository
-from tandem.config.settings import TrainingEntry
 from tandem.plan.command import Value, beginning, refuse_unusable, training_command, typed_value
 from tandem.plan.model import Background, Size, Training
 

@@ -12,7 +12,7 @@ from tandem.base.variables import VISIBLE
 from tandem.config.program import folder_flaw
 from tandem.machine.gpus import GpuBusyError, Sensors, people
 from tandem.nvml import devices as nvml
-from tandem.plan.planner import Experiment, Training
+from tandem.plan.model import Experiment, Training
 from tandem.processes import census
 from tandem.processes.namespace import Isolation, off, probe
 from tandem.processes.watch import Watch

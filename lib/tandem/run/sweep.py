@@ -16,8 +16,8 @@ from tandem.experiment.record import record_whatever_happens
 from tandem.experiment.seen import Before, Surroundings
 from tandem.machine.cooldown import Cooldown
 from tandem.machine.governor import governors_now
-from tandem.machine.host import VERSION
-from tandem.plan.planner import Experiment
+from tandem.machine.host import version
+from tandem.plan.model import Experiment
 from tandem.processes.watch import Watch
 from tandem.report.progress import Progress, View, duration_text
 from tandem.results.earlier import Footprints
@@ -53,7 +53,7 @@ class Sweep:
         disk is full.
         """
         event = "run_started" if is_new else "resumed"
-        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=VERSION)
+        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=version())
         missing = self.folder.missing()
         self.forecast = Forecast(missing)
         self.note_ended()
@@ -99,7 +99,7 @@ class Sweep:
             view = View(number, total, "cooling down", None, None, None, passed_s, left_s, rest_s)
             self.progress.update(view)
 
-        return self.cooldown.wait(self.watch, before.cooldown_s, tick)
+        return self.cooldown.wait(self.watch, before.limits.cooldown_s, tick)
 
     def run_one(
         self, experiment: Experiment, cooling: Mapping[str, Any] | None, begin_s: float

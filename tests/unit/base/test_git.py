@@ -13,7 +13,7 @@ import pytest
 from support.gitbox import git, use_plain_git
 from tandem.base.git import git_state
 from tandem.experiment.log import device_of
-from tandem.machine.host import VERSION, host
+from tandem.machine.host import host, version
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_host_tells_what_other_sources_tell() -> None:
     assert total is not None
     assert facts["memory_total_bytes"] == int(total[1]) * 1024
     assert facts["python"] == sys.version.split()[0]
-    assert facts["tandem"] == VERSION
+    assert facts["tandem"] == version()
     for name in ("os", "cpu_model"):
         assert facts[name] is None or facts[name] == facts[name].strip() != ""
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem.base.errors import UsageError
-from tandem.config.options import Dose, dose_settings
+from tandem.config.options import Dose, as_settings
 from tandem.interference.compare import compare
 from tandem.interference.figures import FIGURES
 from tandem.interference.quantity import Quantity
@@ -49,7 +49,7 @@ def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01)
         },
         "background": {
             **{"repository": "digits", "model": "wide", "hyperparameters": {"epochs": 8}},
-            "parts": [{**dose_settings(Dose()), "env": {}}],
+            "parts": [{**as_settings(Dose()), "env": {}}],
         },
         "control": None,
         "attempts": [{}],

@@ -111,11 +111,6 @@ def plan(*foregrounds: Training) -> Plan:
             foreground=foreground,
             backgrounds=(Background(load, Dose()),),
             foreground_mode="mutation",
-            max_retries=2,
-            timeout_s=None,
-            warmup_s=5,
-            ready_timeout_s=60,
-            grace_s=10,
             source_path=f"experiments[{number - 1}]",
             source_entry={},
         )
