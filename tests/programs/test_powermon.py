@@ -281,11 +281,18 @@ def test_a_mark_is_taken_at_once(watch: Watch) -> None:
     watched.stop()
 
 
+def ignores(pid: int, signum: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = re.findall(r"^SigIgn:\s+(\w+)$", status, re.M)
+    return bool(int(mask, 16) >> (signum - 1) & 1)
+
+
 def test_a_mark_before_the_monitor_can_answer_does_not_end_it(gpu: SimGpu, tmp_path: Path) -> None:
     folder = tmp_path / "early"
     process = subprocess.Popen([str(POWERMON), "--out", str(folder)], env=gpu.environment())
     try:
-        wait_for("the script", folder.exists)  # long before Python has begun
+        wait_for("the script", partial(ignores, process.pid, signal.SIGUSR1))
+        assert not folder.exists()  # Python has not begun
         while not (folder / "monitor.json").exists():
             process.send_signal(signal.SIGUSR1)
             assert process.poll() is None
