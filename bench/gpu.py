@@ -192,7 +192,7 @@ def live_monitor(out: Path) -> int | None:
     for file in out.glob("run_*/*/energy/monitor.json"):
         monitor = json.loads(file.read_text())
         pid = int(monitor["pid"])
-        if not monitor["ended"] and str(file.parent) in proc.read(f"/proc/{pid}/cmdline"):
+        if not monitor["end_boottime_s"] and str(file.parent) in proc.read(f"/proc/{pid}/cmdline"):
             return pid
     return None
 

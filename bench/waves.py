@@ -102,7 +102,7 @@ class Training:
         """Return the monitor that samples now."""
         for file in self.stage.folder.glob("results/*/*/energy/monitor.json"):
             monitor = json.loads(file.read_text())
-            if not monitor["ended"]:
+            if not monitor["end_boottime_s"]:
                 return int(monitor["pid"])
         return None
 

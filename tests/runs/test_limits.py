@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from datetime import datetime
 from typing import Any
 
 import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
 from support.stage import Stage, training_line
+from tandem.base.clock import now
 
 SIZES = [16, 32, 64, 128]
 
@@ -80,6 +82,8 @@ def test_a_limit_is_handed_on_and_kept(stage: Stage, gpu: SimGpu) -> None:
     assert (found["limit_mib"], found["max_mib"], found["exceeded"]) == (8000, 3000, False)
     assert (found["exceeded_at"], found["reason"]) == (None, None)
     assert found["env"] == {name: told[name] for name in found["env"]}
+    used_utc_s = datetime.fromisoformat(found["used_at"]).timestamp()
+    assert used_utc_s == pytest.approx(now().at(found["used_boottime_s"]).utc_s, abs=0.1)
     assert "warning" not in run.stdout
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tandem.base.clock import boottime_s, now
+from tandem.base.clock import Moment, boottime_s, now
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose
 from tandem.nvml import devices as nvml
-from tandem.nvml.sensors import ProcessSample, process_samples
+from tandem.nvml.sensors import ProcessSample, ProcessSamples
 from tandem.plan.model import Background, Training
 from tandem.processes.proc import ancestors
 from tandem.processes.scripts import Script
@@ -104,23 +104,23 @@ class MemoryUse:
     It is what all its processes hold together; `max_mib` is None as long as none was seen there.
     `unknown` says why not everything could be seen, or "". `told` are the variables that the limit
     was handed over in. `sm_max_percent` is the most that one of them was seen to use of a GPU, and
-    `used_boottime_s` when that any was seen last; that nobody tells it, `is_told` says.
+    `used_s` when that any was seen last; that nobody tells it, `is_told` says.
     """
 
     name: str
     limit: Limit
     told: Mapping[str, str] = field(default_factory=dict)
     max_mib: float | None = None
-    exceeded_boottime_s: float | None = None
+    exceeded_s: float | None = None  # on CLOCK_BOOTTIME, as `used_s`
     unknown: str = ""
     is_told: bool = True
     sm_max_percent: float | None = None
-    used_boottime_s: float | None = None
+    used_s: float | None = None
 
     def forget(self) -> None:
         """Begin again: what was seen so far is not what counts."""
-        self.max_mib, self.exceeded_boottime_s, self.unknown = None, None, ""
-        self.is_told, self.sm_max_percent, self.used_boottime_s = True, None, None
+        self.max_mib, self.exceeded_s, self.unknown = None, None, ""
+        self.is_told, self.sm_max_percent, self.used_s = True, None, None
 
     def idles(self) -> bool:
         """Tell whether it holds memory, and was not seen to use the GPU, as far as that is told."""
@@ -134,7 +134,7 @@ class MemoryUse:
             if is_below(sample.pid, script):
                 self.sm_max_percent = max(self.sm_max_percent or 0.0, sample.sm_percent)
                 if sample.sm_percent > 0:
-                    self.used_boottime_s = max(self.used_boottime_s or 0.0, boottime_of(sample))
+                    self.used_s = max(self.used_s or 0.0, sample.at_s)
 
     def note(self, script: Script, listed: Mapping[str, Sequence[nvml.Process]]) -> str | None:
         """Take who is on the GPUs now, by `key_of`; return a warning, once, beyond the limit."""
@@ -147,8 +147,8 @@ class MemoryUse:
                 continue
             mib = sum(each.memory_mib or 0.0 for each in on_it)
             self.max_mib = max(self.max_mib or 0.0, mib)
-            if self.limit.mib is not None and mib > self.limit.mib and not self.exceeded_boottime_s:
-                self.exceeded_boottime_s = boottime_s()
+            if self.limit.mib is not None and mib > self.limit.mib and not self.exceeded_s:
+                self.exceeded_s = boottime_s()
                 return (
                     f"warning: {self.name} holds {mib:.0f} MiB of GPU {device.index}, more than its"
                     f" limit of {self.limit.mib:.0f} MiB"
@@ -157,7 +157,7 @@ class MemoryUse:
 
     def facts(self) -> dict[str, Any]:
         """Return it for outcome.json; memory in MiB, moments in seconds on CLOCK_BOOTTIME."""
-        exceeded: bool | None = self.exceeded_boottime_s is not None
+        exceeded: bool | None = self.exceeded_s is not None
         if not exceeded and (self.limit.mib is None or self.max_mib is None or self.unknown):
             exceeded = None
         is_seen = self.is_told and self.max_mib is not None
@@ -168,9 +168,9 @@ class MemoryUse:
             "limit_mib": self.limit.mib,
             "max_mib": self.max_mib,
             "exceeded": exceeded,
-            "exceeded_boottime_s": self.exceeded_boottime_s,
+            "exceeded_boottime_s": self.exceeded_s,
             "sm_max_percent": self.sm_max_percent or 0.0 if is_seen else None,
-            "used_boottime_s": self.used_boottime_s if is_seen else None,
+            "used_boottime_s": self.used_s if is_seen else None,
             "reason": "; ".join(filter(None, reasons)) or None,
             "env": dict(self.told),
         }
@@ -187,12 +187,6 @@ def memory_use(name: str, background: Background, say: Callable[[str], None]) ->
     return MemoryUse(name, limit, told)
 
 
-def boottime_of(sample: ProcessSample) -> float:
-    """Return when a sample was taken, on CLOCK_BOOTTIME; the driver stamps with UTC."""
-    moment = now()
-    return round(moment.boottime_s + sample.utc_s - moment.utc_s, 6)
-
-
 def key_of(device: nvml.Device) -> str:
     return f"{device.uuid} {device.mig}"
 
@@ -206,7 +200,8 @@ class MemoryWatch:
     """Looks at the GPUs of all backgrounds, each at most once a second."""
 
     next_s: float = 0.0
-    since_utc_s: float = field(default_factory=time.time)
+    since: Moment = field(default_factory=now)
+    sources: dict[str, ProcessSamples] = field(default_factory=dict)  # by `key_of`
 
     def look(self, uses: Sequence[tuple[MemoryUse, Script | None]]) -> list[str]:
         """Note what the backgrounds whose scripts run hold now; return warnings, each once."""
@@ -224,17 +219,14 @@ class MemoryWatch:
                 for use, _ in running:
                     if any(key_of(each) == key for each in use.limit.devices):
                         use.unknown = f"who is on GPU {device.index} is not known: {error}"
-        used = {key: used_since(device, self.since_utc_s) for key, device in devices.items()}
-        newest = [sample.utc_s for those in used.values() for sample in those or ()]
-        self.since_utc_s = max([self.since_utc_s, *newest])
+        used = {key: self.used(key, device) for key, device in devices.items()}
         for use, script in running:
             use.note_use(script, used)
         return [text for use, script in running if (text := use.note(script, listed))]
 
-
-def used_since(device: nvml.Device, since_utc_s: float) -> Sequence[ProcessSample] | None:
-    """Return the use of a GPU by process since a moment; None: the GPU does not tell."""
-    try:
-        return process_samples(device, since_utc_s)
-    except nvml.NvmlError:
-        return None
+    def used(self, key: str, device: nvml.Device) -> Sequence[ProcessSample] | None:
+        """Return the use of a GPU by process since the last look; None: it is not reported."""
+        try:
+            return self.sources.setdefault(key, ProcessSamples(device, self.since)).read()
+        except nvml.NvmlError:
+            return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -54,6 +53,8 @@ def show(value: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _nearest(name: str, known: tuple[str, ...]) -> str:
+    import difflib  # few programs need it
+
     # difflib is quadratic; nobody mistypes a name of a hundred characters by a letter.
     matches = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.65)
     return matches[0] if matches else ""

@@ -109,7 +109,7 @@ class Tried:
         clock = Moment(**report["clock"]) if report else None
 
         def utc(name: str) -> str | None:
-            return clock.utc_at(report[name]) if clock and report[name] is not None else None
+            return clock.iso_at(report[name]) if clock and report[name] is not None else None
 
         has_cpu = "cpu_user_s" in report
         return {

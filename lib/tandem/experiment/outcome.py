@@ -85,7 +85,7 @@ class Outcome:
 
     def utc(self, boottime_s: float) -> str:
         """Return a moment in ISO 8601."""
-        return Moment(self.clock["boottime_s"], self.clock["utc_s"]).utc_at(boottime_s)
+        return Moment(self.clock["boottime_s"], self.clock["utc_s"]).iso_at(boottime_s)
 
 
 def write_outcome(outcome: Outcome, folder: Path) -> None:

@@ -66,7 +66,7 @@ def outcome_of(experiment: Experiment, around: Surroundings, before: Before, see
     return Outcome(
         outcome_version=VERSION,
         experiment_id=experiment.id,
-        clock=seen.clock.facts(),
+        clock=seen.clock.readings(),
         started_s=round(seen.clock.boottime_s, 6),
         ended_s=round(boottime_s(), 6),
         status=seen.status,

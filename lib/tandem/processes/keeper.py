@@ -182,8 +182,8 @@ class Keeper:
         """Note when and how the command itself ended; None: it did not."""
         self.status = status
         self.ended_s = boottime_s()
-        # To the millisecond: the two clocks are read one after the other.
-        self.suspended_s = max(0.0, round(suspended_s() - self.suspended_before_s, 3))
+        since_boot_s = suspended_s(self.suspended_before_s)
+        self.suspended_s = max(0.0, round(since_boot_s - self.suspended_before_s, 3))
         self.mark()
         code = "" if status is None else str(self.exit_code())
         self.event("end", self.ended_s, code, self.reason)
@@ -228,7 +228,7 @@ class Keeper:
         code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
         return {
             "command": self.options.command,
-            "clock": self.clock.facts(),
+            "clock": self.clock.readings(),
             "started_s": rounded(self.started_s),
             "ended_s": rounded(self.ended_s),
             "all_ended_s": rounded(self.all_ended_s),

@@ -295,6 +295,7 @@ class Window(TypedDict):
     start_boottime_s: float
     end_boottime_s: float
     duration_seconds: float
+    suspended_seconds: float | None
     gpus: list[WindowGpu]
     gpus_reason: str | None
     cpu: WindowCpu

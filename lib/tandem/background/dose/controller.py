@@ -15,7 +15,7 @@ from tandem.background.dose.feedback import Feedback
 from tandem.background.dose.files import CSV, JSON, Rows, row_line
 from tandem.background.dose.targets import Trainings
 from tandem.background.dose.use import Use
-from tandem.base.clock import boottime_s, moment
+from tandem.base.clock import boottime_s, now
 from tandem.base.files import write_whole
 from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
 from tandem.processes.owner import watch_owner
@@ -54,11 +54,12 @@ class Controller:
         self.period_s: float = options.period
         self.row_s = (round(_ROW_S / self.period_s) + _BEYOND) * self.period_s
         self.rows = Rows(os.path.join(options.out, CSV))
-        self.begin_s = self.row_begin_s = self.counted_s = self.absent_since_s = boottime_s()
+        self.clock = now()
+        self.begin_s = self.row_begin_s = self.counted_s = self.clock.boottime_s
+        self.absent_since_s = self.begin_s
         self.is_off = False  # in the part of the period in which no training runs
         self.present_s = self.stopped_s = 0.0  # in the row that is being made
-        self.started = moment()
-        self.ended: dict[str, Any] | None = None
+        self.end_boottime_s: float | None = None
         self.told_reason: str | None = None
 
     def note(self, signum: int, _frame: Any) -> None:
@@ -91,7 +92,7 @@ class Controller:
         finally:
             continue_tree(self.options.keeper)
         self.put_row()
-        self.ended = moment()
+        self.end_boottime_s = round(boottime_s(), 6)
         self.write_report()
 
     def check_keeper(self) -> None:
@@ -175,11 +176,11 @@ class Controller:
         options = self.options
         is_target = options.target is not None
         report = {
-            "version": 1,
+            "version": 2,
             "pid": os.getpid(),
             "keeper": options.keeper,
-            "started": self.started,
-            "ended": self.ended,
+            "clock": self.clock.readings(),
+            "end_boottime_s": self.end_boottime_s,
             "mode": "target" if is_target else "intensity",
             "target": options.target if is_target else options.intensity,
             "period_s": self.period_s,

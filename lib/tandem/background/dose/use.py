@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import ExitStack
 
 from tandem.background.dose.targets import Trainings
-from tandem.base.clock import boottime_s
+from tandem.base.clock import boottime_s, now
 from tandem.base.variables import VISIBLE
 from tandem.measure.sampling.strangers import uses
 from tandem.nvml import devices as nvml
-from tandem.nvml.sensors import process_samples
+from tandem.nvml.sensors import ProcessSamples
 
 _NOBODY = "NVML tells of no use of a GPU by its processes"
 
@@ -26,22 +25,24 @@ class Use:
     def __init__(self, trainings: Trainings, stack: ExitStack) -> None:
         """Open NVML, which `stack` will close."""
         self.trainings = trainings
-        self.devices: list[nvml.Device] = []
-        self.since_utc_s: dict[str, float] = {}
+        self.sources: list[ProcessSamples] = []  # one for each GPU
         self.seen: set[str] = set()  # GPUs that have had processes of ours
         self.users: set[int] = set()  # our processes that have used one
-        self.read_s, self.used = boottime_s(), False
+        begin, self.used = now(), False
+        self.read_s = begin.boottime_s
         self.reason: str | None = _NOBODY
         try:
             stack.enter_context(nvml.opened())
-            self.devices = nvml.visible(os.environ.get(VISIBLE))
+            devices = nvml.visible(os.environ.get(VISIBLE))
         except nvml.NvmlError as error:
             self.reason = str(error)
             return
-        if not self.devices:
+        if not devices:
             self.reason = "there is no GPU that can be used"
-        if any(device.mig is not None for device in self.devices):
-            self.devices, self.reason = [], "a MIG device has no utilisation by process"
+        elif any(device.mig is not None for device in devices):
+            self.reason = "a MIG device has no utilisation by process"
+        else:
+            self.sources = [ProcessSamples(device, begin) for device in devices]
 
     def read(self) -> float | None:
         """Return the use since the last call in percent of a GPU, the mean over those in use.
@@ -52,10 +53,10 @@ class Use:
         self.used = False
         known: dict[str, float] = {}
         try:
-            for device in self.devices:
-                percent = self.of_device(device, from_s)
+            for source in self.sources:
+                percent = self.of_device(source, from_s)
                 if percent is not None:
-                    known[device.uuid] = percent
+                    known[source.device.uuid] = percent
         except nvml.NvmlError as error:
             self.reason = str(error)
             return None
@@ -72,19 +73,15 @@ class Use:
         self.users &= {*self.trainings.members, *self.trainings.ended}
         return bool(self.users.intersection(self.trainings.members)) or self.used
 
-    def of_device(self, device: nvml.Device, from_s: float) -> float | None:
-        utc_s, to_s = time.time(), self.read_s
-        since_utc_s = self.since_utc_s.get(device.uuid, utc_s - (to_s - from_s))
-        samples = process_samples(device, min(since_utc_s, utc_s))
-        self.since_utc_s[device.uuid] = max((each.utc_s for each in samples), default=utc_s)
-        total = 0.0
-        for pid, (percent, last_utc_s) in uses(samples).items():
+    def of_device(self, source: ProcessSamples, from_s: float) -> float | None:
+        device, total = source.device, 0.0
+        for pid, (percent, last_s) in uses(source.read()).items():
             known = pid in self.trainings.members or pid in self.trainings.ended
             if known or self.trainings.is_below(pid):
                 self.seen.add(device.uuid)
                 self.users.add(pid)
                 self.used = True
-                total += percent * self.share_lived(pid, from_s, last_utc_s - utc_s + to_s)
+                total += percent * self.share_lived(pid, from_s, last_s)
         if device.uuid not in self.seen and not self.is_listed(device):
             return None
         return total

@@ -24,11 +24,11 @@ from tandem.nvml.devices import (
 from tandem.nvml.sensors import (
     CLOCK_MEMORY,
     CLOCK_SM,
+    ProcessSamples,
     clock_mhz,
     event_reasons,
     power_limit_w,
     power_samples,
-    process_samples,
 )
 
 HUNT_PERIOD_S = 0.002
@@ -36,7 +36,6 @@ LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart
 
 _HUNT_S = 0.15  # a board updates its energy counter more often
 _TIGHT_S = 0.012  # so close must two samples lie to tell when the counter stepped
-_CLOCK_STEP_S = 0.02
 _UTILISATION = ("sm_percent", "memory_percent")
 _ONCE_A_ROW: dict[str, tuple[str, Callable[[Device], float]]] = {
     "memory": ("memory_used_mib", memory_used_mib),
@@ -83,7 +82,7 @@ class Gpu:
         self.longest_s = LATE_INTERVALS * interval_s
         self.integral = Integral(self.longest_s)
         self.power_limit_w = self.ask("power_limit", lambda: power_limit_w(device))
-        self.samples_since_utc_s = self.at.utc_s
+        self.process_samples = ProcessSamples(device, self.at)
         self.fastest_read_s = float("inf")
         self.hunt_until_s: float | None = None
         self.steps_to_see = 0
@@ -158,18 +157,13 @@ class Gpu:
 
     def fill(self, before: Moment) -> None:
         """Write what the driver's own buffer of samples knows of the time since the last one."""
-        utc_ahead_s = self.at.utc_s - self.at.boottime_s
-        if abs(before.utc_s - before.boottime_s - utc_ahead_s) > _CLOCK_STEP_S:
-            return  # the clock was set meanwhile, and the buffer goes by that clock
-        samples = self.ask("power_buffer", lambda: power_samples(self.device, before.utc_s))
-        known = [(utc_s - utc_ahead_s, power_w) for utc_s, power_w in samples or []]
-        within = [each for each in known if before.boottime_s < each[0] < self.at.boottime_s]
-        if within and self.integral.samples:
-            self.put("filled", before, self.integral.cells())
-        for at_s, power_w in within:
+        samples = self.ask("power_buffer", lambda: power_samples(self.device, before, self.at))
+        if samples and self.integral.samples:
+            self.put("filled", before.boottime_s, self.integral.cells())
+        for at_s, power_w in samples or []:
             self.integral.add(at_s, power_w)
             if at_s - self.integral.row_s >= self.interval_s:
-                self.put("filled", self.at.at(at_s), self.integral.cells())
+                self.put("filled", at_s, self.integral.cells())
 
     # -- rows --------------------------------------------------------------------------
 
@@ -188,7 +182,7 @@ class Gpu:
         cells["event_reasons"] = "" if reasons is None else f"{reasons:x}"
         for column, value in self.use(sm_percent, is_last).items():
             cells[column] = number(value, 1 if column.endswith("percent") else 0)
-        self.put(kind, self.at, cells)
+        self.put(kind, self.at.boottime_s, cells)
 
     def power_cells(self) -> dict[str, str]:
         """Return the cells of power and energy since the last row."""
@@ -203,28 +197,19 @@ class Gpu:
 
     def use(self, sm_percent: float | None, is_last: bool) -> Usage:
         """Return who uses it, and tell of strangers."""
-        last = self.users.looked
-        set_s = self.at.utc_s - last.utc_s - (self.at.boottime_s - last.boottime_s)
-        if abs(set_s) > _CLOCK_STEP_S:  # the clock was set, by which samples go
-            self.samples_since_utc_s += set_s
-        since_utc_s = self.samples_since_utc_s
         listed = self.ask("processes", lambda: processes(self.device))
-        samples = self.ask("process_utilisation", lambda: process_samples(self.device, since_utc_s))
-        latest_utc_s = now().utc_s  # one that is later was taken before the clock was set back
-        samples = samples and [each for each in samples if each.utc_s <= latest_utc_s]
-        if samples:
-            self.samples_since_utc_s = max(sample.utc_s for sample in samples)
+        samples = self.ask("process_utilisation", self.process_samples.read)
         users = self.users
         known = users.mapped, users.mps
-        usage = users.look(self.at, listed, samples, sm_percent, is_last)
+        usage = users.look(self.at.boottime_s, listed, samples, sm_percent, is_last)
         self.report.has_changed |= known != (users.mapped, users.mps)
         if users.unseen > MOST_UNSEEN:
             words = f"more than {MOST_UNSEEN} processes ended before they were looked at"
             self.report.warn(self.device.stem, words, "the first of them are in strangers.csv")
         return usage
 
-    def put(self, kind: str, at: Moment, cells: dict[str, str]) -> None:
-        self.csv.put({**at.cells(), "kind": kind, **cells})
+    def put(self, kind: str, at_s: float, cells: dict[str, str]) -> None:
+        self.csv.put({"boottime_s": f"{at_s:.4f}", "kind": kind, **cells})
 
     # -- the moments when the counter steps --------------------------------------------
 
@@ -244,10 +229,10 @@ class Gpu:
         has_stepped = self.values.get(COUNTER) not in (None, counter_mj)
         if has_stepped and is_tight and self.integral.samples:
             counter = {"energy_counter_mj": number(counter_mj, 0)}
-            self.put("stale", before, {**self.integral.cells(), **counter})
+            self.put("stale", before.boottime_s, {**self.integral.cells(), **counter})
         self.integrate(before)
         if has_stepped and is_tight:
-            self.put("fresh", self.at, self.power_cells())
+            self.put("fresh", self.at.boottime_s, self.power_cells())
             self.steps_to_see -= 1
             self.hunt_until_s = self.at.boottime_s + _HUNT_S
         elif has_stepped and self.steps_to_see == 1:

@@ -17,9 +17,9 @@ from argparse import Namespace
 from contextlib import ExitStack
 from typing import Any
 
-from tandem.base.clock import Moment, boottime_s, now
+from tandem.base.clock import boottime_s, suspended_s
 from tandem.base.variables import VISIBLE
-from tandem.measure.rows import cpu_columns, number
+from tandem.measure.rows import SUSPENDED, cpu_columns, number
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.gpu import HUNT_PERIOD_S, Gpu
 from tandem.measure.sampling.rapl import Rapl
@@ -68,11 +68,12 @@ class Monitor:
         strangers = Csv(os.path.join(options.out, "strangers.csv"), COLUMNS)
         self.gpus: list[Gpu] = []
         for device in devices:
-            users = Users(device.stem, self.trees, strangers, now())
+            users = Users(device.stem, self.trees, strangers, boottime_s())
             self.gpus.append(Gpu(device, options.out, self.interval_s, self.report, users))
         self.rapl = Rapl(options.powercap, boottime_s(), self.report.warn)
         columns = cpu_columns([zone.column for zone in self.rapl.zones])
         self.cpu = Csv(os.path.join(options.out, "cpu.csv"), columns)
+        self.suspended_s = suspended_s()
         self.begin_s = self.next_sample_s = self.next_row_s = boottime_s()
 
     def note(self, signum: int, _frame: Any) -> None:
@@ -177,12 +178,12 @@ class Monitor:
         """Write a row a file; what must be exact is read before all that takes time."""
         for gpu in self.gpus:
             gpu.sample(full=True)
-        at = now()
-        self.rapl.read(at.boottime_s)
-        has_looked = self.look(at.boottime_s, math.inf if kind else ROW_SHARE)
+        at_s, self.suspended_s = boottime_s(), suspended_s(self.suspended_s)
+        self.rapl.read(at_s)
+        has_looked = self.look(at_s, math.inf if kind else ROW_SHARE)
         for gpu in self.gpus:
             gpu.put_row(kind, kind == "last")
-        self.put_cpu_row(kind, at, has_looked)
+        self.put_cpu_row(kind, at_s, has_looked)
 
     def look(self, now_s: float, share: float) -> bool:
         has_looked = self.trees.look(now_s, share)
@@ -190,8 +191,9 @@ class Monitor:
             self.report.warn(role, f"{why}: what it uses is not known from now on")
         return has_looked
 
-    def put_cpu_row(self, kind: str, at: Moment, has_looked: bool) -> None:
-        cells = {**at.cells(), "kind": kind}
+    def put_cpu_row(self, kind: str, at_s: float, has_looked: bool) -> None:
+        cells = {"boottime_s": f"{at_s:.4f}", "kind": kind}
+        cells[SUSPENDED] = number(self.suspended_s, 4)
         for zone in self.rapl.zones:
             cells[f"{zone.column}_uj"] = "" if zone.known_uj is None else str(zone.known_uj)
         for role, use in self.trees.uses.items() if has_looked and self.trees.told else ():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.base.clock import iso_utc
+from tandem.base.clock import Moment
 from tandem.measure.windows.tallies import Tally
 from tandem.nvml.devices import HIDDEN_MIB
 
@@ -17,16 +17,17 @@ Facts = dict[str, Any]
 View = Mapping[str, Any]
 
 
-def strangers(path: Path, gpu: str, tally: Tally) -> list[Facts]:
+def strangers(path: Path, gpu: str, tally: Tally, clock: Moment | None) -> list[Facts]:
     """Return the processes that were no part of the experiment and used a GPU in the window.
 
     Processes are listed at rows: who is seen by the last row inside came within the window, who is
     gone by the first row inside left within it. Memory and use are the most of the whole visit.
+    `clock` turns stamps into UTC.
     """
     from_s = tally.from_s if tally.first_inside_s is None else tally.first_inside_s
     to_s = tally.to_s if tally.last_inside_s is None else max(tally.to_s, tally.last_inside_s)
     return [
-        visit.facts()
+        visit.facts(clock)
         for visit in visits(path, gpu)
         if visit.seen_s <= to_s and (visit.gone_s is None or visit.gone_s >= from_s)
     ]
@@ -42,7 +43,7 @@ def visits(path: Path, gpu: str) -> list[Visit]:
         who = (event["pid"], event["kind"])
         visit = present.get(who)
         if visit is None:
-            visit = present[who] = Visit(event, float(event["boottime_s"]))
+            visit = present[who] = Visit(float(event["boottime_s"]))
             found.append(visit)
         visit.last = event
         if event["event"] == "gone":
@@ -55,12 +56,11 @@ def visits(path: Path, gpu: str) -> list[Visit]:
 class Visit:
     """One stay of a stranger; both events hold the most of memory and use so far."""
 
-    first: Mapping[str, str]
     seen_s: float
     gone_s: float | None = None
     last: Mapping[str, str] = field(default_factory=dict)
 
-    def facts(self) -> Facts:
+    def facts(self, clock: Moment | None) -> Facts:
         last = self.last
         return {
             "pid": int(last["pid"]),
@@ -70,8 +70,8 @@ class Visit:
             "memory_mib": float(last["memory_mib"]) if last["memory_mib"] else None,
             "sm_percent": float(last["sm_percent"]) if last["sm_percent"] else None,
             "identified": last["name"] != "?",
-            "seen": iso_utc(float(self.first["utc_s"])),
-            "gone": None if self.gone_s is None else iso_utc(float(last["utc_s"])),
+            "seen": clock and clock.iso_at(self.seen_s),
+            "gone": None if clock is None or self.gone_s is None else clock.iso_at(self.gone_s),
         }
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from tandem.base.clock import iso_utc
 from tandem.measure.rows import Row, rows_between
 from tandem.measure.windows.edges import COUNTER, REACH_S, Nearby, Spread, number_in, time_of
 
@@ -212,10 +210,3 @@ def tallied(tally: AnyTally, path: Path) -> AnyTally:
     for row in rows_between(path, tally.from_s - tally.reach_s, tally.to_s + tally.reach_s):
         tally.add(row)
     return tally
-
-
-def utc_of(rows: Iterable[Row], when_s: float) -> str | None:
-    """Return a moment in UTC, by both clocks of the row nearest to it; None without a row."""
-    nearest = min(rows, key=lambda row: abs(time_of(row) - when_s), default=None)
-    utc_s = number_in(nearest, "utc_s") if nearest else None
-    return None if nearest is None or utc_s is None else iso_utc(utc_s + when_s - time_of(nearest))
