@@ -8,6 +8,7 @@ PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 READY := .venv/.run-installed
 DEV := .venv/.dev-installed
+TORCH := .venv/.torch-installed
 
 # The names of files reach the driver as written, whatever is in them.
 unexport CONFIG RUN
@@ -23,7 +24,7 @@ DRIVER = exec $(PYTHON) driver.py
 .PHONY: help
 help: ## what can be done here
 	@echo 'make TARGET [CONFIG=settings.json] [OPTIONS="--seed 1 ..."]'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 .PHONY: parallel
 parallel: $(READY) ## run the experiments of CONFIG, each beside its background where it asks for one
@@ -58,11 +59,16 @@ doctor: $(READY) ## print what this machine has, and what is lost without the re
 	@$(DRIVER) doctor $(OPTIONS)
 
 .PHONY: test
-test: $(DEV) ## run all tests; no GPU is needed
-	@# Side by side, as most tests wait most of the time. Measuring is not beside what burns CPU.
-	@$(PYTHON) -m pytest -n 2 tests/unit tests/programs tests/faults tests/examples tests/simgpu
-	@$(PYTHON) -m pytest -n 3 --dist loadscope tests/runs
-	@prove -e .venv/bin/bats tests/programs/*.bats
+test: $(DEV) ## test this installation, in minutes; no GPU is needed
+	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test $(ONLY)
+
+.PHONY: test-all
+test-all: $(DEV) $(TORCH) ## all tests but the long random ones, with PyTorch
+	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test-all
+
+.PHONY: soak
+soak: $(DEV) ## the long random tests: kills at any moment, many examples
+	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" soak
 
 .PHONY: lint
 lint: $(DEV) ## check the code: shellcheck, shfmt, ruff, mypy
@@ -90,4 +96,9 @@ $(READY): requirements.txt
 $(DEV): requirements-dev.txt $(READY)
 	@echo 'installing the tools for tests into .venv (once)' >&2
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(TORCH): requirements-torch.txt $(READY)
+	@echo 'installing PyTorch into .venv (once; this takes minutes)' >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 	@touch $@

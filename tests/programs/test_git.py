@@ -1,19 +1,13 @@
-"""Facts about the machine, checked against other sources; git against real repositories."""
+"""What git says of a folder, asked of real repositories."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from support.gitbox import git, use_plain_git
 from tandem.base.git import git_state
-from tandem.experiment.log import device_of
-from tandem.machine.host import host, version
 
 
 @pytest.fixture(autouse=True)
@@ -36,39 +30,6 @@ def repository(tmp_path: Path) -> Path:
     (folder / "ignored" / "file").touch()
     (folder / "part" / "x.log").touch()
     return folder
-
-
-def test_host_tells_what_other_sources_tell() -> None:
-    facts = host()
-    assert json.loads(json.dumps(facts)) == facts
-    assert facts["hostname"] == Path("/proc/sys/kernel/hostname").read_text().strip()
-    assert facts["kernel"] == Path("/proc/sys/kernel/osrelease").read_text().strip()
-    processors = re.findall(r"^cpu\d+", Path("/proc/stat").read_text(), re.MULTILINE)
-    assert facts["cpu_logical_count"] == len(processors)
-    total = re.search(r"MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    assert total is not None
-    assert facts["memory_total_bytes"] == int(total[1]) * 1024
-    assert facts["python"] == sys.version.split()[0]
-    assert facts["tandem"] == version()
-    for name in ("os", "cpu_model"):
-        assert facts[name] is None or facts[name] == facts[name].strip() != ""
-
-
-def test_host_starts_no_process() -> None:
-    script = (
-        "import sys\n"
-        "import tandem.machine.host as environment\n"
-        "started = []\n"
-        "sys.addaudithook(lambda name, _: started.append(name))\n"
-        "environment.host()\n"
-        "print([name for name in started if name.split('.')[-1] in "
-        "('Popen', 'fork', 'forkpty', 'posix_spawn', 'exec', 'system')])\n"
-    )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    answer = subprocess.run(
-        [sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True
-    )
-    assert answer.stdout == "[]\n"
 
 
 def test_a_clean_repository(repository: Path) -> None:
@@ -176,27 +137,3 @@ def test_reading_changes_nothing_and_starts_no_program(repository: Path, tmp_pat
     assert git_state(repository)["dirty"] is False
     assert index.stat() == before
     assert not witness.exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "device"),
-    [
-        (b"", None),
-        (b"the device: cpu\nno device\nDevice:\n", None),
-        (b"Device: cpu\nepoch 1\n", "cpu"),
-        (b"Device: cpu\n  device:\tcuda:0 (NVIDIA H200) \r\nEpoch 1", "cuda:0 (NVIDIA H200)"),
-        (b"50%\rDevice: \xff1\r60%", "\ufffd1"),
-        (b"Device: " + b"x" * 9999, "x" * 200),
-    ],
-)
-def test_device_of(tmp_path: Path, text: bytes, device: str | None) -> None:
-    log = tmp_path / "training.log"
-    log.write_bytes(text)
-    assert device_of(log) == device
-
-
-def test_device_is_looked_for_at_the_start_only(tmp_path: Path) -> None:
-    log = tmp_path / "training.log"
-    log.write_bytes(b"Device: cpu\n" + b"x" * 1024 * 1024 + b"\nDevice: cuda\n")
-    assert device_of(log) == "cpu"
-    assert device_of(tmp_path / "absent") is None

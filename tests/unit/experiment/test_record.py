@@ -1,0 +1,28 @@
+"""Single facts of a record; whole records are in runs/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tandem.experiment.record import Surroundings, command_facts
+from tandem.plan.model import Training
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "pin"),
+    [
+        ("a", "a", {"commit": "a", "matches": True}),
+        ("a", "b", {"commit": "a", "matches": False}),
+        ("a", None, {"commit": "a", "matches": None}),
+        (None, "b", None),
+    ],
+)
+def test_the_record_says_whether_it_was_that_commit(
+    wanted: str | None, there: str | None, pin: dict[str, Any] | None
+) -> None:
+    training = Training("one", "m", {}, (), ("t",), Path("/r"), {}, commit=wanted)
+    git_facts = {"/r": {"commit": there, "dirty": None, "reason": None}}
+    around = Surroundings(None, None, {}, git_facts, ())  # type: ignore[arg-type]
+    assert command_facts(training, around)["pin"] == pin
