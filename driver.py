@@ -67,7 +67,7 @@ def command_run(arguments: argparse.Namespace) -> int:
     if arguments.go_on:
         find = partial(newest_run_of, options.results, origin(arguments), arguments.seed)
         if found := find():
-            progress.event(f"going on with {found[0]}")
+            progress.event(f"continuing {found[0]}")
             return Run(found[1], found[0], options, progress).run()
     reading = read_plan(arguments)
     for severity in ("error", "warning", "remark"):

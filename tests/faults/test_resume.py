@@ -361,7 +361,7 @@ def test_continue_goes_on_where_the_settings_are_the_same(stage: Stage) -> None:
     first.wait()
     done = stage.run("--continue")
     assert done.returncode == 0, done.stdout
-    assert f"going on with {run_of(stage)}" in done.stdout
+    assert f"continuing {run_of(stage)}" in done.stdout
     done = stage.run("--continue")
     assert (done.returncode, "nothing is missing" in done.stdout) == (0, True)
     assert len(list(stage.folder.glob("results/run_*"))) == 1

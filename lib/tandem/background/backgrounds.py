@@ -35,7 +35,7 @@ class Backgrounds:
         return [load.script for load in self.each if load.script]
 
     def running(self) -> bool:
-        """Tell whether all are a load: one that rests is gone."""
+        """Whether all are a load: one that rests is gone."""
         return all(load.running() and not load.rests() for load in self.each)
 
     def ensure(self, watch: Watch, tick: Callable[[], None], say: Callable[[str], None]) -> None:

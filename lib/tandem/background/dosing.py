@@ -64,11 +64,11 @@ class Dosing:
         self.keeper_pid, self.keeper_pidfd = keeper.pid, os.dup(keeper.pidfd)
 
     def has_begun(self) -> bool:
-        """Tell whether it doses since the latest start, or did."""
+        """Whether it doses since the latest start, or did."""
         return (self.folder / JSON).exists()
 
     def check(self) -> bool:
-        """Tell whether it runs; where it ended before the load, its trainings are continued."""
+        """Whether it runs; where it ended before the load, its trainings are continued."""
         if self.script is None:
             return False
         if not self.script.ended():

@@ -73,7 +73,7 @@ class Loop:
             self.dosing.start(self.script)
 
     def is_choosing(self) -> bool:
-        """Tell whether a size is still to be found."""
+        """Whether a size is still to be found."""
         return bool(self.background.auto) and self.chosen is None
 
     def use(self, size: Size) -> None:
@@ -92,13 +92,13 @@ class Loop:
             path.rename(aside / path.name)
 
     def running(self) -> bool:
-        """Tell whether the loop lives; without it, its keeper is only tidying up."""
+        """Whether the loop lives; without it, its keeper is only tidying up."""
         if self.script is None or self.script.ended():
             return False
         return not self.loop_pid or alive(self.loop_pid)
 
     def rests(self) -> bool:
-        """Tell whether there have been as many rounds as there may be: the load is gone."""
+        """Whether there have been as many rounds as there may be: the load is gone."""
         most, rounds = self.background.dose.max_rounds, self.rounds()
         if most is None or not rounds or rounds[-1].end_s is None:
             return False

@@ -123,7 +123,7 @@ class MemoryUse:
         self.is_told, self.sm_max_percent, self.used_s = True, None, None
 
     def idles(self) -> bool:
-        """Tell whether it holds memory, and was not seen to use the GPU, as far as that is told."""
+        """Whether it holds memory, and was not seen to use the GPU, as far as that is told."""
         return bool(self.max_mib) and self.is_told and not self.sm_max_percent
 
     def note_use(self, script: Script, used: Mapping[str, Sequence[ProcessSample] | None]) -> None:

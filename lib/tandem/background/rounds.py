@@ -121,7 +121,7 @@ def running_s(stretches: Iterable[Stretch], from_s: float, to_s: float) -> float
 
 
 def has_unknown_end(stretches: Sequence[Stretch], from_s: float, to_s: float) -> bool:
-    """Tell whether a round that may have run in a window has an end that nobody noted.
+    """Whether a round that may have run in a window has an end that nobody noted.
 
     It ended before the next round started.
     """

@@ -40,7 +40,7 @@ class MemoryFull(BackgroundNotReady):
 
 
 def says_memory_is_full(log: Path) -> bool:
-    """Tell whether the end of a log has one of the usual messages."""
+    """Whether the end of a log has one of the usual messages."""
     try:
         with open_log(log) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
@@ -114,7 +114,7 @@ def full_round(load: Loop) -> int | None:
 
 
 def has_used_gpu(load: Loop) -> bool:
-    """Tell whether a round succeeded, or the GPU was used, if that can be seen at all.
+    """Whether a round succeeded, or the GPU was used, if that can be seen at all.
 
     Before that, nobody can say that what a training needs fits into the memory.
     """
@@ -123,7 +123,7 @@ def has_used_gpu(load: Loop) -> bool:
 
 
 def shows_work(load: Loop) -> bool:
-    """Tell whether a round of this start succeeded, or what runs writes or uses CPU time.
+    """Whether a round of this start succeeded, or what runs writes or uses CPU time.
 
     After failed rounds it must have lived longer than they did, or it may be the next of them.
     One that holds GPU memory must be seen to use the GPU, one that is to be dosed must be.

@@ -51,7 +51,7 @@ class Rule:
     newest: int | None
 
     def lets_go(self, age_s: float, newer: int) -> bool:
-        """Tell whether a run that ended `age_s` ago, before `newer` others, need not keep them."""
+        """Whether a run that ended `age_s` ago, before `newer` others, need not keep them."""
         if self.days is not None:
             return age_s > self.days * DAY_S
         return self.newest is not None and newer >= self.newest

@@ -49,7 +49,7 @@ Find = Callable[[], "tuple[Path, Plan] | None"]
 class Run:
     """One run of a plan in a new folder, or what is missing of the run in `path`.
 
-    A new one is only made if `find`, asked when nobody else can begin one, has none to go on with.
+    `find` is called once the locks are held; if it returns a run to resume, no new folder is made.
     """
 
     plan: Plan
@@ -109,7 +109,7 @@ class Run:
             if self.has_no_time():
                 return
         if self.find and (found := self.find()):
-            say(f"going on with {found[0]}")
+            say(f"continuing {found[0]}")
             self.path, self.plan = found
         if self.path:
             self.open(self.path, watch, stack)
