@@ -182,7 +182,9 @@ def refuse_beside_resume(arguments: argparse.Namespace) -> None:
         *(arguments.root, arguments.seed, arguments.grace),
     )
     if any(value is not None for value in given) or arguments.skip_invalid or arguments.go_on:
-        raise UsageError("--resume goes on with a plan as it is: no settings and no options of one")
+        raise UsageError(
+            "--resume reuses the saved plan; it takes no settings file and no plan options"
+        )
 
 
 def stop_with(parent: int) -> None:
