@@ -410,8 +410,8 @@ def test_waiting_for_the_lock_ends_with_the_time(stage: Stage) -> None:
     ("words", "said"),
     [
         (["--resume", "nowhere"], "holds no plan.json"),
-        (["--resume", "results", "settings.json"], "no settings and no options of one"),
-        (["--resume", "results", "--seed", "1"], "no settings and no options of one"),
+        (["--resume", "results", "settings.json"], "it takes no settings file and no plan options"),
+        (["--resume", "results", "--seed", "1"], "it takes no settings file and no plan options"),
     ],
 )
 def test_what_cannot_be_resumed_says_so(stage: Stage, words: list[str], said: str) -> None:

@@ -213,7 +213,7 @@ def _why_not(reader: Callable[[str], object], text: str) -> str:
     try:
         reader(text)
     except (ValueError, re.error, RecursionError, OverflowError) as error:
-        return f"{error} (mend it)"
+        return f"{error} (fix it)"
     return ""
 
 

@@ -113,7 +113,7 @@ def make_plan(
             problems.append(Problem("remark", "experiments", message, file))
         raise ProblemsError(problems)
     if given_seed is None and any(each.foreground.mutated for each in experiments):
-        message = f"drawn now; --seed {seed} gives these values again"
+        message = f"random seed {seed} was chosen; use --seed {seed} to get the same values"
         problems.append(Problem("remark", "seed", message, file))
     plan = Plan(
         name=settings.name,
@@ -209,7 +209,7 @@ class _Planner:
         foreground, problems = self._resolver.resolve(entry.foreground)
         resolved: list[Resolved] = []
         for given in entry.backgrounds:
-            background, more = self._resolver.resolve(given.training, is_load=True)
+            background, more = self._resolver.resolve(given.training, is_background=True)
             problems = problems + more
             for other in filter(None, (foreground, *resolved)):
                 if background:
@@ -226,9 +226,9 @@ class _Planner:
             place = entry.foreground.places["mutate"]
             self.problems.append(Problem("error", place, str(error), self._file))
             return []
-        loads = tuple(map(background_of, resolved, entry.backgrounds))
+        backgrounds = tuple(map(background_of, resolved, entry.backgrounds))
         gpus = entry.foreground.gpus
-        return [(training_of(foreground, each, gpus), loads) for each in values]
+        return [(training_of(foreground, each, gpus), backgrounds) for each in values]
 
     def _values(
         self, entry: Entry, foreground: Resolved, backgrounds: Sequence[Resolved]

@@ -295,7 +295,7 @@ def test_what_is_wrong_in_a_list_is_named_by_its_place(tmp_path: Path) -> None:
         (
             LOAD | {"gpu_memory_mib": 100, "gpu_memory_fraction": 0.5},
             "",
-            'one of "gpu_memory_mib" and "gpu_memory_fraction" can count (remove one)',
+            'one of "gpu_memory_mib" and "gpu_memory_fraction" can count (remove the other)',
         ),
         ([LOAD, LOAD | {"max_rounds": 0}], "[1].max_rounds", "must be at least 1, not 0"),
         ([LOAD | {"intensity": 0}], "[0].intensity", "must be at least 0.05, not 0"),
@@ -446,8 +446,8 @@ def test_other_words_for_mutation_warn_where_they_stand(tmp_path: Path, mode: st
         (
             SINGLE | {"fixed_hyperparams": {"a": 1}},
             "fixed_hyperparams",
-            'read as "hyperparameters": not passed, because only drawn values are'
-            ' ("mode": "default" passes them)',
+            'read as "hyperparameters": IGNORED: mutation mode passes only drawn values'
+            ' ("mode": "default" passes given ones)',
         ),
     ],
 )
@@ -499,7 +499,7 @@ def test_aliases_in_a_foreground_and_at_the_top(tmp_path: Path) -> None:
 def test_values_given_where_values_are_drawn_and_the_other_way_round(tmp_path: Path) -> None:
     _, warnings = read(tmp_path, SINGLE | {"hyperparameters": {"a": 1}})
     assert warnings[0][0] == "experiments[0].hyperparameters"
-    assert warnings[0][1].startswith("not passed, because only drawn values are")
+    assert warnings[0][1].startswith("IGNORED: mutation mode passes only drawn values")
     _, warnings = read(tmp_path, SINGLE | {"mode": "default", "mutate": ["a"]})
     message = 'nothing is drawn, because the mode is "default"'
     assert warnings == [("experiments[0].mutate", message)]

@@ -626,7 +626,7 @@ def test_a_broken_repository_is_an_error_even_when_others_can_run(
     entries = [TEXT, {"repo": "broken", "model": "m"}]
     *of_registry, of_entry = errors(read(entries))
     assert [path for path, _ in of_registry] == ["models.broken", "models.broken"]
-    message = 'the registry\'s entry of "broken" is wrong (mend it there)'
+    message = f'the registry\'s entry of "broken" is wrong (fix this in {registry})'
     assert of_entry == ("experiments[1].repo", message)
     assert len(experiments(read(entries, skip_invalid=True))) == 1
 
