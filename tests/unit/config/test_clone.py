@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 from support.gitbox import git, use_plain_git
 from tandem.base.paths import ROOT
-from tandem.experiment.record import Surroundings, command_facts
-from tandem.plan.model import Training
 
 
 @pytest.fixture(autouse=True)
@@ -143,21 +141,3 @@ def test_a_registry_with_errors_clones_nothing(tmp_path: Path) -> None:
     done = driver(tmp_path, "repos")
     assert (done.returncode, done.stdout) == (2, "")
     assert "models.one.commit" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("wanted", "there", "pin"),
-    [
-        ("a", "a", {"commit": "a", "matches": True}),
-        ("a", "b", {"commit": "a", "matches": False}),
-        ("a", None, {"commit": "a", "matches": None}),
-        (None, "b", None),
-    ],
-)
-def test_the_record_says_whether_it_was_that_commit(
-    wanted: str | None, there: str | None, pin: dict[str, Any] | None
-) -> None:
-    training = Training("one", "m", {}, (), ("t",), Path("/r"), {}, commit=wanted)
-    git_facts = {"/r": {"commit": there, "dirty": None, "reason": None}}
-    around = Surroundings(None, None, {}, git_facts, ())  # type: ignore[arg-type]
-    assert command_facts(training, around)["pin"] == pin
