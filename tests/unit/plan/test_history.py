@@ -193,7 +193,11 @@ def test_what_a_run_writes_is_read(tmp_path: Path, read: Reader) -> None:
     columns = table.header(reading.plan)
     table.rewrite(tmp_path / "summary.csv", columns, [])
     for experiment in reading.plan.experiments:
-        cells = {"experiment_id": experiment.id, "mode": experiment.mode, "status": "failed"}
+        cells: table.Row = {
+            "experiment_id": experiment.id,
+            "mode": experiment.mode,
+            "status": "failed",
+        }
         cells |= {"repository": "bugs", "model": "default", "error_message": 'a "b",\nc'}
         drawn = experiment.foreground.hyperparameters["kfold"]
         table.append_row(
