@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.experiment.record import Surroundings, command_facts
+from support.records import outcome
+from tandem.experiment.background import command_facts
 from tandem.plan.model import Training
 
 
@@ -23,6 +24,5 @@ def test_the_record_says_whether_it_was_that_commit(
     wanted: str | None, there: str | None, pin: dict[str, Any] | None
 ) -> None:
     training = Training("one", "m", {}, (), ("t",), Path("/r"), {}, commit=wanted)
-    git_facts = {"/r": {"commit": there, "dirty": None, "reason": None}}
-    around = Surroundings(None, None, {}, git_facts, ())  # type: ignore[arg-type]
-    assert command_facts(training, around)["pin"] == pin
+    state = {"commit": there, "dirty": None, "reason": None}
+    assert command_facts(training, outcome(git={"/r": state}))["pin"] == pin

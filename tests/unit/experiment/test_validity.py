@@ -274,14 +274,14 @@ def test_a_background_must_not_fail_beside_the_foreground_alone(
     """
     clock = Moment(0.0, 1.8e9 + set_by_s)
     rounds = [
-        of(Round, completed=completed, end_boottime_s=ended_s, ended=clock.utc_at(ended_s)),
+        of(Round, completed=completed, end_boottime_s=ended_s, ended=clock.iso_at(ended_s)),
         of(Round, completed=0, end_boottime_s=None, ended=None),
     ]
     unseen = {"gpu_memory.max_mib": None, "gpu_memory.sm_max_percent": None}
     unseen |= {"gpu_memory.used_at": None, "gpu_memory.used_boottime_s": None}
     parts = [part(rounds=rounds, rounds_completed=1, rounds_failed=failed, **unseen)]
     failing = window(gpu(), parts=[load_part(rounds_failed=failed)])
-    put(failing, started=Moment(0.0, 1.8e9).utc_at(BEGIN_S))
+    put(failing, started=Moment(0.0, 1.8e9).iso_at(BEGIN_S))
     found = reasons(record(**{"background.parts": parts}, windows=[failing]))
     why = f"no background round succeeded beside the foreground ({failed} failed)"
     assert found == ([why] if is_reason else [])
