@@ -12,9 +12,17 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "simgpu")]
 
+from hypothesis import HealthCheck, settings  # noqa: E402
 from simgpu import SimGpu, build  # noqa: E402
 from support.kept import pytest_cmdline_main  # noqa: E402, F401
 from support.stage import Stage  # noqa: E402
+
+# How long an example takes is no matter: the machine may be busy. A test that wants fewer examples
+# than others takes a part of the profile's, so that make soak has more of these too.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", patient, max_examples=100)
+settings.register_profile("soak", patient, max_examples=2000)
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,11 +26,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests")]
 
-from support.kept import run_kept  # noqa: E402
+from support.kept import KEEP, run_kept  # noqa: E402
 from tandem.processes.control import die_with_parent  # noqa: E402
 
 CPUS = len(os.sched_getaffinity(0))
-BATS_TEST_TIMEOUT_S = 60  # a hang guard, not a figure
+TEST_TIMEOUT_S, FILE_TIMEOUT_S = "120", "600"  # of bats; hang guards, not figures
 WAITING = ("programs", "faults", "runs", "examples", "simgpu")
 
 
@@ -83,9 +84,11 @@ def run_parts(which: str, paths: list[str]) -> int:
 
 def run_bats(file: Path) -> tuple[Path, subprocess.CompletedProcess[str], float]:
     begin_s = time.monotonic()
+    limit = {"BATS_TEST_TIMEOUT": TEST_TIMEOUT_S} if shutil.which("ps") else {}  # bats needs it
+    bats = [*KEEP, "--timeout", FILE_TIMEOUT_S, "--", str(ROOT / ".venv/bin/bats")]
     done = subprocess.run(
-        [str(ROOT / ".venv/bin/bats"), "--timing", str(file)],
-        env={**os.environ, "BATS_TEST_TIMEOUT": str(BATS_TEST_TIMEOUT_S)},
+        [*bats, "--timing", str(file)],
+        env={**os.environ, **limit},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from tandem.base.paths import BGRUN, FGRUN, ROOT, TEMPLATES
 from tandem.base.templates import TemplateError, Values, render, render_file
@@ -93,10 +93,8 @@ BACKGROUND: Values = {
 
 # Each example starts processes: it is not shrunk, which would take minutes.
 few = settings(
-    max_examples=30,
-    deadline=None,
+    max_examples=settings().max_examples * 3 // 10,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
 )
 
 
@@ -150,7 +148,7 @@ def wait_for(what: str, condition: Callable[[], object]) -> None:
 # -- values arrive -------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2)
 @given(one=WORDS, many=st.lists(WORDS, max_size=12))
 @example(one="", many=[""])
 @example(one="-n", many=["-e", "--", "\\c"])

@@ -210,7 +210,7 @@ def test_folding_keeps_sums_order_and_the_newest(history: list[Stretch], keep: i
         assert (before.end_s or before.start_s) <= after.start_s
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings().max_examples // 3)
 @given(history=histories(max_size=200), keep=st.integers(1, 6))
 def test_a_file_folded_again_and_again_stays_small_and_right(
     file: Path, history: list[Stretch], keep: int

@@ -104,17 +104,19 @@ VALUES = st.recursive(
 )
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("json")
+
+
 @given(value=VALUES)
-def test_what_json_holds_is_read_as_it_is(
-    tmp_path_factory: pytest.TempPathFactory, value: Any
-) -> None:
-    folder = tmp_path_factory.mktemp("json")
+def test_what_json_holds_is_read_as_it_is(folder: Path, value: Any) -> None:
     assert read_json(written(folder, json.dumps(value).encode())) == value
 
 
 @given(raw=st.binary(max_size=200) | st.text('{}[]",:0123eE-+.nultrfas\\ ').map(str.encode))
-def test_no_bytes_raise_anything_else(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
-    path = written(tmp_path_factory.mktemp("json"), raw)
+def test_no_bytes_raise_anything_else(folder: Path, raw: bytes) -> None:
+    path = written(folder, raw)
     try:
         read_json(path)
     except UsageError as error:

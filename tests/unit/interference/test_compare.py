@@ -118,7 +118,7 @@ def test_the_same_values_always_give_the_same_interval() -> None:
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=12))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings().max_examples // 5)
 def test_the_interval_lies_within_the_values(values: list[float]) -> None:
     low, high = interval_of_median(blocks(*values))
     assert min(values) <= low <= statistics.median(values) <= high <= max(values)

@@ -27,7 +27,7 @@ def times(path: Path, from_s: float, to_s: float) -> list[object]:
     st.integers(-10, 3010),
     st.integers(0, 500),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_between_two_moments_are_those_inside_and_one_on_each_side(
     tmp_path: Path, when: list[int], from_s: int, length_s: int
 ) -> None:

@@ -259,7 +259,7 @@ BETWEEN = Square(0.9777730083958345, 1.701171875)  # changes between two samples
 BURSTS = st.lists(st.tuples(st.floats(2.0, 45.0), st.floats(1.0, 3.0)), max_size=3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @example(wave=BEHIND, edges_s=(5.0, 43.0625), bursts=[], update_s=0.1)
 @example(wave=BETWEEN, edges_s=(5.0, 42.78515625), bursts=[], update_s=0.02)
 @given(
@@ -579,7 +579,7 @@ def long_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(cuts=st.lists(st.floats(1001.0, 1118.0), min_size=3, max_size=6, unique=True))
 def test_the_parts_of_a_window_add_up(long_folder: Path, cuts: list[float]) -> None:
     cuts.sort()
@@ -589,7 +589,7 @@ def test_the_parts_of_a_window_add_up(long_folder: Path, cuts: list[float]) -> N
         assert sum(part[name] for part in parts) == pytest.approx(whole[name], abs=1e-3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings().max_examples // 5)
 @given(from_s=st.floats(1015.0, 1050.0), length_s=st.floats(0.5, 50.0))
 def test_rows_far_outside_a_window_mean_nothing(
     long_folder: Path, tmp_path_factory: pytest.TempPathFactory, from_s: float, length_s: float
