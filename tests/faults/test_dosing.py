@@ -12,6 +12,7 @@ import time
 
 import pytest
 from support.stage import GRACE_S, Stage, stop_when, wait_for
+from tandem.background.account import Dosed
 from tandem.background.dosing import Dosing, stop_all
 from tandem.base.paths import BGRUN, DOSE
 from tandem.processes.proc import descendants, name, stat
@@ -295,5 +296,6 @@ def test_a_background_that_has_ended_is_refused(stage: Stage) -> None:
     assert not made.check()
     assert made.problem
     assert made.problem.endswith("exit code 2; dose: error: --intensity must be 0.05 to 1")
-    assert made.facts(1.0, 2.0)["reason"].startswith(made.problem)
+    dosed = Dosed(made.folder, made.mode, made.target, made.problem)
+    assert dosed.figures(1.0, 2.0)["reason"].startswith(made.problem)
     end(stage, made, load)

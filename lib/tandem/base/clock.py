@@ -40,8 +40,20 @@ def boottime_s() -> float:
 
 
 def suspended_s() -> float:
-    """Return for how long the machine has been suspended since it booted, in seconds."""
-    return boottime_s() - time.monotonic()
+    """Return for how long the machine has been suspended since it booted, in seconds.
+
+    One clock is read after the other, and this process may have to wait in between, hardly ever
+    three times in a row.
+    """
+    return max(boottime_s() - time.monotonic() for _ in range(3))
+
+
+def awake_s(from_s: float, to_s: float, suspended_s: float) -> float:
+    """Return the time between two moments on CLOCK_BOOTTIME less that of a suspension in it.
+
+    That is known to the millisecond, so that it may be more than a very short time.
+    """
+    return max(0.0, to_s - from_s - round(suspended_s, 3))
 
 
 def moment() -> dict[str, Any]:
