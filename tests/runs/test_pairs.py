@@ -26,15 +26,16 @@ WORK_S = 8.0
 
 @dataclass
 class Pair:
-    """The records of a parallel experiment and its control, the table, and the board."""
+    """The records of a parallel experiment and its control, what they say, and the board."""
 
     parallel: dict[str, Any]
     solo: dict[str, Any]
+    interference: dict[str, Any]
     rows: list[dict[str, str]]
     gpu: SimGpu
 
     def figure(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.parallel["interference"]["figures"][name]
+        found: dict[str, Any] = self.interference["figures"][name]
         return found
 
     def truth_j(self, record: dict[str, Any], name: str) -> float:
@@ -91,15 +92,17 @@ def pair(
         solo, parallel = sorted(records, key=lambda record: str(record["control"]), reverse=True)
         with open(run_folder / "summary.csv", newline="") as file:
             rows = list(csv.DictReader(file))
-        yield Pair(parallel, solo, rows, gpu)
+        (together,) = run_folder.glob("*/interference.json")
+        assert together.parent.name == parallel["experiment_id"]
+        yield Pair(parallel, solo, json.loads(together.read_text()), rows, gpu)
 
 
 def test_each_names_its_twin(pair: Pair) -> None:
     assert pair.parallel["twin"] == pair.solo["experiment_id"]
     assert pair.solo["twin"] == pair.parallel["experiment_id"]
     assert (pair.parallel["control"], pair.solo["control"]) == (None, "solo")
-    assert pair.parallel["interference"]["twin"] == pair.solo["experiment_id"]
-    assert pair.solo["interference"] is None
+    assert pair.interference["twin"] == pair.solo["experiment_id"]
+    assert pair.interference["experiment_id"] == pair.parallel["experiment_id"]
     assert (pair.parallel["epochs_done"], pair.solo["epochs_done"]) == (4, 4)
 
 
@@ -184,8 +187,8 @@ def test_without_a_window_of_the_background_alone(stage: Stage, gpu: SimGpu) -> 
     run = stage.run()
     assert run.returncode == 0, run.stdout
     (run_folder,) = stage.folder.glob("results/run_*")
-    (path,) = run_folder.glob("*_parallel/experiment.json")
-    figures = json.loads(path.read_text())["interference"]["figures"]
+    (path,) = run_folder.glob("*/interference.json")
+    figures = json.loads(path.read_text())["figures"]
     assert figures["slowdown"]["value"] > 0
     assert figures["energy_ratio"]["value"] > 0
     assert figures["background_progress_ratio"]["value"] is None
@@ -206,11 +209,7 @@ def test_a_control_that_did_other_work_gives_no_figures(
     )
     stage.run()
     (run_folder,) = stage.folder.glob("results/run_*")
-    (record,) = (
-        found
-        for path in run_folder.glob("*/experiment.json")
-        if (found := json.loads(path.read_text()))["control"] is None
-    )
-    figure = record["interference"]["figures"]["slowdown"]
+    (path,) = run_folder.glob("*/interference.json")
+    figure = json.loads(path.read_text())["figures"]["slowdown"]
     assert figure["value"] is None
     assert wrong in figure["reason"] or "failed" in figure["reason"]

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 from support.records import flaws
+from tandem.base.clock import Moment
 from tandem.base.paths import ROOT
-from tandem.results.record import is_there, record_of
+from tandem.results.record_file import is_there, record_of
 
 DEADLINE_S = 120.0  # a hang guard, not a figure
 pytestmark = pytest.mark.xdist_group("record")  # one measured run for all that reads it
@@ -168,7 +169,7 @@ class Ended:
     def coverage(self, number: int) -> float:
         """Return the coverage of an attempt, from rounds.tsv and its keeper's report alone."""
         report, events = self.keeper(number), self.events()
-        from_s, to_s = report["started"]["boottime_s"], report["ended"]["boottime_s"]
+        from_s, to_s = report["started_s"], report["ended_s"]
         starts = {event[1]: float(event[2]) for event in events if event[0] == "start"}
         ends = {event[1]: float(event[2]) for event in events if event[0] == "end"}
         running_s = sum(
@@ -386,11 +387,14 @@ def test_each_attempt_is_what_its_keeper_says(runs: dict[str, Ended], name: str)
             *(("exit_code", "exit_code"), ("signal", "signal"), ("reason", "reason")),
             *(("duration_seconds", "duration_s"), ("peak_memory_bytes", "peak_memory_bytes")),
             *(("cpu_user_seconds", "cpu_user_s"), ("cpu_system_seconds", "cpu_system_s")),
+            *(("start_took_seconds", "start_took_s"), ("suspended_seconds", "suspended_s")),
         ):
             assert attempt[ours] == report[its]
         assert attempt["cpu_seconds"] == report["cpu_user_s"] + report["cpu_system_s"]
-        assert attempt["started"] == report["started"]["utc"]
-        assert attempt["ended"] == report["ended"]["utc"]
+        clock = Moment(**report["clock"])
+        for edge, said in (("start", "started"), ("end", "ended")):
+            assert attempt[f"{edge}_boottime_s"] == report[f"{said}_s"]
+            assert attempt[said] == clock.utc_at(report[f"{said}_s"])
         assert attempt["stop"]["killed"] == report["stop"]["killed"]
         log = ended.experiment / attempt["log"]
         assert log == ended.experiment / "attempts" / str(number) / "training.log"

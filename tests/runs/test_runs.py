@@ -239,7 +239,7 @@ def test_a_load_that_dies_in_its_own_window_is_started_anew(stage: Stage, gpu: S
     assert "the background loop ended before the foreground" in record["invalid_reasons"]
     assert window_of(record, "background")["duration_seconds"] < 60
     assert window_of(record)["load"]["coverage"] == pytest.approx(1, abs=0.05)
-    figure = record["interference"]["figures"]["marginal_energy_joules"]
+    figure = stage.read("interference.json")["figures"]["marginal_energy_joules"]
     assert (figure["value"], "ended before" in figure["reason"]) == (None, True)
 
 

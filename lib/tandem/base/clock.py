@@ -55,6 +55,14 @@ def suspended_s(known_s: float = 0.0) -> float:
     return (least_s + most_s) / 2
 
 
+def awake_s(from_s: float, to_s: float, suspended_s: float) -> float:
+    """Return the time between two moments on CLOCK_BOOTTIME less that of a suspension in it.
+
+    That is known to the millisecond, so that it may be more than a very short time.
+    """
+    return max(0.0, to_s - from_s - round(suspended_s, 3))
+
+
 def _suspended_bounds_s() -> tuple[float, float]:
     before_s, now_s, after_s = time.monotonic(), boottime_s(), time.monotonic()
     return now_s - after_s, now_s - before_s

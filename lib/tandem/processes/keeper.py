@@ -17,7 +17,7 @@ import time
 from argparse import Namespace
 from typing import Any, NoReturn
 
-from tandem.base.clock import boottime_s, now, suspended_s
+from tandem.base.clock import awake_s, boottime_s, now, suspended_s
 from tandem.base.files import write_whole
 from tandem.base.variables import COOKIE, LIFELINE, MONITOR, OUT, OWNER, OWNER_FILE
 from tandem.processes.control import (
@@ -141,7 +141,8 @@ class Keeper:
         """Return for how long nothing need be done."""
         waits_s = [LONGEST_WAIT_S, STRICT_PERIOD_S] if self.options.strict else [LONGEST_WAIT_S]
         if self.options.timeout is not None:
-            waits_s.append(self.start_s + self.options.timeout - time.monotonic())
+            begin_s = self.start_s + self.start_took_s
+            waits_s.append(begin_s + self.options.timeout - time.monotonic())
         return min(waits_s)
 
     def told_to_stop(self, wait_s: float) -> bool:
@@ -216,7 +217,7 @@ class Keeper:
     def duration_s(self) -> float | None:
         if self.started_s is None or self.ended_s is None:
             return None
-        return max(0.0, self.ended_s - self.started_s - self.suspended_s)
+        return awake_s(self.started_s, self.ended_s, self.suspended_s)
 
     def report(self) -> dict[str, Any]:
         """Return what happened: seconds, memory in bytes, moments on CLOCK_BOOTTIME.
@@ -233,7 +234,7 @@ class Keeper:
             "ended_s": rounded(self.ended_s),
             "all_ended_s": rounded(self.all_ended_s),
             "start_took_s": round(self.start_took_s, 6),
-            "suspended_s": self.suspended_s,
+            "suspended_s": round(self.suspended_s, 3),
             "duration_s": rounded(self.duration_s()),
             "exit_code": code if code is None or code >= 0 else None,
             "signal": None if code is None or code >= 0 else -code,

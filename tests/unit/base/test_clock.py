@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tandem.base.clock import Moment, now, suspended_s
+from tandem.base.clock import Moment, awake_s, now, suspended_s
 
 Clocks = Callable[..., None]
 
@@ -53,3 +53,14 @@ def test_a_wait_between_two_readings_is_no_suspension(clocks: Clocks) -> None:
 def test_a_suspension_is_seen_in_spite_of_a_wait(clocks: Clocks) -> None:
     clocks(37.25, 0.0, 0.5, 0.0)
     assert suspended_s(7.25) == pytest.approx(37.25, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("suspended", "expected"),
+    [(0.0, 10.0), (4.0, 6.0), (4.0004, 6.0), (10.0, 0.0), (10.001, 0.0)],
+)
+def test_a_duration_is_the_difference_less_the_suspension(
+    suspended: float, expected: float
+) -> None:
+    """Of which no more than the milliseconds are known."""
+    assert awake_s(100.0, 110.0, suspended) == pytest.approx(expected, abs=1e-9)
