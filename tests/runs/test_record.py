@@ -394,7 +394,7 @@ def test_each_attempt_is_what_its_keeper_says(runs: dict[str, Ended], name: str)
         clock = Moment(**report["clock"])
         for edge, said in (("start", "started"), ("end", "ended")):
             assert attempt[f"{edge}_boottime_s"] == report[f"{said}_s"]
-            assert attempt[said] == clock.utc_at(report[f"{said}_s"])
+            assert attempt[said] == clock.iso_at(report[f"{said}_s"])
         assert attempt["stop"]["killed"] == report["stop"]["killed"]
         log = ended.experiment / attempt["log"]
         assert log == ended.experiment / "attempts" / str(number) / "training.log"
