@@ -49,6 +49,7 @@ from typing import NoReturn
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
 from tandem.processes.keeper import Keeper  # noqa: E402
+from tandem.processes.owner import OwnerError, TooOldError  # noqa: E402
 
 
 def options_from(arguments: list[str]) -> argparse.Namespace:
@@ -73,6 +74,11 @@ def options_from(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
+def fail(name: str, error: OwnerError) -> NoReturn:
+    print(f"{name}: error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
 def main() -> NoReturn:
     if sys.argv[1:] == ["--help"]:
         print(__doc__, end="")
@@ -80,10 +86,10 @@ def main() -> NoReturn:
     options = options_from(sys.argv[1:])
     try:
         keeper = Keeper(options)
-    except (OSError, AttributeError) as error:
-        need = "Linux 5.3 or newer, and a Python that has os.pidfd_open"
-        print(f"{options.name}: error: {need}, is needed: {error}", file=sys.stderr)
-        sys.exit(3)
+    except OwnerError as error:
+        fail(options.name, error)
+    except OSError as error:
+        fail(options.name, TooOldError(error))
     if keeper.start():
         keeper.watch()
         keeper.stop()

@@ -510,7 +510,7 @@ def test_without_a_driver_the_rest_is_measured(gpu: SimGpu, watch: Watch) -> Non
 
 
 def test_without_pynvml_the_way_to_get_it_is_said(gpu: SimGpu) -> None:
-    program = "from tandem.nvml import devices as nvml\ntry: nvml.gpu_states(None)\n"
+    program = "from tandem.nvml import devices as nvml\ntry: nvml.opened().__enter__()\n"
     program += "except nvml.NvmlError as error: print(error, '|', error.hint)"
     done = subprocess.run(
         [sys.executable, "-S", "-c", program],

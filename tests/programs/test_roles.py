@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tandem.measure.sampling.roles import REMEMBERED_S, YOUNG_S, YOUNG_SHARE, Root, Trees
+from tandem.measure.sampling.roles import YOUNG_S, YOUNG_SHARE, Root, Trees
+from tandem.nvml.sensors import REMEMBERED_S
 from tandem.processes.proc import children, cpu_s, descendants, stat
 
 DEADLINE_S = 30.0  # a guard, not a figure

@@ -15,7 +15,7 @@ from tandem.config.options import Dose
 from tandem.nvml import devices as nvml
 from tandem.nvml.sensors import ProcessSample, ProcessSamples
 from tandem.plan.model import Background, Training
-from tandem.processes.proc import ancestors
+from tandem.processes.proc import is_below
 from tandem.processes.scripts import Script
 
 FRACTION = "TANDEM_GPU_MEMORY_FRACTION"
@@ -131,7 +131,7 @@ class MemoryUse:
         samples = [used.get(key_of(device)) for device in self.limit.devices]
         self.is_told = self.is_told and bool(samples) and None not in samples
         for sample in (each for those in samples for each in those or ()):
-            if is_below(sample.pid, script):
+            if is_below(sample.pid, script.pid):
                 self.sm_max_percent = max(self.sm_max_percent or 0.0, sample.sm_percent)
                 if sample.sm_percent > 0:
                     self.used_s = max(self.used_s or 0.0, sample.at_s)
@@ -139,7 +139,8 @@ class MemoryUse:
     def note(self, script: Script, listed: Mapping[str, Sequence[nvml.Process]]) -> str | None:
         """Take who is on the GPUs now, by `key_of`; return a warning, once, beyond the limit."""
         for device in self.limit.devices:
-            on_it = [each for each in listed.get(key_of(device), ()) if is_below(each.pid, script)]
+            everyone = listed.get(key_of(device), ())
+            on_it = [each for each in everyone if is_below(each.pid, script.pid)]
             if any(each.memory_mib is None for each in on_it):
                 self.unknown = "NVML does not tell the memory of a process"
                 continue
@@ -189,10 +190,6 @@ def memory_use(name: str, background: Background, say: Callable[[str], None]) ->
 
 def key_of(device: nvml.Device) -> str:
     return f"{device.uuid} {device.mig}"
-
-
-def is_below(pid: int, script: Script) -> bool:
-    return script.pid in ancestors(pid)
 
 
 @dataclass

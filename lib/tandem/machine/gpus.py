@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tandem.base.errors import NotReadyError
 from tandem.base.variables import VISIBLE
@@ -22,6 +23,8 @@ SETTLE_S = 3.0
 MEMORY_BACK_S = 5.0
 MEMORY_NOISE_MIB = 16.0
 _PERIOD_S = 0.1
+
+_T = TypeVar("_T")
 
 
 class GpuBusyError(NotReadyError):
@@ -45,7 +48,7 @@ class GpuProcess:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU and who uses it; None: NVML does not tell."""
+    """A GPU and who uses it, now; None: NVML does not report it."""
 
     index: int
     uuid: str
@@ -93,21 +96,29 @@ def nvml_held() -> Iterator[None]:
 def gpus_now() -> list[Gpu] | None:
     """Return the GPUs that CUDA shows, as they are now; None where NVML does not answer."""
     try:
-        states = nvml.gpu_states(os.environ.get(VISIBLE))
+        with nvml.opened():
+            return [_gpu(device) for device in nvml.visible(os.environ.get(VISIBLE))]
     except nvml.NvmlError:
         return None
-    return [
-        Gpu(
-            state.index,
-            state.uuid,
-            state.name,
-            state.sm_percent,
-            state.memory_used_mib,
-            state.temperature_c,
-            None if state.processes is None else tuple(map(_process, state.processes)),
-        )
-        for state in states
-    ]
+
+
+def _gpu(device: nvml.Device) -> Gpu:
+    return Gpu(
+        device.index,
+        device.uuid,
+        device.name,
+        _or_none(lambda: nvml.utilisation(device)[0]),
+        _or_none(lambda: nvml.memory_used_mib(device)),
+        _or_none(lambda: nvml.temperature_c(device)),
+        _or_none(lambda: tuple(map(_process, nvml.processes(device)))),
+    )
+
+
+def _or_none(read: Callable[[], _T]) -> _T | None:
+    try:
+        return read()
+    except nvml.NvmlError:
+        return None
 
 
 def _process(process: nvml.Process) -> GpuProcess:

@@ -9,7 +9,7 @@ CLOCK_BOOTTIME.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tandem.base.clock import Moment, now
@@ -25,6 +25,8 @@ from tandem.nvml.devices import Device, NvmlError
 # NVML's numbers
 CLOCK_SM, CLOCK_MEMORY = 1, 2
 FIELD_ENERGY_MJ, FIELD_POWER_AVERAGE_MW, FIELD_POWER_INSTANT_MW = 83, 185, 186
+
+REMEMBERED_S = 10.0  # NVML still tells of a process some time after its end
 
 _TOTAL_POWER_SAMPLES = 0
 _CLOCK_STEP_S = 0.02  # by so much UTC goes ahead or back when somebody sets it, and not otherwise
@@ -94,6 +96,31 @@ class ProcessSamples:
         self.newest_utc_s = max([since_utc_s, *(utc_s for utc_s, _ in stamped)])
         ahead_s = self.read_at.utc_s - self.read_at.boottime_s
         return [ProcessSample(e.pid, utc_s - ahead_s, float(e.smUtil)) for utc_s, e in stamped]
+
+
+def uses(samples: Iterable[ProcessSample]) -> dict[int, tuple[float, float]]:
+    """Return each process's mean use over its samples, and when the last was taken."""
+    values: dict[int, list[ProcessSample]] = {}
+    for sample in samples:
+        values.setdefault(sample.pid, []).append(sample)
+    return {
+        pid: (
+            sum(each.sm_percent for each in of_pid) / len(of_pid),
+            max(each.at_s for each in of_pid),
+        )
+        for pid, of_pid in values.items()
+    }
+
+
+def share_lived(begin_s: float, end_s: float, from_s: float, to_s: float) -> float:
+    """Return in which share of a stretch of time a process was there, 0 to 1.
+
+    NVML's figure is its use while it was. Rounds that follow each other within the stretch would
+    otherwise count as if they had run side by side.
+    """
+    if to_s <= from_s:
+        return 1.0
+    return max(0.0, min(end_s, to_s) - max(begin_s, from_s)) / (to_s - from_s)
 
 
 def power_samples(device: Device, since: Moment, until: Moment) -> list[tuple[float, float]]:

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from tandem.base.clock import awake_s, boottime_s, now, suspended_s
 from tandem.base.files import write_whole
-from tandem.base.variables import COOKIE, LIFELINE, MONITOR, OUT, OWNER, OWNER_FILE
+from tandem.base.variables import COOKIE, MONITOR, OUT, OWNER, OWNER_FILE
 from tandem.processes.control import (
     STOP_SIGNALS,
     become,
@@ -28,6 +28,7 @@ from tandem.processes.control import (
     die_with_parent,
 )
 from tandem.processes.cookie import cookie
+from tandem.processes.owner import inherited_fd, watch_owner
 from tandem.processes.tree import LONGEST_WAIT_S, STRICT_MARGIN_S, Tree
 
 STRICT_PERIOD_S = 0.5
@@ -37,7 +38,10 @@ class Keeper:
     """One command, from its start to the end of the last process below it."""
 
     def __init__(self, options: Namespace) -> None:
-        """Become a subreaper and watch signals and owner; OSError if the kernel is too old."""
+        """Become a subreaper and watch signals and owner.
+
+        OSError: the kernel is too old. OwnerError: see watch_owner.
+        """
         self.options = options
         self.reason = "not started"
         self.error: str | None = None
@@ -55,23 +59,11 @@ class Keeper:
         self.poll = select.poll()
         self.wakeup = catch_stop_signals(lambda *_: None)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.owner_fds = self.watch_owner()
+        os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
+        self.owner_fds = watch_owner(options.owner)
         self.monitor = inherited_fd(MONITOR)
         for fd in (self.wakeup, *self.owner_fds):
             self.poll.register(fd, select.POLLIN)
-
-    def watch_owner(self) -> list[int]:
-        """Return the lifeline and the owner's pidfd; a dead owner ends the keeper here."""
-        lifeline = inherited_fd(LIFELINE)
-        os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
-        fds = [] if lifeline is None else [lifeline]
-        if self.options.owner != 0:
-            fds.append(os.pidfd_open(os.getppid()))
-            # Whoever died before this line has left us to another parent.
-            if self.options.owner not in (None, os.getppid()):
-                self.say("error: whoever started this has ended already")
-                sys.exit(1)
-        return fds
 
     # -- running -----------------------------------------------------------------------
 
@@ -291,15 +283,6 @@ class Keeper:
         if self.reason in ("ended", "not started"):
             sys.exit(self.exit_code())
         sys.exit(124 if self.reason == "timeout" else 1)
-
-
-def inherited_fd(variable: str) -> int | None:
-    """Return the descriptor that a variable of the environment names, kept from the command."""
-    number = os.environ.pop(variable, "")
-    if not number.isdigit():
-        return None
-    os.set_inheritable(int(number), False)
-    return int(number)
 
 
 def rounded(seconds: float | None) -> float | None:

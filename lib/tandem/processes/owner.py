@@ -1,11 +1,10 @@
-"""Whoever started a program of bin/ that is to end with it."""
+"""Whoever started a program that is to end with it. Standard library only."""
 
 from __future__ import annotations
 
 import os
 
 from tandem.base.variables import LIFELINE, OWNER
-from tandem.processes.keeper import inherited_fd
 
 
 class OwnerError(Exception):
@@ -31,17 +30,39 @@ class TooOldError(OwnerError):
         super().__init__(f"{need}, is needed: {error}")
 
 
-def watch_owner() -> list[int]:
-    """Return the lifeline and the pidfd of the parent; OwnerGoneError if it has ended already."""
-    lifeline, owner, parent = inherited_fd(LIFELINE), os.environ.pop(OWNER, None), os.getppid()
+def watch_owner(parent: int | None) -> list[int]:
+    """Return the lifeline and the pidfd of the parent: either is readable once the owner has ended.
+
+    `parent` is the pid that the parent has to have; None: whoever is the parent; 0: no parent's end
+    counts. OwnerGoneError: it has ended already. TooOldError: it cannot be watched here.
+    """
+    lifeline = inherited_fd(LIFELINE)
     fds = [] if lifeline is None else [lifeline]
+    if parent == 0:
+        return fds
     try:
-        if parent:
-            fds.append(os.pidfd_open(parent))
+        if os.getppid():  # 0: it is outside this PID namespace
+            fds.append(os.pidfd_open(os.getppid()))
     except ProcessLookupError:
         raise OwnerGoneError from None
     except (AttributeError, OSError) as error:
         raise TooOldError(error) from None
-    if owner not in (None, str(os.getppid())):
+    # Whoever died before this line has left us to another parent.
+    if parent not in (None, os.getppid()):
         raise OwnerGoneError
     return fds
+
+
+def parent_at_start() -> int | None:
+    """Return the parent that the script of bin/ had, as it tells; nobody below is told."""
+    pid = os.environ.pop(OWNER, "")
+    return int(pid) if pid.isdigit() else None
+
+
+def inherited_fd(variable: str) -> int | None:
+    """Return the descriptor that a variable of the environment names, kept from the command."""
+    number = os.environ.pop(variable, "")
+    if not number.isdigit():
+        return None
+    os.set_inheritable(int(number), False)
+    return int(number)

@@ -18,7 +18,7 @@ from tandem.background.dose.use import Use
 from tandem.base.clock import boottime_s, now
 from tandem.base.files import write_whole
 from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
-from tandem.processes.owner import watch_owner
+from tandem.processes.owner import parent_at_start, watch_owner
 from tandem.processes.tree import continue_tree
 
 # Where no training is there, it is looked for so often: at first, and after some seconds.
@@ -45,7 +45,8 @@ class Controller:
         self.is_told_to_end = False
         self.wakeup = catch_stop_signals(self.note)
         self.poll = select.poll()
-        self.end_fds = {self.wakeup, *watch_owner(), os.pidfd_open(options.keeper)}
+        owner_fds = watch_owner(parent_at_start())
+        self.end_fds = {self.wakeup, *owner_fds, os.pidfd_open(options.keeper)}
         for fd in self.end_fds:
             self.poll.register(fd, select.POLLIN)
         self.trainings = Trainings(options.keeper, self.poll)

@@ -17,16 +17,23 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
 
 from tandem.base.clock import boottime_s
-from tandem.processes.proc import ancestors, has_ended, read, stat
+from tandem.nvml.sensors import REMEMBERED_S
+from tandem.processes.proc import (
+    TICKS_A_SECOND,
+    children,
+    descendants,
+    has_ended,
+    is_below,
+    read,
+    stat,
+)
+from tandem.processes.tree import send_to_group
 
 WALK_SHARE = 0.0004  # of a core, for walking the trees
 YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after a training began
 _MOST_WALKS = 20  # whoever forks faster than we look is caught at a later stop
-_REMEMBERED_S = 10.0  # NVML still tells of a process some time after its end
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _KEEPER = "/lib/keep.py"
 
 
@@ -74,7 +81,7 @@ class Trainings:
         """Signal the groups of all known processes; return those groups."""
         groups = self.groups()
         for group in groups:
-            _send(os.killpg, group, signum)
+            send_to_group(group, signum)
         return groups
 
     def groups(self) -> set[int]:
@@ -108,7 +115,7 @@ class Trainings:
         news = False
         for pid in self.below_keepers():
             news = self.add(pid, is_root=True) or news
-        for pid in self.below(list(self.roots)):
+        for pid in (*self.roots, *descendants(*self.roots)):
             news = self.add(pid) or news
         self.walked_s = begin_s
         self.cost_s = time.thread_time() - begin_cpu_s
@@ -138,11 +145,6 @@ class Trainings:
         except (OSError, IndexError):
             self.own_sessions = set()
 
-    def below(self, pids: list[int]) -> list[int]:
-        for pid in pids:
-            pids += children(pid)
-        return pids
-
     def add(self, pid: int, is_root: bool = False) -> bool:
         """Take a process as a training's; tell whether it is a new one."""
         if pid in self.members and (not is_root or pid in self.roots):
@@ -159,11 +161,11 @@ class Trainings:
             self.young_until_s = boottime_s() + YOUNG_S
         self.known_sessions.add(int(fields[3]))
         is_new = pid not in self.members
-        self.members[pid] = int(fields[19]) / _TICKS_A_SECOND
+        self.members[pid] = int(fields[19]) / TICKS_A_SECOND
         return is_new
 
     def is_below(self, pid: int) -> bool:
-        return self.keeper in ancestors(pid)
+        return is_below(pid, self.keeper)
 
     def note_end(self, pidfd: int) -> None:
         """Forget the process whose pidfd a poll returned."""
@@ -177,29 +179,9 @@ class Trainings:
             pidfd = self.roots.pop(pid)
             self.poll.unregister(pidfd)
             os.close(pidfd)
-        since_s = now_s - _REMEMBERED_S
+        since_s = now_s - REMEMBERED_S
         self.ended = {each: times for each, times in self.ended.items() if times[1] > since_s}
         self.ended[pid] = (self.members.pop(pid), now_s)
-
-
-def children(pid: int) -> list[int]:
-    """Return what tandem.processes.proc.children does in half the time, which counts here."""
-    found: list[int] = []
-    folder = f"/proc/{pid}/task"
-    try:
-        tasks = [str(pid)] if os.stat(folder).st_nlink == 3 else os.listdir(folder)
-        for task in tasks:
-            file = os.open(f"{folder}/{task}/children", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                data = b""
-                while more := os.read(file, 4096):
-                    data += more
-            finally:
-                os.close(file)
-            found += map(int, data.split())
-    except OSError:  # gone, or hidden from this user
-        pass
-    return found
 
 
 def _has_begun(pid: int, parent: int) -> bool:
@@ -211,11 +193,3 @@ def _has_begun(pid: int, parent: int) -> bool:
         return read(f"/proc/{pid}/cmdline") != read(f"/proc/{parent}/cmdline")
     except OSError:
         return False
-
-
-def _send(how: Callable[[int, int], None], target: int, signum: int) -> None:
-    """Signal a process or a group; one that has ended, or is another user's, is no error."""
-    try:
-        how(target, signum)
-    except (ProcessLookupError, PermissionError):
-        pass

@@ -8,9 +8,8 @@ from contextlib import ExitStack
 from tandem.background.dose.targets import Trainings
 from tandem.base.clock import boottime_s, now
 from tandem.base.variables import VISIBLE
-from tandem.measure.sampling.strangers import uses
 from tandem.nvml import devices as nvml
-from tandem.nvml.sensors import ProcessSamples
+from tandem.nvml.sensors import ProcessSamples, share_lived, uses
 
 _NOBODY = "NVML tells of no use of a GPU by its processes"
 
@@ -97,14 +96,9 @@ class Use:
         return bool(ours)
 
     def share_lived(self, pid: int, from_s: float, last_s: float) -> float:
-        """Return in which share of the time since the last call a process was there, 0 to 1.
-
-        NVML's figure is its use while it was.
-        """
+        """Return in which share of the time since the last call a process was there, 0 to 1."""
         begin_s, end_s = self.trainings.members.get(pid, from_s), self.read_s
         if pid in self.trainings.ended:
             begin_s, end_s = self.trainings.ended[pid]
             end_s = min(end_s, last_s)
-        if self.read_s <= from_s:
-            return 1.0
-        return min(1.0, max(0.0, end_s - max(begin_s, from_s)) / (self.read_s - from_s))
+        return share_lived(begin_s, end_s, from_s, self.read_s)

@@ -27,7 +27,7 @@ from tandem.measure.sampling.roles import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
 from tandem.measure.sampling.strangers import COLUMNS, Users
 from tandem.nvml import devices as nvml
 from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
-from tandem.processes.owner import watch_owner
+from tandem.processes.owner import parent_at_start, watch_owner
 
 ORDER = "CUDA_DEVICE_ORDER"
 
@@ -55,7 +55,7 @@ class Monitor:
         self.wakeup = catch_stop_signals(self.note)
         signal.signal(signal.SIGUSR1, self.note)
         self.poll = select.poll()
-        for fd in (self.wakeup, *watch_owner()):
+        for fd in (self.wakeup, *watch_owner(parent_at_start())):
             self.poll.register(fd, select.POLLIN)
         self.report = Report(options.out)
         self.facts = {"interval_s": self.interval_s, "row_s": self.period_s}

@@ -12,10 +12,10 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from tandem.processes.proc import ancestors, children, stat
+from tandem.nvml.sensors import REMEMBERED_S
+from tandem.processes.proc import TICKS_A_SECOND, ancestors, descendants, stat
 
 ROLES = ("foreground", "background")
-REMEMBERED_S = 10.0  # NVML still tells of a process some time after its end
 
 # Shares of one core's time that looking may take: once a row, and between rows. Between rows it
 # finds processes of ours that do not live long, of which NVML tells only after their end.
@@ -24,7 +24,6 @@ YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after somebody told of a roo
 
 _LATE_S = 3.0  # what a root used before its end since the last look at it is small up to here
 
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGES_A_MIB = 1024 * 1024 / os.sysconf("SC_PAGE_SIZE")
 
 
@@ -159,22 +158,21 @@ class Trees:
 
     def look_at(self, root: Root, now_s: float) -> None:
         self.active_s[root.role] = now_s
-        pids, cpu_ticks, rss_pages = [root.pid], 0, 0
+        cpu_ticks, rss_pages = 0, 0
         if not root.is_alive():
             if now_s - root.looked_s > max(_LATE_S, 2 * self.cost_s / ROW_SHARE):
                 why = f"process {root.pid} ended while nobody looked"
                 self.lost.setdefault(root.role, why)
             self.drop(root)
             return
-        for pid in pids:
+        for pid in (root.pid, *descendants(root.pid, without=self.roots)):
             fields = stat(pid)
             if len(fields) > 21:
                 cpu_ticks += sum(map(int, fields[11:15]))
                 rss_pages += int(fields[21])
                 self.members[pid] = Member(root.role, fields[19], now_s)
-            pids += [child for child in children(pid) if child not in self.roots]
         root.looked_s = now_s
-        root.count(cpu_ticks / _TICKS_A_SECOND)
+        root.count(cpu_ticks / TICKS_A_SECOND)
         self.uses[root.role].rss_mib += rss_pages / _PAGES_A_MIB
 
     def drop(self, root: Root) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tandem.measure.rows import number
 from tandem.measure.sampling.files import Csv
-from tandem.measure.sampling.roles import REMEMBERED_S, ROLES, Trees
+from tandem.measure.sampling.roles import ROLES, Trees
 from tandem.nvml.devices import Process
-from tandem.nvml.sensors import ProcessSample
-from tandem.processes.proc import alive, name, stat, user
+from tandem.nvml.sensors import REMEMBERED_S, ProcessSample, share_lived, uses
+from tandem.processes.proc import TICKS_A_SECOND, alive, name, stat, user
 
 COLUMNS = (
     "boottime_s",
@@ -33,7 +32,6 @@ _MPS_SERVER = "nvidia-cuda-mps"  # as /proc cuts its name; it works for its clie
 _SETTLE_S = 0.5  # a process may use a GPU before the monitor is told whose it is
 _SAMPLE_S = 1.0  # a sample tells of up to so long before it
 _GROWN = 1.1  # by so much more, a stranger is told of again
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 Usage = dict[str, float | None]
 
@@ -155,20 +153,12 @@ class Users:
     def share_lived(
         self, pid: int, last_s: float, to_s: float, listed: Sequence[Process] | None
     ) -> float:
-        """Return in which share of the time since the last look a process was there, 0 to 1.
-
-        NVML's figure is its use while it was. Rounds that follow each other within a row would
-        otherwise count as if they had run side by side.
-        """
-        from_s = self.looked_s
+        """Return in which share of the time since the last look a process was there, 0 to 1."""
         ticks, member = stat(pid)[19:20], self.trees.members.get(pid)
         start_ticks = ticks[0] if ticks else member.start_ticks if member else "0"
-        begin_s = max(from_s, int(start_ticks) / _TICKS_A_SECOND)
         is_there = ticks and (listed is None or any(each.pid == pid for each in listed))
-        end_s = to_s if is_there else min(to_s, last_s)
-        if to_s <= from_s:
-            return 1.0
-        return min(1.0, max(0.0, end_s - begin_s) / (to_s - from_s))
+        begin_s, end_s = int(start_ticks) / TICKS_A_SECOND, to_s if is_there else last_s
+        return share_lived(begin_s, end_s, self.looked_s, to_s)
 
     def owner_of(self, process: Process, now_s: float, may_be_unseen: bool) -> str:
         pid = process.pid
@@ -224,7 +214,7 @@ class Users:
             used_s = [each.at_s for each in samples if each.pid == pid]
             since_s = self.looked_s
             if ticks:
-                since_s = max(since_s, int(ticks[0]) / _TICKS_A_SECOND)
+                since_s = max(since_s, int(ticks[0]) / TICKS_A_SECOND)
             elif used_s:
                 since_s = max(since_s, min(used_s) - _SAMPLE_S)
             seen_s = min(since_s, now_s)
@@ -267,20 +257,6 @@ class Users:
                 "sm_percent": number(stranger.sm_percent, 1),
             }
         )
-
-
-def uses(samples: Iterable[ProcessSample]) -> dict[int, tuple[float, float]]:
-    """Return each process's mean use over its samples, and when the last was taken."""
-    values: dict[int, list[ProcessSample]] = {}
-    for sample in samples:
-        values.setdefault(sample.pid, []).append(sample)
-    return {
-        pid: (
-            sum(each.sm_percent for each in of_pid) / len(of_pid),
-            max(each.at_s for each in of_pid),
-        )
-        for pid, of_pid in values.items()
-    }
 
 
 def most(one: float | None, other: float | None) -> float | None:
