@@ -16,7 +16,6 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "lib"))
@@ -27,16 +26,14 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be 
 
 from tandem.base.errors import TandemError, UsageError  # noqa: E402
 from tandem.commandline import (  # noqa: E402
+    origin,
     parser,
+    read_plan,
     refuse_beside_resume,
     run_folder,
     stop_with,
 )
 from tandem.config.problems import problem_lines  # noqa: E402
-
-if TYPE_CHECKING:
-    from tandem.plan.model import Origin
-    from tandem.plan.planner import PlanReading
 
 
 def command_run(arguments: argparse.Namespace) -> int:
@@ -152,42 +149,6 @@ def command_doctor(arguments: argparse.Namespace) -> int:
 
     print(doctor.text(doctor.examine(arguments.results)))
     return 0
-
-
-def read_plan(arguments: argparse.Namespace) -> PlanReading:
-    """Return the plan of a settings file, or of --repo and --model."""
-    from tandem.config.settings import settings_from_arguments
-    from tandem.plan.planner import read_plan as read
-
-    of_one = (arguments.repo, arguments.model, arguments.mutate, arguments.runs)
-    if arguments.config is not None:
-        if of_one != (None, None, None, None):
-            raise UsageError("--repo, --model, --mutate and --runs are for a run without settings")
-        source = arguments.config
-    elif arguments.repo is None or arguments.model is None:
-        raise UsageError("give a settings file, or --repo and --model (driver.py list prints them)")
-    else:
-        names = None if arguments.mutate is None else arguments.mutate.split(",")
-        runs = 1 if arguments.runs is None else arguments.runs
-        source = settings_from_arguments(arguments.repo, arguments.model, names, runs)
-    return read(
-        source,
-        arguments.registry,
-        root=arguments.root,
-        seed=arguments.seed,
-        grace_s=arguments.grace,
-        skip_invalid=arguments.skip_invalid,
-    )
-
-
-def origin(arguments: argparse.Namespace) -> Origin:
-    """Return what the plan of a settings file is made from, by which its runs are found."""
-    from tandem.plan.planner import origin_of
-
-    config = arguments.config
-    if config is None or (config.exists() and not config.is_file()):
-        raise UsageError("--continue needs a settings file (--resume RUN goes on with any run)")
-    return origin_of(config, arguments.registry, arguments.root)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandem.base.errors import UsageError
 from tandem.base.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
@@ -17,6 +18,10 @@ from tandem.base.text import quote
 from tandem.config.options import Limits
 from tandem.plan import file as planfile
 from tandem.processes.control import die_with_parent
+
+if TYPE_CHECKING:
+    from tandem.plan.model import Origin
+    from tandem.plan.planner import PlanReading
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -209,3 +214,39 @@ def stop_with(parent: int) -> None:
 def run_folder(path: Path) -> Path:
     """The folder of a run that is named by itself, or by its plan."""
     return (path.parent if path.name == planfile.NAME else path).resolve()
+
+
+def read_plan(arguments: argparse.Namespace) -> PlanReading:
+    """Return the plan of a settings file, or of --repo and --model."""
+    from tandem.config.settings import settings_from_arguments
+    from tandem.plan.planner import read_plan as read
+
+    of_one = (arguments.repo, arguments.model, arguments.mutate, arguments.runs)
+    if arguments.config is not None:
+        if of_one != (None, None, None, None):
+            raise UsageError("--repo, --model, --mutate and --runs are for a run without settings")
+        source = arguments.config
+    elif arguments.repo is None or arguments.model is None:
+        raise UsageError("give a settings file, or --repo and --model (driver.py list prints them)")
+    else:
+        names = None if arguments.mutate is None else arguments.mutate.split(",")
+        runs = 1 if arguments.runs is None else arguments.runs
+        source = settings_from_arguments(arguments.repo, arguments.model, names, runs)
+    return read(
+        source,
+        arguments.registry,
+        root=arguments.root,
+        seed=arguments.seed,
+        grace_s=arguments.grace,
+        skip_invalid=arguments.skip_invalid,
+    )
+
+
+def origin(arguments: argparse.Namespace) -> Origin:
+    """Return what the plan of a settings file is made from, by which its runs are found."""
+    from tandem.plan.planner import origin_of
+
+    config = arguments.config
+    if config is None or (config.exists() and not config.is_file()):
+        raise UsageError("--continue needs a settings file (--resume RUN goes on with any run)")
+    return origin_of(config, arguments.registry, arguments.root)
