@@ -24,6 +24,7 @@ from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.results import table
+from tandem.results.columns import cells_of, columns_of, row_of
 from tandem.results.folder import TABLE
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import events_in
@@ -180,7 +181,7 @@ def verify_table(
     verdict: Verdict,
 ) -> None:
     """Compare the table with the records and their interference."""
-    columns = table.header(plan)
+    columns = columns_of(plan)
     rows = table.read_cells(run / TABLE, columns)
     verdict.differ(TABLE, table_differences(columns, rows, ended))
 
@@ -197,7 +198,7 @@ def table_differences(
     for name in listed.keys() - ended.keys():
         yield f"{name} has a row, and no record"
     for name, each in ended.items():
-        cells = dict(zip(columns, table.cells(table.row(*each), columns), strict=True))
+        cells = dict(zip(columns, cells_of(row_of(*each), columns), strict=True))
         if name not in listed:
             yield f"{name} has no row"
         elif len(rows) == len(listed):

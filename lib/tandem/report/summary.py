@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 
 from tandem.base.text import _GAP, SCREEN_COLUMNS, aligned
-from tandem.results.table import Row
+from tandem.results.columns import Row
 
 _TITLES = (
     *("experiment", "duration", "main metric", "GPU J"),

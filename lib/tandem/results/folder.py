@@ -22,12 +22,12 @@ from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file, write_plan
 from tandem.plan.model import Experiment, Origin, Plan
 from tandem.results import table
+from tandem.results.columns import Row, as_cells, columns_of, row_of
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import Journal, ended_in
 from tandem.results.record import Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import is_there, read_interference, record_of, write_record
-from tandem.results.table import Row
 
 CUT_OFF = "cut_off"
 TABLE = "summary.csv"
@@ -81,7 +81,7 @@ def is_whole(folder: Path, plan: Plan) -> bool:
     """Whether, as far as can be told without its lock, all of a run have ended, with their rows."""
     try:
         ended = ended_in((folder / JOURNAL).read_bytes())
-        rows = rows_by_id(table.read(folder / TABLE, table.header(plan)))
+        rows = rows_by_id(table.read(folder / TABLE, columns_of(plan)))
     except OSError:
         return False
     names = [experiment.id for experiment in plan.experiments]
@@ -106,7 +106,7 @@ class RunFolder:
         """Open it. LockedError: another process works there. OSError: a file cannot be used."""
         self.path, self.plan, self.say = path, plan, say
         self.journal = Journal(path)
-        self.columns = table.header(plan)
+        self.columns = columns_of(plan)
         self.table = path / TABLE
         for left in path.glob(".*.tmp"):  # whoever wrote it was killed: the lock is ours
             left.unlink()
@@ -137,7 +137,7 @@ class RunFolder:
         if row:
             return row if is_there(name, self.path) else None
         record = record_of(name, self.path)
-        return table.row(record, read_interference(self.path / name)) if record else None
+        return row_of(record, read_interference(self.path / name)) if record else None
 
     def has_ended(self, experiment: Experiment) -> bool:
         """Whether it has, and its record is there still."""
@@ -174,7 +174,7 @@ class RunFolder:
     def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:
         """Put the rows of some experiments, by id, into the table."""
         known = self.rows.keys() & shown.keys()
-        rows = {name: table.row(*each) for name, each in shown.items()}
+        rows = {name: row_of(*each) for name, each in shown.items()}
         has_changed = any(self.rows[name] != rows[name] for name in known)
         self.rows |= rows
         if has_changed:
@@ -188,9 +188,7 @@ class RunFolder:
         """Make the table anew from records and interference, where it is not what they say."""
         rows = {name: self.sound_row(name, None) for name in self.rows}
         anew = {name: row for name, row in rows.items() if row}
-        if table.read_cells(self.table, self.columns) != table.as_cells(
-            anew.values(), self.columns
-        ):
+        if table.read_cells(self.table, self.columns) != as_cells(anew.values(), self.columns):
             table.rewrite(self.table, self.columns, list(anew.values()))
             self.say(f"rebuilt {self.table} ({len(anew)} rows)")
         self.rows = anew

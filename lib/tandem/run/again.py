@@ -14,6 +14,7 @@ from tandem.interference.figures import interference
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.results import table
+from tandem.results.columns import columns_of, row_of
 from tandem.results.folder import TABLE, RunFolder
 from tandem.results.record import UNFINISHED, Record
 from tandem.results.record_file import (
@@ -69,5 +70,5 @@ def write_pairs(to: Path, plan: Plan, records: dict[str, Record]) -> None:
         digests = {each: digest_of(to / each) for each in filter(None, (name, twin))}
         solo = ended[twin] if twin else None
         write_interference(interference(record, solo, digests), to / name)
-    rows = [table.row(record, read_interference(to / name)) for name, record in ended.items()]
-    table.rewrite(to / TABLE, table.header(plan), rows)
+    rows = [row_of(record, read_interference(to / name)) for name, record in ended.items()]
+    table.rewrite(to / TABLE, columns_of(plan), rows)

@@ -16,6 +16,7 @@ from tandem.plan.draw import Combination
 from tandem.plan.history import read_history
 from tandem.plan.planner import PlanReading, read_plan
 from tandem.results import table
+from tandem.results.columns import columns_of
 
 REGISTRY: dict[str, Any] = {
     "models": {
@@ -190,10 +191,10 @@ def test_rows_that_stand_twice_and_both_kinds_of_rows_in_one_table(taken: Asker)
 def test_what_a_run_writes_is_read(tmp_path: Path, read: Reader) -> None:
     reading = read([KFOLD | {"runs_per_config": 3}], [], used=False)
     assert reading.plan
-    columns = table.header(reading.plan)
+    columns = columns_of(reading.plan)
     table.rewrite(tmp_path / "summary.csv", columns, [])
     for experiment in reading.plan.experiments:
-        cells: table.Row = {
+        cells: dict[str, Any] = {
             "experiment_id": experiment.id,
             "mode": experiment.mode,
             "status": "failed",

@@ -22,8 +22,8 @@ from tandem.config.options import Dose
 from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.summary import print_table
 from tandem.results import table
+from tandem.results.columns import Row, as_cells, cells_of, columns_of, row_of
 from tandem.results.record import Attempt, BackgroundPart, Interference, Load, Record, Window
-from tandem.results.table import Row
 
 OLD_ORDER = [
     "experiment_id",
@@ -142,7 +142,7 @@ def window(attempt: int, sm_percent: float) -> Window:
 
 
 def row(made: Record, interference: Interference | None = None) -> Row:
-    return table.row(made, interference)
+    return row_of(made, interference)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -162,7 +162,7 @@ def file_size_limit(limit_bytes: int) -> Iterator[None]:
 
 
 def test_header_is_the_old_one_and_then_our_own() -> None:
-    columns = table.header(
+    columns = columns_of(
         plan(
             training({"seed": 1, "epochs": 3}, "test_accuracy"),
             training({"learning_rate": 0.1, "epochs": 5}, "test_accuracy", "loss"),
@@ -180,7 +180,7 @@ def test_metrics_stand_in_the_old_order_and_new_ones_behind_them_by_name() -> No
     )
     old = header_of_old.split(",")
     names = sorted([*(name.removeprefix("perf_") for name in old), "f1", "a"])
-    columns = table.header(plan(training({}, *names), training({}, "z", "test_loss")))
+    columns = columns_of(plan(training({}, *names), training({}, "z", "test_loss")))
     found = [name for name in columns if name.startswith("perf_")]
     assert found == [*old, "perf_a", "perf_f1", "perf_z"]
 
@@ -249,7 +249,7 @@ def test_row_of_an_experiment_that_never_started() -> None:
     assert found["num_mutated_params"] == 2
     empty = ["duration_seconds", "mutated_param", "exit_code", "bg_model", "coverage"]
     assert [found[name] for name in empty] == [None] * len(empty)
-    assert table.cells(found, ["valid", *empty]) == ["False"] + [""] * len(empty)
+    assert cells_of(found, ["valid", *empty]) == ["False"] + [""] * len(empty)
 
 
 @given(cells=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
@@ -311,7 +311,7 @@ def test_a_table_reads_back_without_what_is_torn(tmp_path: Path) -> None:
     with path.open("a") as stream:
         stream.write('3,"4')
     assert table.read(path, ["a", "b"]) == rows
-    assert table.read_cells(path, ["a", "b"]) == table.as_cells(rows, ["a", "b"])
+    assert table.read_cells(path, ["a", "b"]) == as_cells(rows, ["a", "b"])
 
 
 def test_values_read_back_as_what_they_were(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_values_read_back_as_what_they_were(tmp_path: Path) -> None:
     [found] = table.read(path, columns) or []
     whole = {name: str(value) if "hyperparam_" in name else value for name, value in whole.items()}
     assert found == dict.fromkeys(columns) | whole
-    assert table.cells(found, columns) == table.cells(whole, columns)
+    assert cells_of(found, columns) == cells_of(whole, columns)
 
 
 @pytest.mark.parametrize("column", ["retries", "duration_seconds", "perf_loss", "slowdown"])
@@ -402,7 +402,7 @@ def test_row_with_energy_and_interference() -> None:
     assert (found["slowdown"], found["antt"], found["stp"]) == (1.25, None, None)
     assert row(measured()[0])["slowdown"] is None
     assert set(found) <= set(
-        table.header(plan(training({"epochs": 1, "learning_rate": 1}, "loss", "test_accuracy")))
+        columns_of(plan(training({"epochs": 1, "learning_rate": 1}, "loss", "test_accuracy")))
     )
 
 
