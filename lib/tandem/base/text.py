@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 _SHOWN_CHARACTERS = 60
-
-
 PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 
 
@@ -76,8 +74,6 @@ def suggestion(name: str, known: Collection[str]) -> str:
 
 
 SCREEN_COLUMNS = 100
-
-
 _GAP = "  "
 
 

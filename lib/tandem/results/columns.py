@@ -18,8 +18,6 @@ _FIRST = (
     "duration_seconds",
     "retries",
 )
-
-
 _METRICS = (
     "accuracy",
     "best_val_accuracy",
@@ -38,8 +36,6 @@ _METRICS = (
     "top10_accuracy",
     "top20_accuracy",
 )
-
-
 _ENERGY = {  # by the keys of the record's energy_metrics
     "energy_cpu_pkg_joules": "cpu_energy_pkg_joules",
     "energy_cpu_ram_joules": "cpu_energy_ram_joules",
@@ -53,11 +49,7 @@ _ENERGY = {  # by the keys of the record's energy_metrics
     "energy_gpu_util_avg_percent": "gpu_util_avg_percent",
     "energy_gpu_util_max_percent": "gpu_util_max_percent",
 }
-
-
 _ORIGIN = ("experiment_source", "num_mutated_params", "mutated_param", "mode", "error_message")
-
-
 _INTERFERENCE = {  # by the names of the record's figures
     "slowdown": "slowdown",
     "bg_progress_ratio": "background_progress_ratio",
@@ -71,8 +63,6 @@ _INTERFERENCE = {  # by the names of the record's figures
     "saving_of_sharing": "saving_of_sharing",
     "fg_energy_estimate_joules": "foreground_energy_estimate_joules",
 }
-
-
 _DOSE = (
     "max_rounds",
     "intensity",
@@ -80,8 +70,6 @@ _DOSE = (
     "gpu_memory_mib",
     "gpu_memory_fraction",
 )
-
-
 _OWN = (
     "status",
     "exit_code",
@@ -100,26 +88,14 @@ _OWN = (
     "twin",
     *_INTERFERENCE,
 )
-
-
 _TRUTHS = ("training_success", "valid")
-
-
 _COUNTS = (
     *("retries", "num_mutated_params", "exit_code", "attempts"),
     *("bg_rounds_completed", "bg_rounds_failed"),
 )
-
-
 _NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_INTERFERENCE)
-
-
 _TEXT = ("invalid_reasons",)  # where there is nothing, that is known
-
-
 Value = str | int | float | bool | None
-
-
 Row = dict[str, Value]
 
 
