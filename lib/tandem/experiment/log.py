@@ -1,4 +1,4 @@
-"""Quality metrics of a training, read from its log by the patterns of the registry."""
+"""What a training's log says: metrics by the patterns of the registry, the epoch, the device."""
 
 from __future__ import annotations
 
