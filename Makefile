@@ -85,6 +85,7 @@ bench: $(DEV) ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/scale.py
 	@$(PYTHON) bench/faults.py
 	@$(PYTHON) bench/dosing.py
+	@$(PYTHON) bench/figures.py
 
 $(READY): requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make ... PYTHON3=python3.12")'

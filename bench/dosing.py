@@ -1,6 +1,6 @@
 """Print what bin/dose costs, and how far from its targets it ends up on the simulated GPU.
 
-    bench/dosing.py [RUNS]         at least 5 (the default), which take some 6 minutes
+    bench/dosing.py [RUNS]         at least 5 (the default), which take some 4 minutes
 
 docs/speed.md keeps the figures of one machine.
 """
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,11 +28,10 @@ from tandem.background.dose.files import CSV, dose_facts  # noqa: E402
 from tandem.base.paths import BGRUN, DOSE  # noqa: E402
 from tandem.processes.proc import descendants  # noqa: E402
 
-TARGETS = (20, 50, 80)
-USES = (100, 90)  # percent of the GPU that the training uses while it runs
 SETTLE_S, WINDOW_S = 6.0, 30.0
 PROCESSES, THREADS = 10, 4
 COST_LIMIT, ERROR_LIMIT = 0.2, 5.0  # percent of a core, points
+USE, DUTY = "sm_avg_percent", "duty_mean"
 # A training as big as that; its last process is the one that uses the GPU.
 CROWD = f"""
 import os, sys, threading, time
@@ -44,22 +44,57 @@ time.sleep(1000)
 """
 
 
-class Dosed:
-    """A training on a GPU of its own, in a background loop, dosed for a target."""
+@dataclass(frozen=True)
+class Case:
+    """A dose, what is read of it, and how much of the GPU whom uses; `front`: a foreground."""
 
-    def __init__(
-        self, folder: Path, library: Path, stack: ExitStack, target: int, use: int
-    ) -> None:
+    what: str
+    options: str
+    column: str
+    wanted: float
+    use: int
+    more: dict[str, float] = field(default_factory=lambda: {"seconds": 1000})
+    front: int | None = None
+    limit: float | None = ERROR_LIMIT
+
+
+CASES = [
+    *(
+        Case(f"{target} % of a training that uses {use} %", f"--target {target}", USE, target, use)
+        for use in (100, 90)
+        for target in (20, 50, 80)
+    ),
+    Case("30 % beside a foreground's 60 %", "--target 30", USE, 30, 80, front=60),
+    Case("30 % in rounds of 0.5 s", "--target 30", USE, 30, 100, {"work_seconds": 0.5}, limit=None),
+    *(
+        Case(
+            f"intensity {duty}, periods of 0.3 s",
+            f"--intensity {duty} --period 0.3",
+            DUTY,
+            duty,
+            60,
+        )
+        for duty in (0.2, 0.7)
+    ),
+]
+
+
+class Dosed:
+    """A training on a GPU of its own, in a background loop, dosed."""
+
+    def __init__(self, folder: Path, library: Path, stack: ExitStack, case: Case) -> None:
         folder.mkdir(parents=True)
         gpu = stack.enter_context(SimGpu(folder / "gpu.state", library))
-        self.folder, self.target = folder / "dose", target
-        training = gpu.command(seconds=1000, sm_percent=use)
+        self.folder, self.case = folder / "dose", case
+        training = gpu.command(sm_percent=case.use, **case.more)
         crowd = ["bash", "-c", '"$0" -c "$1" & shift; exec "$@"', sys.executable, CROWD, *training]
         self.load = self.start(stack, gpu, str(BGRUN), "--logs", str(folder / "logs"), "--", *crowd)
         wait_for("the training", lambda: gpu.slots() and len(self.trainings()) > PROCESSES)
-        words = ["--out", str(self.folder), "--target", str(target), "--keeper", str(self.load.pid)]
+        words = ["--out", str(self.folder), "--keeper", str(self.load.pid), *case.options.split()]
         self.process = self.start(stack, gpu, str(DOSE), *words)
         wait_for("a row", (self.folder / CSV).exists)
+        if case.front is not None:
+            gpu.start_training(seconds=1000, sm_percent=case.front)
 
     def start(self, stack: ExitStack, gpu: SimGpu, *words: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(words, env=gpu.environment(), stderr=subprocess.DEVNULL)
@@ -91,16 +126,18 @@ class Dosed:
         self.error = self.points_off()
 
     def points_off(self) -> float:
-        """Return by how many points the use in the window is off its target."""
-        percent = dose_facts(self.folder, self.begin_s, self.end_s)["sm_avg_percent"]
-        assert isinstance(percent, float), "the use of the GPU is not known"
-        return abs(percent - self.target)
+        """Return by how many points the window is off what was asked for."""
+        value = dose_facts(self.folder, self.begin_s, self.end_s)[self.case.column]
+        assert isinstance(value, float), f"{self.case.what}: not known"
+        return abs(value - self.case.wanted) * (100 if self.case.column == DUTY else 1)
 
 
-def bench(library: Path, folder: Path, use: int) -> list[Dosed]:
-    """Dose for all targets side by side: none takes more than a fraction of a percent."""
+def bench(library: Path, folder: Path) -> list[Dosed]:
+    """Dose all cases side by side: none takes more than a fraction of a percent."""
     with ExitStack() as stack:
-        dosed = [Dosed(folder / str(each), library, stack, each, use) for each in TARGETS]
+        dosed = [
+            Dosed(folder / str(place), library, stack, case) for place, case in enumerate(CASES)
+        ]
         time.sleep(SETTLE_S)
         for each in dosed:
             each.begin()
@@ -120,18 +157,16 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as name:
         library = build(Path(name))
-        found = {
-            use: [bench(library, Path(name) / f"{use}_{run}", use) for run in range(runs)]
-            for use in USES
-        }
-    every = [dosed for some in found.values() for run in some for dosed in run]
+        found = [bench(library, Path(name) / str(run)) for run in range(runs)]
+    lasting = {"seconds": 1000.0}
+    plain = [case.column == USE and case.more == lasting and not case.front for case in CASES]
+    every = [dosed for run in found for dosed, is_plain in zip(run, plain, strict=True) if is_plain]
     show("dose: share of one core", [each.cost for each in every], "%", COST_LIMIT)
     show("keepers and loop meanwhile", [each.keepers_cost for each in every], "%")
     show("dose: memory (RSS)", [each.rss_mib for each in every], "MiB")
-    for use, some in found.items():
-        for index, target in enumerate(TARGETS):
-            what = f"error at {target} % of a training that uses {use} %"
-            show(what, [run[index].error for run in some], "pt", ERROR_LIMIT)
+    for place, case in enumerate(CASES):
+        errors = [run[place].error for run in found]
+        show(f"error at {case.what}", errors, "pt", case.limit)
 
 
 if __name__ == "__main__":

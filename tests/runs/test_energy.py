@@ -8,7 +8,6 @@ truth is printed by bench/measuring.py; here the windows must be as near as they
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import signal
@@ -16,16 +15,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from simgpu import COUNTER, NOT_SUPPORTED, SimGpu
-from support.stage import Stage, processes, training_line, wait_for
-from support.truth import is_true
+from simgpu import SimGpu
+from support.boards import BOARDS, SHORT_S, Measured, measure, root_mean_square, short_windows
+from support.stage import DEADLINE_S, Stage, processes, training_line, wait_for
 
 pytestmark = pytest.mark.long
 SECONDS = 12.0
@@ -60,38 +59,12 @@ SCENARIOS = {
 }
 
 
-SHORT_S = (0.2, 1, 5, 0.2, 1, 10)
-BOARDS = {  # how often they update counter and power; None: there is no counter
-    "both 0.1 s": (0.1, 0.1),
-    "both 0.025 s": (0.025, 0.025),
-    "power 0.1 s": (0.02, 0.1),
-    "no counter": (None, 0.1),
-}
-
-
-@dataclass
-class Measured:
-    """What a scenario left: its record's foreground window, and the truth about that time."""
-
-    record: dict[str, Any]
-    gpu: dict[str, Any]
-    truth_j: float
-    is_true: bool
-
-    @property
-    def error_j(self) -> float:
-        error_j: float = self.gpu["energy_joules"] - self.truth_j
-        return error_j
-
-    @property
-    def deviations(self) -> float:
-        """The error in units of what is stated for it."""
-        deviations: float = self.error_j / self.gpu["energy_uncertainty_joules"]
-        return deviations
-
-
-def root_mean_square(values: Sequence[float]) -> float:
-    return math.sqrt(sum(value**2 for value in values) / len(values))
+@pytest.fixture(scope="module")
+def short(
+    tmp_path_factory: pytest.TempPathFactory, simgpu_library: Path
+) -> Iterator[dict[str, list[Measured]]]:
+    with short_windows(tmp_path_factory.mktemp("short"), simgpu_library) as found:
+        yield found
 
 
 def hold_up(stage: Stage, driver: subprocess.Popen[str], seed: int, most_s: float) -> None:
@@ -151,51 +124,9 @@ def measured(
                 stack.callback(thread.join)
             running[name] = (stage, gpu, driver)
         for _, _, driver in running.values():
-            output, _ = driver.communicate(timeout=90)
+            output, _ = driver.communicate(timeout=DEADLINE_S)
             assert driver.returncode == 0, output
         yield {name: measure(stage.record(), gpu) for name, (stage, gpu, _) in running.items()}
-
-
-@pytest.fixture(scope="module")
-def short(
-    tmp_path_factory: pytest.TempPathFactory, simgpu_library: Path
-) -> Iterator[dict[str, list[Measured]]]:
-    """The real driver on every board, side by side: on each the short trainings in their order."""
-    with ExitStack() as stack:
-        running = {}
-        for name, (counter_s, power_s) in BOARDS.items():
-            folder = tmp_path_factory.mktemp("short")
-            gpu = stack.enter_context(SimGpu(folder / "gpu.state", simgpu_library))
-            gpu.set(counter_period_s=counter_s or 0.0, power_period_s=power_s)
-            if counter_s is None:
-                gpu.fail(NOT_SUPPORTED, *COUNTER)
-            stage = Stage(folder, more_environment=gpu.environment({}))
-            stack.callback(stage.clean_up)
-            (folder / "lengths").write_text("".join(f"{length_s}\n" for length_s in SHORT_S))
-            lengths = folder / "lengths"
-            first = f"seconds=$(head -n 1 {lengths}) && sed -i 1d {lengths}\n"
-            front = training_line(gpu.command(watts=300))
-            stage.build(f'{first}{front} "--seconds=$seconds"', None, runs_per_config=len(SHORT_S))
-            running[name] = (stage, gpu, stage.start(stage.command()))
-        for _, _, driver in running.values():
-            output, _ = driver.communicate(timeout=90)
-            assert driver.returncode == 0, output
-        yield {
-            name: [measure(record, gpu) for record in records_of(stage)]
-            for name, (stage, gpu, _) in running.items()
-        }
-
-
-def records_of(stage: Stage) -> list[dict[str, Any]]:
-    return [
-        json.loads(path.read_text()) for path in stage.folder.glob("results/*/*/experiment.json")
-    ]
-
-
-def measure(record: dict[str, Any], gpu: SimGpu) -> Measured:
-    (window,) = record["windows"]
-    truth_j = gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
-    return Measured(record, window["gpus"][0], truth_j, is_true(window, gpu))
 
 
 waves = pytest.mark.xdist_group("waves")  # one measured run for all that reads it
