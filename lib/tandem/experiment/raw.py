@@ -11,6 +11,7 @@ from tandem.base.files import open_log
 from tandem.experiment.attempt import attempt_folder
 from tandem.experiment.outcome import NAME, Outcome
 from tandem.measure.windows.window import read_monitor
+from tandem.results.record import Record
 
 _PIECE_BYTES = 1 << 20
 
@@ -38,6 +39,11 @@ def raw_files(folder: Path, outcome: Outcome) -> Iterator[str]:
             yield f"{each['dose']}/{JSON}"
     yield "energy/monitor.json"
     yield from sample_files(folder, outcome)
+
+
+def gone_files(folder: Path, record: Record) -> list[str]:
+    """Return the raw files that a record knows and that are there no longer."""
+    return [name for name in record["digests"] if not (folder / name).exists()]
 
 
 def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:

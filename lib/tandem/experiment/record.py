@@ -20,7 +20,7 @@ from tandem.experiment.attempt import Tried, attempt_folder, read_tried
 from tandem.experiment.background import account_of, backgrounds_facts, command_facts
 from tandem.experiment.log import EpochReader, device_of, read_metrics
 from tandem.experiment.outcome import Outcome, read_outcome
-from tandem.experiment.raw import digests, last_log, raw_files, sample_files
+from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
 from tandem.experiment.validity import everyone_left, invalid_reasons
 from tandem.experiment.windows import edges_of, energy_of, measured_window
 from tandem.plan.model import Experiment, Plan
@@ -75,18 +75,21 @@ def make_record(folder: Path, plan: Plan, kept: Record | None = None) -> Record:
     return record_from(experiment, plan, read_raw(folder, experiment, read_outcome(folder), kept))
 
 
-def record_whatever_happens(folder: Path, plan: Plan) -> Record:
+def record_whatever_happens(
+    folder: Path, plan: Plan, kept: Record | None = None, to: Path | None = None
+) -> Record:
     """Return the record, or, where none can be made of what was left, one that says only that.
 
-    Then the traceback is in record_error.txt beside it, for whoever mends Tandem; the raw files
-    are there still. FileNotFoundError: the folder is gone. UsageError as for make_record.
+    Then the traceback is in record_error.txt beside it (in the folder `to`, where that is another),
+    for whoever mends Tandem; the raw files are there still. FileNotFoundError: the folder is gone.
+    UsageError, and `kept`, as for make_record.
     """
     outcome = read_outcome(folder)
     try:
-        return make_record(folder, plan)
+        return make_record(folder, plan, kept)
     except Exception as error:
         text = traceback.format_exc().encode(errors="backslashreplace")
-        write_whole(str(folder / ERROR_NAME), text)
+        write_whole(str((to or folder) / ERROR_NAME), text)
         return bare_record(folder, plan, outcome, f"{type(error).__name__}: {error}")
 
 
@@ -105,8 +108,7 @@ def bare_record(folder: Path, plan: Plan, outcome: Outcome, error: str) -> Recor
 
 def read_raw(folder: Path, experiment: Experiment, outcome: Outcome, kept: Record | None) -> Raw:
     """Read what an experiment left; see make_record for `kept`."""
-    known = kept["digests"] if kept else {}
-    pruned = {name for name in known if not (folder / name).exists()}
+    gone = gone_files(folder, kept) if kept else []
     tries = [
         read_tried(folder / attempt_folder(number), number, experiment.limits.timeout_s)
         for number in range(1, outcome.attempts + 1)
@@ -115,20 +117,18 @@ def read_raw(folder: Path, experiment: Experiment, outcome: Outcome, kept: Recor
         account_of(folder, background, found)
         for background, found in zip(experiment.backgrounds, outcome.backgrounds, strict=False)
     ]
-    is_log_gone, are_samples_gone = (
-        last_log(outcome) in pruned,
-        bool(pruned.intersection(sample_files(folder, outcome))),
-    )
-    log = kept_log(kept) if kept and is_log_gone else read_log(folder, experiment, outcome)
-    windows = (
-        kept["windows"]
-        if kept and are_samples_gone
-        else read_windows(folder, experiment, outcome, tries, accounts)
-    )
-    found = {name: known[name] for name in pruned} | digests(folder, raw_files(folder, outcome))
-    return Raw(
-        outcome, tries, accounts, log, windows, {name: known[name] for name in pruned} | found
-    )
+    if kept and last_log(outcome) in gone:
+        log = kept_log(kept)
+    else:
+        log = read_log(folder, experiment, outcome)
+    if kept and set(gone).intersection(sample_files(folder, outcome)):
+        windows = kept["windows"]
+    else:
+        windows = read_windows(folder, experiment, outcome, tries, accounts)
+    found = digests(folder, raw_files(folder, outcome))
+    if kept:
+        found |= {name: kept["digests"][name] for name in gone}
+    return Raw(outcome, tries, accounts, log, windows, found)
 
 
 def read_log(folder: Path, experiment: Experiment, outcome: Outcome) -> LogFacts:

@@ -7,38 +7,39 @@ GPU nor the trained repositories are needed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from tandem.base.errors import TandemError, UsageError
 from tandem.base.text import quote_path
 from tandem.config.problems import join
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import read_outcome
-from tandem.experiment.raw import digest, last_log, sample_files
+from tandem.experiment.raw import digests, gone_files
 from tandem.experiment.record import bare_record, make_record
-from tandem.interference.figures import interference
+from tandem.interference.figures import interference_of
 from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.results import table
 from tandem.results.columns import cells_of, columns_of, row_of
 from tandem.results.folder import TABLE
-from tandem.results.journal import NAME as JOURNAL
-from tandem.results.journal import events_in
+from tandem.results.journal import pruned_in
 from tandem.results.record import NOT_RECORDED, UNFINISHED, Interference, Record
 from tandem.results.record_file import (
     INTERFERENCE,
     NAME,
     VERSION,
-    digest_of,
     read_interference,
     read_record,
+    record_of,
 )
 
 _MOST = 20  # differences that are listed of one file
+_SAME = 1e-9  # so far apart are the same figures: not every Python adds up alike
 
 
 @dataclass
@@ -67,7 +68,7 @@ def refuse_old(run: Path) -> None:
             version = read_record(path.parent).get("record_version")
         except UsageError:
             continue
-        if version != VERSION:
+        if version != VERSION and not (path.parent / OUTCOME).exists():
             raise UsageError(
                 f"{quote_path(run)} is too old: its records are of version {version}, and {OUTCOME}"
                 " came with version 3 (its table and `compare` can still be read)"
@@ -87,124 +88,124 @@ def verify_run(run: Path) -> Verdict:
     except UsageError as error:
         verdict.differences.append(str(error))
         return verdict
-    records: dict[str, Record] = {}
+    again: dict[str, Record] = {}
     for experiment in plan.experiments:
         folder = run / experiment.id
-        if (folder / NAME).exists() and (record := verify_record(folder, plan, verdict)):
-            records[experiment.id] = record
-    ended = {name: each for name, each in records.items() if each["status"] not in UNFINISHED}
-    pairs = {name: verify_pair(run, ended, each, verdict) for name, each in ended.items()}
-    verify_table(run, plan, {name: (ended[name], pairs[name]) for name in ended}, verdict)
+        if is_due(folder) and (record := verify_record(folder, plan, verdict)):
+            again[experiment.id] = record
+    ended = {name: each for name, each in again.items() if each["status"] not in UNFINISHED}
+    shown = {name: (each, verify_pair(run, ended, each, verdict)) for name, each in ended.items()}
+    lost = {path.parent.name for path in run.glob(f"*/{NAME}")} - again.keys()
+    verdict.differ(TABLE, table_differences(run, plan, shown, lost))
     return verdict
 
 
-def verify_record(folder: Path, plan: Plan, verdict: Verdict) -> Record | None:
-    """Compare a record with what its raw files say, and return it; None: it cannot be read."""
-    place = f"{folder.name}/{NAME}"
+def is_due(folder: Path) -> bool:
+    """Whether there is, or should be, a record in an experiment's folder."""
+    if (folder / NAME).exists():
+        return True
     try:
-        record = read_record(folder)
+        return read_outcome(folder).status not in UNFINISHED
+    except UsageError:
+        return False
+
+
+def verify_record(folder: Path, plan: Plan, verdict: Verdict) -> Record | None:
+    """Compare a record with the one that its raw files make, which is returned; None: they cannot.
+
+    Where raw files have been pruned, what they said is taken from the record as it is.
+    """
+    place, found = f"{folder.name}/{NAME}", record_of(folder.name, folder.parent)
+    try:
         outcome = read_outcome(folder)
+        if found is None:
+            read_record(folder)  # to say what is wrong with it
+            raise UsageError("not a whole record of this experiment and this version")
     except UsageError as error:
         verdict.differ(place, iter([str(error)]))
         return None
-    verdict.differ(folder.name, changed_files(folder, record))
-    gone = [name for name in record["digests"] if not (folder / name).exists()]
-    prunable = {*sample_files(folder, outcome), last_log(outcome)}
-    pruned = [name for name in gone if name in prunable and is_pruned(folder.parent)]
+    try:
+        made = make_record(folder, plan, found)
+    except Exception as error:
+        made = bare_record(folder, plan, outcome, f"{type(error).__name__}: {error}")
+    again: Record = json.loads(json.dumps(made))
+    verdict.differ(folder.name, changed_files(folder, found, again))
+    gone, prunable = gone_files(folder, found), pruned_in(folder.parent)
+    pruned = [name for name in gone if kind_of(name) in prunable]
     verdict.differ(folder.name, (f"{name} is missing" for name in gone if name not in pruned))
     if pruned:
         what = what_rests_on(pruned)
         verdict.unchecked.append(f"{place}: {what} (pruned: {', '.join(pruned)})")
-    try:
-        again = make_record(folder, plan, record)
-    except UsageError:
-        raise
-    except Exception as error:
-        again = bare_record(folder, plan, outcome, f"{type(error).__name__}: {error}")
-    if record["status"] == NOT_RECORDED == again["status"]:
-        return record  # there are no figures in either
-    verdict.differ(place, differences(without_digests(record), without_digests(again)))
-    return record
+    if found["status"] == NOT_RECORDED == again["status"]:
+        return again  # there are no figures in either
+    verdict.differ(place, differences(without_digests(found), without_digests(again)))
+    return again
 
 
-def changed_files(folder: Path, record: Record) -> Iterator[str]:
+def changed_files(folder: Path, found: Record, again: Record) -> Iterator[str]:
     """Yield the raw files that are no longer what they were when the record was made."""
-    for name, known in record["digests"].items():
-        if (folder / name).exists() and digest(folder / name) != known:
+    known = found["digests"]
+    for name, value in (again["digests"] or digests(folder, known)).items():
+        if name not in known:
+            yield f"{name} was not there when the record was made"
+        elif known[name] != value:
             yield f"{name} has changed since the record was made"
 
 
-def is_pruned(run: Path) -> bool:
-    """Whether a run's logs or samples have been pruned, as its journal says."""
-    try:
-        events = events_in((run / JOURNAL).read_bytes())
-    except OSError:
-        return False
-    return any(event["event"] == "pruned" for event in events)
+def kind_of(file: str) -> str | None:
+    """Return as what a raw file can be pruned: "logs", "samples", or None."""
+    return {".log": "logs", ".csv": "samples"}.get(Path(file).suffix)
 
 
 def what_rests_on(files: Sequence[str]) -> str:
     """Return which parts of a record rest on some of its raw files."""
-    logs = [name for name in files if name.endswith(".log")]
-    parts = ["metrics, epochs and device"] if logs else []
-    return ", ".join(parts + (["windows and energy"] if len(logs) < len(files) else []))
+    parts = {"logs": "metrics, epochs and device", "samples": "windows and energy"}
+    kinds = set(map(kind_of, files))
+    return ", ".join(text for kind, text in parts.items() if kind in kinds)
 
 
 def without_digests(record: Record) -> dict[str, Any]:
-    """Return a record as JSON has it, without what changed_files tells."""
-    plain: dict[str, Any] = json.loads(json.dumps(record))
-    return {name: value for name, value in plain.items() if name != "digests"}
+    """Return a record without what changed_files tells."""
+    return {name: value for name, value in record.items() if name != "digests"}
 
 
 def verify_pair(
     run: Path, records: Mapping[str, Record], record: Record, verdict: Verdict
 ) -> Interference | None:
-    """Compare a parallel record's interference with what both records say, and return it."""
+    """Compare a parallel record's interference with what both records say, which is returned."""
     name, twin = record["experiment_id"], record["twin"]
     if record["background"] is None or (twin and twin not in records):
         return None
     place, found = f"{name}/{INTERFERENCE}", read_interference(run / name)
+    again = interference_of(run, record, records[twin] if twin else None)
     if found is None:
         verdict.differ(place, iter(["is missing or damaged"]))
-        return None
-    solo = records[twin] if twin else None
-    digests = {each: digest_of(run / each) for each in filter(None, (name, twin))}
-    again = interference(record, solo, digests)
-    verdict.differ(place, differences(dict(found), json.loads(json.dumps(again))))
-    return found
-
-
-def verify_table(
-    run: Path,
-    plan: Plan,
-    ended: Mapping[str, tuple[Record, Interference | None]],
-    verdict: Verdict,
-) -> None:
-    """Compare the table with the records and their interference."""
-    columns = columns_of(plan)
-    rows = table.read_cells(run / TABLE, columns)
-    verdict.differ(TABLE, table_differences(columns, rows, ended))
+    else:
+        verdict.differ(place, differences(dict(found), json.loads(json.dumps(again))))
+    return again
 
 
 def table_differences(
-    columns: Sequence[str],
-    rows: Sequence[Mapping[str, str]] | None,
-    ended: Mapping[str, tuple[Record, Interference | None]],
+    run: Path,
+    plan: Plan,
+    shown: Mapping[str, tuple[Record, Interference | None]],
+    lost: Collection[str],
 ) -> Iterator[str]:
+    """Yield in what the table differs; of the records in `lost` nobody knows what it should say."""
+    columns = columns_of(plan)
+    rows = table.read_cells(run / TABLE, columns)
     if rows is None:
         yield "is missing, damaged, or has other columns"
         return
     listed = {row["experiment_id"]: row for row in rows}
-    for name in listed.keys() - ended.keys():
-        yield f"{name} has a row, and no record"
-    for name, each in ended.items():
+    strays = [name for name in listed if name not in shown and name not in lost]
+    yield from (f"{name} has a row, and no record" for name in strays)
+    for name, each in shown.items():
         cells = dict(zip(columns, cells_of(row_of(*each), columns), strict=True))
-        if name not in listed:
+        if name in listed:
+            yield from differences(listed[name], cells, name)
+        else:
             yield f"{name} has no row"
-        elif len(rows) == len(listed):
-            for column in columns:
-                if listed[name][column] != cells[column]:
-                    yield said(f"{name}.{column}", listed[name][column], cells[column])
     if len(rows) > len(listed):
         yield "has an experiment twice"
 
@@ -220,16 +221,19 @@ def differences(found: Any, again: Any, path: str = "") -> Iterator[str]:
     elif isinstance(found, list) and isinstance(again, list) and len(found) == len(again):
         for index, pair in enumerate(zip(found, again, strict=True)):
             yield from differences(*pair, join(path, index))
+    elif is_number(found) and is_number(again):
+        if not math.isclose(found, again, rel_tol=_SAME, abs_tol=_SAME):
+            yield f"{said(path, found, again)} (off by {found - again:.6g})"
     elif found != again:
         yield said(path, found, again)
 
 
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def said(path: str, found: Any, again: Any) -> str:
-    """Say in what a figure differs, and, of numbers, by how much."""
-    text = f"{path}: {found!r} found, {again!r} from the raw files"
-    if isinstance(found, (int, float)) and isinstance(again, (int, float)):
-        text += f" (off by {cast(float, found) - again:.6g})"
-    return text
+    return f"{path}: {found!r} found, {again!r} from the raw files"
 
 
 def text_of_verdict(run: Path, verdict: Verdict) -> str:

@@ -81,6 +81,15 @@ def events_in(text: bytes) -> Iterator[dict[str, Any]]:
             yield event
 
 
+def pruned_in(folder: Path) -> frozenset[str]:
+    """Return what has been pruned of a run, as its journal says: "logs", "samples"."""
+    try:
+        events = events_in((folder / NAME).read_bytes())
+    except OSError:
+        return frozenset()
+    return frozenset(str(event.get("what")) for event in events if event["event"] == "pruned")
+
+
 def ended_in(text: bytes) -> dict[str, float | None]:
     """Return which experiments have ended by a journal's text, and how many seconds each took.
 

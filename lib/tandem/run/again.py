@@ -7,10 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 from tandem.base.errors import UsageError
+from tandem.base.sudo import give_to_caller
 from tandem.experiment.outcome import NAME as OUTCOME
+from tandem.experiment.raw import gone_files
 from tandem.experiment.record import record_whatever_happens
 from tandem.experiment.verify import refuse_old
-from tandem.interference.figures import interference
+from tandem.interference.figures import interference_of
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.results import table
@@ -18,12 +20,12 @@ from tandem.results.columns import columns_of, row_of
 from tandem.results.folder import TABLE, RunFolder
 from tandem.results.record import UNFINISHED, Record
 from tandem.results.record_file import (
-    digest_of,
     read_interference,
+    record_of,
     write_interference,
     write_record,
 )
-from tandem.run.pairs import make_up
+from tandem.run.pairs import make_up, tell_again
 
 Say = Callable[[str], None]
 
@@ -36,14 +38,17 @@ def record_in_place(run: Path, say: Say) -> None:
     refuse_old(run)
     with closing(RunFolder(run, read_plan_file(run), say)) as folder:
         make_up(folder)
+        tell_again(folder)
         folder.rebuild_table()
         say(f"{run}: {len(folder.rows)} records, {len(folder.missing())} experiments still to run")
+    give_to_caller(run)
 
 
 def record_into(run: Path, to: Path, say: Say) -> None:
     """Make all records of a run, interference and table into a new folder, to compare.
 
-    UsageError: the run is none or too old, or the other folder is there and not empty.
+    What rests on raw files that are gone is as the run's own record says. UsageError: the run is
+    none or too old, or the other folder is there and not empty.
     """
     refuse_old(run)
     plan = read_plan_file(run)
@@ -51,12 +56,15 @@ def record_into(run: Path, to: Path, say: Say) -> None:
         raise UsageError(f"--to {to}: is there already (name a new folder)")
     records = {}
     for experiment in plan.experiments:
-        if (run / experiment.id / OUTCOME).exists():
-            record = record_whatever_happens(run / experiment.id, plan)
-            (to / experiment.id).mkdir(parents=True)
-            write_record(record, to / experiment.id)
-            records[experiment.id] = record
+        name, kept = experiment.id, record_of(experiment.id, run)
+        if (run / name / OUTCOME).exists():
+            (to / name).mkdir(parents=True)
+            records[name] = record_whatever_happens(run / name, plan, kept, to / name)
+            write_record(records[name], to / name)
+        if kept and (gone := gone_files(run / name, kept)):
+            say(f"{name}: what rests on {', '.join(gone)} is taken from its record: they are gone")
     write_pairs(to, plan, records)
+    give_to_caller(to)
     say(f"{to}: {len(records)} records, to compare with those of {run}")
 
 
@@ -67,8 +75,7 @@ def write_pairs(to: Path, plan: Plan, records: dict[str, Record]) -> None:
         twin = record["twin"]
         if record["background"] is None or (twin and twin not in ended):
             continue
-        digests = {each: digest_of(to / each) for each in filter(None, (name, twin))}
         solo = ended[twin] if twin else None
-        write_interference(interference(record, solo, digests), to / name)
+        write_interference(interference_of(to, record, solo), to / name)
     rows = [row_of(record, read_interference(to / name)) for name, record in ended.items()]
     table.rewrite(to / TABLE, columns_of(plan), rows)

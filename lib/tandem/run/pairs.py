@@ -14,12 +14,12 @@ from tandem.base.sudo import give_to_caller
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import read_outcome
 from tandem.experiment.record import record_whatever_happens
-from tandem.interference.figures import interference
+from tandem.interference.figures import interference_of
 from tandem.results.folder import RunFolder
+from tandem.results.journal import pruned_in
 from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.record_file import (
     NAME,
-    digest_of,
     read_interference,
     record_of,
     write_interference,
@@ -43,32 +43,36 @@ def with_twin(
 ) -> Mapping[str, tuple[Record, Interference | None]]:
     """Return what is to be shown of an experiment, and of its parallel twin if that is earlier.
 
-    interference.json is written on the way, where both are there.
+    interference.json is written on the way, where both are there and it is not.
     """
     name, twin = record["experiment_id"], record["twin"]
     other = record_of(twin, folder.path) if twin in folder.journal.ended and twin else None
     parallel, solo = (other, record) if record["control"] else (record, other)
     shown: dict[str, tuple[Record, Interference | None]] = {name: (record, None)}
     if parallel and parallel["background"] is not None and (solo or twin is None):
-        figures = interference_of(folder.path, parallel, solo)
-        shown[parallel["experiment_id"]] = (parallel, figures)
+        shown[parallel["experiment_id"]] = (parallel, told(folder.path, parallel, solo))
     return shown
 
 
-def interference_of(run: Path, parallel: Record, solo: Record | None) -> Interference:
-    """Return the figures of a pair, from its file, which is written if it is not there whole."""
-    place = run / parallel["experiment_id"]
-    if found := read_interference(place):
+def told(run: Path, parallel: Record, solo: Record | None) -> Interference:
+    """Return the figures of a pair, which are written if they are not there, or of other records.
+
+    Those of other records are there when one of the two has been run again.
+    """
+    place, figures = run / parallel["experiment_id"], interference_of(run, parallel, solo)
+    found = read_interference(place)
+    if found and found["records"] == figures["records"]:
         return found
-    figures = figures_of_pair(run, parallel, solo)
     write_interference(figures, place)
     return figures
 
 
-def figures_of_pair(run: Path, parallel: Record, solo: Record | None) -> Interference:
-    """Return the figures of a pair; both records lie in the folder `run`."""
-    names = [record["experiment_id"] for record in (parallel, solo) if record]
-    return interference(parallel, solo, {name: digest_of(run / name) for name in names})
+def tell_again(folder: RunFolder) -> None:
+    """Write what is missing of the figures of all pairs that have ended."""
+    for name in folder.rows:
+        record = record_of(name, folder.path)
+        if record and record["background"] is not None:
+            with_twin(folder, record)
 
 
 def make_up(folder: RunFolder) -> None:
@@ -88,8 +92,11 @@ def make_up(folder: RunFolder) -> None:
 
 
 def made_again(folder: RunFolder, place: Path) -> Record | None:
-    """Return the record of an experiment that ended without one; None: it did not end."""
-    if not (place / OUTCOME).exists():
+    """Return the record of an experiment that ended without one; None: it did not end.
+
+    Nor is one made where raw files have been pruned: it would say less than the one that is lost.
+    """
+    if not (place / OUTCOME).exists() or pruned_in(folder.path):
         return None
     try:
         if read_outcome(place).status in UNFINISHED:
