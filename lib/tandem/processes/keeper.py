@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from argparse import Namespace
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from tandem.base.clock import moment
@@ -28,6 +29,7 @@ from tandem.processes.control import (
     die_with_parent,
 )
 from tandem.processes.cookie import cookie
+from tandem.processes.proc import stat
 from tandem.processes.tree import LONGEST_WAIT_S, STRICT_MARGIN_S, Tree
 
 STRICT_PERIOD_S = 0.5
@@ -59,16 +61,19 @@ class Keeper:
             self.poll.register(fd, select.POLLIN)
 
     def watch_owner(self) -> list[int]:
-        """Return the lifeline and the owner's pidfd; a dead owner ends the keeper here."""
+        """Return the lifeline and the owners' pidfds; a dead owner ends the keeper here."""
         lifeline = inherited_fd(LIFELINE)
         os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
         fds = [] if lifeline is None else [lifeline]
-        if self.options.owner != 0:
-            fds.append(os.pidfd_open(os.getppid()))
-            # Whoever died before this line has left us to another parent.
-            if self.options.owner not in (None, os.getppid()):
+        below = os.getpid()
+        for owner in takewhile(bool, self.options.owner or [os.getppid()]):
+            with contextlib.suppress(ProcessLookupError):
+                fds.append(os.pidfd_open(owner))
+            # Whoever died before this line has left its child to another parent.
+            if stat(below)[1:2] != [str(owner)]:
                 self.say("error: whoever started this has ended already")
                 sys.exit(1)
+            below = owner
         return fds
 
     # -- running -----------------------------------------------------------------------
