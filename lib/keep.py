@@ -13,8 +13,8 @@ Options:
   --env NAME=TEXT  a variable of the command's environment, and of its alone; may be repeated
   --grace S        seconds from TERM to KILL (10)
   --timeout S      stop the command after S seconds (never)
-  --owner PID      the parent, whose death ends the command: end at once if it is another
-                   by now; 0: nobody's death does (whoever is the parent)
+  --owner PID,...  the parent, then its parent, and so on: the death of each ends the command;
+                   end at once if one is another by now; 0: nobody's death does from here on
   --log FILE       append the command's stdout and stderr to FILE (inherited)
   --report FILE    write what happened to FILE as JSON, atomically
   --events FILE    append a line at the start and one at the end of the command:
@@ -52,13 +52,17 @@ from tandem.processes.keeper import Keeper  # noqa: E402
 from tandem.processes.owner import OwnerError, TooOldError  # noqa: E402
 
 
+def pids(text: str) -> list[int]:
+    return list(map(int, text.split(",")))
+
+
 def options_from(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="keep.py", usage=__doc__, add_help=False)
     parser.add_argument("--directory", default=".")
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--timeout", type=float)
-    parser.add_argument("--owner", type=int)
+    parser.add_argument("--owner", type=pids)
     parser.add_argument("--log")
     parser.add_argument("--report")
     parser.add_argument("--events")

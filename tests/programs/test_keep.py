@@ -489,6 +489,27 @@ def test_the_death_of_the_parent_is_the_end(stage: Stage, option: str) -> None:
     assert stage.report()["reason"] == "owner gone"
 
 
+def test_the_death_of_the_parents_parent_is_the_end(stage: Stage) -> None:
+    """Where it is named as well: the parent itself lives on."""
+    line = '"$@" --owner "$$,$PPID" --report report -- bash -c "echo ready; exec sleep 1000" & wait'
+    line += "; echo $? >after"
+    first = stage.start("bash", "-c", '"$@" & wait', "bash", "bash", "-c", line, "bash", *KEEP)
+    assert first_line(first) == "ready"
+    first.kill()
+    assert stage.nobody_is_left()
+    assert stage.report()["reason"] == "owner gone"
+    assert (stage.folder / "after").read_text() == "0\n"
+
+
+def test_a_parent_whose_own_parent_is_another_by_now(stage: Stage) -> None:
+    line = '"$@" --owner "$$,$$" -- touch started & wait "$!"'
+    parent = stage.start("bash", "-c", line, "bash", *KEEP)
+    _, messages = parent.communicate(timeout=DEADLINE_S)
+    assert parent.returncode == 1
+    assert messages == "keep: error: whoever started this has ended already\n"
+    assert not (stage.folder / "started").exists()
+
+
 def test_an_owner_that_is_dead_already(stage: Stage) -> None:
     """Whoever adopted the keeper meanwhile is not its owner."""
     owner = stage.start("true")

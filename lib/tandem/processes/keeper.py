@@ -60,7 +60,7 @@ class Keeper:
         self.wakeup = catch_stop_signals(lambda *_: None)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
-        self.owner_fds = watch_owner(options.owner)
+        self.owner_fds = watch_owner(options.owner or ())
         self.monitor = inherited_fd(MONITOR)
         for fd in (self.wakeup, *self.owner_fds):
             self.poll.register(fd, select.POLLIN)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from itertools import takewhile
 
 from tandem.base.variables import LIFELINE, OWNER
+from tandem.processes.proc import stat
 
 
 class OwnerError(Exception):
@@ -30,33 +33,34 @@ class TooOldError(OwnerError):
         super().__init__(f"{need}, is needed: {error}")
 
 
-def watch_owner(parent: int | None) -> list[int]:
-    """Return the lifeline and the pidfd of the parent: either is readable once the owner has ended.
+def watch_owner(owners: Sequence[int]) -> list[int]:
+    """Return the lifeline and the pidfds of the owners: one is readable once an owner has ended.
 
-    `parent` is the pid that the parent has to have; None: whoever is the parent; 0: no parent's end
-    counts. OwnerGoneError: it has ended already. TooOldError: it cannot be watched here.
+    `owners` are the parent, then its parent, and so on; none: whoever is the parent; a 0 ends the
+    list, and alone it says that nobody's end counts. OwnerGoneError: one has ended already.
+    TooOldError: they cannot be watched here.
     """
     lifeline = inherited_fd(LIFELINE)
     fds = [] if lifeline is None else [lifeline]
-    if parent == 0:
-        return fds
-    try:
-        if os.getppid():  # 0: it is outside this PID namespace
-            fds.append(os.pidfd_open(os.getppid()))
-    except ProcessLookupError:
-        raise OwnerGoneError from None
-    except (AttributeError, OSError) as error:
-        raise TooOldError(error) from None
-    # Whoever died before this line has left us to another parent.
-    if parent not in (None, os.getppid()):
-        raise OwnerGoneError
+    below = os.getpid()
+    for owner in takewhile(bool, owners or [os.getppid()]):  # 0: outside this PID namespace
+        try:
+            fds.append(os.pidfd_open(owner))
+        except ProcessLookupError:
+            raise OwnerGoneError from None
+        except (AttributeError, OSError) as error:
+            raise TooOldError(error) from None
+        # Whoever died before this line has left its child to another parent.
+        if stat(below)[1:2] != [str(owner)]:
+            raise OwnerGoneError
+        below = owner
     return fds
 
 
-def parent_at_start() -> int | None:
-    """Return the parent that the script of bin/ had, as it tells; nobody below is told."""
+def parent_at_start() -> list[int]:
+    """Return the parent that the script of bin/ had, as it says; nobody below is told."""
     pid = os.environ.pop(OWNER, "")
-    return int(pid) if pid.isdigit() else None
+    return [int(pid)] if pid.isdigit() else []
 
 
 def inherited_fd(variable: str) -> int | None:
