@@ -17,7 +17,7 @@ from tandem.base.arguments import Arguments, process_id, seconds  # noqa: E402
 from tandem.base.paths import POWERCAP, POWERMON  # noqa: E402
 from tandem.base.text import quote_path  # noqa: E402
 from tandem.measure.sampling.files import say  # noqa: E402
-from tandem.measure.sampling.monitor import Monitor  # noqa: E402
+from tandem.measure.sampling.monitor import Sampler  # noqa: E402
 from tandem.nvml.devices import NvmlError, UnknownGpuError  # noqa: E402
 from tandem.processes.owner import OwnerError  # noqa: E402
 
@@ -58,7 +58,7 @@ def main() -> None:
     options = options_from(sys.argv[1:])
     with ExitStack() as stack:
         try:
-            Monitor(options, stack).run()
+            Sampler(options, stack).run()
         except OwnerError as error:
             fail(error.exit_code, str(error))
         except UnknownGpuError as error:

@@ -35,7 +35,7 @@ from tandem.base.paths import POWERMON, ROOT
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
 from tandem.measure.sampling.files import Csv
 from tandem.measure.sampling.roles import Member, Trees
-from tandem.measure.sampling.strangers import COLUMNS, MOST_UNSEEN, Users
+from tandem.measure.sampling.strangers import COLUMNS, MOST_UNSEEN, Occupants
 from tandem.nvml.devices import Process
 from tandem.nvml.sensors import ProcessSample
 from tandem.processes.proc import stat
@@ -956,11 +956,11 @@ def after(passed_s: float) -> float:
 
 
 @pytest.fixture
-def users(tmp_path: Path) -> Users:
-    """The users of a GPU that is watched from BEGIN_S on, while a tree of ours is there."""
+def occupants(tmp_path: Path) -> Occupants:
+    """The occupants of a GPU that is watched from BEGIN_S on, while a tree of ours is there."""
     trees = Trees(str(tmp_path / "trees.tsv"))
     trees.add("foreground", os.getpid())
-    return Users("gpu_0", trees, Csv(str(tmp_path / "strangers.csv"), COLUMNS), BEGIN_S)
+    return Occupants("gpu_0", trees, Csv(str(tmp_path / "strangers.csv"), COLUMNS), BEGIN_S)
 
 
 def events(tmp_path: Path) -> list[dict[str, str]]:
@@ -969,52 +969,52 @@ def events(tmp_path: Path) -> list[dict[str, str]]:
 
 
 def test_only_the_first_of_very_many_that_nobody_saw_are_told_of(
-    users: Users, tmp_path: Path
+    occupants: Occupants, tmp_path: Path
 ) -> None:
     for row in range(1, 16):
         pids = range(NO_PID + 10 * row, NO_PID + 10 * row + 10)
         samples = [ProcessSample(pid, after(row - 0.5), 7.0) for pid in pids]
-        users.look(after(row), [], samples, 70.0, False)
-    assert users.unseen == 150
+        occupants.look(after(row), [], samples, 70.0, False)
+    assert occupants.unseen == 150
     assert len(events(tmp_path)) == 2 * MOST_UNSEEN
-    assert not users.present
+    assert not occupants.present
 
 
 @pytest.mark.parametrize(("rows", "memory_mib"), [(1, ""), (2, "500")])
 def test_who_is_listed_once_and_gone_may_be_ours_who_stays_is_not(
-    users: Users, tmp_path: Path, rows: int, memory_mib: str
+    occupants: Occupants, tmp_path: Path, rows: int, memory_mib: str
 ) -> None:
     for row in range(1, rows + 1):
-        users.look(after(row), [Process(NO_PID, "compute", 500.0)], [], 0.0, False)
-    users.look(after(9), [], [], 0.0, False)
+        occupants.look(after(row), [Process(NO_PID, "compute", 500.0)], [], 0.0, False)
+    occupants.look(after(9), [], [], 0.0, False)
     assert [event["event"] for event in events(tmp_path)] == ["seen", "gone"]
     assert {event["name"] for event in events(tmp_path)} == {"?"}
     assert events(tmp_path)[-1]["memory_mib"] == memory_mib
 
 
-def test_the_memory_of_a_process_that_was_never_listed_is_not_known(users: Users) -> None:
+def test_the_memory_of_a_process_that_was_never_listed_is_not_known(occupants: Occupants) -> None:
     ours, other, unlisted = NO_PID, NO_PID + 1, NO_PID + 2
     for pid in (ours, other, unlisted):
-        users.trees.members[pid] = Member("foreground", "10000", BEGIN_S)
+        occupants.trees.members[pid] = Member("foreground", "10000", BEGIN_S)
     both = [Process(pid, "compute", 500.0) for pid in (ours, other)]
-    assert users.look(after(1), both, [], 0.0, False)["foreground_memory_mib"] == 1000
+    assert occupants.look(after(1), both, [], 0.0, False)["foreground_memory_mib"] == 1000
     samples = [ProcessSample(ours, after(1.5), 30.0)]
-    was_listed = users.look(after(2), both[1:], samples, 30.0, False)
+    was_listed = occupants.look(after(2), both[1:], samples, 30.0, False)
     assert was_listed["foreground_memory_mib"] == 500
     samples = [ProcessSample(unlisted, after(2.5), 30.0)]
-    was_not = users.look(after(3), both[1:], samples, 30.0, False)
+    was_not = occupants.look(after(3), both[1:], samples, 30.0, False)
     assert was_not["foreground_memory_mib"] is None
     assert was_not["background_memory_mib"] == was_not["strangers_memory_mib"] == 0
 
 
-def test_rounds_that_follow_each_other_do_not_count_as_side_by_side(users: Users) -> None:
+def test_rounds_that_follow_each_other_do_not_count_as_side_by_side(occupants: Occupants) -> None:
     samples = []
     for index in range(4):
         begin_s = after(0.25 * index)
         start_ticks = str(round(begin_s * os.sysconf("SC_CLK_TCK")))
-        users.trees.members[NO_PID + index] = Member("background", start_ticks, begin_s)
+        occupants.trees.members[NO_PID + index] = Member("background", start_ticks, begin_s)
         samples.append(ProcessSample(NO_PID + index, after(0.25 * index + 0.2), 40.0))
-    usage = users.look(after(1), [], samples, 32.0, False)
+    usage = occupants.look(after(1), [], samples, 32.0, False)
     assert usage["background_sm_percent"] == pytest.approx(4 * 0.2 * 40)
 
 

@@ -82,10 +82,10 @@ def test_roots_come_from_a_file_that_grows(tmp_path: Path, start: Start) -> None
     path = tmp_path / "trees.tsv"
     trees = Trees(str(path))
     trees.look(1.0)
-    assert not trees.told
+    assert not trees.roots_known
     path.touch()
     trees.look(2.0)
-    assert trees.told
+    assert trees.roots_known
     with open(path, "a", buffering=1) as file:
         file.write(f"foreground\t{one.pid}\t{ticks(one.pid)}\nbackground\t{other.pid}\t")
         file.flush()

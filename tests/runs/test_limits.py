@@ -127,7 +127,7 @@ def test_where_nvml_hides_who_is_there_nothing_is_known(stage: Stage, gpu: SimGp
     stage.run()
     found = part_of(stage.record())["gpu_memory"]
     assert (found["max_mib"], found["exceeded"]) == (None, None)
-    assert found["reason"] == "NVML does not tell the memory of a process"
+    assert found["reason"] == "the memory of a process is not reported"
 
 
 def test_a_background_that_is_on_no_gpu_was_not_measured(stage: Stage, gpu: SimGpu) -> None:

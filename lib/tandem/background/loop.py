@@ -16,7 +16,7 @@ from tandem.background.rounds import (
 )
 from tandem.base.clock import boottime_s
 from tandem.base.paths import BGRUN
-from tandem.measure.powermon import Monitor
+from tandem.measure.powermon import Powermon
 from tandem.plan.model import Background, Experiment, Size, Training
 from tandem.processes.proc import alive
 from tandem.processes.reports import read_report
@@ -42,7 +42,7 @@ class Loop:
     script_file: Path
     folder: Path
     environment: Mapping[str, str]
-    monitor: Monitor
+    monitor: Powermon
     memory: MemoryUse
     dosing: Dosing | None = None
     script: Script | None = None

@@ -142,7 +142,7 @@ class MemoryUse:
             everyone = listed.get(key_of(device), ())
             on_it = [each for each in everyone if is_below(each.pid, script.pid)]
             if any(each.memory_mib is None for each in on_it):
-                self.unknown = "NVML does not tell the memory of a process"
+                self.unknown = "the memory of a process is not reported"
                 continue
             if not on_it:
                 continue

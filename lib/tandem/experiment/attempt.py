@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tandem.base.clock import Moment
 from tandem.base.paths import FGRUN
-from tandem.measure.powermon import Monitor
+from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
 from tandem.processes.reports import read_report, stop_of
 from tandem.processes.scripts import Script, end_script, start
@@ -37,7 +37,7 @@ class Attempt:
     def log(self) -> Path:
         return self.folder / "training.log"
 
-    def start(self, script_file: Path, environment: Mapping[str, str], monitor: Monitor) -> None:
+    def start(self, script_file: Path, environment: Mapping[str, str], monitor: Powermon) -> None:
         self.folder.mkdir(parents=True)
         arguments = ["--quiet", "--out", str(self.folder), str(script_file)]
         log = self.folder / "fgrun.log"

@@ -20,7 +20,7 @@ from tandem.experiment.outcome import Outcome, write_outcome
 from tandem.experiment.scripts import prepare
 from tandem.experiment.seen import Before, Seen, Surroundings, outcome_of
 from tandem.machine.gpus import GpuBusyError, Sensors
-from tandem.measure.powermon import Monitor
+from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
 from tandem.processes import census
 from tandem.processes.cookie import cookie
@@ -59,7 +59,7 @@ class ExperimentRun:
         """
         seen, self.begin_s = self.seen, time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
-        self.monitor = Monitor(self.folder / "energy", self.sensors.monitor_options)
+        self.monitor = Powermon(self.folder / "energy", self.sensors.monitor_options)
         try:
             self.begin()
             self.run_attempts()

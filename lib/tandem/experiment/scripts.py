@@ -15,7 +15,7 @@ from tandem.base.paths import ROOT, TEMPLATES
 from tandem.base.templates import render_file
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose
-from tandem.measure.powermon import Monitor
+from tandem.measure.powermon import Powermon
 from tandem.plan.model import Background, Experiment, Training
 from tandem.processes.namespace import Isolation
 
@@ -31,7 +31,7 @@ def prepare(
     isolation: Isolation,
     *,
     environment: Mapping[str, str],
-    monitor: Monitor,
+    monitor: Powermon,
     say: Callable[[str], None],
 ) -> Backgrounds | None:
     """Make the folder, render what will run, and return the loads; None without a background."""

@@ -246,7 +246,7 @@ def _gpu_use() -> Check:
     if gpus is None:
         return _gpu_holders()
     reasons = [reason for gpu in gpus for reason in gpu.busy_reasons()]
-    found = "; ".join(reasons or busy.people(gpus)) or "nobody is on it"
+    found = "; ".join(reasons or busy.process_lines(gpus)) or "nobody is on it"
     return Check("GPU in use", not reasons, found, _LOST_TO_OTHERS)
 
 

@@ -48,7 +48,7 @@ class GpuProcess:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU and who uses it, now; None: NVML does not report it."""
+    """A GPU and who uses it, now; None: not reported."""
 
     index: int
     uuid: str
@@ -71,13 +71,15 @@ class Gpu:
         on_it = [each for each in self.processes or () if each.kind == "compute"]
         reasons = [f"GPU {self.index}: {each.text()}" for each in on_it]
         if self.hidden_mib > HIDDEN_MIB:
-            reasons.append(f"GPU {self.index}: {self.hidden_mib:.0f} MiB held by nobody to be seen")
+            reasons.append(
+                f"GPU {self.index}: {self.hidden_mib:.0f} MiB held by no visible process"
+            )
         if (self.sm_percent or 0.0) >= BUSY_SM_PERCENT:
             reasons.append(f"GPU {self.index}: {self.sm_percent:.0f} % used")
         return reasons
 
 
-def people(gpus: Sequence[Gpu]) -> list[str]:
+def process_lines(gpus: Sequence[Gpu]) -> list[str]:
     """Return who is on the GPUs, a desktop's windows included, as lines."""
     return [f"GPU {gpu.index}: {each.text()}" for gpu in gpus for each in gpu.processes or ()]
 
@@ -128,7 +130,7 @@ def _process(process: nvml.Process) -> GpuProcess:
 
 @dataclass(frozen=True)
 class Sensors:
-    """What a run was told about its sensors: where RAPL is, and what to do about busy GPUs."""
+    """What a run's options say about sensors: where RAPL is, and what to do about busy GPUs."""
 
     powercap: Path
     wait_idle_s: float

@@ -1,4 +1,4 @@
-"""The monitor of one experiment: started, told whose processes are whose, asked for rows."""
+"""bin/powermon beside one experiment: started, given the roots of both trees, asked for rows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ STOP_GRACE_S = 5.0
 
 
 @dataclass
-class Monitor:
-    """bin/powermon beside an experiment; `folder` gets its files.
+class Powermon:
+    """The monitor beside an experiment; `folder` gets its files.
 
     What goes wrong with it costs its figures, never the experiment: `problem` says what.
     """

@@ -38,7 +38,7 @@ __all__ = [
     "visible",
 ]
 
-_MEMORY_V2 = 0x02000028  # nvmlMemory_v2, which tells what is reserved apart
+_MEMORY_V2 = 0x02000028  # nvmlMemory_v2, which gives what is reserved apart
 _TEMPERATURE_GPU = 0  # NVML's number of that sensor
 _MIB = 1024 * 1024
 _LISTS = (
@@ -85,7 +85,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Process:
-    """A process that a GPU knows, by NVML's process id; memory None: NVML does not tell."""
+    """A process that a GPU knows, by NVML's process id; memory None: not reported."""
 
     pid: int
     kind: str  # "compute" or "graphics"

@@ -26,7 +26,7 @@ from tandem.nvml.devices import Device, NvmlError
 CLOCK_SM, CLOCK_MEMORY = 1, 2
 FIELD_ENERGY_MJ, FIELD_POWER_AVERAGE_MW, FIELD_POWER_INSTANT_MW = 83, 185, 186
 
-REMEMBERED_S = 10.0  # NVML still tells of a process some time after its end
+REMEMBERED_S = 10.0  # NVML still reports a process some time after its end
 
 _TOTAL_POWER_SAMPLES = 0
 _CLOCK_STEP_S = 0.02  # by so much UTC goes ahead or back when somebody sets it, and not otherwise

@@ -49,7 +49,7 @@ def gpu_lines(gpu: Mapping[str, Any]) -> list[str]:
         texts.append(("clocks", f"held down by {', '.join(gpu['event_reasons'])}"))
     texts += [("stranger", stranger_text(each)) for each in gpu["strangers"]]
     if (gpu["hidden_memory_mib"] or 0.0) > HIDDEN_MIB:
-        held = f"{gpu['hidden_memory_mib']:.0f} MiB at most were held by nobody to be seen"
+        held = f"{gpu['hidden_memory_mib']:.0f} MiB at most were held by no visible process"
         texts.append(("strangers", held))
     if gpu["strangers_reason"]:
         texts.append(("strangers", f"not known: {gpu['strangers_reason']}"))

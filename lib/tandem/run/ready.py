@@ -10,7 +10,7 @@ from tandem.base.git import GitState, git_state
 from tandem.base.paths import ROOT
 from tandem.base.variables import VISIBLE
 from tandem.config.program import folder_flaw
-from tandem.machine.gpus import GpuBusyError, Sensors, people
+from tandem.machine.gpus import GpuBusyError, Sensors, process_lines
 from tandem.nvml import devices as nvml
 from tandem.plan.model import Experiment, Training
 from tandem.processes import census
@@ -108,7 +108,7 @@ def see_who_is_there(sensors: Sensors, watch: Watch, say: Say) -> None:
             " that say so, with --allow-busy)"
         ) from None
     if not reasons:
-        for line in device_holders() if gpus is None else people(gpus):
+        for line in device_holders() if gpus is None else process_lines(gpus):
             say(line)
 
 

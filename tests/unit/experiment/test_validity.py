@@ -116,7 +116,7 @@ def test_which_strangers_count(
     [
         (None, 0.0, []),
         (1024.0, 0.0, []),
-        (5000.0, 0.0, ["GPU 0: 5000 MiB were held by nobody to be seen"]),
+        (5000.0, 0.0, ["GPU 0: 5000 MiB were held by no visible process"]),
         (5000.0, 5000.0, []),
     ],
 )

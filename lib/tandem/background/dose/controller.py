@@ -28,7 +28,7 @@ _NO_KEEPER_S = 15.0  # bin/bgrun becomes a keeper long before
 # ever other parts of the period, whatever stretch of time NVML's figure is of.
 _BEYOND = (3 - math.sqrt(5)) / 2
 _ROW_S = 0.8
-_READ_S = 0.5  # in less, NVML may have nothing new to tell
+_READ_S = 0.5  # in less, NVML may have nothing new to report
 _WAKEUP_BYTES = 4096
 
 
@@ -61,7 +61,7 @@ class Controller:
         self.is_off = False  # in the part of the period in which no training runs
         self.present_s = self.stopped_s = 0.0  # in the row that is being made
         self.end_boottime_s: float | None = None
-        self.told_reason: str | None = None
+        self.noted_reason: str | None = None
 
     def note(self, signum: int, _frame: Any) -> None:
         self.is_told_to_end = self.is_told_to_end or signum in STOP_SIGNALS
@@ -169,11 +169,11 @@ class Controller:
         if self.feedback and duty is not None and percent is not None and self.use.has_begun():
             self.feedback.learn(duty, percent, span_s)
         self.row_begin_s, self.present_s, self.stopped_s = self.counted_s, 0.0, 0.0
-        if self.use.reason != self.told_reason:
+        if self.use.reason != self.noted_reason:
             self.write_report()
 
     def write_report(self) -> None:
-        self.told_reason = self.use.reason
+        self.noted_reason = self.use.reason
         options = self.options
         is_target = options.target is not None
         report = {
@@ -185,7 +185,7 @@ class Controller:
             "mode": "target" if is_target else "intensity",
             "target": options.target if is_target else options.intensity,
             "period_s": self.period_s,
-            "reason": self.told_reason,
+            "reason": self.noted_reason,
         }
         path = os.path.join(options.out, JSON)
         write_whole(path, (json.dumps(report, indent=1) + "\n").encode())

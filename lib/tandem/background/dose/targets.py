@@ -42,7 +42,7 @@ class Trainings:
 
     `members` maps the process ids of the living to when they started, in seconds on
     CLOCK_BOOTTIME, `ended` those of the last seconds to (start, end); `roots` maps those that were
-    found right below a keeper to their pidfds, of which a poll tells that they have ended.
+    found right below a keeper to their pidfds, which a poll returns when they have ended.
     """
 
     def __init__(self, keeper: int, poll: select.poll) -> None:
@@ -61,7 +61,7 @@ class Trainings:
     # -- stopping ----------------------------------------------------------------------
 
     def stop(self) -> bool:
-        """Stop all trainings; tell whether there are any."""
+        """Stop all trainings; return whether there are any."""
         is_news = False
         for _ in range(_MOST_WALKS):
             self.stopped_groups = self.signal_groups(signal.SIGSTOP)
@@ -72,7 +72,7 @@ class Trainings:
 
     def go_on(self) -> None:
         """Continue what `stop` stopped."""
-        if not self.stopped_groups <= self.groups():  # whoever told us of a group has ended
+        if not self.stopped_groups <= self.groups():  # its process that was known has ended
             self.look(whole=True)
         self.signal_groups(signal.SIGCONT)
         self.stopped_groups = set()
@@ -104,7 +104,7 @@ class Trainings:
     # -- looking -----------------------------------------------------------------------
 
     def look(self, whole: bool = False) -> bool:
-        """Look for trainings and all below them, where that is due; tell whether there is news.
+        """Look for trainings and all below them, where that is due; return whether there is news.
 
         It is due where none is known, and after a training has ended; else when its cost allows.
         """
@@ -146,7 +146,7 @@ class Trainings:
             self.own_sessions = set()
 
     def add(self, pid: int, is_root: bool = False) -> bool:
-        """Take a process as a training's; tell whether it is a new one."""
+        """Take a process as a training's; return whether it is a new one."""
         if pid in self.members and (not is_root or pid in self.roots):
             return False
         fields = stat(pid)

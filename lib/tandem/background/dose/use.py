@@ -1,4 +1,4 @@
-"""How much of the GPUs a background's own processes use, as NVML tells it."""
+"""How much of the GPUs a background's own processes use, as NVML reports it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tandem.base.variables import VISIBLE
 from tandem.nvml import devices as nvml
 from tandem.nvml.sensors import ProcessSamples, share_lived, uses
 
-_NOBODY = "NVML tells of no use of a GPU by its processes"
+_NOBODY = "NVML reports no use of a GPU by its processes"
 
 
 class Use:
@@ -65,9 +65,9 @@ class Use:
         return min(100.0, sum(known.values()) / len(known))
 
     def has_begun(self) -> bool:
-        """Tell whether a training that lives, or lived a moment ago, has used a GPU.
+        """Whether a training that lives, or lived a moment ago, has used a GPU.
 
-        One that still loads its data says nothing of what a duty gives.
+        One that still loads its data shows nothing of what a duty gives.
         """
         self.users &= {*self.trainings.members, *self.trainings.ended}
         return bool(self.users.intersection(self.trainings.members)) or self.used
@@ -86,7 +86,7 @@ class Use:
         return total
 
     def is_listed(self, device: nvml.Device) -> bool:
-        """Tell whether a training is on a GPU that it does not use yet."""
+        """Whether a training is on a GPU that it does not use yet."""
         ours = [each for each in nvml.processes(device) if each.pid in self.trainings.members]
         if any(each.mps for each in ours):
             self.reason = "under MPS there is no utilisation by process"

@@ -1,4 +1,4 @@
-"""One GPU, watched: its samples, its rows, and what it does not tell."""
+"""One GPU that is sampled: its samples, its rows, and what it does not report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tandem.base.clock import Moment, boottime_s, now
 from tandem.measure.rows import GPU_COLUMNS, number
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
-from tandem.measure.sampling.strangers import MOST_UNSEEN, Usage, Users
+from tandem.measure.sampling.strangers import MOST_UNSEEN, Occupants, Usage
 from tandem.nvml.binding import NOT_SUPPORTED
 from tandem.nvml.devices import (
     Device,
@@ -35,7 +35,7 @@ HUNT_PERIOD_S = 0.002
 LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart
 
 _HUNT_S = 0.15  # a board updates its energy counter more often
-_TIGHT_S = 0.012  # so close must two samples lie to tell when the counter stepped
+_TIGHT_S = 0.012  # so close must two samples lie to show when the counter stepped
 _UTILISATION = ("sm_percent", "memory_percent")
 _ONCE_A_ROW: dict[str, tuple[str, Callable[[Device], float]]] = {
     "memory": ("memory_used_mib", memory_used_mib),
@@ -52,7 +52,7 @@ _SENSORS = (
 _T = TypeVar("_T")
 
 
-class Gpu:
+class SampledGpu:
     """A GPU with its file.
 
     A sensor that fails is not read again: its cells stay empty from then on, `missing` says why
@@ -66,13 +66,13 @@ class Gpu:
         folder: str,
         interval_s: float,
         report: Report,
-        users: Users,
+        occupants: Occupants,
     ) -> None:
-        """Find out what the GPU tells and begin its file; OSError if that cannot be."""
+        """Find out what the GPU reports and begin its file; OSError if that cannot be."""
         self.device = device
         self.interval_s = interval_s
         self.report = report
-        self.users = users
+        self.occupants = occupants
         self.missing: dict[str, str] = {}
         self.missing_since: dict[str, float] = {}  # on CLOCK_BOOTTIME
         self.is_lost = False
@@ -98,13 +98,13 @@ class Gpu:
             "mig": self.device.mig is not None,
             "power_limit_w": self.power_limit_w,
             "power_source": self.meter.power_source,
-            "mps": self.users.mps,
-            "processes_mapped": self.users.mapped or None,
+            "mps": self.occupants.mps,
+            "processes_mapped": self.occupants.mapped or None,
             "missing": self.missing,
             "missing_since": self.missing_since,
         }
 
-    # -- what it does not tell ---------------------------------------------------------
+    # -- what it does not report -------------------------------------------------------
 
     def ask(self, sensor: str, read: Callable[[], _T]) -> _T | None:
         """Read a sensor; None if it is missing, from the first time on for good."""
@@ -196,14 +196,13 @@ class Gpu:
         return cells
 
     def use(self, sm_percent: float | None, is_last: bool) -> Usage:
-        """Return who uses it, and tell of strangers."""
+        """Return who uses it, and note strangers."""
         listed = self.ask("processes", lambda: processes(self.device))
         samples = self.ask("process_utilisation", self.process_samples.read)
-        users = self.users
-        known = users.mapped, users.mps
-        usage = users.look(self.at.boottime_s, listed, samples, sm_percent, is_last)
-        self.report.has_changed |= known != (users.mapped, users.mps)
-        if users.unseen > MOST_UNSEEN:
+        known = self.occupants.mapped, self.occupants.mps
+        usage = self.occupants.look(self.at.boottime_s, listed, samples, sm_percent, is_last)
+        self.report.has_changed |= known != (self.occupants.mapped, self.occupants.mps)
+        if self.occupants.unseen > MOST_UNSEEN:
             words = f"more than {MOST_UNSEEN} processes ended before they were looked at"
             self.report.warn(self.device.stem, words, "the first of them are in strangers.csv")
         return usage

@@ -34,7 +34,7 @@ class Meter:
     """The sources of power and energy that a GPU has; each is given up at its first error."""
 
     def __init__(self, device: Device, lose: Callable[[str, NvmlError], None]) -> None:
-        """Find the sources; `lose` is told why a sensor is not there, or is read no more."""
+        """Find the sources; `lose` takes why a sensor is not there, or is read no more."""
         self.device = device
         self.lose = lose
         values, errors = self.read_fields(list(_FIELDS))

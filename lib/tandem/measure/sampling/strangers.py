@@ -24,14 +24,14 @@ COLUMNS = (
     "sm_percent",
 )
 
-MOST_UNSEEN = 100  # so many of them are told of by their ids
+MOST_UNSEEN = 100  # so many of them are named by their ids
 
 _STRANGERS = "strangers"
 _UNSEEN = "unseen"  # it had ended before it was looked at: one of ours, perhaps
 _MPS_SERVER = "nvidia-cuda-mps"  # as /proc cuts its name; it works for its clients alone
-_SETTLE_S = 0.5  # a process may use a GPU before the monitor is told whose it is
-_SAMPLE_S = 1.0  # a sample tells of up to so long before it
-_GROWN = 1.1  # by so much more, a stranger is told of again
+_SETTLE_S = 0.5  # a process may use a GPU before the monitor knows whose it is
+_SAMPLE_S = 1.0  # a sample is of up to so long before it
+_GROWN = 1.1  # after so much more, a stranger is written again
 
 Usage = dict[str, float | None]
 
@@ -49,7 +49,7 @@ class Stranger:
     noticed_s: float
     memory_mib: float | None = None
     sm_percent: float | None = None
-    told: tuple[float, float] | None = None
+    written: tuple[float, float] | None = None
 
     @property
     def most(self) -> tuple[float, float]:
@@ -57,8 +57,8 @@ class Stranger:
 
     @property
     def has_grown(self) -> bool:
-        pairs = zip(self.most, self.told or (0.0, 0.0), strict=True)
-        return any(value > told * _GROWN + 1 for value, told in pairs)
+        pairs = zip(self.most, self.written or (0.0, 0.0), strict=True)
+        return any(value > written * _GROWN + 1 for value, written in pairs)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Left:
     at_s: float
 
 
-class Users:
+class Occupants:
     """The processes on one GPU, row by row.
 
     `mapped` is true once a process of ours was seen: before that, an empty list may as well mean
@@ -88,7 +88,7 @@ class Users:
         self.mps = False
         self.unseen = 0
         self.present: dict[int, Stranger] = {}
-        # For some time after they left, as NVML tells of their use for a while:
+        # For some time after they left, as NVML reports their use for a while:
         self.left: dict[int, Left] = {}
         self.listed_s: dict[int, float] = {}  # whose memory was seen, and when
 
@@ -100,10 +100,10 @@ class Users:
         sm_percent: float | None,
         is_last: bool,
     ) -> Usage:
-        """Return the columns of the row, and tell of the strangers that came or went.
+        """Return the columns of the row, and write which strangers came or went.
 
-        `listed` is who is on the GPU, `samples` what was used since the last look, None where NVML
-        does not tell; `sm_percent` is the use of the whole GPU.
+        `listed` is who is on the GPU, `samples` what was used since the last look, None where that
+        is not reported; `sm_percent` is the use of the whole GPU.
         """
         memory = None if listed is None else {each.pid: each.memory_mib for each in listed}
         used = uses(samples or [])
@@ -127,9 +127,9 @@ class Users:
         for pid in list(self.present):
             on_it = pid in (memory or ()) or ((pid in sm or memory is None) and alive(pid))
             is_stranger = owners.get(pid, _STRANGERS) in (_STRANGERS, _UNSEEN)
-            self.tell(pid, now_s, is_stranger, on_it, is_last)
+            self.write_changes(pid, now_s, is_stranger, on_it, is_last)
         self.looked_s = now_s
-        # Without samples of any process the driver has none yet, or nobody did anything.
+        # Without samples of any process the driver has none yet, or no process did anything.
         is_known = samples is not None and (bool(sm) or sm_percent == 0.0)
         unlisted = {owners[pid] for pid in sm if sm[pid] and pid not in self.listed_s}
         unseen = {owners[pid] for pid in sm if sm[pid]} & {_UNSEEN}
@@ -175,7 +175,7 @@ class Users:
         return role or _STRANGERS
 
     def is_news(self, pid: int, owner: str) -> bool:
-        """Tell whether to tell of a process: not ours, and not known to be gone."""
+        """Whether a process is to be written: not ours, and not known to be gone."""
         if owner not in (_STRANGERS, _UNSEEN) or (pid in self.left and not alive(pid)):
             return False
         self.unseen += owner == _UNSEEN
@@ -208,7 +208,7 @@ class Users:
         pid, ticks = process.pid, stat(process.pid)[19:20]
         stranger = self.present.get(pid)
         if stranger and ticks and ticks != stranger.start_ticks:
-            self.tell(pid, now_s, True, False, False)  # its id is another's now
+            self.write_changes(pid, now_s, True, False, False)  # its id is another's now
             stranger = None
         if stranger is None:
             used_s = [each.at_s for each in samples if each.pid == pid]
@@ -224,25 +224,27 @@ class Users:
             stranger.memory_mib = most(stranger.memory_mib, process.memory_mib)
         stranger.sm_percent = most(stranger.sm_percent, sm_percent)
 
-    def tell(self, pid: int, now_s: float, is_stranger: bool, on_it: bool, is_last: bool) -> None:
+    def write_changes(
+        self, pid: int, now_s: float, is_stranger: bool, on_it: bool, is_last: bool
+    ) -> None:
         """Write that a stranger is there, has grown, or is gone; forget it when it is gone."""
         stranger = self.present[pid]
         leaves = not (on_it and is_stranger)
         if leaves:
             del self.present[pid]
-        if stranger.told is None:
+        if stranger.written is None:
             is_settled = leaves or is_last or now_s >= stranger.noticed_s + _SETTLE_S
             if not (is_stranger and is_settled):
                 return
             self.write("seen", stranger, stranger.seen_s)
-        elif not leaves and (stranger.has_grown or (is_last and stranger.told != stranger.most)):
+        elif not leaves and (stranger.has_grown or (is_last and stranger.written != stranger.most)):
             self.write("seen", stranger, now_s)
         if leaves:
             self.left[pid] = Left(stranger.owner, now_s)
             self.write("gone", stranger, now_s)
 
     def write(self, event: str, stranger: Stranger, when_s: float) -> None:
-        stranger.told = stranger.most
+        stranger.written = stranger.most
         process = stranger.process
         self.file.put_text(
             {

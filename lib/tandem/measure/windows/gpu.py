@@ -197,13 +197,13 @@ def coverage(tally: GpuTally) -> float | None:
 
 
 def hidden_memory_mib(gpu: Mapping[str, Any], tally: GpuTally) -> float | None:
-    """Return the most memory held by nobody to be seen; a MIG slice and MPS do not tell."""
+    """Return the most memory held by no visible process; None with a MIG device or MPS."""
     is_told = gpu["processes_mapped"] and not gpu["mig"] and not gpu["mps"]
     return tally.hidden_mib if is_told else None
 
 
 def role_facts(tally: GpuTally, role: str) -> Facts | None:
-    """Return how much of a GPU a role's processes used; None where nobody could tell."""
+    """Return how much of a GPU a role's processes used; None where that is not known."""
     facts = {
         "sm_avg_percent": tally.mean(f"{role}_sm_percent"),
         "memory_max_mib": tally.peaks.get(f"{role}_memory_mib"),

@@ -89,7 +89,7 @@ class GpuTally(Tally):
     `sampled_s` is for how long power was sampled; None where there is no power at all.
     `stale_s` is for how long the energy counter stood still at most while power was drawn.
     `hidden_mib` is the most memory that no process in the list held, in two rows running at least
-    `APART_S` apart and all between them, of those that tell; None where there are no two.
+    `APART_S` apart and all between them, of those that know it; None where there are no two.
     """
 
     def __init__(self, from_s: float, to_s: float) -> None:
@@ -194,7 +194,7 @@ class GpuTally(Tally):
 
 
 def hidden_mib(row: Row) -> float | None:
-    """Return the memory in use that no process of the row holds; None where it does not tell."""
+    """Return the memory in use that no process of the row holds; None where it does not know."""
     used_mib = number_in(row, "memory_used_mib")
     held_mib = [number_in(row, column) for column in HELD]
     if used_mib is None or None in held_mib:

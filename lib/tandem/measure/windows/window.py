@@ -21,9 +21,9 @@ def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
 
     Moments are seconds on CLOCK_BOOTTIME; a cumulative reading between two rows is interpolated.
     What is not known is None, and a reason stands beside it: `gpus_reason` says why there is no
-    GPU; `started` and `ended` are None where no monitor has told what time it was.
+    GPU; `started` and `ended` are None where no monitor noted what time it was.
     `suspended_seconds` is for how long the machine was suspended meanwhile, and None where no row
-    tells; it is no part of `duration_seconds`.
+    shows that; it is no part of `duration_seconds`.
     """
     monitor = read_monitor(folder)
     clock = clock_of(monitor)
@@ -74,7 +74,7 @@ def suspension(roles: RoleTally) -> float | None:
 
 
 def suspended_at(rows: Sequence[Row], when_s: float) -> float | None:
-    """Return for how long the machine had been suspended by a moment; None where no row tells.
+    """Return for how long the machine had been suspended by a moment; None where no row shows that.
 
     Nothing happens while it is suspended, so a suspension between two rows lies before the moment
     or behind it. It lies behind if there is room: a row that a moment has asked for comes at once.
