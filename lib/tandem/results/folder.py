@@ -166,8 +166,6 @@ class RunFolder:
         FileNotFoundError: the experiment's folder is gone. OSError: the disk is full.
         """
         folder = self.path / record["experiment_id"]
-        for left in folder.glob(".*.tmp"):  # by whoever was killed when it wrote the record
-            left.unlink()
         sync_all(str(folder))
         if record_of(folder.name, self.path) is None:
             write_record(record, folder)

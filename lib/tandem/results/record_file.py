@@ -28,11 +28,17 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
 
 
 def write_record(record: Record, folder: Path) -> None:
-    write_whole(str(folder / NAME), json_bytes(record))
+    _write(folder / NAME, record)
 
 
 def write_interference(interference: Interference, folder: Path) -> None:
-    write_whole(str(folder / INTERFERENCE), json_bytes(interference))
+    _write(folder / INTERFERENCE, interference)
+
+
+def _write(file: Path, value: Mapping[str, Any]) -> None:
+    for left in file.parent.glob(f".{file.name}.*.tmp"):  # by whoever was killed in the middle
+        left.unlink()
+    write_whole(str(file), json_bytes(value))
 
 
 def digest_of(folder: Path) -> str:
