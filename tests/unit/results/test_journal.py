@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 from tandem.base.errors import LockedError
-from tandem.results.journal import NAME, Journal
+from tandem.results.journal import NAME, Journal, is_active
 
 LIB = ROOT / "lib"
 
@@ -98,3 +98,13 @@ def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
     with pytest.raises(LockedError):
         Journal(tmp_path)
     journal.close()
+
+
+def test_whether_a_run_is_active(tmp_path: Path) -> None:
+    assert not is_active(tmp_path)
+    assert not (tmp_path / NAME).exists()
+    journal = Journal(tmp_path)
+    assert is_active(tmp_path)
+    journal.close()
+    assert not is_active(tmp_path)
+    Journal(tmp_path).close()
