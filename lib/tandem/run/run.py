@@ -101,10 +101,13 @@ class Run:
         options, say = self.options, self.progress.event
         refuse_odd_name(self.path or options.results)
         give_what_was_left(options.results)
+        has_machine = False
         if not (self.path and is_whole(self.path, self.plan)):
             if self.has_no_time():
                 return
-            take = partial(gpu_locks, gpus_in_use())
+            gpus = gpus_in_use()
+            has_machine = gpus is None
+            take = partial(gpu_locks, gpus)
             stack.enter_context(held(take, self.longest_wait_s(), watch, say))
             if self.has_no_time():
                 return
@@ -118,7 +121,8 @@ class Run:
             return
         stack.enter_context(nvml_held())
         around = self.make_ready(watch)
-        stack.enter_context(governor(self.plan.governor, options.cpufreq, say))
+        wanted, cpufreq = self.plan.governor, options.cpufreq
+        stack.enter_context(governor(wanted, cpufreq, say, has_machine=has_machine))
         is_new = self.folder is None
         if self.folder is None:
             self.open(make_run_folder(options.results, self.plan), watch, stack)
