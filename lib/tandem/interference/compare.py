@@ -15,7 +15,7 @@ from tandem.interference.figures import NAMES
 from tandem.interference.quantity import Quantity
 from tandem.interference.repeats import is_below_resolution, repeats_of
 from tandem.results.record import Figure, Interference, Record, last_window
-from tandem.results.record_file import read_interference, read_record
+from tandem.results.record_file import NAME, read_interference, read_record
 
 # What each would be if the two did not touch each other, or (STP, saving) took turns.
 NO_EFFECT = {
@@ -27,6 +27,8 @@ NO_EFFECT = {
     "marginal_energy_joules": 0.0,
     "saving_of_sharing": 0.0,
 }
+_FIGURE = {"value", "uncertainty", "label", "reason"}
+_NOT_WHOLE = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 _NUMBER = re.compile(r"\d[\d.]*")
 
 
@@ -44,35 +46,47 @@ class Pair:
 
 
 def compare(runs: Sequence[Path]) -> dict[str, Any]:
-    """Return the same for a machine: "groups", and "left_out", a count by reason.
+    """Return the same for a machine: "groups", "left_out", a count by reason, and "damaged".
 
+    The last one names each record that cannot be read; a run of which none can is a UsageError.
     A group has "foreground", its "values" (those not drawn, and its GPUs), "background", its
     "hyperparameters" and "dose" (where it is not the usual one, and its GPUs), "device",
     "experiments", "missing" (a count by reason) and "rows", one a figure: "figure", "label",
     "pairs" and, where there is any, the fields of Repeats, "no_effect" and "below_resolution".
     """
     groups: dict[tuple[str, ...], list[Pair]] = {}
-    left_out = []
+    left_out, damaged = [], []
     for run in dict.fromkeys(run.resolve() for run in runs):
-        for record, interference in read_run(run):
+        records, problems = read_run(run)
+        damaged += problems
+        for folder, record in records.items():
             if record["mode"] != "parallel":
                 continue
-            if reason := why_left_out(record, interference):
-                left_out.append(reason)
-            elif interference:
-                pair = Pair(record, interference, baselines_of(record, run))
-                groups.setdefault(group_of(record), []).append(pair)
+            interference = read_interference(folder, record)
+            try:
+                if reason := why_left_out(record, interference):
+                    left_out.append(reason)
+                elif interference:
+                    pair = pair_of(record, interference, run)
+                    groups.setdefault(group_of(record), []).append(pair)
+            except _NOT_WHOLE:
+                file = folder / NAME
+                damaged.append(f"{file}: not a whole record (restore it, or move its folder away)")
     return {
         "groups": [group_facts(key, pairs) for key, pairs in sorted(groups.items())],
         "left_out": counted(left_out),
+        "damaged": damaged,
     }
 
 
 # -- reading ---------------------------------------------------------------------------
 
 
-def read_run(run: Path) -> list[tuple[Record, Interference | None]]:
-    """Return the records of a run's folder, each with its figures of interference."""
+def read_run(run: Path) -> tuple[dict[Path, Record], list[str]]:
+    """Return the records of a run's folder by their own folders, and what is wrong with others.
+
+    UsageError: it is no run's folder, or none of its records can be read.
+    """
     try:
         if not run.is_dir():
             raise UsageError(f"{run}: no such folder (name that of a run: results/run_...)")
@@ -83,8 +97,15 @@ def read_run(run: Path) -> list[tuple[Record, Interference | None]]:
         raise UsageError(f"{run}: cannot be read: {error.strerror} (check the folder)") from None
     if not files:
         raise UsageError(f"{run}: holds no records (name the folder of a run: results/run_...)")
-    records = [(file.parent, read_record(file.parent)) for file in files]
-    return [(record, read_interference(folder, record)) for folder, record in records]
+    records, problems = {}, []
+    for file in files:
+        try:
+            records[file.parent] = read_record(file.parent)
+        except UsageError as error:
+            problems.append(str(error))
+    if not records:
+        raise UsageError(f"{run}: none of its records can be read: {problems[0]}")
+    return records, problems
 
 
 def why_left_out(record: Record, interference: Interference | None) -> str | None:
@@ -96,14 +117,17 @@ def why_left_out(record: Record, interference: Interference | None) -> str | Non
     return None
 
 
-def baselines_of(record: Record, run: Path) -> frozenset[tuple[str, ...]]:
-    """Return what a pair's figures rest on."""
+def pair_of(record: Record, interference: Interference, run: Path) -> Pair:
+    """Return what stands in the comparison of a record; one of _NOT_WHOLE: it lacks something."""
     baselines = {("record", str(run), record["experiment_id"])}
     if record["twin"]:
         baselines.add(("twin", str(run), record["twin"]))
     if alone := last_window(record["windows"], "background"):
         baselines.add(("background", record["environment"]["hostname"], str(alone["started"])))
-    return frozenset(baselines)
+    pair = Pair(record, interference, frozenset(baselines))
+    if not all(pair.figures[name].keys() >= _FIGURE for name in NAMES):
+        raise ValueError("a figure lacks a part")
+    return pair
 
 
 def in_blocks(pairs: Sequence[Pair]) -> list[list[Pair]]:

@@ -35,13 +35,15 @@ LEGEND = (
 def text_of_compare(runs: Sequence[Path]) -> str:
     """Return the comparison of some runs' records for a person, at most 100 columns wide.
 
-    Raises UsageError for a folder that is no run, and for a record that cannot be read.
+    Raises UsageError for a folder that is no run, or of whose records none can be read.
     """
     comparison = compare(runs)
     lines = [line for group in comparison["groups"] for line in (*group_lines(group), "")]
     lines += wrapped(LEGEND) if lines else ["no parallel record that can be compared"]
     for reason, count in comparison["left_out"].items():
         lines += wrapped(f"left out: {count} {reason}")
+    for problem in comparison["damaged"]:
+        lines += wrapped(f"left out: {problem}")
     return "\n".join(lines)
 
 

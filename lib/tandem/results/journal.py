@@ -70,6 +70,19 @@ class Journal:
         os.close(self.file)
 
 
+def is_active(folder: Path) -> bool:
+    """Whether a process works in a run's folder, as far as that can be seen."""
+    with suppress(OSError):
+        file = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+    return False
+
+
 def events_in(text: bytes) -> Iterator[dict[str, Any]]:
     """Yield the events of a journal's text, oldest first; a line that is none says nothing."""
     for line in text.splitlines():

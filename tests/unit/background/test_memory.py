@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,29 @@ def test_other_batch_sizes_and_odd_files_say_nothing(tmp_path: Path) -> None:
     made["hyperparameters"]["batch_size"] = 33
     write_record(made, tmp_path / "run_1" / "one")
     assert Footprints(tmp_path / "run_1").of(training()) is None
+
+
+def test_the_newest_records_are_those_that_were_written_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run may be resumed long after others of a later name; of equals the later name counts."""
+    monkeypatch.setattr("tandem.results.earlier.MOST_RECORDS", 2)
+    for name, written_s in (("run_1/b", 30), ("run_1/a", 40), ("run_2/a", 20), ("run_3/a", 10)):
+        record(tmp_path / name, 1000.0 - written_s)
+        os.utime(tmp_path / name / "experiment.json", (written_s, written_s))
+    (tmp_path / "run_2" / "torn").mkdir()
+    (tmp_path / "run_2" / "torn" / "experiment.json").symlink_to("nowhere")
+
+    def where(run: str) -> str:
+        found = Footprints(tmp_path / run).of(training())
+        assert found
+        return found.where
+
+    assert where("run_4") == "run_1/b"  # the largest of run_1/a and run_1/b
+    assert where("run_3") == "run_3/a"  # its own come first
+    for name in ("run_1/a", "run_1/b", "run_2/a"):
+        os.utime(tmp_path / name / "experiment.json", (40, 40))
+    assert where("run_4") == "run_2/a"
 
 
 def test_no_more_records_are_read_than_needed(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import random
 import statistics
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -402,18 +402,54 @@ def test_folders_that_are_no_runs(tmp_path: Path) -> None:
         ("{", "not JSON"),
         ("", "not JSON"),
         ("\udcff", "not JSON"),
-        ("[" * 100_000, "not JSON"),
+        pytest.param("[" * 100_000, "not JSON", id="deep"),
         ("[]", "no record"),
         ('{"experiment_id": "x"}', "no record"),
     ],
 )
-def test_records_that_cannot_be_read(tmp_path: Path, text: str, words: str) -> None:
-    run = write_run(tmp_path / "run", parallel(1), parallel(3))
+def test_a_damaged_record_is_named_and_passed_over(tmp_path: Path, text: str, words: str) -> None:
+    run = write_run(tmp_path / "run", *(parallel(number) for number in (1, 3, 5)))
     file = run / "digits_mlp_003_parallel" / "experiment.json"
     file.write_text(text, errors="surrogateescape")
-    with pytest.raises(UsageError, match=words) as caught:
-        text_of_compare([run])
-    assert str(caught.value).startswith(f"{file}: ")
+    comparison = compare([run])
+    assert [group["experiments"] for group in comparison["groups"]] == [2]
+    [problem] = comparison["damaged"]
+    assert problem.startswith(f"{file}: {words}")
+    shown = text_of_compare([run])  # in lines of a hundred columns
+    assert "".join(f"left out: {problem}".split()) in "".join(shown.split())
+
+
+@pytest.mark.parametrize("file", ["{", "[]"])
+def test_a_run_of_damaged_records_alone_is_an_error(tmp_path: Path, file: str) -> None:
+    whole, run = (write_run(tmp_path / name, parallel(1)) for name in ("whole", "run"))
+    (run / "digits_mlp_001_parallel" / "experiment.json").write_text(file)
+    with pytest.raises(UsageError) as caught:
+        compare([whole, run])
+    assert str(caught.value).startswith(f"{run}: none of its records can be read: {run}/digits_")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("background", "environment", "windows", "attempts", "twin", "mutated", "hyperparameters"),
+        *("interference.figures.stp", "interference.figures.stp.value"),
+    ],
+)
+def test_a_record_that_lacks_something_is_named_and_passed_over(tmp_path: Path, path: str) -> None:
+    """It is JSON all the same: somebody has edited it, say."""
+    record, figures = parallel(3)
+    record["model"] = "other"
+    part, names = cast(Any, {**record, "interference": figures}), path.split(".")
+    for name in names[:-1]:
+        part = part[name]
+    if len(names) == 1:
+        part = record
+    del part[names[-1]]
+    run = write_run(tmp_path / "run", parallel(1), (record, figures))
+    file = run / record["experiment_id"] / "experiment.json"
+    comparison = compare([run])
+    assert [each[: len(str(file))] for each in comparison["damaged"]] == [str(file)]
+    assert [group["experiments"] for group in comparison["groups"]] == [1]
 
 
 def test_a_record_with_a_name_that_is_no_unicode_can_be_read(tmp_path: Path) -> None:
