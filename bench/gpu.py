@@ -22,7 +22,8 @@ from tandem.background.rounds import read_rounds  # noqa: E402
 from tandem.base.errors import NotReadyError, TandemError, UsageError  # noqa: E402
 from tandem.base.files import last_lines  # noqa: E402
 from tandem.base.paths import BGRUN, POWERMON  # noqa: E402
-from tandem.nvml.devices import Device, NvmlError, opened, utilisation, visible  # noqa: E402
+from tandem.nvml.binding import NvmlError, opened  # noqa: E402
+from tandem.nvml.devices import Device, utilisation, visible  # noqa: E402
 from tandem.processes import proc  # noqa: E402
 from update_period import Period, update_periods  # noqa: E402
 

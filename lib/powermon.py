@@ -18,7 +18,8 @@ from tandem.base.paths import POWERCAP, POWERMON  # noqa: E402
 from tandem.base.text import quote_path  # noqa: E402
 from tandem.measure.sampling.files import say  # noqa: E402
 from tandem.measure.sampling.monitor import Sampler  # noqa: E402
-from tandem.nvml.devices import NvmlError, UnknownGpuError  # noqa: E402
+from tandem.nvml.binding import NvmlError  # noqa: E402
+from tandem.nvml.devices import UnknownGpuError  # noqa: E402
 from tandem.processes.owner import OwnerError  # noqa: E402
 
 SHORTEST_S = 0.01

@@ -510,8 +510,8 @@ def test_without_a_driver_the_rest_is_measured(gpu: SimGpu, watch: Watch) -> Non
 
 
 def test_without_pynvml_the_way_to_get_it_is_said(gpu: SimGpu) -> None:
-    program = "from tandem.nvml import devices as nvml\ntry: nvml.opened().__enter__()\n"
-    program += "except nvml.NvmlError as error: print(error, '|', error.hint)"
+    program = "from tandem.nvml.binding import NvmlError, opened\ntry: opened().__enter__()\n"
+    program += "except NvmlError as error: print(error, '|', error.hint)"
     done = subprocess.run(
         [sys.executable, "-S", "-c", program],
         env=gpu.environment(os.environ | {"PYTHONPATH": str(ROOT / "lib")}),
@@ -546,7 +546,7 @@ def visible(gpu: SimGpu, *selections: str | None) -> list[list[str]]:
     """Return the file names of the GPUs that each selection shows."""
     program = (
         "import json, sys\nfrom tandem.nvml import devices as nvml\n"
-        "with nvml.opened(): print(json.dumps("
+        "from tandem.nvml.binding import opened\nwith opened(): print(json.dumps("
         "[[d.stem for d in nvml.visible(each)] for each in json.loads(sys.argv[1])]))"
     )
     done = subprocess.run(

@@ -13,6 +13,7 @@ from tandem.base.clock import Moment, boottime_s, now
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError
 from tandem.nvml.sensors import ProcessSample, ProcessSamples
 from tandem.plan.model import Background, Training
 from tandem.processes.proc import is_below
@@ -55,11 +56,11 @@ def limit_of(dose: Dose, training: Training) -> Limit:
         if mib is None and fraction is None:
             return Limit(devices)
         if not devices:
-            raise nvml.NvmlError("it sees no GPU")
+            raise NvmlError("it sees no GPU")
         total_mib = nvml.memory_total_mib(devices[0])
         mib = total_mib * fraction if mib is None and fraction is not None else mib
         fraction = min(1.0, mib / total_mib) if fraction is None and mib is not None else fraction
-    except nvml.NvmlError as error:
+    except NvmlError as error:
         problem = f"its GPU cannot be asked: {error}"
     return Limit(devices, mib, fraction, problem)
 
@@ -212,7 +213,7 @@ class MemoryWatch:
         for key, device in devices.items():
             try:
                 listed[key] = nvml.processes(device)
-            except nvml.NvmlError as error:
+            except NvmlError as error:
                 for use, _ in running:
                     if any(key_of(each) == key for each in use.limit.devices):
                         use.unknown = f"who is on GPU {device.index} is not known: {error}"
@@ -225,5 +226,5 @@ class MemoryWatch:
         """Return the use of a GPU by process since the last look; None: it is not reported."""
         try:
             return self.sources.setdefault(key, ProcessSamples(device, self.since)).read()
-        except nvml.NvmlError:
+        except NvmlError:
             return None

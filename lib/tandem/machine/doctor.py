@@ -18,6 +18,7 @@ from pathlib import Path
 from tandem.base.text import SCREEN_COLUMNS
 from tandem.machine import gpus as busy
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError, opened
 from tandem.processes import census, namespace
 
 ENOUGH_DISK_BYTES = 1024**3
@@ -155,9 +156,9 @@ def _gpu_driver(sys_root: Path) -> Check:
 def _nvml() -> Check:
     lost = "GPU energy, power, memory and utilisation are not measured: null, never 0"
     try:
-        with nvml.opened():
+        with opened():
             names = [board.name for board in nvml.boards()]
-    except nvml.NvmlError as error:
+    except NvmlError as error:
         found = f"{error} ({error.hint})" if error.hint else str(error)
         return Check("NVML", False, found, lost)
     return Check("NVML", bool(names), ", ".join(names) or "no device", lost)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from tandem.base.errors import NotReadyError
 from tandem.base.variables import VISIBLE
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError, opened
 from tandem.nvml.devices import HIDDEN_MIB
 from tandem.processes import proc
 from tandem.processes.watch import Watch
@@ -89,8 +90,8 @@ def nvml_held() -> Iterator[None]:
     """Keep NVML open, which may take seconds to open, where there is one."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(nvml.opened())
-        except nvml.NvmlError:
+            stack.enter_context(opened())
+        except NvmlError:
             pass
         yield
 
@@ -98,9 +99,9 @@ def nvml_held() -> Iterator[None]:
 def gpus_now() -> list[Gpu] | None:
     """Return the GPUs that CUDA shows, as they are now; None where NVML does not answer."""
     try:
-        with nvml.opened():
+        with opened():
             return [_gpu(device) for device in nvml.visible(os.environ.get(VISIBLE))]
-    except nvml.NvmlError:
+    except NvmlError:
         return None
 
 
@@ -119,7 +120,7 @@ def _gpu(device: nvml.Device) -> Gpu:
 def _or_none(read: Callable[[], _T]) -> _T | None:
     try:
         return read()
-    except nvml.NvmlError:
+    except NvmlError:
         return None
 
 

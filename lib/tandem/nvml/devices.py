@@ -1,6 +1,6 @@
 """NVML, NVIDIA's management library: which GPUs there are, and what their sensors say.
 
-Everything but `opened` is called while NVML is open. Whatever cannot be read raises NvmlError,
+All of it is called while NVML is open (binding.opened). Whatever cannot be read raises NvmlError,
 whose text says why and whose hint says what would help.
 """
 
@@ -17,26 +17,7 @@ from tandem.nvml.binding import (
     NvmlError,
     call,
     call_growing,
-    opened,
-    versions,
 )
-
-__all__ = [
-    "Board",
-    "Device",
-    "NvmlError",
-    "Process",
-    "UnknownGpuError",
-    "boards",
-    "memory_total_mib",
-    "memory_used_mib",
-    "opened",
-    "processes",
-    "temperature_c",
-    "utilisation",
-    "versions",
-    "visible",
-]
 
 _MEMORY_V2 = 0x02000028  # nvmlMemory_v2, which gives what is reserved apart
 _TEMPERATURE_GPU = 0  # NVML's number of that sensor

@@ -16,11 +16,12 @@ from tandem.base.clock import Moment, now
 from tandem.nvml.binding import (
     FUNCTION_NOT_FOUND,
     NOT_FOUND,
+    NvmlError,
     call,
     call_growing,
     error_of,
 )
-from tandem.nvml.devices import Device, NvmlError
+from tandem.nvml.devices import Device
 
 # NVML's numbers
 CLOCK_SM, CLOCK_MEMORY = 1, 2

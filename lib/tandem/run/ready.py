@@ -12,6 +12,7 @@ from tandem.base.variables import VISIBLE
 from tandem.config.program import folder_flaw
 from tandem.machine.gpus import GpuBusyError, Sensors, process_lines
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError
 from tandem.plan.model import Experiment, Training
 from tandem.processes import census
 from tandem.processes.namespace import Isolation, off, probe
@@ -69,7 +70,7 @@ def see_gpus(experiments: Sequence[Experiment]) -> None:
             each_one = [device for word in words_of(gpus) for device in nvml.visible(word, True)]
         except nvml.UnknownGpuError as error:
             raise NotReadyError(f"{place}: {error}") from None
-        except nvml.NvmlError:
+        except NvmlError:
             return
         if len(set(each_one)) < len(each_one):
             raise NotReadyError(f'{place}: "{gpus}" names a GPU twice (remove one)')

@@ -9,6 +9,7 @@ from tandem.background.dose.targets import Trainings
 from tandem.base.clock import boottime_s, now
 from tandem.base.variables import VISIBLE
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError, opened
 from tandem.nvml.sensors import ProcessSamples, share_lived, uses
 
 _NOBODY = "NVML reports no use of a GPU by its processes"
@@ -31,9 +32,9 @@ class Use:
         self.read_s = begin.boottime_s
         self.reason: str | None = _NOBODY
         try:
-            stack.enter_context(nvml.opened())
+            stack.enter_context(opened())
             devices = nvml.visible(os.environ.get(VISIBLE))
-        except nvml.NvmlError as error:
+        except NvmlError as error:
             self.reason = str(error)
             return
         if not devices:
@@ -56,7 +57,7 @@ class Use:
                 percent = self.of_device(source, from_s)
                 if percent is not None:
                     known[source.device.uuid] = percent
-        except nvml.NvmlError as error:
+        except NvmlError as error:
             self.reason = str(error)
             return None
         if not known:

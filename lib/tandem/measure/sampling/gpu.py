@@ -12,15 +12,8 @@ from tandem.measure.rows import GPU_COLUMNS, number
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
 from tandem.measure.sampling.strangers import MOST_UNSEEN, Occupants, Usage
-from tandem.nvml.binding import NOT_SUPPORTED
-from tandem.nvml.devices import (
-    Device,
-    NvmlError,
-    memory_used_mib,
-    processes,
-    temperature_c,
-    utilisation,
-)
+from tandem.nvml.binding import NOT_SUPPORTED, NvmlError
+from tandem.nvml.devices import Device, memory_used_mib, processes, temperature_c, utilisation
 from tandem.nvml.sensors import (
     CLOCK_MEMORY,
     CLOCK_SM,

@@ -26,6 +26,7 @@ from tandem.measure.sampling.rapl import Rapl
 from tandem.measure.sampling.roles import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
 from tandem.measure.sampling.strangers import COLUMNS, Occupants
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError, opened, versions
 from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
 from tandem.processes.owner import parent_at_start, watch_owner
 
@@ -90,10 +91,10 @@ class Sampler:
             self.facts["gpus_reason"] = "none was asked for (--gpus none)"
             return []
         try:
-            stack.enter_context(nvml.opened())
-            self.facts["driver"], self.facts["nvml_version"] = nvml.versions()
+            stack.enter_context(opened())
+            self.facts["driver"], self.facts["nvml_version"] = versions()
             return self.choose(named)
-        except nvml.NvmlError as error:
+        except NvmlError as error:
             if named is not None:
                 raise
             self.facts["gpus_reason"] = str(error)
@@ -102,7 +103,7 @@ class Sampler:
 
     def choose(self, named: str | None) -> list[nvml.Device]:
         selection = os.environ.get(VISIBLE) if named is None else named
-        problems: list[nvml.NvmlError] = []
+        problems: list[NvmlError] = []
         devices = nvml.visible(selection, named is not None, problems)
         for problem in problems:
             self.report.warn("gpus", str(problem), problem.hint)

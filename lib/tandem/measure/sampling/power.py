@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from tandem.measure.rows import number
-from tandem.nvml.devices import Device, NvmlError
+from tandem.nvml.binding import NvmlError
+from tandem.nvml.devices import Device
 from tandem.nvml.sensors import (
     FIELD_ENERGY_MJ,
     FIELD_POWER_AVERAGE_MW,
