@@ -5,7 +5,6 @@ The repositories themselves, their data and a GPU are not needed: see README.md 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -13,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +69,16 @@ class Place:
         files = sorted(self.root.glob("results/run_*/*/experiment.json"))
         return [json.loads(file.read_text()) for file in files]
 
-    def by_hand(self, repository: str, adapter: str, *arguments: str, **more: str) -> Any:
+    def by_hand(
+        self,
+        repository: str,
+        adapter: str,
+        *arguments: str,
+        python_flags: Sequence[str] = (),
+        **more: str,
+    ) -> Any:
         return subprocess.run(
-            [sys.executable, str(ROOT / "adapters" / adapter), *arguments],
+            [sys.executable, *python_flags, str(ROOT / "adapters" / adapter), *arguments],
             cwd=self.root / "repos" / repository,
             env=self.environment(**more),
             stdin=subprocess.DEVNULL,
@@ -156,6 +162,7 @@ def test_the_example_runs_as_it_stands(place: Place) -> None:
     assert left_over(place) == []
 
 
+@pytest.mark.long
 def test_both_trainings_of_one_repository_keep_apart(place: Place) -> None:
     settings = place.settings(
         reid("hrnet18", learning_rate=0.03, seed=1), reid("pcb", learning_rate=0.07, seed=2)
@@ -172,6 +179,7 @@ def test_both_trainings_of_one_repository_keep_apart(place: Place) -> None:
     assert left_over(place) == []
 
 
+@pytest.mark.long
 def test_progress_that_is_drawn_over_itself_hides_neither_epochs_nor_metrics(
     place: Place,
 ) -> None:
@@ -183,6 +191,7 @@ def test_progress_that_is_drawn_over_itself_hides_neither_epochs_nor_metrics(
     assert (record["epochs_done"], record["valid"]) == (9, True)
 
 
+@pytest.mark.long
 def test_seeds_arrive_and_without_one_runs_differ(place: Place) -> None:
     def metrics(repository: str, model: str, **values: Any) -> dict[str, float]:
         shutil.rmtree(place.root / "results", ignore_errors=True)
@@ -199,6 +208,7 @@ def test_seeds_arrive_and_without_one_runs_differ(place: Place) -> None:
         assert metrics(name, model, epochs=epochs) != metrics(name, model, epochs=epochs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("background", "lost", "sentence"),
     [
@@ -221,11 +231,11 @@ def test_a_background_that_cannot_run_is_found_before_the_foreground_starts(
     assert (record["status"], record["attempts"]) == ("background not ready", [])
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
 def test_a_python_without_pytorch_is_named(place: Place) -> None:
     bare = place.root / "repos" / "bare"
     bare.mkdir()
-    done = place.by_hand("bare", "resnet_cifar10.py", "--data", "../data")
+    # Without site-packages, as PyTorch may be installed.
+    done = place.by_hand("bare", "resnet_cifar10.py", "--data", "../data", python_flags=("-S",))
     assert (done.returncode, done.stderr) == (
         127,
         f"resnet_cifar10: error: {sys.executable} has no module torch"
@@ -233,6 +243,7 @@ def test_a_python_without_pytorch_is_named(place: Place) -> None:
     )
 
 
+@pytest.mark.long
 def test_an_evaluation_whose_failure_test_py_hides_is_no_valid_run(place: Place) -> None:
     evaluation = place.root / "repos" / REID / "evaluate_gpu.py"
     evaluation.write_text("raise SystemExit('out of memory')\n")
@@ -262,6 +273,7 @@ def test_by_hand_an_adapter_ends_as_its_program_does_and_cleans_up(
     assert (done.returncode, list(Path(own["TMPDIR"]).iterdir())) == (0, [])
 
 
+@pytest.mark.long
 def test_batch_size_and_memory_limit_reach_all_that_a_round_runs(place: Place) -> None:
     words = ("--data", "../Market/pytorch", "--total_epoch", "10", "--seed", "1")
     limit = {"TANDEM_GPU_MEMORY_FRACTION": "0.25", "STANDIN_GPU": "1"}

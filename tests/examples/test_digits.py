@@ -31,7 +31,7 @@ ONE_EPOCH = ("--epochs", "1", "--batch-size", "64", "--hidden-width", "32", "--d
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "TANDEM_PYTHON": sys.executable, **environment}
     texts = [str(part) for part in command]
-    return subprocess.run(texts, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(texts, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 def without_times(output: str) -> str:
@@ -231,7 +231,7 @@ def test_term_ends_it_by_that_signal() -> None:
         assert process.stdout is not None
         assert process.stdout.readline().startswith(b"Device:")
         process.terminate()
-        assert process.wait(timeout=30) == -signal.SIGTERM
+        assert process.wait(timeout=120) == -signal.SIGTERM
 
 
 # The device
@@ -261,6 +261,7 @@ def test_cpu_never_imports_pytorch(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 def test_pytorch_trains_as_numpy_does(module: dict[str, Any]) -> None:
     options = module["Options"](epochs=3, hidden_width=64)

@@ -1,8 +1,9 @@
 """The pictures example: its data, its networks, its script and its entry in the registry.
 
 What trains needs PyTorch: that of the Python named by TRAIN_PYTHON, as for train.sh, else that of
-the Python which runs the tests; where there is none, those tests are skipped. They train on the
-digits of the other example, enlarged, and on Fashion-MNIST where Debian's package is installed.
+the Python which runs the tests, into which make test-all installs it; where there is none, those
+tests are skipped. They train on the digits of the other example, enlarged, and on Fashion-MNIST
+where Debian's package is installed.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ def registry_entry() -> dict[str, Any]:
 # The networks
 
 
+@pytest.mark.long
 @needs_torch
 def test_parameters_are_as_many_as_in_the_papers() -> None:
     """For CIFAR-10: the papers say 0.27 million, and 7 with the classes of ImageNet taken off.
@@ -115,6 +117,7 @@ def test_parameters_are_as_many_as_in_the_papers() -> None:
     assert counts == [269_722, 269_722 - 2 * 9 * 16, 6_956_298, 6_956_298 - 2 * 9 * 64]
 
 
+@pytest.mark.long
 @needs_torch
 def test_depth_and_sides_are_as_in_the_papers() -> None:
     """Layers with weights, but for the shortcuts' none; the sides that the pictures shrink to."""
@@ -134,6 +137,7 @@ for name, make in models.MODELS.items():
     }
 
 
+@pytest.mark.long
 @needs_torch
 def test_dropout_stands_where_the_papers_have_it() -> None:
     """DenseNet: behind all 119 convolutions but the first one; 0 means no layer at all."""
@@ -145,6 +149,7 @@ result = [count(make, share) for make in models.MODELS.values() for share in (0.
     assert evaluate(code) == [0, 1, 0, 119]
 
 
+@pytest.mark.long
 @needs_torch
 def test_pictures_move_by_four_pixels_and_half_are_mirrored() -> None:
     """An arrow of two pixels says where it went and whether it was mirrored."""
@@ -179,6 +184,7 @@ result = {
     }
 
 
+@pytest.mark.long
 @needs_torch
 def test_learning_rate_falls_at_half_and_three_quarters() -> None:
     code = "result = [train.rate_in(n, train.Options(epochs=8)) for n in range(1, 9)]"
@@ -200,6 +206,7 @@ result = [facts(folder) for folder in sys.argv[1:]]
 """
 
 
+@pytest.mark.long
 @needs_torch
 def test_grey_pictures_get_a_black_border(digits: Path, tmp_path: Path) -> None:
     """Packed by gzip or not."""
@@ -223,6 +230,7 @@ def cifar_record(label: int, red: int, green: int, blue: int) -> bytes:
     return bytes([label, *[red] * 1024, *[green] * 1024, *[blue] * 1024])
 
 
+@pytest.mark.long
 @needs_torch
 def test_cifar_is_read_in_its_binary_form(tmp_path: Path) -> None:
     for number in range(1, 6):
@@ -286,6 +294,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
 }
 
 
+@pytest.mark.long
 @needs_torch
 def test_damaged_data_is_one_sentence(digits: Path, tmp_path: Path) -> None:
     folders = []
@@ -298,6 +307,7 @@ def test_damaged_data_is_one_sentence(digits: Path, tmp_path: Path) -> None:
         assert expected in message and str(folder) in message and "\n" not in message
 
 
+@pytest.mark.long
 @needs_torch
 def test_missing_data_ends_with_2_and_no_traceback(tmp_path: Path) -> None:
     result = train(tmp_path, "")
@@ -305,6 +315,7 @@ def test_missing_data_ends_with_2_and_no_traceback(tmp_path: Path) -> None:
     assert re.fullmatch(r"train\.py: there are no pictures in .*--data\n", result.stderr)
 
 
+@pytest.mark.long
 @needs_torch
 @needs_fashion
 def test_fashion_mnist_is_whole() -> None:
@@ -316,6 +327,7 @@ def test_fashion_mnist_is_whole() -> None:
 # The training
 
 
+@pytest.mark.long
 @needs_torch
 def test_resnet_learns_the_digits(digits: Path) -> None:
     few = "--epochs 4 --limit-train 512 --batch-size 16 --limit-test 100"
@@ -333,6 +345,7 @@ def test_resnet_learns_the_digits(digits: Path) -> None:
     assert losses(result.stdout)[-1] < 0.7 * losses(result.stdout)[0]
 
 
+@pytest.mark.long
 @needs_torch
 def test_densenet_learns_a_few_digits(digits: Path) -> None:
     few = "--epochs 3 --limit-train 16 --batch-size 8 --limit-test 8"
@@ -342,6 +355,7 @@ def test_densenet_learns_a_few_digits(digits: Path) -> None:
     assert losses(result.stdout)[-1] < losses(result.stdout)[0]
 
 
+@pytest.mark.long
 @needs_torch
 @needs_fashion
 @pytest.mark.parametrize("model", ["resnet20", "densenet121"])
@@ -352,6 +366,7 @@ def test_trains_on_fashion_mnist_for_a_few_steps(model: str) -> None:
     assert len(losses(result.stdout)) == 1 and "Test Accuracy: " in result.stdout
 
 
+@pytest.mark.long
 @needs_torch
 def test_a_seed_means_the_same_numbers(digits: Path) -> None:
     few = "--epochs 1 --limit-train 65 --batch-size 32 --limit-test 50 --dropout 0.2"
@@ -362,6 +377,7 @@ def test_a_seed_means_the_same_numbers(digits: Path) -> None:
     assert first != other
 
 
+@pytest.mark.long
 @needs_torch
 @pytest.mark.parametrize("flags", ["--epochs 2", "--epochs 1 --batch-size 64"])
 def test_divergence_ends_with_1_and_says_so(digits: Path, flags: str) -> None:
@@ -373,6 +389,7 @@ def test_divergence_ends_with_1_and_says_so(digits: Path, flags: str) -> None:
     assert re.fullmatch(r"train\.py: the training diverged.*\n", result.stderr)
 
 
+@pytest.mark.long
 @needs_torch
 def test_bad_flags_are_one_sentence() -> None:
     flags = [
@@ -397,6 +414,7 @@ for flags in sys.argv[1:]:
         assert re.fullmatch(r"train\.py: .*\n", told)
 
 
+@pytest.mark.long
 @needs_torch
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_without_a_traceback(digits: Path, number: signal.Signals) -> None:
@@ -408,10 +426,11 @@ def test_signals_end_it_without_a_traceback(digits: Path, number: signal.Signals
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline().startswith(b"Device:")
         process.send_signal(number)
-        assert process.wait(timeout=30) == -number
+        assert process.wait(timeout=120) == -number
         assert process.stderr.read() == b""
 
 
+@pytest.mark.long
 @needs_torch
 def test_cuda_in_vain_is_one_sentence(digits: Path) -> None:
     result = run(SCRIPT, "--data", digits, "--device", "cuda", CUDA_VISIBLE_DEVICES="")
@@ -466,6 +485,7 @@ def test_script_names_a_python_that_is_not_there(tmp_path: Path) -> None:
 # The registry and the settings
 
 
+@pytest.mark.long
 @needs_torch
 def test_registry_names_the_flags_and_defaults_of_the_training(
     registry_entry: dict[str, Any],

@@ -19,6 +19,7 @@ from tandem.processes.proc import stat
 from tandem.processes.tree import send
 
 
+@pytest.mark.long
 def test_background_that_fails_every_time(stage: Stage) -> None:
     """That it begins again and again, and says something each time, is no sign of work."""
     crash = "echo reads its data; sleep 0.3; echo no data >&2; exit 9"
@@ -36,11 +37,12 @@ def test_background_that_fails_every_time(stage: Stage) -> None:
     assert stage.everything() == {}
 
 
+@pytest.mark.long
 def test_background_that_fails_at_first(stage: Stage) -> None:
     """What lives longer than the failed round did is a load."""
     crash = "[ -e once ] || { touch once; echo no data >&2; exit 9; }"
     back = f"{crash}; {stage.worker('back')}"
-    stage.build(stage.worker("front"), back, validity={"min_coverage": 0.1})
+    stage.build(stage.worker("front"), back, validity={"min_coverage": 0.01})
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     rounds = stage.experiment / "background_logs/rounds.tsv"
@@ -97,6 +99,7 @@ def test_background_that_cannot_start(stage: Stage) -> None:
     assert record["valid"] is False
 
 
+@pytest.mark.long
 def test_background_whose_interpreter_is_missing(stage: Stage) -> None:
     stage.build("touch started; echo Test Accuracy: 1", "exit 0")
     (stage.folder / "repos/back/train.sh").write_text("#!/no/such/interpreter\n")
@@ -116,6 +119,7 @@ def test_background_that_shows_no_work(stage: Stage) -> None:
     assert stage.everything() == {}
 
 
+@pytest.mark.long
 def test_quick_rounds_leave_bounded_files(stage: Stage) -> None:
     """Thousands of rounds would: here the limits are small. All rounds stay counted."""
     stage.build(stage.worker("front"), "exit 0", restart_delay_seconds=0)
@@ -202,6 +206,7 @@ def fail_without_load(stage: Stage, driver: subprocess.Popen[str]) -> dict[str, 
     return record
 
 
+@pytest.mark.long
 def test_load_that_dies_is_no_load(stage: Stage) -> None:
     """With retries left: the dead load is started again for the next attempt."""
     driver = first_attempt(stage)
@@ -218,6 +223,7 @@ def test_load_that_dies_is_no_load(stage: Stage) -> None:
     assert "the background loop ended before the foreground" in record["invalid_reasons"]
 
 
+@pytest.mark.long
 def test_a_controller_that_died_is_told_of_once(stage: Stage) -> None:
     """Though the next attempt has another, of which there is nothing to tell."""
     driver = first_attempt(stage, {"intensity": 0.05})

@@ -10,11 +10,17 @@ import subprocess
 import pytest
 from support import ROOT
 from support.stage import Stage, stop, wait_for
+from tandem.processes.tree import send
 
 STRAYS = "setsid+daemon+bare+hidden+children"
+OTHER_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 PROCESSES = 205  # of each training: itself, one of each kind, 200 children
-MAINS = pytest.mark.parametrize("main", ["obeys", "ignores"])
-NAMESPACES = pytest.mark.parametrize("namespace", ["--namespace", "--no-namespace"])
+long = pytest.mark.long
+MAINS = pytest.mark.parametrize("main", ["obeys", pytest.param("ignores", marks=long)])
+NAMESPACES = pytest.mark.parametrize(
+    "namespace", ["--namespace", pytest.param("--no-namespace", marks=long)]
+)
+SIGNALS = [signal.SIGTERM, *(pytest.param(each, marks=long) for each in OTHER_SIGNALS)]
 
 KEEPERS = {
     "outer keeper": "--strict",
@@ -45,7 +51,7 @@ def pid_of(stage: Stage, part: str) -> int:
 
 @NAMESPACES
 @MAINS
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("signum", SIGNALS)
 def test_driver_told_to_stop(stage: Stage, main: str, namespace: str, signum: int) -> None:
     driver = running(stage, main, namespace)
     driver.send_signal(signum)
@@ -159,7 +165,7 @@ def test_everything_killed_without_namespace(stage: Stage, main: str) -> None:
     for pid in (driver.pid, *keepers):
         stop(pid)
     for pid in (driver.pid, *keepers):
-        os.kill(pid, signal.SIGKILL)
+        send(pid, signal.SIGKILL)  # some are gone with their parents
     driver.wait()
     # The trainings themselves die with their keepers.
     wait_for("only strays live", lambda: len(stage.trainings()) == 2 * (PROCESSES - 2))

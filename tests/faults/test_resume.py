@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -58,13 +59,27 @@ def made(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in files}
 
 
-@pytest.fixture
-def pair(stage: Stage) -> tuple[Stage, Path]:
-    """A whole run of a parallel experiment and, after it, its solo control."""
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Path]]:
+    """A whole run of a parallel experiment and, after it, its solo control; and a copy of it."""
+    stage = Stage(tmp_path_factory.mktemp("pair"))
     stage.build(FRONT, BACK, controls={"solo": True, "order": "parallel_first"})
-    done = stage.run()
-    assert done.returncode == 0, done.stdout
-    return stage, run_of(stage)
+    try:
+        done = stage.run()
+        assert done.returncode == 0, done.stdout
+        yield stage, shutil.copytree(run_of(stage), stage.folder / "copy", symlinks=True)
+    finally:
+        stage.clean_up()
+
+
+@pytest.fixture
+def pair(whole: tuple[Stage, Path]) -> tuple[Stage, Path]:
+    """That run as it was, whatever another test made of it."""
+    stage, copy = whole
+    run = run_of(stage)
+    shutil.rmtree(run)
+    shutil.copytree(copy, run, symlinks=True)
+    return stage, run
 
 
 def cut_journal(run: Path, event: str) -> None:
@@ -83,6 +98,7 @@ def test_a_whole_run_is_left_as_it_is(pair: tuple[Stage, Path]) -> None:
     assert contents(run) == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "lost",
     [
@@ -213,6 +229,7 @@ def damage(run: Path, how: str) -> None:
 DAMAGE = ["torn", "empty", "zeros at its end", "a stub", "no object", "another's", "a key less"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("with_table", [True, False])
 @pytest.mark.parametrize("how", DAMAGE)
 def test_one_whose_record_is_damaged_gets_it_again(
@@ -257,6 +274,7 @@ def test_one_whose_record_and_outcome_are_damaged_runs_again(
     assert "nothing is missing" in driver(stage, "--resume", run).stdout
 
 
+@pytest.mark.long
 def test_one_that_runs_again_and_is_interrupted_is_missing_still(stage: Stage) -> None:
     stage.build(f"[ -e ran ] || {{ touch ran; {FRONT}; exit; }}; {stage.worker('front')}", None)
     assert stage.run().returncode == 0
@@ -278,6 +296,7 @@ def test_one_that_runs_again_and_is_interrupted_is_missing_still(stage: Stage) -
     assert (len(rows(run)), ended(run)) == (1, ["front_default_001"] * 2)
 
 
+@pytest.mark.long
 def test_what_no_record_can_be_made_of_is_kept_and_the_night_goes_on(stage: Stage) -> None:
     """Here the first training leaves a round that starts at a time which no calendar has."""
     file = "../../results/run_*/*1_parallel/background_logs/rounds.tsv"
@@ -332,6 +351,7 @@ def output_of(run: Path) -> str:
 # -- one at a time -------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_second_sweep_stops_or_waits_as_told(stage: Stage) -> None:
     stage.build(stage.worker("front"), None)
     first = stage.start(stage.command())
@@ -367,6 +387,7 @@ def test_a_run_that_somebody_works_on_is_refused(stage: Stage) -> None:
 # -- what is asked for ---------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_plan_stands_whatever_became_of_the_files(stage: Stage) -> None:
     stage.build(FRONT, None, runs_per_config=2)
     first = stage.start(stage.command())
@@ -385,6 +406,7 @@ def test_the_plan_stands_whatever_became_of_the_files(stage: Stage) -> None:
     assert len(rows(run_of(stage))) == 2
 
 
+@pytest.mark.long
 def test_two_that_wait_to_continue_run_nothing_twice(stage: Stage) -> None:
     stage.build(stage.worker("front"), None, runs_per_config=2)
     other = stage.start(stage.command("--repo", "front", "--model", "default")[:-1])
@@ -405,6 +427,7 @@ def test_continue_is_for_settings_files(stage: Stage) -> None:
     assert (done.returncode, "--continue needs a settings file" in done.stdout) == (2, True)
 
 
+@pytest.mark.long
 def test_continue_begins_anew_where_the_registry_is_another(stage: Stage) -> None:
     stage.build(FRONT, None)
     assert stage.run("--continue").returncode == 0
@@ -434,6 +457,7 @@ def test_continue_goes_on_where_the_settings_are_the_same(stage: Stage) -> None:
     assert len(list(stage.folder.glob("results/run_*"))) == 2
 
 
+@pytest.mark.long
 def test_nothing_is_started_that_would_not_end_in_time(stage: Stage) -> None:
     stage.build("echo Test Accuracy: 50; sleep 6", None, runs_per_config=9)
     until = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 12))
@@ -447,6 +471,7 @@ def test_nothing_is_started_that_would_not_end_in_time(stage: Stage) -> None:
     assert (done.returncode, "the time is over" in done.stdout) == (0, True)
 
 
+@pytest.mark.long
 def test_a_lost_record_is_a_failure_though_the_time_is_over(stage: Stage) -> None:
     stage.build('rm -rf "$PWD"/../../results/run_*/front*; sleep 2', None, runs_per_config=9)
     until = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 6))
@@ -455,6 +480,7 @@ def test_a_lost_record_is_a_failure_though_the_time_is_over(stage: Stage) -> Non
     assert done.returncode == 1, done.stdout
 
 
+@pytest.mark.long
 def test_waiting_for_the_lock_ends_with_the_time(stage: Stage) -> None:
     stage.build(stage.worker("front"), None)
     first = stage.start(stage.command())
@@ -481,6 +507,7 @@ def test_what_cannot_be_resumed_says_so(stage: Stage, words: list[str], said: st
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.long
 def test_how_long_to_cool_down_is_for_the_experiment_before_to_say(stage: Stage) -> None:
     stage.build(FRONT, None)
     file = stage.folder / "settings.json"

@@ -80,6 +80,7 @@ def main(pid: int) -> int:
     return int(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("who", "signum"),
     [
@@ -110,6 +111,7 @@ def test_whatever_ends_it_nothing_is_left(
         assert "KeyboardInterrupt" in output
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_leaves_nothing_in_the_end(
     stage: Stage, command: list[str]
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_worker_that_is_killed_leaves_nothing_in_the_end(
     assert stage.everything() == {}
 
 
+@pytest.mark.long
 def test_under_nohup_it_goes_on(stage: Stage, command: list[str]) -> None:
     """While what is tested has HUP as usual."""
     run = start(stage, ["nohup", *command])

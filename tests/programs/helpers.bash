@@ -5,9 +5,9 @@ bats_require_minimum_version 1.5.0
 export ROOT=${BATS_TEST_DIRNAME%/tests/programs}
 export TANDEM_LOCKS=$BATS_TEST_TMPDIR
 
-# Waits until a command succeeds; fails after 30 s, which is a guard and not a figure.
+# Waits until a command succeeds; fails after 60 s, which is a guard and not a figure.
 wait_until() { # COMMAND ...
-  local end=$((SECONDS + 30))
+  local end=$((SECONDS + 60))
   until "$@" 2>/dev/null; do
     if ((SECONDS >= end)); then
       printf 'never true: %s\n' "$*" >&2

@@ -27,7 +27,7 @@ from tandem.processes.cookie import cookie, realm
 from tandem.processes.proc import alive, name, stat
 
 KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]
-DEADLINE_S = 60.0  # a hang guard, not a figure
+DEADLINE_S = 120.0  # a hang guard, not a figure
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

@@ -46,7 +46,7 @@ def driver(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "driver.py"), *arguments]
     places = ["--registry", str(folder / "registry.json"), "--root", str(folder)]
     return subprocess.run(
-        [*command, *places], capture_output=True, text=True, check=False, timeout=60
+        [*command, *places], capture_output=True, text=True, check=False, timeout=120
     )
 
 

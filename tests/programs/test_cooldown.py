@@ -20,7 +20,7 @@ from tandem.base.paths import ROOT
 from tandem.machine.cooldown import DEFAULT_LIMIT_S, Cooldown
 from tandem.machine.gpus import Gpu
 
-DEADLINE_S = 60.0  # a guard, not a figure
+DEADLINE_S = 120.0  # a guard, not a figure
 IDLE_C = 35.0
 TEMPERATURE, USE = "nvmlDeviceGetTemperature", "nvmlDeviceGetUtilizationRates"
 

@@ -134,9 +134,9 @@ def start(tmp_path: Path, simgpu_library: Path) -> Iterator[Start]:
     yield start_one
     for each in made:
         each.dose.terminate()
-        each.dose.wait(timeout=60)
+        each.dose.wait(timeout=120)
         each.load.terminate()
-        each.load.wait(timeout=60)
+        each.load.wait(timeout=120)
 
 
 @pytest.mark.parametrize("use", [100, 90])

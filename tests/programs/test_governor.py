@@ -17,7 +17,7 @@ from tandem.base.paths import ROOT
 from tandem.base.variables import LOCKS, VISIBLE
 from tandem.machine.governor import _write, governor, governors_now
 
-DEADLINE_S = 60.0  # a hang guard, not a figure
+DEADLINE_S = 120.0  # a hang guard, not a figure
 NOBODY = 65534
 
 # One run: it has the governor, says so, and ends with its input; argv: lib, governor, folder, uid.

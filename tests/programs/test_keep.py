@@ -30,7 +30,7 @@ from tandem.processes.reports import read_report
 
 KEEP = [sys.executable, "-S", "-E", str(ROOT / "lib" / "keep.py")]
 PYTHON = [sys.executable, "-S", "-E", "-c"]
-DEADLINE_S = 30.0  # a hang guard, not a figure
+DEADLINE_S = 120.0  # a hang guard, not a figure
 FOREVER = "import signal\nwhile True: signal.pause()\n"
 
 

@@ -19,7 +19,7 @@ from tandem.base.variables import LOCKS
 from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
-DEADLINE_S = 60.0  # a hang guard, not a figure
+DEADLINE_S = 120.0  # a hang guard, not a figure
 NOBODY = 65534
 
 # Takes the locks, and a child that has all its files, and says so; ends with its input.

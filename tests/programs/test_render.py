@@ -28,7 +28,7 @@ from tandem.processes.namespace import off
 from tandem.report.check import shell_line
 
 RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "render.py")]
-DEADLINE_S = 60.0  # a hang guard, not a figure
+DEADLINE_S = 120.0  # a hang guard, not a figure
 
 PIECES = [
     *(

@@ -14,7 +14,7 @@ from tandem.measure.sampling.roles import YOUNG_S, YOUNG_SHARE, Root, Trees
 from tandem.nvml.sensors import REMEMBERED_S
 from tandem.processes.proc import children, cpu_s, descendants, stat
 
-DEADLINE_S = 30.0  # a guard, not a figure
+DEADLINE_S = 120.0  # a guard, not a figure
 PYTHON = [sys.executable, "-S", "-E", "-c"]
 WAIT = "import sys; sys.stdin.readline()"
 # Starts as many children as it is told, and passes its own standard input on to them all.

@@ -35,7 +35,7 @@ def test_a_loop_that_is_started_again_goes_on(tmp_path: Path, last: str) -> None
     # The training tells the parent of its keeper, which is the loop, to stop.
     training = 'read -r _ _ _ loop _ </proc/$PPID/stat; kill -TERM "$loop"; sleep 1000'
     command = [str(BGRUN), "--logs", str(logs), "--no-namespace", "--", "bash", "-c", training]
-    done = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, timeout=120)
     assert done.returncode == 143, done.stderr
     assert list(logs.glob("run_[23].log"))
     found = read_rounds(logs / "rounds.tsv")
@@ -46,7 +46,7 @@ def test_a_loop_that_is_started_again_goes_on(tmp_path: Path, last: str) -> None
 def test_the_program_folds_a_file(file: Path) -> None:
     history = read_rounds(file)
     assert len(history) == 50
-    done = subprocess.run([*PROGRAM, file, "5"], check=False, capture_output=True, timeout=60)
+    done = subprocess.run([*PROGRAM, file, "5"], check=False, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert file.read_text() == "".join(map(lines, fold(history, 5)))
     assert file.read_text().count("folded\t") == 3
@@ -56,7 +56,7 @@ def test_the_program_folds_a_file(file: Path) -> None:
 def test_the_program_on_a_full_disk(file: Path) -> None:
     before = file.read_text()
     full = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *PROGRAM, str(file), "5"]
-    done = subprocess.run(full, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(full, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode != 0
     assert file.read_text() == before
     assert [path.name for path in file.parent.iterdir()] == ["rounds.tsv"]

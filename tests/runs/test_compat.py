@@ -128,6 +128,7 @@ def test_a_real_file_plans_what_it_should_and_says_what_it_should(
     assert (strict.plan is None) == bool(errors)
 
 
+@pytest.mark.long
 @real
 @names
 def test_a_real_file_gives_the_same_plan_again_and_is_left_as_it_was(
@@ -229,6 +230,7 @@ def runs_of_plan(reading: PlanReading) -> list[Run]:
     ]
 
 
+@pytest.mark.long
 @real
 def test_nothing_that_stands_in_the_real_table_is_drawn_again(tmp_path: Path) -> None:
     name, old_runs = "stage_final_all_remaining", runs_of_table(COMPAT / "raw_data.csv")
@@ -271,6 +273,7 @@ def run(settings: Path, registry: Path, root: Path, results: Path) -> tuple[int,
     return done.returncode, sorted(path.parent for path in results.glob("run_*/*/fg_run.sh"))
 
 
+@pytest.mark.long
 @real
 @pytest.mark.parametrize(
     ("name", "backgrounds"),
@@ -528,6 +531,7 @@ def test_a_dialect_without_the_mode_parallel_starts_no_background(
     assert all(not it.backgrounds for it in (plan.experiments if plan else ()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "backgrounds"), [("stages", 2), ("batch", 0)])
 def test_a_dialect_runs_and_nothing_is_changed_by_that(
     tmp_path: Path, name: str, backgrounds: int

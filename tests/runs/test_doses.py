@@ -53,7 +53,7 @@ def test_a_dose_whose_controller_dies_is_told_of_and_the_load_goes_on(
     )
     os.kill(controller, signal.SIGKILL)
     wait_for("the load goes on", lambda: not stopped(stage))
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     reasons = stage.record()["invalid_reasons"]
     assert any("controller of the dose ended early" in reason for reason in reasons), reasons

@@ -12,6 +12,7 @@ from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
 from support.stage import Stage, training_line
 from tandem.base.clock import now
 
+pytestmark = pytest.mark.long
 SIZES = [16, 32, 64, 128]
 
 

@@ -78,8 +78,8 @@ def test_a_stranger_that_comes_and_goes_is_named(stage: Stage, gpu: SimGpu) -> N
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     stranger = gpu.start_training(seconds=1.5, memory_mib=777, sm_percent=5, watts=20)
-    stranger.communicate(timeout=30)
-    output, _ = driver.communicate(timeout=60)
+    stranger.communicate(timeout=120)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     (named,) = window_of(record)["gpus"][0]["strangers"]
@@ -92,6 +92,7 @@ def test_a_stranger_that_comes_and_goes_is_named(stage: Stage, gpu: SimGpu) -> N
     ]
 
 
+@pytest.mark.long
 def test_a_desktop_is_shown_and_is_no_stranger(stage: Stage, gpu: SimGpu) -> None:
     stage.build(front(gpu), None)
     desktop = gpu.start_training(kind="graphics", seconds=600, memory_mib=120, sm_percent=1)
@@ -114,6 +115,7 @@ def test_a_busy_gpu_is_refused_with_who_is_on_it(stage: Stage, gpu: SimGpu) -> N
     assert not (stage.folder / "results").exists()
 
 
+@pytest.mark.long
 def test_a_busy_gpu_is_waited_for(stage: Stage, gpu: SimGpu) -> None:
     stage.build(front(gpu), None)
     stranger = gpu.start_training(seconds=600, memory_mib=5400, sm_percent=87, watts=20)
@@ -123,11 +125,12 @@ def test_a_busy_gpu_is_waited_for(stage: Stage, gpu: SimGpu) -> None:
     assert "waiting for GPU 0" in first
     assert driver.poll() is None
     stranger.terminate()
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 0, output
     assert stage.record()["valid"] is True
 
 
+@pytest.mark.long
 def test_a_busy_gpu_is_put_up_with_and_marked(stage: Stage, gpu: SimGpu) -> None:
     stage.build(front(gpu), None)
     gpu.start_training(seconds=600, memory_mib=5400, sm_percent=87, watts=20)
@@ -140,6 +143,7 @@ def test_a_busy_gpu_is_put_up_with_and_marked(stage: Stage, gpu: SimGpu) -> None
     assert any(why.startswith("busy at the start: GPU 0: ") for why in record["invalid_reasons"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["foreground.gpus", "background.gpus"])
 @pytest.mark.parametrize("gpus", [7, "abc", "-1", [0, "GPU-"]])
 def test_a_gpu_that_is_not_there_is_refused(
@@ -160,6 +164,7 @@ def test_a_gpu_that_is_not_there_is_refused(
     assert not (stage.folder / "results").exists()
 
 
+@pytest.mark.long
 def test_each_of_several_and_an_entry_alone_may_name_gpus(stage: Stage, gpu: SimGpu) -> None:
     stage.build("touch started", ["touch started"] * 2, [{}, {"gpus": [0, 5]}])
     run = stage.run()
@@ -175,6 +180,7 @@ def test_each_of_several_and_an_entry_alone_may_name_gpus(stage: Stage, gpu: Sim
     assert not (stage.folder / "results").exists()
 
 
+@pytest.mark.long
 def test_the_registry_may_hide_all_gpus(stage: Stage, gpu: SimGpu) -> None:
     stage.build("echo Test Accuracy: 1", None)
     registry = json.loads((stage.folder / "registry.json").read_text())
@@ -192,6 +198,7 @@ def test_memory_held_by_nobody_to_be_seen_is_busy(stage: Stage, gpu: SimGpu) -> 
     assert "GPU 0: 5400 MiB held by no visible process" in run.stdout
 
 
+@pytest.mark.long
 def test_memory_that_nobody_to_be_seen_takes_in_mid_run_is_a_reason(
     stage: Stage, gpu: SimGpu
 ) -> None:
@@ -205,11 +212,12 @@ def test_memory_that_nobody_to_be_seen_takes_in_mid_run_is_a_reason(
     begin_s = now_s()
     wait_for("four rows a second apart", lambda: len(whole_rows(stage, begin_s)) >= 4)
     gpu.end(hidden)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     assert stage.record()["invalid_reasons"] == ["GPU 0: 5400 MiB were held by no visible process"]
 
 
+@pytest.mark.long
 def test_a_foreground_that_is_cut_off_keeps_its_window(stage: Stage, gpu: SimGpu) -> None:
     stage.build(front(gpu, seconds=600), training_line(gpu.command(**LOAD)))
     driver = stage.start(stage.command())
@@ -217,7 +225,7 @@ def test_a_foreground_that_is_cut_off_keeps_its_window(stage: Stage, gpu: SimGpu
     rows = gpu_rows(stage).count("\n")
     wait_for("two more rows, a window of a second", lambda: gpu_rows(stage).count("\n") > rows + 1)
     driver.send_signal(signal.SIGINT)
-    driver.communicate(timeout=60)
+    driver.communicate(timeout=120)
     record = stage.record()
     assert record["status"] == "interrupted"
     window = window_of(record)
@@ -225,6 +233,7 @@ def test_a_foreground_that_is_cut_off_keeps_its_window(stage: Stage, gpu: SimGpu
     assert is_true(window, gpu)
 
 
+@pytest.mark.long
 def test_a_load_that_dies_in_its_own_window_is_started_anew(stage: Stage, gpu: SimGpu) -> None:
     controls = {"background_seconds": 600}
     stage.build(front(gpu), training_line(gpu.command(**LOAD)), controls=controls)
@@ -233,7 +242,7 @@ def test_a_load_that_dies_in_its_own_window_is_started_anew(stage: Stage, gpu: S
     for pid, line in processes(str(stage.folder)).items():
         if "bg_loop.sh" in line and "--loop" in line and "keep.py" not in line:
             send(pid, signal.SIGKILL)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert "the background loop ended before the foreground" in record["invalid_reasons"]
@@ -253,6 +262,7 @@ def gpu_rows(stage: Stage) -> str:
     return "".join(path.read_text() for path in stage.folder.glob("results/*/*/energy/gpu_0.csv"))
 
 
+@pytest.mark.long
 def test_a_background_that_holds_memory_and_does_nothing_is_not_ready(
     stage: Stage, gpu: SimGpu
 ) -> None:
@@ -265,6 +275,7 @@ def test_a_background_that_holds_memory_and_does_nothing_is_not_ready(
     assert stage.record()["attempts"] == []
 
 
+@pytest.mark.long
 def test_process_ids_that_do_not_map_are_no_strangers(stage: Stage, gpu: SimGpu) -> None:
     gpu.set(pid_offset=1_000_000)
     stage.build(front(gpu), None)
@@ -278,6 +289,7 @@ def test_process_ids_that_do_not_map_are_no_strangers(stage: Stage, gpu: SimGpu)
 # -- sensors that fail -------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_gpu_that_is_lost_in_the_middle_costs_its_figures_not_the_run(
     stage: Stage, gpu: SimGpu
 ) -> None:
@@ -285,7 +297,7 @@ def test_a_gpu_that_is_lost_in_the_middle_costs_its_figures_not_the_run(
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     gpu.lose(0)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert record["training_success"] is True
@@ -310,6 +322,7 @@ def test_without_a_counter_the_trapezoid_is_used(stage: Stage, gpu: SimGpu) -> N
     assert is_true(window, gpu)
 
 
+@pytest.mark.long
 def test_without_a_driver_nothing_is_measured_and_the_reason_is_said(
     stage: Stage, gpu: SimGpu
 ) -> None:
@@ -323,6 +336,7 @@ def test_without_a_driver_nothing_is_measured_and_the_reason_is_said(
     assert record["census"]["before"]["gpus"] is None
 
 
+@pytest.mark.long
 def test_a_killed_monitor_costs_the_figures_and_makes_the_record_invalid(
     stage: Stage, gpu: SimGpu
 ) -> None:
@@ -330,7 +344,7 @@ def test_a_killed_monitor_costs_the_figures_and_makes_the_record_invalid(
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     os.kill(monitor_pid(stage), signal.SIGKILL)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert record["training_success"] is True
@@ -338,12 +352,13 @@ def test_a_killed_monitor_costs_the_figures_and_makes_the_record_invalid(
     assert window_of(record)["gpus"][0]["energy_joules"] is None
 
 
+@pytest.mark.long
 def test_a_monitor_that_hangs_makes_the_record_invalid(stage: Stage, gpu: SimGpu) -> None:
     stage.build(front(gpu, seconds=3), None)
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     os.kill(monitor_pid(stage), signal.SIGSTOP)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert record["training_success"] is True
@@ -351,6 +366,7 @@ def test_a_monitor_that_hangs_makes_the_record_invalid(stage: Stage, gpu: SimGpu
     assert not stage.everything()
 
 
+@pytest.mark.long
 def test_a_killed_monitor_does_not_hold_up_the_background(stage: Stage, gpu: SimGpu) -> None:
     """Whether that uses the GPU is seen without it."""
     late = gpu.command(**{**LOAD, "sm_percent": 0, "watts": 0, "seconds": 4})
@@ -361,7 +377,7 @@ def test_a_killed_monitor_does_not_hold_up_the_background(stage: Stage, gpu: Sim
     pid = monitor_pid(stage)
     wait_for("it has seen the background", lambda: ",3000," in gpu_rows(stage))
     os.kill(pid, signal.SIGKILL)
-    output, _ = driver.communicate(timeout=60)
+    output, _ = driver.communicate(timeout=120)
     assert stage.record()["status"] == "finished", output
     assert len(stage.record()["attempts"]) == 1
 
@@ -375,6 +391,7 @@ def test_the_monitor_ends_when_the_driver_is_killed(stage: Stage, gpu: SimGpu) -
     stage.wait_until_nothing_lives()
 
 
+@pytest.mark.long
 def test_two_gpus_of_which_one_is_used(stage: Stage, tmp_path: Path, simgpu_library: Path) -> None:
     with SimGpu(tmp_path / "two.state", simgpu_library, devices=2) as gpu:
         uuid = f"GPU-{'a' * 8}-0000-0000-0000-000000000000"
@@ -390,6 +407,7 @@ def test_two_gpus_of_which_one_is_used(stage: Stage, tmp_path: Path, simgpu_libr
         assert is_true(window, gpu, device=1)
 
 
+@pytest.mark.long
 def test_a_mig_slice_has_no_energy_of_its_own(stage: Stage, gpu: SimGpu) -> None:
     gpu.set(mig=1)
     stage.build(front(gpu), None)
@@ -433,6 +451,7 @@ class Package(threading.Thread):
         os.close(file)
 
 
+@pytest.mark.long
 def test_cpu_energy_across_a_wrap(stage: Stage, gpu: SimGpu, tmp_path: Path) -> None:
     stage.build(front(gpu, seconds=6), None)
     package = Package(tmp_path / "powercap")

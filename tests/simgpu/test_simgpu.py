@@ -35,7 +35,10 @@ from simgpu import (
 from simgpu_state import SHAPES, SLOTS, Slot, State, now_s
 from support import ROOT
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for the library")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for the library"),
+]
 
 # Evaluates each line it is sent, with handles d[0], d[1] ... and the binding as n.
 ASKED = """
@@ -109,7 +112,7 @@ def state(gpu: SimGpu) -> State:
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    end_s = time.monotonic() + 30
+    end_s = time.monotonic() + 120
     while not (answer := condition()):
         assert time.monotonic() < end_s
         time.sleep(0.005)
@@ -118,7 +121,7 @@ def wait_for(condition: Callable[[], Any]) -> Any:
 
 def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, check=False, env=environment, capture_output=True, text=True, timeout=60
+        command, check=False, env=environment, capture_output=True, text=True, timeout=120
     )
 
 
@@ -481,12 +484,12 @@ def test_a_stopped_training_uses_no_sm(gpu: SimGpu, nvml: Nvml) -> None:
     since_us = (wall_s() + from_s + 0.25) * 1e6
     assert nvml.ask(expression.format(int(since_us))) == "NVMLError_NotFound"
     wait_for(lambda: nvml.ask("n.nvmlDeviceGetUtilizationRates(d[0]).gpu") == 0)
-    training.send_signal(signal.SIGCONT)
     to_s = now_s()
+    training.send_signal(signal.SIGCONT)
     wait_for(lambda: slot.stop_count == 1)
-    assert abs(slot.stops[0][0] - from_s) < 0.1
-    assert abs(slot.stops[0][1] - to_s) < 0.1
-    assert training.wait(timeout=30) == 0
+    assert slot.stops[0][0] <= from_s + 0.01  # a tick
+    assert slot.stops[0][1] >= to_s
+    assert training.wait(timeout=120) == 0
     assert slot.end_s - slot.start_s >= 1.0 + 0.9 * (to_s - from_s)
     wait_for(lambda: time.time() > slot.end_s + wall_s() + 0.4)
     percent = 80 * (1 - (slot.stops[0][1] - slot.stops[0][0]) / (slot.end_s - slot.start_s))
@@ -588,13 +591,20 @@ def test_killed_training_ends_when_somebody_looks(gpu: SimGpu, nvml: Nvml, state
 
 @pytest.mark.parametrize("neighbour_s", [0.3, 60])
 def test_work_slows_down_beside_a_neighbour(gpu: SimGpu, neighbour_s: float) -> None:
-    neighbour = gpu.start_training(seconds=neighbour_s, shared_watts=20)
-    gpu.start_training(work_seconds=0.6, shared_speed=0.5).wait()
-    other, slot = gpu.slots()
-    beside_s = min(other.ended_by_s(), slot.end_s) - slot.start_s
-    done_s = 0.5 * beside_s + (slot.end_s - slot.start_s - beside_s)
-    assert 0.6 <= done_s < 1.0  # late at most by the waking, and by how busy the machine is
-    neighbour.kill()
+    """On a busy machine a training may be late at its end, but not each of several."""
+    works_s = []
+    for _ in range(5):
+        neighbour = gpu.start_training(seconds=neighbour_s, shared_watts=20)
+        gpu.start_training(work_seconds=0.6, shared_speed=0.5).wait()
+        other, slot = gpu.slots()[-2:]
+        beside_s = min(other.ended_by_s(), slot.end_s) - slot.start_s
+        works_s.append(0.5 * beside_s + (slot.end_s - slot.start_s - beside_s))
+        neighbour.kill()
+        neighbour.wait()
+        assert works_s[-1] >= 0.6
+        if works_s[-1] < 0.7:
+            return
+    raise AssertionError(works_s)
 
 
 def test_trainings_on_other_devices_are_no_neighbours(gpu: SimGpu, state: State) -> None:

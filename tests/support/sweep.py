@@ -17,7 +17,7 @@ from typing import Any
 from tandem.processes.tree import send
 
 from support import ROOT
-from support.stage import Stage, wait_for
+from support.stage import DEADLINE_S, Stage, wait_for
 
 FRONT = "echo Test Accuracy: 50; exec sleep 0.8"
 BACK = "echo at work; exec sleep 1000"
@@ -74,7 +74,7 @@ class Sweep:
     def run_to_end(self) -> str:
         """Run what is left, and return what the driver says."""
         driver = self.stage.start(self.command())
-        output, _ = driver.communicate(timeout=60 + 5 * self.count)
+        output, _ = driver.communicate(timeout=DEADLINE_S + 5 * self.count)
         assert driver.returncode == 0, output
         self.note_finished()
         return str(output)
