@@ -1,4 +1,4 @@
-"""What this machine has, and what is lost where it has it not. Only looks, changes nothing."""
+"""What this machine has, and what is lost without the rest. Only looks, changes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tandem.processes import census, namespace
 
 ENOUGH_DISK_BYTES = 1024**3
 
-_TOOLS = ("unshare", "flock", "setsid", "prlimit", "setpriv")
+_TOOLS = ("unshare", "flock", "setpriv")
 _LOST_TO_OTHERS = "what they do on the GPU changes the time and energy that are measured"
 _TIMEOUT_S = 10
 _SHOWN_PROCESSES = 8
@@ -30,7 +30,7 @@ _SHOWN_PROCESSES = 8
 
 @dataclass(frozen=True)
 class Check:
-    """One thing a machine can have: what was found, and in a sentence what is lost without it."""
+    """One thing that a machine can have: what was found, and what is lost without it."""
 
     name: str
     ok: bool
@@ -39,7 +39,7 @@ class Check:
 
 
 def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list[Check]:
-    """Look at everything, in the order in which it is shown.
+    """Return all checks, in the order in which they are shown.
 
     `results` is where results will go; it need not exist yet. /proc and /sys are looked for below
     `sys_root`, except for processes, which are always those of this machine.
@@ -47,6 +47,7 @@ def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list
     return [
         _bash(),
         _util_linux(),
+        _find(),
         _git(),
         _python(),
         _numpy(),
@@ -54,7 +55,6 @@ def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list
         _nvml(),
         _rapl(sys_root),
         _namespaces(),
-        _cgroups(sys_root),
         _disk(results),
         _leftovers(),
         _gpu_use(),
@@ -62,9 +62,9 @@ def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list
 
 
 def text(checks: Sequence[Check]) -> str:
-    """The checks as aligned plain text, what is lost below those that are not ok.
+    """Return the checks as aligned plain text; below each that is not ok, what is lost.
 
-    No line is longer than `SCREEN_COLUMNS`, but for a word or a command that is.
+    No line is longer than `SCREEN_COLUMNS`, except where a single word or a command is.
     """
     indent = " " * (len("ok   ") + max(len(check.name) for check in checks) + 2)
     lines = []
@@ -77,7 +77,7 @@ def text(checks: Sequence[Check]) -> str:
 
 
 def _wrapped(head: str, indent: str, paragraphs: str) -> list[str]:
-    """Only the first paragraph is wrapped: the others are commands to be copied."""
+    """Return lines. Only the first paragraph is wrapped: the others are commands to be copied."""
     first, *commands = paragraphs.split("\n")
     lines = textwrap.wrap(
         head + first,
@@ -100,8 +100,16 @@ def _bash() -> Check:
 def _util_linux() -> Check:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     found = f"missing: {', '.join(missing)}" if missing else ", ".join(_TOOLS)
-    lost = "no PID namespace without unshare, no lock in scripts without flock"
+    lost = "no PID namespace without unshare, no bin/nightly without flock and setpriv"
     return Check("util-linux", not missing, found, lost)
+
+
+def _find() -> Check:
+    number = re.search(r"GNU findutils\) (\S+)", _answer("find", "--version") or "")
+    found = f"GNU find {number[1]}" if number else "no GNU find"
+    return Check(
+        "find", number is not None, found, "old logs and samples cannot be removed (prune)"
+    )
 
 
 def _git() -> Check:
@@ -189,36 +197,6 @@ def _namespaces() -> Check:
     )
     ok = isolation.mode == "pid namespace"
     return Check("namespaces", ok, f"{isolation.mode}: {isolation.reason}", lost)
-
-
-def _cgroups(sys_root: Path) -> Check:
-    lost = "nothing in this version: keepers count and stop processes without cgroups"
-    mount = sys_root / "sys/fs/cgroup"
-    if (mount / "cgroup.controllers").exists():
-        version = "v2"
-    elif (mount / "unified/cgroup.controllers").exists():
-        version, mount = "v1 with v2 beside it", mount / "unified"
-    else:
-        return Check("cgroups", False, "v1" if _has_entries(mount) else "none", lost)
-    own = re.search(r"^0::/(.*)$", _text_of(sys_root / "proc/self/cgroup"), re.MULTILINE)
-    folder = mount / own[1] if own else mount
-    is_delegated = os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK)
-    found = f"{version}, {'delegated' if is_delegated else 'not delegated'} to this user"
-    return Check("cgroups", version == "v2" and is_delegated, found, lost)
-
-
-def _has_entries(folder: Path) -> bool:
-    try:
-        return any(folder.iterdir())
-    except OSError:
-        return False
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def _disk(results: Path) -> Check:
