@@ -23,7 +23,7 @@ from tandem.processes import census, namespace
 ENOUGH_DISK_BYTES = 1024**3
 
 _TOOLS = ("unshare", "flock", "setpriv")
-_LOST_TO_OTHERS = "what they do on the GPU changes the time and energy that are measured"
+_LOST_TO_STRANGERS = "strangers on a GPU change the time and energy that are measured"
 _TIMEOUT_S = 10
 _SHOWN_PROCESSES = 8
 
@@ -215,7 +215,7 @@ def _disk(results: Path) -> Check:
 
 def _leftovers() -> Check:
     found = census.leftovers()
-    lost = "they take part of the machine from what is measured; the next run ends them first"
+    lost = "leftovers slow down what is measured; the next run ends them first"
     return Check("leftovers", not found, _processes(found) or "none of earlier runs", lost)
 
 
@@ -224,18 +224,18 @@ def _gpu_use() -> Check:
     if gpus is None:
         return _gpu_holders()
     reasons = [reason for gpu in gpus for reason in gpu.busy_reasons()]
-    found = "; ".join(reasons or busy.people(gpus)) or "nobody is on it"
-    return Check("GPU in use", not reasons, found, _LOST_TO_OTHERS)
+    found = "; ".join(reasons or busy.people(gpus)) or "no process uses it"
+    return Check("GPU in use", not reasons, found, _LOST_TO_STRANGERS)
 
 
 def _gpu_holders() -> Check:
     holders = census.device_holders()
     # The persistence daemon keeps the files open for ever and does no work.
     strangers = [process for process in holders if not process.name.startswith("nvidia-persist")]
-    found = _processes(holders) or "nobody has /dev/nvidia* open"
+    found = _processes(holders) or "no process has /dev/nvidia* open"
     if os.geteuid() != 0:
         found += " (as far as this user may see)"
-    return Check("GPU in use", not strangers, found, _LOST_TO_OTHERS)
+    return Check("GPU in use", not strangers, found, _LOST_TO_STRANGERS)
 
 
 def _processes(found: Sequence[census.Found]) -> str:

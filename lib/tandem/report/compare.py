@@ -26,9 +26,10 @@ TITLES = {
 COLUMNS = ("figure", "label", "pairs", "median", "spread", "", "")
 LEGEND = (
     "95 %: percentile-bootstrap interval of the median, from six pairs on that share no baseline; "
-    "range: all values; sd: the one value's standard deviation, blind to how runs differ. Below "
-    "resolution: less than twice its uncertainty away from no effect (1 for ratios, 0 for marginal "
-    "energy and saving). Joules may be off by the board's gain as well."
+    "range: all values; sd: the standard deviation of a single value, which does not include "
+    "run-to-run variation. Below resolution: less than twice its uncertainty away from no effect "
+    "(1 for ratios, 0 for marginal energy and saving). Joules may be off by the board's gain as "
+    "well."
 )
 
 

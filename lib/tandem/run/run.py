@@ -50,7 +50,7 @@ Find = Callable[[], "tuple[Path, Plan] | None"]
 class Run:
     """One run of a plan in a new folder, or what is missing of the run in `path`.
 
-    A new one is only made if `find`, asked when nobody else can begin one, has none to go on with.
+    `find` is called once the locks are held; if it returns a run to resume, no new folder is made.
     """
 
     plan: Plan

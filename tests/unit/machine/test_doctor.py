@@ -174,7 +174,7 @@ def test_nvml_through_its_own_binding(gpu: SimGpu) -> None:
 
 
 def test_who_is_on_the_gpu(gpu: SimGpu) -> None:
-    assert seen_by(gpu, "_gpu_use") == [True, "nobody is on it"]
+    assert seen_by(gpu, "_gpu_use") == [True, "no process uses it"]
     gpu.add(os.getpid(), kind="graphics", memory_mib=120)
     name, user = proc.name(os.getpid()), proc.user(os.getpid())
     who = f"process {os.getpid()} ({name}, user {user}) holds"
