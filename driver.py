@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "lib"))
@@ -28,16 +26,14 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be 
 
 from tandem.base.errors import TandemError, UsageError  # noqa: E402
 from tandem.commandline import (  # noqa: E402
+    origin,
     parser,
+    read_plan,
     refuse_beside_resume,
     run_folder,
     stop_with,
 )
 from tandem.config.problems import problem_lines  # noqa: E402
-
-if TYPE_CHECKING:
-    from tandem.plan.model import Origin
-    from tandem.plan.planner import PlanReading
 
 
 def command_run(arguments: argparse.Namespace) -> int:
@@ -68,7 +64,7 @@ def command_run(arguments: argparse.Namespace) -> int:
     if arguments.go_on:
         find = partial(newest_run_of, options.results, origin(arguments), arguments.seed)
         if found := find():
-            progress.event(f"going on with {found[0]}")
+            progress.event(f"continuing {found[0]}")
             return Run(found[1], found[0], options, progress).run()
     reading = read_plan(arguments)
     for severity in ("error", "warning", "remark"):
@@ -81,13 +77,12 @@ def command_run(arguments: argparse.Namespace) -> int:
 
 def command_check(arguments: argparse.Namespace) -> int:
     """check settings and registry, print every command line as it will run; run nothing"""
-    from tandem.report.check import json_of_check, text_of_check
+    from tandem.plan.file import text_of_reading
+    from tandem.report.check import text_of_check
 
     reading = read_plan(arguments)
-    if arguments.json:
-        print(json.dumps(json_of_check(reading.plan, reading.problems)))
-    else:
-        print(text_of_check(reading.plan, reading.problems))
+    text_of = text_of_reading if arguments.json else text_of_check
+    print(text_of(reading.plan, reading.problems))
     return UsageError.exit_code if reading.plan is None else 0
 
 
@@ -117,6 +112,29 @@ def command_compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def command_record(arguments: argparse.Namespace) -> int:
+    """make records of a run from its files: the missing ones, or all of them elsewhere"""
+    from tandem.run.again import record_in_place, record_into
+
+    run = run_folder(arguments.run)
+    if arguments.to is None:
+        record_in_place(run, print)
+    else:
+        record_into(run, arguments.to, print)
+    return 0
+
+
+def command_verify(arguments: argparse.Namespace) -> int:
+    """compute every figure of runs anew from their raw files, and say which differ"""
+    from tandem.experiment.verify import text_of_verdict, verified
+
+    has_differences = False
+    for run, verdict in verified(arguments.runs):
+        print(text_of_verdict(run, verdict), flush=True)
+        has_differences |= bool(verdict.differences)
+    return int(has_differences)
+
+
 def command_prune(arguments: argparse.Namespace) -> int:
     """remove logs or samples of old runs by rules; records and tables stay for ever"""
     from tandem.results.prune import prune, rule_of
@@ -133,48 +151,12 @@ def command_doctor(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read_plan(arguments: argparse.Namespace) -> PlanReading:
-    """Return the plan of a settings file, or of --repo and --model."""
-    from tandem.config.settings import settings_from_arguments
-    from tandem.plan.planner import read_plan as read
-
-    of_one = (arguments.repo, arguments.model, arguments.mutate, arguments.runs)
-    if arguments.config is not None:
-        if of_one != (None, None, None, None):
-            raise UsageError("--repo, --model, --mutate and --runs are for a run without settings")
-        source = arguments.config
-    elif arguments.repo is None or arguments.model is None:
-        raise UsageError("give a settings file, or --repo and --model (driver.py list prints them)")
-    else:
-        names = None if arguments.mutate is None else arguments.mutate.split(",")
-        runs = 1 if arguments.runs is None else arguments.runs
-        source = settings_from_arguments(arguments.repo, arguments.model, names, runs)
-    return read(
-        source,
-        arguments.registry,
-        root=arguments.root,
-        seed=arguments.seed,
-        grace_s=arguments.grace,
-        skip_invalid=arguments.skip_invalid,
-    )
-
-
-def origin(arguments: argparse.Namespace) -> Origin:
-    """Return what the plan of a settings file is made from, by which its runs are found."""
-    from tandem.plan.planner import origin_of
-
-    config = arguments.config
-    if config is None or (config.exists() and not config.is_file()):
-        raise UsageError("--continue needs a settings file (--resume RUN goes on with any run)")
-    return origin_of(config, arguments.registry, arguments.root)
-
-
 def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may be any bytes
     commands = (
         *(command_run, command_check, command_list, command_repos),
-        *(command_compare, command_prune, command_doctor),
+        *(command_compare, command_record, command_verify, command_prune, command_doctor),
     )
     arguments = parser(__doc__ or "", commands).parse_args()
     try:

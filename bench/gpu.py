@@ -22,7 +22,8 @@ from tandem.background.rounds import read_rounds  # noqa: E402
 from tandem.base.errors import NotReadyError, TandemError, UsageError  # noqa: E402
 from tandem.base.files import last_lines  # noqa: E402
 from tandem.base.paths import BGRUN, POWERMON  # noqa: E402
-from tandem.nvml.devices import Device, NvmlError, opened, utilisation, visible  # noqa: E402
+from tandem.nvml.binding import NvmlError, opened  # noqa: E402
+from tandem.nvml.devices import Device, utilisation, visible  # noqa: E402
 from tandem.processes import proc  # noqa: E402
 from update_period import Period, update_periods  # noqa: E402
 
@@ -87,12 +88,14 @@ def planned_load(bench: Bench) -> dict[str, Any]:
     if not done.stdout:
         raise SystemExit(done.returncode)
     check = json.loads(done.stdout)
-    for error in check["errors"]:
-        say(f"error: {error['path']}: {error['message']}")
-    pairs = [each for each in check["experiments"] if each["backgrounds"] and each["twin"]]
+    for problem in check["problems"]:
+        if problem["severity"] == "error":
+            say(f"error: {problem['path']}: {problem['message']}")
+    entries = check["plan"]["entries"] if check["plan"] else []
+    pairs = [each for each in entries if each["backgrounds"] and each["controls"]["solo"]]
     if not pairs:
         raise UsageError(f"{bench.settings}: no parallel experiment with controls.solo is planned")
-    load: dict[str, Any] = pairs[0]["backgrounds"][0]
+    load: dict[str, Any] = pairs[0]["backgrounds"][0]["training"]
     return load
 
 
@@ -190,7 +193,7 @@ def live_monitor(out: Path) -> int | None:
     for file in out.glob("run_*/*/energy/monitor.json"):
         monitor = json.loads(file.read_text())
         pid = int(monitor["pid"])
-        if not monitor["ended"] and str(file.parent) in proc.read(f"/proc/{pid}/cmdline"):
+        if not monitor["end_boottime_s"] and str(file.parent) in proc.read(f"/proc/{pid}/cmdline"):
             return pid
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import pairwise
@@ -15,9 +15,10 @@ from tandem.base.errors import TandemError
 from tandem.interference.figures import interference
 from tandem.measure.rows import read_rows
 from tandem.measure.windows.window import read_monitor, window_facts
+from tandem.results.record import Record, foreground_window
+from tandem.results.record import Window as RecordWindow
+from tandem.results.record_file import read_record
 from update_period import Period, table
-
-Record = Mapping[str, Any]
 
 EDGE_S = 0.25  # a mark may come late by so much
 
@@ -60,15 +61,15 @@ class Experiment:
 
     folder: Path
     record: Record
-    window: Record
+    window: RecordWindow
 
     @property
     def energy(self) -> Path:
         return self.folder / "energy"
 
-    def gpu(self, uuid: str) -> Record:
+    def gpu(self, uuid: str) -> dict[str, Any]:
         """Return what its monitor says of a GPU."""
-        gpus: list[Record] = read_monitor(self.energy)["gpus"]
+        gpus: list[dict[str, Any]] = read_monitor(self.energy)["gpus"]
         return next(gpu for gpu in gpus if gpu["uuid"] == uuid)
 
 
@@ -79,9 +80,9 @@ def report(measured: Measured) -> list[str]:
     """Return the lines. TandemError: no pair of experiments was measured."""
     experiments = read_experiments(measured.out)
     pairs = [
-        (each, experiments[each.record["twin"]])
+        (each, experiments[twin])
         for each in experiments.values()
-        if each.record["control"] is None and each.record["twin"] in experiments
+        if each.record["control"] is None and (twin := each.record["twin"]) in experiments
     ]
     if not pairs:
         raise TandemError(f"no pair of experiments was measured: see {measured.out}")
@@ -96,11 +97,9 @@ def read_experiments(out: Path) -> dict[str, Experiment]:
     """Return the experiments whose foreground was measured, by id."""
     found = {}
     for file in sorted(out.glob("run_*/*/experiment.json")):
-        record = json.loads(file.read_text(encoding="utf-8"))
-        names = ("foreground", "solo")
-        windows = [window for window in record["windows"] if window["name"] in names]
-        if windows:
-            found[str(record["experiment_id"])] = Experiment(file.parent, record, windows[-1])
+        record = read_record(file.parent)
+        if window := foreground_window(record):
+            found[record["experiment_id"]] = Experiment(file.parent, record, window)
     return found
 
 
@@ -124,6 +123,7 @@ def heading(measured: Measured, parallel: Experiment) -> list[str]:
 
 def trainings(record: Record) -> str:
     behind = record["background"]
+    assert behind
     return (
         f"{record['repository']} {record['model']} beside"
         f" {behind['repository']} {behind['model']} {json.dumps(behind['hyperparameters'])}"
@@ -247,7 +247,7 @@ def figures(parallel: Experiment, solo: Experiment) -> list[str]:
             reasons = "; ".join(experiment.record["invalid_reasons"])
             lines += [f"`{experiment.record['experiment_id']}` is not valid: {reasons}", ""]
     lines += ["| figure | value | one standard deviation | kind |", "| --- | --- | --- | --- |"]
-    for name, figure in interference(parallel.record, solo.record)["figures"].items():
+    for name, figure in interference(parallel.record, solo.record, {})["figures"].items():
         value, spread = (shown(figure[key]) for key in ("value", "uncertainty"))
         reason = f": {figure['reason']}" if figure["reason"] else ""
         lines.append(f"| {name} | {value} | {spread} | {figure['label']}{reason} |")

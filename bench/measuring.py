@@ -1,9 +1,9 @@
-"""Print what bin/powermon costs and how right it is, beside an nvidia-smi-a-second loop.
+"""Print what bin/powermon costs and how right it is.
 
     bench/measuring.py [RUNS]         at least 5 (the default), which take some 8 minutes
 
-The GPU is the simulated one of the tests, so its energy is known exactly. nvidia-smi is a stand-in
-that prints what the real one would. docs/speed.md keeps the figures of one machine.
+The GPU is the simulated one of the tests, so its energy is known exactly. docs/speed.md keeps the
+figures of one machine.
 """
 
 from __future__ import annotations
@@ -18,33 +18,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("lib", "tests", "tests/simgpu")]
 
-from simgpu import SimGpu, build, build_smi  # noqa: E402
-from smi_loop import SmiLoop  # noqa: E402
+from simgpu import SimGpu, build  # noqa: E402
 from speed import cpu_s, memory_bytes  # noqa: E402
 from support.stage import wait_for  # noqa: E402
 from tandem.base.paths import POWERMON  # noqa: E402
 from tandem.measure.windows.window import read_monitor  # noqa: E402
-from waves import (  # noqa: E402
-    BOARD,
-    BUSY,
-    HELD_UP,
-    LENGTHS_S,
-    LOOP_LENGTH_S,
-    QUIET,
-    WAVES_S,
-    Error,
-    Errors,
-    measure,
-    smi_environment,
-    square_wave,
-)
+from waves import BOARD, BUSY, LENGTHS_S, QUIET, Error, full_cores, measure, square_wave  # noqa: E402
 
 HELPERS = 8  # processes beside a training's main one and its shell: they load data
 MINUTE_S = 60.0
@@ -53,8 +38,8 @@ WEEK_S = 7 * 86400
 MIB = 2**20
 # So many digits more has a row's cumulative part after a week: joules; two roles' CPU seconds.
 LATE_BYTES = {"gpu_0.csv": 4, "cpu.csv": 10}
-COUNTER_LIMIT, TRAPEZOID_LIMIT = 0.2, 1.0  # percent
-# What a run of the monitor and of the loop beside it cost: unit, and the most that may be.
+LIMITS = {"counter": 0.2, "trapezoid": 1.0}  # percent
+# What a run of the monitor costs: unit, and the most that may be.
 COSTS: dict[str, tuple[str, float | None]] = {
     "powermon: share of one core over 60 s": ("%", 0.5),
     "its memory (RSS)": ("MiB", 40.0),
@@ -63,9 +48,6 @@ COSTS: dict[str, tuple[str, float | None]] = {
     "a row of cpu.csv, after a week, without RAPL": ("B", None),
     "a week of the GPU's file": ("MB", 100.0),
     "a week of both": ("MB", None),
-    "nvidia-smi loop: share of one core": ("%", None),
-    "memory of its shell alone (RSS)": ("MiB", None),
-    "a week of its samples": ("MB", None),
 }
 
 
@@ -110,7 +92,7 @@ def bench_start(library: Path, folder: Path, runs: int) -> None:
 
 
 class Watched:
-    """A board with two trainings, watched by a powermon and by an nvidia-smi loop."""
+    """A board with two trainings, watched by a powermon."""
 
     def __init__(self, library: Path, folder: Path, stack: ExitStack) -> None:
         folder.mkdir()
@@ -122,8 +104,6 @@ class Watched:
             stack.callback(process.wait)
             stack.callback(os.killpg, process.pid, signal.SIGKILL)
             options += [f"--{role}", str(process.pid)]
-        self.loop = SmiLoop(smi_environment(self.gpu, library))
-        stack.callback(self.loop.stop)
         self.monitor = start_powermon(self.gpu, self.energy, *options)
         stack.callback(self.monitor.wait)
         stack.callback(self.monitor.terminate)
@@ -156,8 +136,6 @@ class Watched:
         gpu_bytes, cpu_bytes = (row_bytes(self.energy / name) for name in LATE_BYTES)
         assert gpu["processes_mapped"], "powermon does not see the trainings"
         rss_mib = self.rss_mib()
-        shell_mib = memory_bytes(self.loop.process.pid, "Rss") / MIB
-        self.loop.stop()
         return [
             100 * self.cpu_share,
             rss_mib,
@@ -166,9 +144,6 @@ class Watched:
             cpu_bytes,
             gpu_bytes * WEEK_S / 1e6,
             (gpu_bytes + cpu_bytes) * WEEK_S / 1e6,
-            100 * self.loop.cpu_share,
-            shell_mib,
-            statistics.mean(self.loop.line_bytes) * WEEK_S / 1e6,
         ]
 
 
@@ -179,7 +154,7 @@ def row_bytes(file: Path) -> float:
 
 
 def bench_cost(library: Path, folder: Path, runs: int) -> None:
-    """Let powermons and loops run side by side, each with trainings of its own."""
+    """Let powermons run side by side, each with trainings of its own."""
     folder.mkdir()
     with ExitStack() as stack:
         watched = [Watched(library, folder / str(run), stack) for run in range(runs)]
@@ -198,36 +173,12 @@ def bench_cost(library: Path, folder: Path, runs: int) -> None:
 # -- how right it is ---------------------------------------------------------------------------
 
 
-def show_loops(found: Errors) -> None:
-    """Print a line a wave and machine: the loop beside the counter and the trapezoid."""
-    print(f"\nerror of {LOOP_LENGTH_S} s windows in %, and the nvidia-smi loop's period in s")
-    print(f"{'square wave':<22}{'period':>8}{'loop':>27}{'counter':>27}{'trapezoid':>27}")
-    for condition in (QUIET, BUSY):
-        for wave_s in WAVES_S:
-            some = [each for each in found[condition, LOOP_LENGTH_S] if each.wave_s == wave_s]
-            period_s = statistics.median(each.loop_period_s or 0.0 for each in some)
-            cells = [
-                spread([each.loop or 0.0 for each in some]),
-                spread([each.counter for each in some]),
-                spread([each.trapezoid for each in some]),
-            ]
-            what = f"{wave_s:g} s, {condition.name}"
-            print(f"{what:<22}{period_s:>8.3f}" + "".join(f"{cell:>27}" for cell in cells))
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):+.3f} ({min(values):+.3f} to {max(values):+.3f})"
-
-
-def show_errors(found: Errors) -> None:
-    """Print a line a machine and length: the sizes of the errors over all waves."""
-    print("\nsize of the error in %: median and worst (of which wave) over all waves")
-    limits = {"counter": COUNTER_LIMIT, "trapezoid": TRAPEZOID_LIMIT}
-    for condition in (QUIET, BUSY, *HELD_UP):
-        for length_s in LENGTHS_S:
-            for method, most in limits.items():
-                what = f"{condition.name}, {length_s} s windows, {method}"
-                print(f"{what:<52} {sizes(found[condition, length_s], method, most)}")
+def show_errors(condition: str, found: dict[int, list[Error]]) -> None:
+    """Print a line a length and method: the sizes of the errors over all waves."""
+    for length_s in LENGTHS_S:
+        for method, most in LIMITS.items():
+            what = f"{condition}, {length_s} s windows, {method}"
+            print(f"{what:<52} {sizes(found[length_s], method, most)}", flush=True)
 
 
 def sizes(some: Sequence[Error], method: str, most: float) -> str:
@@ -244,22 +195,16 @@ def main() -> None:
     if shutil.which("cc") is None:
         raise SystemExit("bench: error: the simulated GPU needs a C compiler (cc)")
     os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # it is not meant for the simulated ones
-    print(f"medians of {runs} (lowest to highest); the GPU is simulated")
-    print("nvidia-smi is a stand-in: the real one starts the driver's whole library, so that its")
-    print("loop takes more CPU, and more time from sample to sample, than stands here\n")
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor() as pool:
+    print(f"medians of {runs} (lowest to highest); the GPU is simulated\n")
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         library = build(folder)
-        build_smi(library, library)
         bench_start(library, folder / "start", runs)
-        # Side by side: neither takes more than a few percent of a core.
-        held_up = pool.submit(measure, library, folder / "held up", runs, *HELD_UP)
         bench_cost(library, folder / "cost", runs)
-        found = held_up.result()
-        found |= measure(library, folder / "quiet", runs, QUIET)
-        found |= measure(library, folder / "busy", runs, BUSY)
-    show_loops(found)
-    show_errors(found)
+        print("\nsize of the error in %: median and worst (of which wave) over all waves")
+        show_errors(QUIET, measure(library, folder / "quiet", runs))
+        with full_cores():
+            show_errors(BUSY, measure(library, folder / "busy", runs))
 
 
 if __name__ == "__main__":

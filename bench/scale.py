@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests")]
 from support.stage import Stage  # noqa: E402
 from tandem.plan.file import read_plan_file  # noqa: E402
 from tandem.results import table  # noqa: E402
+from tandem.results.columns import columns_of  # noqa: E402
 from tandem.results.journal import Journal  # noqa: E402
 
 LONGEST_S, MOST_MIB = 3.0, 200.0
@@ -88,7 +89,7 @@ def end_all_but_one(run: Path, stage: Stage) -> None:
         row = next(csv.DictReader(file))
     record = next(stage.folder.glob("one/run_*/*/experiment.json")).read_bytes()
     experiments = read_plan_file(run).experiments[:-1]
-    columns = table.header(read_plan_file(run))
+    columns = columns_of(read_plan_file(run))
     for experiment in experiments:
         (run / experiment.id).mkdir()
         own = record.replace(row["experiment_id"].encode(), experiment.id.encode())

@@ -78,9 +78,8 @@ def run_once(command: list[str], folder: Path) -> dict[str, float]:
     load_s = float(first_round[2])
     return {
         "to first background": load_s - begin_s,
-        "warm-up to foreground": front["started"]["boottime_s"] - load_s - WARMUP_S,
-        "foreground end to load gone": back["all_ended"]["boottime_s"]
-        - front["all_ended"]["boottime_s"],
+        "warm-up to foreground": front["started_s"] - load_s - WARMUP_S,
+        "foreground end to load gone": back["all_ended_s"] - front["all_ended_s"],
         "neither warm-up nor foreground": total_s - WARMUP_S - front["duration_s"],
     }
 

@@ -20,7 +20,8 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from tandem.nvml.devices import Device, NvmlError, opened, visible
+from tandem.nvml.binding import NvmlError, opened
+from tandem.nvml.devices import Device, visible
 from tandem.nvml.sensors import (
     FIELD_POWER_AVERAGE_MW,
     FIELD_POWER_INSTANT_MW,

@@ -14,6 +14,21 @@ cli_help() { # SCRIPT
   done <"$1"
 }
 
+# Prints the help and ends the script if that is asked for.
+cli_offer_help() { # ARGUMENT ...
+  local word
+  for word; do
+    if [[ $word == -h || $word == --help ]]; then cli_help "$0" && exit 0; fi
+  done
+}
+
+# Becomes a Python program of lib/, which checks the arguments.
+cli_become() { # PROGRAM ARGUMENT ...
+  local python
+  python=${TANDEM_PYTHON:-$(cli_python "${1%/lib/*}")}
+  exec "$python" -X utf8 -E "$@"
+}
+
 # Prints one message to stderr.
 cli_say() { # LEVEL TEXT
   printf '%s: %s: %s\n' "${0##*/}" "$1" "$2" >&2

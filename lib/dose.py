@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The controller of a background's load as a program; bin/dose starts it, and explains it."""
+"""The controller of a background as a program; the header of bin/dose explains the options."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
+from argparse import Namespace
 from contextlib import ExitStack
 from typing import NoReturn
 
@@ -14,25 +14,37 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be 
 
 from tandem.background.dose.controller import Controller, NoKeeperError  # noqa: E402
 from tandem.background.dose.feedback import LEAST_DUTY  # noqa: E402
+from tandem.base.arguments import Arguments, number, process_id, seconds  # noqa: E402
+from tandem.base.paths import DOSE  # noqa: E402
 from tandem.processes.owner import OwnerError  # noqa: E402
 
 SHORTEST_S, LONGEST_S = 0.05, 0.5
 
 
-def options_from(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="dose", add_help=False)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--intensity", type=float)
-    parser.add_argument("--target", type=float)
-    parser.add_argument("--period", type=float, required=True)
-    parser.add_argument("--keeper", type=int, required=True)
-    options = parser.parse_args(arguments)
+def options_from(words: list[str]) -> Namespace:
+    arguments = Arguments(DOSE)
+    add = arguments.add_argument
+    add("--out")
+    add("--intensity", type=number)
+    add("--target", type=number)
+    add("--keeper", type=process_id)
+    add("--period", type=seconds, default=LONGEST_S)
+    options = arguments.read(words)
+    if not options.out:
+        arguments.error("give a folder for the files with --out")
+    if options.intensity is None and options.target is None:
+        arguments.error("give --intensity or --target")
+    if None not in (options.intensity, options.target):
+        arguments.error("give one of --intensity and --target")
+    if options.keeper is None:
+        arguments.error("give the process id of the background with --keeper")
     if options.intensity is not None and not LEAST_DUTY <= options.intensity <= 1:
-        fail(2, f"--intensity must be {LEAST_DUTY:g} to 1")
+        arguments.refuse(f"--intensity must be {LEAST_DUTY:g} to 1")
     if options.target is not None and not 0 < options.target <= 100:
-        fail(2, "--target must be above 0 and at most 100 percent")
+        arguments.refuse("--target must be above 0 and at most 100 percent")
     if not SHORTEST_S <= options.period <= LONGEST_S:
-        fail(2, f"--period must be {SHORTEST_S:g} to {LONGEST_S:g} s")
+        arguments.refuse(f"--period must be {SHORTEST_S:g} to {LONGEST_S:g} s")
+    options.out = arguments.folder("--out", options.out)
     return options
 
 

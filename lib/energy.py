@@ -1,28 +1,44 @@
-"""What bin/energy runs: prints any window again. Arguments: FOLDER FROM TO JSON; "" for none."""
+"""A window's figures as a program; the header of bin/energy explains the options."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
 from pathlib import Path
 
+from tandem.base.arguments import Arguments
 from tandem.base.errors import TandemError, UsageError
+from tandem.base.paths import ENERGY
 from tandem.base.text import quote
 from tandem.measure.windows.lookup import facts_of, monitor_folders
 from tandem.report.window import text_of_window
 
 
-def main(arguments: Sequence[str]) -> int:
-    path, from_text, to_text, as_json = arguments
+def options_from(words: list[str]) -> Namespace:
+    arguments = Arguments(ENERGY)
+    add = arguments.add_argument
+    add("folder", nargs="?")
+    add("--from", dest="from_text", default="")
+    add("--to", dest="to_text", default="")
+    add("--json", action="store_true")
+    options = arguments.read(words)
+    if not options.folder:
+        arguments.error("give an experiment's folder")
+    return options
+
+
+def main() -> int:
+    options = options_from(sys.argv[1:])
+    path = Path(options.folder)
     try:
-        folders = monitor_folders(Path(path))
-        is_run = folders[0] not in (Path(path), Path(path) / "energy")
-        found = facts_of(folders, from_text, to_text, is_run=is_run)
+        folders = monitor_folders(path)
+        is_run = folders[0] not in (path, path / "energy")
+        found = facts_of(folders, options.from_text, options.to_text, is_run=is_run)
         if not found:
-            raise UsageError(f"{quote(path)} holds no samples of that time")
-        if as_json:
+            raise UsageError(f"{quote(options.folder)} holds no samples of that time")
+        if options.json:
             print(json.dumps(found if is_run else next(iter(found.values())), indent=2))
         else:
             print("\n\n".join(text_of_window(name, facts) for name, facts in found.items()))
@@ -38,4 +54,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

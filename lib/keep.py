@@ -13,8 +13,8 @@ Options:
   --env NAME=TEXT  a variable of the command's environment, and of its alone; may be repeated
   --grace S        seconds from TERM to KILL (10)
   --timeout S      stop the command after S seconds (never)
-  --owner PID      the parent, whose death ends the command: end at once if it is another
-                   by now; 0: nobody's death does (whoever is the parent)
+  --owner PID,...  the parent, then its parent, and so on: the death of each ends the command;
+                   end at once if one is another by now; 0: nobody's death does from here on
   --log FILE       append the command's stdout and stderr to FILE (inherited)
   --report FILE    write what happened to FILE as JSON, atomically
   --events FILE    append a line at the start and one at the end of the command:
@@ -49,6 +49,11 @@ from typing import NoReturn
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
 from tandem.processes.keeper import Keeper  # noqa: E402
+from tandem.processes.owner import OwnerError, TooOldError  # noqa: E402
+
+
+def pids(text: str) -> list[int]:
+    return list(map(int, text.split(",")))
 
 
 def options_from(arguments: list[str]) -> argparse.Namespace:
@@ -57,7 +62,7 @@ def options_from(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--timeout", type=float)
-    parser.add_argument("--owner", type=int)
+    parser.add_argument("--owner", type=pids)
     parser.add_argument("--log")
     parser.add_argument("--report")
     parser.add_argument("--events")
@@ -73,6 +78,11 @@ def options_from(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
+def fail(name: str, error: OwnerError) -> NoReturn:
+    print(f"{name}: error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
 def main() -> NoReturn:
     if sys.argv[1:] == ["--help"]:
         print(__doc__, end="")
@@ -80,10 +90,10 @@ def main() -> NoReturn:
     options = options_from(sys.argv[1:])
     try:
         keeper = Keeper(options)
-    except (OSError, AttributeError) as error:
-        need = "Linux 5.3 or newer, and a Python that has os.pidfd_open"
-        print(f"{options.name}: error: {need}, is needed: {error}", file=sys.stderr)
-        sys.exit(3)
+    except OwnerError as error:
+        fail(options.name, error)
+    except OSError as error:
+        fail(options.name, TooOldError(error))
     if keeper.start():
         keeper.watch()
         keeper.stop()

@@ -1,39 +1,52 @@
 #!/usr/bin/env python3
-"""The monitor as a program; bin/powermon starts it, and its header explains the options."""
+"""The monitor as a program; the header of bin/powermon explains the options."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
+from argparse import Namespace
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NoReturn
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
+from tandem.base.arguments import Arguments, process_id, seconds  # noqa: E402
+from tandem.base.paths import POWERCAP, POWERMON  # noqa: E402
+from tandem.base.text import quote_path  # noqa: E402
 from tandem.measure.sampling.files import say  # noqa: E402
-from tandem.measure.sampling.monitor import Monitor  # noqa: E402
-from tandem.nvml.devices import NvmlError, UnknownGpuError  # noqa: E402
+from tandem.measure.sampling.monitor import Sampler  # noqa: E402
+from tandem.nvml.binding import NvmlError  # noqa: E402
+from tandem.nvml.devices import UnknownGpuError  # noqa: E402
 from tandem.processes.owner import OwnerError  # noqa: E402
 
 SHORTEST_S = 0.01
 
 
-def options_from(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="powermon", add_help=False)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--interval", type=float, required=True)
-    parser.add_argument("--row", type=float, required=True)
-    parser.add_argument("--gpus")
-    parser.add_argument("--foreground", type=int, action="append", default=[])
-    parser.add_argument("--background", type=int, action="append", default=[])
-    parser.add_argument("--powercap", required=True)
-    options = parser.parse_args(arguments)
+def options_from(words: list[str]) -> Namespace:
+    arguments = Arguments(POWERMON)
+    add = arguments.add_argument
+    add("--out")
+    add("--interval", type=seconds, default=0.1)
+    add("--row", type=seconds, default=1.0)
+    add("--gpus")
+    add("--foreground", type=process_id, action="append", default=[])
+    add("--background", type=process_id, action="append", default=[])
+    add("--powercap", default=str(POWERCAP))
+    options = arguments.read(words)
+    if not options.out:
+        arguments.error("give a folder for the files with --out")
     if options.interval < SHORTEST_S:
-        fail(2, f"--interval must be at least {SHORTEST_S:g} s")
+        arguments.refuse(f"--interval must be at least {SHORTEST_S:g} s")
     if options.row < options.interval:
-        fail(2, "--row must not be shorter than --interval")
+        arguments.refuse("--row must not be shorter than --interval")
+    options.out = arguments.folder("--out", options.out)
+    if os.path.exists(os.path.join(options.out, "monitor.json")):
+        already = "holds the files of a monitor already; choose another folder"
+        arguments.refuse(f"--out: {quote_path(Path(options.out))} {already}")
+    options.powercap = os.path.abspath(options.powercap)
     return options
 
 
@@ -46,7 +59,7 @@ def main() -> None:
     options = options_from(sys.argv[1:])
     with ExitStack() as stack:
         try:
-            Monitor(options, stack).run()
+            Sampler(options, stack).run()
         except OwnerError as error:
             fail(error.exit_code, str(error))
         except UnknownGpuError as error:

@@ -10,12 +10,18 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandem.base.errors import UsageError
 from tandem.base.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
 from tandem.base.text import quote
+from tandem.config.options import Limits
 from tandem.plan import file as planfile
 from tandem.processes.control import die_with_parent
+
+if TYPE_CHECKING:
+    from tandem.plan.model import Origin
+    from tandem.plan.planner import PlanReading
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -94,7 +100,9 @@ def _plan(command: argparse.ArgumentParser) -> None:
     add("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")
     add("--runs", type=int, help="with --repo: how often (1)")
     add("--seed", type=int, help="seed of the drawn values (the settings', or drawn)")
-    add("--grace", type=seconds, metavar="S", help="seconds from TERM to KILL (10)")
+    add(
+        "--grace", type=seconds, metavar="S", help=f"seconds from TERM to KILL ({Limits.grace_s:g})"
+    )
     add("--skip-invalid", action="store_true", help="run what can be run")
 
 
@@ -140,11 +148,23 @@ def _root(command: argparse.ArgumentParser) -> None:
 
 
 def _check(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print it for machines")
+    command.add_argument(
+        "--json", action="store_true", help="print the plan as plan.json has it, and the problems"
+    )
 
 
-def _compare(command: argparse.ArgumentParser) -> None:
+def _several_runs(command: argparse.ArgumentParser) -> None:
     command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
+
+
+def _record(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+    command.add_argument(
+        "--to",
+        type=Path,
+        metavar="DIR",
+        help="make all records into this new folder, to compare (in the run: what is missing)",
+    )
 
 
 def _prune(command: argparse.ArgumentParser) -> None:
@@ -164,7 +184,9 @@ _OPTIONS = {
     "check": (_plan, _registry, _root, _check),
     "list": (_registry,),
     "repos": (_registry, _root),
-    "compare": (_compare,),
+    "compare": (_several_runs,),
+    "record": (_record,),
+    "verify": (_several_runs,),
     "prune": (_results, _prune),
     "doctor": (_results,),
 }
@@ -177,7 +199,9 @@ def refuse_beside_resume(arguments: argparse.Namespace) -> None:
         *(arguments.root, arguments.seed, arguments.grace),
     )
     if any(value is not None for value in given) or arguments.skip_invalid or arguments.go_on:
-        raise UsageError("--resume goes on with a plan as it is: no settings and no options of one")
+        raise UsageError(
+            "--resume reuses the saved plan; it takes no settings file and no plan options"
+        )
 
 
 def stop_with(parent: int) -> None:
@@ -190,3 +214,39 @@ def stop_with(parent: int) -> None:
 def run_folder(path: Path) -> Path:
     """The folder of a run that is named by itself, or by its plan."""
     return (path.parent if path.name == planfile.NAME else path).resolve()
+
+
+def read_plan(arguments: argparse.Namespace) -> PlanReading:
+    """Return the plan of a settings file, or of --repo and --model."""
+    from tandem.config.settings import settings_from_arguments
+    from tandem.plan.planner import read_plan as read
+
+    of_one = (arguments.repo, arguments.model, arguments.mutate, arguments.runs)
+    if arguments.config is not None:
+        if of_one != (None, None, None, None):
+            raise UsageError("--repo, --model, --mutate and --runs are for a run without settings")
+        source = arguments.config
+    elif arguments.repo is None or arguments.model is None:
+        raise UsageError("give a settings file, or --repo and --model (driver.py list prints them)")
+    else:
+        names = None if arguments.mutate is None else arguments.mutate.split(",")
+        runs = 1 if arguments.runs is None else arguments.runs
+        source = settings_from_arguments(arguments.repo, arguments.model, names, runs)
+    return read(
+        source,
+        arguments.registry,
+        root=arguments.root,
+        seed=arguments.seed,
+        grace_s=arguments.grace,
+        skip_invalid=arguments.skip_invalid,
+    )
+
+
+def origin(arguments: argparse.Namespace) -> Origin:
+    """Return what the plan of a settings file is made from, by which its runs are found."""
+    from tandem.plan.planner import origin_of
+
+    config = arguments.config
+    if config is None or (config.exists() and not config.is_file()):
+        raise UsageError("--continue needs a settings file (--resume RUN goes on with any run)")
+    return origin_of(config, arguments.registry, arguments.root)

@@ -126,8 +126,9 @@ def left_over(place: Place) -> list[Path]:
 def test_the_example_is_what_it_says_and_is_planned(place: Place) -> None:
     done = place.driver("check", EXAMPLE, "--seed", "1", "--json")
     found = json.loads(done.stdout)
-    assert (done.returncode, found["errors"]) == (0, [])
-    [experiment] = found["experiments"]
+    errors = [problem for problem in found["problems"] if problem["severity"] == "error"]
+    assert (done.returncode, errors) == (0, [])
+    [experiment], [entry] = found["plan"]["experiments"], found["plan"]["entries"]
     python = shutil.which("python3", path=place.environment()["PATH"])
     rate = experiment["hyperparameters"]["learning_rate"]
     assert 0.05 <= rate <= 0.15
@@ -135,7 +136,7 @@ def test_the_example_is_what_it_says_and_is_planned(place: Place) -> None:
         *(python, str(ROOT / "adapters" / "resnet_cifar10.py"), "--data", "../data"),
         *("--arch", "resnet20", "--lr", repr(rate)),
     ]
-    [background] = experiment["backgrounds"]
+    [background] = [each["training"] for each in entry["backgrounds"]]
     assert background["command"] == [
         *(python, str(ROOT / "adapters" / "person_reid.py"), "--data", "../Market/pytorch"),
         *("--use_dense", "--total_epoch", "60", "--lr", "0.05", "--droprate", "0.5"),

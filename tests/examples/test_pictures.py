@@ -538,10 +538,12 @@ def test_gpu_pair_plans_a_pair_and_its_control() -> None:
     settings = ROOT / "examples" / "gpu_pair.json"
     result = run(sys.executable, ROOT / "driver.py", "check", "--json", settings)
     check = json.loads(result.stdout)
-    assert (result.returncode, check["errors"], check["warnings"]) == (0, [], [])
-    parallel, solo = check["experiments"]
-    assert (parallel["control"], solo["control"]) == (None, "solo")
+    assert result.returncode == 0
+    assert not any(problem["severity"] in ("error", "warning") for problem in check["problems"])
+    parallel, solo = check["plan"]["experiments"]
+    entry, control = check["plan"]["entries"]
+    assert (entry["control"], control["control"]) == (None, "solo")
     assert parallel["command"] == solo["command"]
     assert parallel["command"][:4] == ["./train.sh", "--model", "resnet20", "--learning-rate"]
-    (background,) = parallel["backgrounds"]
-    assert background["command"][:3] == ["./train.sh", "--model", "densenet121"]
+    (background,) = entry["backgrounds"]
+    assert background["training"]["command"][:3] == ["./train.sh", "--model", "densenet121"]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from support.stage import Stage, stop_when, wait_for
+from support import ROOT
+from support.stage import GRACE_S, Stage, stop_when, wait_for
+from tandem.base.paths import TEMPLATES
+from tandem.base.templates import render_file
 from tandem.processes.proc import stat
 from tandem.processes.tree import send
 
@@ -147,6 +152,33 @@ def test_quick_rounds_leave_bounded_files(stage: Stage) -> None:
     single = [line for line in lines if line.startswith("end")]
     counted = sum(int(fields[6]) for fields in folded) + len(single)
     assert counted == kept[-1]
+
+
+def test_a_full_disk_does_not_end_the_loop(stage: Stage) -> None:
+    """Nothing can be noted of its rounds; a stop leaves nothing all the same."""
+    disk, script, said = (stage.folder / name for name in ("disk", "bg_loop.sh", "said"))
+    disk.mkdir()
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run([*unshare, *mount], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this machine permits no mount namespace")
+    values = {
+        **{"root": str(ROOT), "python": sys.executable, "work_dir": str(stage.folder)},
+        **{"restart_delay_s": "0", "max_rounds": "0", "grace_s": str(GRACE_S)},
+        **{"logs_kept": "3", "rounds_kept": "1", "environment": [], "isolation": []},
+        "command": ["true"],
+    }
+    render_file(TEMPLATES / "bg_loop.sh.j2", script, values)
+    fill = f"mkdir {disk}/logs; cat /dev/zero >{disk}/filler"
+    run = f"{shlex.join(mount)}; {fill}; exec bash {script} {disk}/logs"
+    with open(said, "w") as messages:
+        loop = stage.start([*unshare, "bash", "-c", run], stdout=messages)
+    wait_for("a second round", lambda: "round 2 ended with exit code" in said.read_text())
+    loop.terminate()
+    loop.communicate()
+    assert loop.returncode == -signal.SIGTERM, said.read_text()
+    assert "rounds.tsv: No space left on device" in said.read_text()
+    assert stage.everything() == {}
 
 
 def first_attempt(stage: Stage, *doses: Mapping[str, Any]) -> subprocess.Popen[str]:

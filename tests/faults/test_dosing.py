@@ -12,6 +12,7 @@ import time
 
 import pytest
 from support.stage import GRACE_S, Stage, stop_when, wait_for
+from tandem.background.account import Dosed
 from tandem.background.dosing import Dosing, stop_all
 from tandem.base.paths import BGRUN, DOSE
 from tandem.processes.proc import descendants, name, stat
@@ -162,7 +163,7 @@ def test_told_to_end_it_continues_all(stage: Stage, signum: int) -> None:
     wait_for("it ended", made.script.ended)
     assert all_are(stage, "not T")
     report = json.loads((stage.folder / "dose/dose.json").read_text())
-    assert report["ended"]["boottime_s"] >= report["started"]["boottime_s"]
+    assert report["end_boottime_s"] >= report["clock"]["boottime_s"]
     assert not made.check()
     assert made.problem == "the controller of the dose ended early: exit code 0"
     end(stage, made, load)
@@ -312,5 +313,6 @@ def test_a_background_that_has_ended_is_refused(stage: Stage) -> None:
     assert not made.check()
     assert made.problem
     assert made.problem.endswith("exit code 2; dose: error: --intensity must be 0.05 to 1")
-    assert made.facts(1.0, 2.0)["reason"].startswith(made.problem)
+    dosed = Dosed(made.folder, made.mode, made.target, made.problem)
+    assert dosed.figures(1.0, 2.0)["reason"].startswith(made.problem)
     end(stage, made, load)

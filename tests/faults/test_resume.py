@@ -10,16 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from support import ROOT
+from support.records import flaws
 from support.stage import DEADLINE_S, Stage, wait_for
 
 FRONT = "echo Test Accuracy: 50; sleep 0.3"
 BACK = "echo at work; exec sleep 1000"
+BOTH = PARALLEL, SOLO = "front_default_001_parallel", "front_default_002_solo"
+LOST = "will run again: experiment.json is missing or damaged"
 
 
 def driver(stage: Stage, *words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -48,6 +51,12 @@ def rows(run: Path) -> list[dict[str, str]]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def made(run: Path) -> dict[str, bytes]:
+    """Return what is made of a run's raw files, but for the table."""
+    files = [*run.glob("*/experiment.json"), *run.glob("*/interference.json")]
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +100,21 @@ def test_a_whole_run_is_left_as_it_is(pair: tuple[Stage, Path]) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "lost", ["line", "row and line", "row", "table", "journal", "what it tells"]
+    "lost",
+    [
+        *("line", "row and line", "row", "twice a row", "table", "spreadsheet", "torn header"),
+        *("blank line", "journal", "what it tells", "record"),
+    ],
 )
 def test_what_was_killed_between_record_and_line_is_made_up_for(
     pair: tuple[Stage, Path], lost: str
 ) -> None:
     stage, run = pair
-    before, records = rows(run), [path.read_bytes() for path in sorted(run.glob("*/exp*.json"))]
+    before, told = rows(run), made(run)
     table = run / "summary.csv"
-    if lost in ("line", "row and line", "what it tells"):
+    if lost in ("line", "row and line", "what it tells", "record"):
         cut_journal(run, "ended")
-    if lost in ("row", "row and line", "what it tells"):
+    if lost in ("row", "row and line", "what it tells", "record"):
         whole = table.read_bytes()
         table.write_bytes(whole[: whole.rstrip(b"\n").rindex(b"\n") + 1] + b"torn,")
     if lost == "table":
@@ -116,20 +129,21 @@ def test_what_was_killed_between_record_and_line_is_made_up_for(
         table.write_bytes(table.read_bytes() + b"\n")
     if lost == "journal":
         (run / "journal.jsonl").unlink()
-    if lost == "what it tells":  # killed before the parallel record learnt of its control
-        record_file = run / "front_default_001_parallel" / "experiment.json"
-        record = json.loads(record_file.read_text())
-        assert record["interference"]["twin"] == "front_default_002_solo"
-        record_file.write_text(json.dumps({**record, "interference": None}))
+    if lost in ("what it tells", "record"):  # killed before both were told of together
+        (run / PARALLEL / "interference.json").unlink()
+    if lost == "record":  # killed between the outcome and its record, which it had begun
+        (run / SOLO / "experiment.json").rename(run / SOLO / ".experiment.json.4711.tmp")
     done = driver(stage, "--resume", run)
     assert done.returncode == 0, done.stdout
     assert "nothing is missing" in done.stdout
+    assert (f"{SOLO} had ended: made its experiment.json" in done.stdout) == (lost == "record")
     assert rows(run) == before
-    assert [path.read_bytes() for path in sorted(run.glob("*/exp*.json"))] == records
-    assert sorted(ended(run)) == ["front_default_001_parallel", "front_default_002_solo"]
+    assert made(run) == told
+    assert sorted(ended(run)) == [PARALLEL, SOLO]
+    assert not list(run.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("missing", ["front_default_001_parallel", "front_default_002_solo"])
+@pytest.mark.parametrize("missing", [PARALLEL, SOLO])
 def test_either_of_a_pair_is_run_anew_and_both_are_told(
     pair: tuple[Stage, Path], missing: str
 ) -> None:
@@ -144,33 +158,59 @@ def test_either_of_a_pair_is_run_anew_and_both_are_told(
         writer.writerows(kept)
     done = driver(stage, "--resume", run)
     assert done.returncode == 0, done.stdout
-    parallel = json.loads((run / "front_default_001_parallel" / "experiment.json").read_text())
-    solo = json.loads((run / "front_default_002_solo" / "experiment.json").read_text())
-    slowdown = parallel["interference"]["figures"]["slowdown"]["value"]
+    parallel, solo = (json.loads((run / name / "experiment.json").read_text()) for name in BOTH)
+    together = json.loads((run / PARALLEL / "interference.json").read_text())
+    slowdown = together["figures"]["slowdown"]["value"]
     assert slowdown == pytest.approx(parallel["duration_seconds"] / solo["duration_seconds"])
+    files = [(run / name / "experiment.json").read_bytes() for name in BOTH]
+    assert [*together["records"].values()] == [sha256(data).hexdigest() for data in files]
     (row,) = (row for row in rows(run) if row["experiment_id"] == parallel["experiment_id"])
     assert float(row["slowdown"]) == slowdown
     assert len(rows(run)) == 2
 
 
-def test_one_whose_record_is_gone_is_missing_again(pair: tuple[Stage, Path]) -> None:
+def test_one_whose_record_is_gone_gets_it_again(pair: tuple[Stage, Path]) -> None:
+    """The same, byte for byte; nothing runs for that."""
     stage, run = pair
-    (run / "front_default_002_solo" / "experiment.json").unlink()
+    before, told = rows(run), made(run)
+    (run / SOLO / "experiment.json").unlink()
     done = driver(stage, "--resume", run)
     assert done.returncode == 0, done.stdout
+    assert f"{SOLO} had ended: made its experiment.json from its files" in done.stdout
     assert "2 experiments: 2 valid" in done.stdout
-    assert sorted(row["experiment_id"] for row in rows(run)) == [
-        "front_default_001_parallel",
-        "front_default_002_solo",
-    ]
-    assert (run / "cut_off" / "front_default_002_solo.1" / "training.log").exists()
+    assert (rows(run), made(run)) == (before, told)
+    assert not (run / "cut_off").exists()
+    assert "nothing is missing" in driver(stage, "--resume", run).stdout
+
+
+def test_one_whose_record_and_outcome_are_gone_is_missing_again(pair: tuple[Stage, Path]) -> None:
+    stage, run = pair
+    (run / SOLO / "experiment.json").unlink()
+    (run / SOLO / "outcome.json").unlink()
+    done = driver(stage, "--resume", run)
+    assert done.returncode == 0, done.stdout
+    assert f"{LOST}: 1 ({SOLO})" in done.stdout
+    assert "2 experiments: 2 valid" in done.stdout
+    assert sorted(row["experiment_id"] for row in rows(run)) == [PARALLEL, SOLO]
+    assert (run / "cut_off" / f"{SOLO}.1" / "training.log").exists()
+
+
+def test_where_raw_files_were_pruned_no_lesser_record_is_made(pair: tuple[Stage, Path]) -> None:
+    stage, run = pair
+    keep = [*(sys.executable, str(ROOT / "driver.py"), "prune"), "--results", str(run.parent)]
+    assert stage.run_command([*keep, "--keep", "samples=0"]).returncode == 0
+    (run / SOLO / "experiment.json").unlink()
+    done = driver(stage, "--resume", run)
+    assert done.returncode == 0, done.stdout
+    assert f"{LOST}: 1 ({SOLO})" in done.stdout
+    assert (run / "cut_off" / f"{SOLO}.1" / "outcome.json").exists()
 
 
 def damage(run: Path, how: str) -> None:
     """Damage the record of the solo control."""
-    file = run / "front_default_002_solo" / "experiment.json"
+    file = run / SOLO / "experiment.json"
     whole = file.read_bytes()
-    other = (run / "front_default_001_parallel" / "experiment.json").read_bytes()
+    other = (run / PARALLEL / "experiment.json").read_bytes()
     record = json.loads(whole)
     del record["windows"]
     file.write_bytes(
@@ -192,25 +232,45 @@ DAMAGE = ["torn", "empty", "zeros at its end", "a stub", "no object", "another's
 @pytest.mark.long
 @pytest.mark.parametrize("with_table", [True, False])
 @pytest.mark.parametrize("how", DAMAGE)
-def test_one_whose_record_is_damaged_is_missing_and_runs_again(
+def test_one_whose_record_is_damaged_gets_it_again(
     pair: tuple[Stage, Path], how: str, with_table: bool
 ) -> None:
     stage, run = pair
+    before, told = rows(run), made(run)
     damage(run, how)
-    damaged = (run / "front_default_002_solo" / "experiment.json").read_bytes()
     if not with_table:
         (run / "summary.csv").unlink()
     done = driver(stage, "--resume", run)
     assert done.returncode == 0, done.stdout
     assert "Traceback" not in done.stdout
-    said = "missing again, for want of a whole experiment.json: 1 (front_default_002_solo)"
-    assert said in done.stdout
-    assert "made anew (rows: 1)" in done.stdout
+    assert f"{SOLO} had ended: made its experiment.json from its files" in done.stdout
+    assert f"rebuilt {run}/summary.csv (1 row)" in done.stdout
+    assert (rows(run), made(run)) == (before, told)
+    assert ended(run).count(SOLO) == 2
+    assert "nothing is missing" in driver(stage, "--resume", run).stdout
+
+
+@pytest.mark.parametrize("outcome", [None, b"{", b"[]", b"{}"])
+@pytest.mark.parametrize("how", [DAMAGE[0], DAMAGE[-1]])
+def test_one_whose_record_and_outcome_are_damaged_runs_again(
+    pair: tuple[Stage, Path], how: str, outcome: bytes | None
+) -> None:
+    stage, run = pair
+    damage(run, how)
+    damaged = (run / SOLO / "experiment.json").read_bytes()
+    (run / SOLO / "outcome.json").unlink()
+    if outcome is not None:
+        (run / SOLO / "outcome.json").write_bytes(outcome)
+    done = driver(stage, "--resume", run)
+    assert done.returncode == 0, done.stdout
+    assert "Traceback" not in done.stdout
+    assert f"{LOST}: 1 ({SOLO})" in done.stdout
+    assert f"rebuilt {run}/summary.csv (1 row)" in done.stdout
     assert "2 experiments: 2 valid" in done.stdout
     assert [row["valid"] for row in rows(run)] == ["True", "True"]
-    aside = run / "cut_off" / "front_default_002_solo.1" / "experiment.json"
+    aside = run / "cut_off" / f"{SOLO}.1" / "experiment.json"
     assert aside.read_bytes() == damaged
-    assert ended(run).count("front_default_002_solo") == 2
+    assert ended(run).count(SOLO) == 2
     assert "nothing is missing" in driver(stage, "--resume", run).stdout
 
 
@@ -220,6 +280,7 @@ def test_one_that_runs_again_and_is_interrupted_is_missing_still(stage: Stage) -
     assert stage.run().returncode == 0
     run = run_of(stage)
     (run / "front_default_001" / "experiment.json").write_text("{")
+    (run / "front_default_001" / "outcome.json").unlink()
     process = stage.start([*stage.command()[:3], "--resume", str(run)])
     log = run / "front_default_001" / "attempts" / "1" / "training.log"
     aside = run / "cut_off" / "front_default_001.1"
@@ -246,7 +307,7 @@ def test_what_no_record_can_be_made_of_is_kept_and_the_night_goes_on(stage: Stag
     assert "Traceback" not in done.stdout
     folders = [run_of(stage) / f"front_default_00{number}_parallel" for number in (1, 2)]
     first, second = (json.loads((each / "experiment.json").read_text()) for each in folders)
-    jsonschema.validate(first, json.loads((ROOT / "schemas" / "record.schema.json").read_text()))
+    assert flaws(first) == []
     assert (first["status"], first["valid"], first["attempts"]) == ("not recorded", False, [])
     assert first["invalid_reasons"][0] == first["error_message"]
     assert first["error_message"].startswith("the record could not be made: ")
@@ -384,7 +445,7 @@ def test_continue_goes_on_where_the_settings_are_the_same(stage: Stage) -> None:
     first.wait()
     done = stage.run("--continue")
     assert done.returncode == 0, done.stdout
-    assert f"going on with {run_of(stage)}" in done.stdout
+    assert f"continuing {run_of(stage)}" in done.stdout
     done = stage.run("--continue")
     assert (done.returncode, "nothing is missing" in done.stdout) == (0, True)
     assert len(list(stage.folder.glob("results/run_*"))) == 1
@@ -436,8 +497,8 @@ def test_waiting_for_the_lock_ends_with_the_time(stage: Stage) -> None:
     ("words", "said"),
     [
         (["--resume", "nowhere"], "holds no plan.json"),
-        (["--resume", "results", "settings.json"], "no settings and no options of one"),
-        (["--resume", "results", "--seed", "1"], "no settings and no options of one"),
+        (["--resume", "results", "settings.json"], "it takes no settings file and no plan options"),
+        (["--resume", "results", "--seed", "1"], "it takes no settings file and no plan options"),
     ],
 )
 def test_what_cannot_be_resumed_says_so(stage: Stage, words: list[str], said: str) -> None:

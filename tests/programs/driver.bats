@@ -75,7 +75,7 @@ JSON
   [[ $output == *'./train.sh -n tiny'* ]]
   [[ ! -e repos/fast/arguments ]]
   run -0 --separate-stderr driver check --root . --json settings.json
-  [[ $output == '{"errors": []'*'"command": ["./train.sh", "-n", "tiny"]'* ]]
+  [[ $output == $'{\n"problems": [],\n"plan": {\n"plan_version": '*'"command": ["./train.sh", "-n", "tiny"]'* ]]
 }
 
 @test "check and run take the same commands from the same seed" {

@@ -15,20 +15,20 @@ monitored() { # FOLDER FIRST_SECOND SECONDS WATTS
   local second joules
   mkdir -p "$1"
   {
-    echo boottime_s,utc_s,kind,energy_counter_mj,energy_trapezoid_j,power_mean_w,power_min_w,power_max_w,power_average_w,samples,largest_gap_s,unsampled_s,sm_percent,memory_percent,memory_used_mib,temperature_c,sm_clock_mhz,memory_clock_mhz,event_reasons,foreground_sm_percent,foreground_memory_mib,background_sm_percent,background_memory_mib,strangers_sm_percent,strangers_memory_mib
+    echo boottime_s,kind,energy_counter_mj,energy_trapezoid_j,power_mean_w,power_min_w,power_max_w,power_average_w,samples,largest_gap_s,unsampled_s,sm_percent,memory_percent,memory_used_mib,temperature_c,sm_clock_mhz,memory_clock_mhz,event_reasons,foreground_sm_percent,foreground_memory_mib,background_sm_percent,background_memory_mib,strangers_sm_percent,strangers_memory_mib
     for ((second = $2; second <= $2 + $3; second++)); do
       joules=$((second * $4))
-      echo "$second,$((1767225600 - 1000 + second)),,${joules}000,$joules,$4,$4,$4,$4,10,0.1,0,75,30,1000,60,1400,1500,4,75,900,,,0,0"
+      echo "$second,,${joules}000,$joules,$4,$4,$4,$4,10,0.1,0,75,30,1000,60,1400,1500,4,75,900,,,0,0"
     done
   } >"$1/gpu_0.csv"
   {
-    echo boottime_s,utc_s,kind,package_0_uj,foreground_cpu_s,foreground_rss_mib,background_cpu_s,background_rss_mib
+    echo boottime_s,kind,suspended_s,package_0_uj,foreground_cpu_s,foreground_rss_mib,background_cpu_s,background_rss_mib
     for ((second = $2; second <= $2 + $3; second++)); do
       # Behind the GPU's, as the monitor writes one file after the other.
-      echo "$second.004,$((1767225600 - 1000 + second)).004,,$((second * 50))000000,$second,200,,"
+      echo "$second.004,,0,$((second * 50))000000,$second,200,,"
     done
   } >"$1/cpu.csv"
-  echo '{"gpus": [{"file": "gpu_0.csv", "index": 0, "uuid": "GPU-1", "name": "Board", "mig": false,
+  echo '{"clock": {"boottime_s": 1000, "utc_s": 1767225600}, "gpus": [{"file": "gpu_0.csv", "index": 0, "uuid": "GPU-1", "name": "Board", "mig": false,
     "power_source": "instant", "mps": false, "processes_mapped": true, "missing": {}}],
     "gpus_reason": null, "rapl": {"zones": [{"column": "package_0_uj"}], "reason": null},
     "warnings": []}' >"$1/monitor.json"
@@ -57,10 +57,10 @@ value() { # EXPRESSION
 @test "energy names strangers, and what a terminal must not see is escaped" {
   monitored one/energy 1000 60 100
   {
-    echo boottime_s,utc_s,gpu,event,pid,kind,user,name,memory_mib,sm_percent
-    printf '1010,1767225610,gpu_0,seen,7,compute,ann,"a,\e[1m",300,\n'
-    echo '1020,1767225620,gpu_0,seen,8,compute,?,?,,20'
-    echo '1030,1767225630,gpu_0,gone,8,compute,?,?,,40'
+    echo boottime_s,gpu,event,pid,kind,user,name,memory_mib,sm_percent
+    printf '1010,gpu_0,seen,7,compute,ann,"a,\e[1m",300,\n'
+    echo '1020,gpu_0,seen,8,compute,?,?,,20'
+    echo '1030,gpu_0,gone,8,compute,?,?,,40'
   } >one/energy/strangers.csv
   run -0 --separate-stderr "$ROOT/bin/energy" one
   [[ $output == *'process 7 (a,\x1b[1m, user ann, compute), memory 300 MiB, SM not measured, seen 2026-01-01T00:00:10'*', still there'* ]]
@@ -111,7 +111,7 @@ value() { # EXPRESSION
 
 @test "a file that grows is read up to its last whole line" {
   monitored one/energy 1000 60 100
-  printf '1061,17672' >>one/energy/gpu_0.csv
+  printf '1061,,1767' >>one/energy/gpu_0.csv
   printf '1061,17' >>one/energy/cpu.csv
   run -0 --separate-stderr "$ROOT/bin/energy" one --json
   [[ $(value 'round(facts["gpus"][0]["energy_joules"])') == 6000 ]]

@@ -94,6 +94,20 @@ setup() {
   wait_until is_gone "$(cat shown)"
 }
 
+@test "fgrun ends the training when whoever started it ends, shown or not" {
+  local option owner
+  mkfifo fifo
+  for option in '' --quiet; do
+    bash -c "'$ROOT/bin/fgrun' --out 'out$option' $option -- bash -c 'echo \$\$; exec sleep 1000' &
+      read -r _ <fifo" >shown 2>said 3>&- &
+    owner=$!
+    wait_until test -s "out$option/training.log"
+    kill -KILL "$owner"
+    wait_until is_gone "$(cat "out$option/training.log")"
+    wait_until has_line "out$option/keeper.json" '"reason": "owner gone"'
+  done
+}
+
 @test "a folder that cannot be written is said before anything starts" {
   touch file
   run ! --separate-stderr "$ROOT/bin/fgrun" --out file/out -- touch started

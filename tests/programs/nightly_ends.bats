@@ -43,7 +43,7 @@ teardown() {
 @test "two nights do not run at once: the second names the first, or waits" {
   start_held_night settings.json
   run -75 --separate-stderr nightly settings.json
-  [[ $stderr == "nightly: error: another night is at work: process $night (lock $PWD/results/nightly/lock)" ]]
+  [[ $stderr == "nightly: error: another nightly run is still active (pid $night, lock $PWD/results/nightly/lock)" ]]
   [[ -z $output ]]
   (($(printf '%s\n' results/nightly/*.log | wc -l) == 1))
   start_second_night

@@ -78,7 +78,7 @@ stop_powermon() { # SIGNAL
     stop_powermon "$signal"
     ((status == 0))
     tail -n 1 "$signal/cpu.csv" | grep -q ',last,'
-    grep -A 1 '"ended": {' "$signal/monitor.json" | grep -q utc
+    grep -q '"end_boottime_s": [0-9]' "$signal/monitor.json"
   done
 }
 
@@ -144,6 +144,6 @@ stop_powermon() { # SIGNAL
   stop_powermon TERM
   kill "$(cat child)"
   has_line said 'background: there is no process 99999999 (any more): what it uses is not known'
-  # boottime_s,utc_s,kind,foreground_cpu_s,foreground_rss_mib,background_cpu_s,background_rss_mib
-  tail -n 1 energy/cpu.csv | grep -Eq ',last,[0-9.]+,[1-9][0-9.]*,,$'
+  # boottime_s,kind,suspended_s,foreground_cpu_s,foreground_rss_mib,background_cpu_s,background_rss_mib
+  tail -n 1 energy/cpu.csv | grep -Eq ',last,[0-9.]+,[0-9.]+,[1-9][0-9.]*,,$'
 }

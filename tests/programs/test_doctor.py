@@ -21,8 +21,8 @@ from tandem.processes.cookie import realm
 
 NOBODY = 65534
 NAMES = [
-    *("bash", "util-linux", "git", "Python", "NumPy", "GPU driver", "NVML", "RAPL"),
-    *("namespaces", "cgroups", "disk", "leftovers", "GPU in use"),
+    *("bash", "util-linux", "find", "git", "Python", "NumPy", "GPU driver", "NVML", "RAPL"),
+    *("namespaces", "disk", "leftovers", "GPU in use"),
 ]
 
 
@@ -98,14 +98,17 @@ def test_bash(
 
 
 def test_programs_that_are_missing_or_fail(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("flock", "prlimit"):
-        program(root, name, "exit 0")
+    program(root, "flock", "exit 0")
+    program(root, "find", "echo BusyBox v1.36")
     program(root, "git", "echo git version 2.0; exit 1")
     monkeypatch.setenv("PATH", str(root))
     assert (doctor._bash().ok, doctor._bash().found) == (False, "not found")
     assert (doctor._git().ok, doctor._git().found) == (False, "not found")
     check = doctor._util_linux()
-    assert (check.ok, check.found) == (False, "missing: unshare, setsid, setpriv")
+    assert (check.ok, check.found) == (False, "missing: unshare, setpriv")
+    assert (doctor._find().ok, doctor._find().found) == (False, "no GNU find")
+    program(root, "find", "echo 'find (GNU findutils) 4.9.0'; echo 'Copyright ...'")
+    assert (doctor._find().ok, doctor._find().found) == (True, "GNU find 4.9.0")
     program(root, "git", "echo git version 2.39.5")
     assert (doctor._git().ok, doctor._git().found) == (True, "2.39.5")
 
@@ -171,7 +174,7 @@ def test_nvml_through_its_own_binding(gpu: SimGpu) -> None:
 
 
 def test_who_is_on_the_gpu(gpu: SimGpu) -> None:
-    assert seen_by(gpu, "_gpu_use") == [True, "nobody is on it"]
+    assert seen_by(gpu, "_gpu_use") == [True, "no process uses it"]
     gpu.add(os.getpid(), kind="graphics", memory_mib=120)
     name, user = proc.name(os.getpid()), proc.user(os.getpid())
     who = f"process {os.getpid()} ({name}, user {user}) holds"
@@ -212,30 +215,6 @@ def test_namespaces_says_what_a_run_would_have(root: Path, monkeypatch: pytest.M
     check = doctor._namespaces()
     assert not check.ok
     assert check.found.startswith("keepers only: not permitted: ")
-
-
-def test_cgroups(root: Path) -> None:
-    mount = root / "sys/fs/cgroup"
-
-    def seen() -> tuple[bool, str]:
-        with not_root():
-            check = doctor._cgroups(root)
-        return check.ok, check.found
-
-    assert seen() == (False, "none")
-    (mount / "memory").mkdir(parents=True)
-    assert seen() == (False, "v1")
-    put(mount / "unified/cgroup.controllers")
-    assert seen() == (False, "v1 with v2 beside it, not delegated to this user")
-    put(mount / "cgroup.controllers", "cpu memory\n")
-    assert seen() == (False, "v2, not delegated to this user")
-    put(root / "proc/self/cgroup", "1:name=systemd:/x\n0::/user.slice/a b\n")
-    own = mount / "user.slice/a b"
-    put(own / "cgroup.procs").chmod(0o666)
-    own.chmod(0o755 if os.geteuid() == 0 else 0o555)
-    assert seen() == (False, "v2, not delegated to this user")
-    own.chmod(0o777)
-    assert seen() == (True, "v2, delegated to this user")
 
 
 def test_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,8 +221,8 @@ def test_a_target_that_cannot_be_reached_is_said(start: Start) -> None:
 @pytest.mark.parametrize(
     "board, has_driver, reason",
     [
-        ({"processes": "hidden"}, True, "NVML tells of no use of a GPU by its processes"),
-        ({"pid_offset": 4_000_000}, True, "NVML tells of no use of a GPU by its processes"),
+        ({"processes": "hidden"}, True, "NVML reports no use of a GPU by its processes"),
+        ({"pid_offset": 4_000_000}, True, "NVML reports no use of a GPU by its processes"),
         ({"mps_pid": os.getpid()}, True, "under MPS there is no utilisation by process"),
         ({"mig": 1}, True, "a MIG device has no utilisation by process"),
         ({}, False, "NVML: Driver Not Loaded"),

@@ -75,8 +75,8 @@ def test_an_ignored_folder_is_not_described_by_the_repository_above(
 
 
 def test_why_git_cannot_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert git_state(tmp_path)["reason"].startswith("not a git repository")
-    assert "No such file" in git_state(tmp_path / "absent")["reason"]
+    assert str(git_state(tmp_path)["reason"]).startswith("not a git repository")
+    assert "No such file" in str(git_state(tmp_path / "absent")["reason"])
     monkeypatch.setenv("PATH", str(tmp_path))
     expected = {"commit": None, "dirty": None, "reason": "git is not installed"}
     assert git_state(tmp_path) == expected
@@ -101,7 +101,7 @@ def test_git_refuses_somebody_elses_repository(repository: Path) -> None:
         os.lchown(path, 65534, 65534)
     answer = git_state(repository)
     assert answer["commit"] is None
-    assert "dubious ownership" in answer["reason"]
+    assert "dubious ownership" in str(answer["reason"])
 
 
 def test_a_git_hook_around_us_does_not_answer(

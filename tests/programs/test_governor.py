@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.stage import Stage
 from tandem.base.paths import ROOT
-from tandem.base.variables import LOCKS
+from tandem.base.variables import LOCKS, VISIBLE
 from tandem.machine.governor import _write, governor, governors_now
 
 DEADLINE_S = 120.0  # a hang guard, not a figure
@@ -29,7 +30,8 @@ if sys.argv[4]:
     os.setgroups([])
     os.setresuid(*[int(sys.argv[4])] * 3)
 os.umask(0o000)
-with governor(sys.argv[2] or None, Path(sys.argv[3]), lambda text: print(text, flush=True)):
+say = lambda text: print(text, flush=True)
+with governor(sys.argv[2] or None, Path(sys.argv[3]), say, has_machine=True):
     print("entered", flush=True)
     sys.stdin.readline()
 print("left", flush=True)
@@ -129,10 +131,12 @@ def start() -> Iterator[Start]:
         run.process.communicate(timeout=DEADLINE_S)
 
 
-def used_here(machine: Machine, wanted: str | None) -> tuple[list[str], list[str]]:
+def used_here(
+    machine: Machine, wanted: str | None, *, has_machine: bool = True
+) -> tuple[list[str], list[str]]:
     """Return the governors meanwhile, and what was said."""
     said: list[str] = []
-    with governor(wanted, machine.folder, said.append):
+    with governor(wanted, machine.folder, said.append, has_machine=has_machine):
         names = machine.names()
     return names, said
 
@@ -153,7 +157,10 @@ def test_nothing_is_wanted(machine: Machine) -> None:
 
 @pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_put_back_after_an_exception(machine: Machine, kind: type[BaseException]) -> None:
-    with pytest.raises(kind), governor("performance", machine.folder, lambda _: None):
+    with (
+        pytest.raises(kind),
+        governor("performance", machine.folder, lambda _: None, has_machine=True),
+    ):
         assert machine.names() == SET
         raise kind
     assert machine.names() == BEFORE
@@ -178,7 +185,7 @@ def test_the_state_is_saved_before_anything_is_changed(
 
 def test_others_changed_it_meanwhile(machine: Machine) -> None:
     said: list[str] = []
-    with governor("performance", machine.folder, said.append):
+    with governor("performance", machine.folder, said.append, has_machine=True):
         machine.file(0).write_text("ondemand\n")
     assert machine.names() == ["ondemand", "powersave", "performance"]
     assert said == ["governor: ondemand, set by somebody else, left alone"]
@@ -187,7 +194,7 @@ def test_others_changed_it_meanwhile(machine: Machine) -> None:
 
 def test_a_cpu_that_went_offline(machine: Machine) -> None:
     said: list[str] = []
-    with governor("performance", machine.folder, said.append):
+    with governor("performance", machine.folder, said.append, has_machine=True):
         machine.file(0).unlink()
     assert machine.names() == ["powersave", "performance"]
     assert said == []
@@ -229,9 +236,7 @@ def test_killed_again_and_again(machine: Machine, start: Start) -> None:
 
 def test_killed_before_it_had_set_all(machine: Machine) -> None:
     before = {f"cpu{number}": name for number, name in enumerate(BEFORE)}
-    machine.state.write_text(
-        json.dumps({"pid": 2**22 + 1, "wanted": "performance", "before": before})
-    )
+    machine.state.write_text(json.dumps({"wanted": "performance", "before": before}))
     machine.file(1).write_text("performance\n")
     assert used_here(machine, None) == (BEFORE, [LEFT])
     assert not machine.state.exists()
@@ -253,81 +258,51 @@ def test_killed_at_any_instant(machine: Machine) -> None:
         assert not machine.state.exists()
 
 
-# -- several runs --------------------------------------------------------------------------
+# -- a run that does not have the whole machine --------------------------------------------
 
 
-@pytest.mark.parametrize("first_ends_first", [True, False])
-def test_the_last_one_puts_back(machine: Machine, start: Start, first_ends_first: bool) -> None:
-    runs = [start(machine, "performance"), start(machine, "performance")]
-    first, last = runs if first_ends_first else reversed(runs)
-    assert first.end() == []
-    assert machine.names() == SET
-    assert last.end() == []
+def test_beside_other_runs_nothing_is_changed(machine: Machine) -> None:
+    assert used_here(machine, "performance", has_machine=False) == (
+        BEFORE,
+        [
+            "governor: performance not set: with CUDA_VISIBLE_DEVICES this run does not have the"
+            " whole machine; the CPUs have performance, powersave"
+        ],
+    )
+    assert list(machine.locks.iterdir()) == []
+    assert used_here(machine, None, has_machine=False) == (BEFORE, [])
+
+
+def test_beside_other_runs_what_a_killed_run_left_stays(machine: Machine, start: Start) -> None:
+    """It goes with the next run that has the whole machine."""
+    start(machine, "performance").kill()
+    assert used_here(machine, None, has_machine=False) == (SET, [])
+    names, [text] = used_here(machine, "performance", has_machine=False)
+    assert (names, text.rpartition("; ")[2]) == (SET, "the CPUs have performance")
+    assert used_here(machine, None) == (BEFORE, [LEFT])
+
+
+@pytest.mark.parametrize("devices", [None, "0"])
+def test_the_driver_sets_it_only_with_the_whole_machine(
+    stage: Stage, machine: Machine, devices: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if devices is not None:
+        monkeypatch.setenv(VISIBLE, devices)
+    stage.build(f"cat {machine.file(0)}; echo Test Accuracy: 1", None, governor="performance")
+    done = stage.run("--cpufreq", str(machine.folder))
+    assert done.returncode == 0, done.stdout
+    record = stage.record()
+    during = (stage.experiment / record["attempts"][0]["log"]).read_text().split("\n")[0]
+    said = "governor: performance not set: with CUDA_VISIBLE_DEVICES this run does not have"
+    if devices is None:
+        assert (during, record["environment"]["cpu_governor"]) == ("performance", "performance")
+        assert "governor:" not in done.stdout
+    else:
+        names = "performance, powersave"
+        assert (during, record["environment"]["cpu_governor"]) == ("powersave", names)
+        assert done.stdout.count(said) == 1
     assert machine.names() == BEFORE
-    assert not machine.state.exists()
-
-
-def test_the_other_one_puts_back_for_a_killed_one(machine: Machine, start: Start) -> None:
-    first, last = start(machine, "performance"), start(machine, "performance")
-    first.kill()
-    assert machine.names() == SET
-    last.end()
-    assert machine.names() == BEFORE
-
-
-def test_another_run_has_set_another(machine: Machine, start: Start) -> None:
-    other = start(machine, "powersave")
-    names, said = used_here(machine, "performance")
-    assert names == ["powersave"] * 3
-    who = f"another run has powersave, process {other.process.pid} ("
-    assert len(said) == 1
-    assert said[0].startswith(f"warning: governor: performance not set: {who}")
-    other.end()
-    assert machine.names() == BEFORE
-
-
-def test_a_run_at_work_is_not_disturbed(machine: Machine, start: Start) -> None:
-    """Neither by one that wants none, nor although nothing had to be changed for it."""
-    other = start(machine, "performance")
-    assert used_here(machine, None) == (SET, [])
-    other.end()
-    assert machine.names() == BEFORE
-
-
-def test_many_at_once(machine: Machine) -> None:
-    """However they meet, what there was at first comes back."""
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", RUN, ROOT / "lib", wanted, machine.folder, ""],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for wanted in ["performance", "performance", "powersave", ""] * 2
-    ]
-    outputs = [run.communicate(timeout=DEADLINE_S)[0] for run in runs]
-    assert [run.returncode for run in runs] == [0] * len(runs), outputs
-    assert machine.names() == BEFORE
-    assert not machine.state.exists()
-
-
-def test_somebody_keeps_the_lock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tandem.machine.governor._PATIENCE_S", 0.1)
-    lock = machine.locks / "tandem-governor.lock"
-    with subprocess.Popen(
-        ["flock", lock, "sh", "-c", "echo locked; cat"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdout and holder.stdin
-        assert holder.stdout.readline() == b"locked\n"
-        names, said = used_here(machine, "performance")
-        holder.stdin.close()
-    assert names == BEFORE
-    assert said == [
-        f"warning: governor: performance not set: somebody keeps {lock} locked",
-    ]
 
 
 # -- what hinders --------------------------------------------------------------------------
@@ -367,8 +342,9 @@ def test_no_folder_for_locks(machine: Machine, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(LOCKS, str(machine.locks / "nowhere"))
     names, said = used_here(machine, "performance")
     assert names == BEFORE
-    path = machine.locks / "nowhere" / "tandem-governor.lock"
-    assert said == [f"warning: governor: {path}: No such file or directory"]
+    [text] = said
+    assert text.startswith(f"warning: governor: {machine.locks / 'nowhere'}/")
+    assert text.endswith(": No such file or directory")
 
 
 @pytest.fixture
@@ -414,33 +390,17 @@ def test_without_the_right_to_put_back(public: Machine, start: Start, wanted: st
     start(public, "performance").kill()
     run = start(public, wanted, str(NOBODY))
     assert run.said == [
-        f"warning: governor: not put back: {public.file(1)}: Permission denied (the next run that"
-        f" may do it does; what each CPU had before is in {public.state})"
+        f"warning: governor: not put back: {public.file(1)}: Permission denied (the next run on"
+        f" the whole machine that is allowed to does it; {public.state} has what each CPU had"
+        " before)"
     ]
     assert run.end() == []
     assert used_here(public, None) == (BEFORE, [LEFT])
 
 
-def test_the_last_one_may_not_put_back(public: Machine, start: Start) -> None:
-    root, nobody = start(public, "performance"), start(public, "performance", str(NOBODY))
-    assert root.end() == []
-    assert nobody.end()[0].startswith("warning: governor: not put back: ")
-    assert used_here(public, None) == (BEFORE, [LEFT])
-
-
-def test_users_share_a_governor(public: Machine, start: Start) -> None:
-    """Whatever their umask: RUN has none at all."""
-    root, nobody = start(public, "performance"), start(public, "performance", str(NOBODY))
-    assert nobody.said == []
-    nobody.end()
-    assert public.names() == SET
-    root.end()
-    assert public.names() == BEFORE
-
-
 # -- state files that somebody put there ---------------------------------------------------
 
-FOREIGN = {"pid": 1, "wanted": "powersave", "before": {"cpu0": "performance"}}
+FOREIGN = {"wanted": "powersave", "before": {"cpu0": "performance"}}
 
 
 @pytest.mark.parametrize("wanted", ["performance", None])
@@ -489,15 +449,14 @@ def test_no_ordinary_state_file(machine: Machine, tmp_path: Path, kind: str) -> 
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{", "[]", "null", "1", '{"pid": 1}', "\xff"),
+        *("", "{", "[]", "null", "1", '{"wanted": "powersave"}', "\xff"),
         pytest.param("[" * 100_000, id="deep"),
-        '{"pid": 1, "wanted": "powersave", "before": []}',
-        '{"pid": 1, "wanted": "powersave", "before": {"cpu0": 1}}',
-        '{"pid": "1", "wanted": "powersave", "before": {"cpu0": "performance"}}',
-        '{"pid": 1, "wanted": "powersave", "before": {"cpu0": "performance\\n"}}',
-        '{"pid": 1, "wanted": "powersave", "before": {"../cpu0": "performance"}}',
-        '{"pid": 1, "wanted": "powersave", "before": {"cpu0": "performance"}, "more": 1}',
-        '{"pid": 1, "wanted": "Power", "before": {"cpu0": "performance"}}',
+        '{"wanted": "powersave", "before": []}',
+        '{"wanted": "powersave", "before": {"cpu0": 1}}',
+        '{"wanted": "powersave", "before": {"cpu0": "performance\\n"}}',
+        '{"wanted": "powersave", "before": {"../cpu0": "performance"}}',
+        '{"wanted": "powersave", "before": {"cpu0": "performance"}, "more": 1}',
+        '{"wanted": "Power", "before": {"cpu0": "performance"}}',
     ],
 )
 def test_a_state_file_that_no_run_wrote(machine: Machine, text: str) -> None:

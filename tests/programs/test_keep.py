@@ -456,7 +456,7 @@ def test_the_monitor_is_asked_for_a_row_at_both_edges(stage: Stage) -> None:
         end_s = float(first_line(monitor))
         keeper.communicate(timeout=DEADLINE_S)
         report = stage.report()
-        assert start_s < report["ended"]["boottime_s"] <= end_s
+        assert start_s < report["ended_s"] <= end_s
     finally:
         monitor.kill()
         tail, _ = monitor.communicate(timeout=DEADLINE_S)
@@ -487,6 +487,27 @@ def test_the_death_of_the_parent_is_the_end(stage: Stage, option: str) -> None:
     owner.kill()
     assert stage.nobody_is_left()
     assert stage.report()["reason"] == "owner gone"
+
+
+def test_the_death_of_the_parents_parent_is_the_end(stage: Stage) -> None:
+    """Where it is named as well: the parent itself lives on."""
+    line = '"$@" --owner "$$,$PPID" --report report -- bash -c "echo ready; exec sleep 1000" & wait'
+    line += "; echo $? >after"
+    first = stage.start("bash", "-c", '"$@" & wait', "bash", "bash", "-c", line, "bash", *KEEP)
+    assert first_line(first) == "ready"
+    first.kill()
+    assert stage.nobody_is_left()
+    assert stage.report()["reason"] == "owner gone"
+    assert (stage.folder / "after").read_text() == "0\n"
+
+
+def test_a_parent_whose_own_parent_is_another_by_now(stage: Stage) -> None:
+    line = '"$@" --owner "$$,$$" -- touch started & wait "$!"'
+    parent = stage.start("bash", "-c", line, "bash", *KEEP)
+    _, messages = parent.communicate(timeout=DEADLINE_S)
+    assert parent.returncode == 1
+    assert messages == "keep: error: whoever started this has ended already\n"
+    assert not (stage.folder / "started").exists()
 
 
 def test_an_owner_that_is_dead_already(stage: Stage) -> None:
@@ -591,21 +612,28 @@ def test_an_owners_cookie_is_handed_on(stage: Stage) -> None:
 
 
 def test_the_report(stage: Stage) -> None:
-    """Seconds, bytes and clocks: 0.2 s of work in 64 MiB."""
+    """Seconds, bytes and one pair of clocks: 0.2 s of work in 64 MiB."""
     work = "import time\nkept = bytearray(64 << 20)\nwhile time.process_time() < 0.2: pass\n"
-    before_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    before_s, before_utc_s = time.clock_gettime(time.CLOCK_BOOTTIME), time.time()
     stage.run("", *PYTHON, work)
     after_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     report = stage.report()
     assert [*report] == [
-        *("command", "started", "ended", "all_ended", "duration_s", "exit_code", "signal"),
-        *("reason", "error", "cpu_user_s", "cpu_system_s", "peak_memory_bytes", "stop"),
+        *("command", "clock", "started_s", "ended_s", "all_ended_s", "start_took_s"),
+        *("suspended_s", "duration_s", "exit_code", "signal", "reason", "error"),
+        *("cpu_user_s", "cpu_system_s", "peak_memory_bytes", "stop"),
     ]
     assert report["command"] == [*PYTHON, work]
-    moments = [report[key]["boottime_s"] for key in ("started", "ended", "all_ended")]
+    moments = [report["clock"]["boottime_s"]]
+    moments += [report[key] for key in ("started_s", "ended_s", "all_ended_s")]
     assert [before_s, *moments, after_s] == sorted([before_s, *moments, after_s])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", report["started"]["utc"])
+    utc_s = report["clock"]["utc_s"] + after_s - report["clock"]["boottime_s"]
+    assert utc_s == pytest.approx(before_utc_s + after_s - before_s, abs=1.0)
     assert 0.2 <= report["duration_s"] <= after_s - before_s
+    lasted_s = report["ended_s"] - report["started_s"]
+    assert report["suspended_s"] == pytest.approx(0.0, abs=0.01)
+    assert report["duration_s"] == pytest.approx(lasted_s - report["suspended_s"], abs=2e-6)
+    assert 0 < report["start_took_s"] <= report["started_s"] - before_s
     assert report["cpu_user_s"] + report["cpu_system_s"] >= 0.2
     assert 64 << 20 <= report["peak_memory_bytes"] <= 256 << 20
     assert report["stop"]["duration_s"] <= after_s - before_s
@@ -629,7 +657,7 @@ def test_events_are_appended(stage: Stage) -> None:
     lines = (stage.folder / "events").read_text().splitlines()
     assert len(lines) == 4
     report = stage.report()
-    started_s, ended_s = report["started"]["boottime_s"], report["ended"]["boottime_s"]
+    started_s, ended_s = report["started_s"], report["ended_s"]
     assert lines[2] == f"start\t2\t{started_s:.3f}"
     assert lines[3] == f"end\t2\t{ended_s:.3f}\t5\tended"
 

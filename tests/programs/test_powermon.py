@@ -29,12 +29,12 @@ from simgpu import (
     SimGpu,
 )
 from simgpu_state import now_s
-from tandem.base.clock import Moment
+from tandem.base.clock import suspended_s
 from tandem.base.paths import POWERMON, ROOT
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
 from tandem.measure.sampling.files import Csv
 from tandem.measure.sampling.roles import Member, Trees
-from tandem.measure.sampling.strangers import COLUMNS, MOST_UNSEEN, Users
+from tandem.measure.sampling.strangers import COLUMNS, MOST_UNSEEN, Occupants
 from tandem.nvml.devices import Process
 from tandem.nvml.sensors import ProcessSample
 from tandem.processes.proc import stat
@@ -295,11 +295,18 @@ def test_a_mark_is_taken_at_once(watch: Watch) -> None:
     watched.stop()
 
 
+def ignores(pid: int, signum: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = re.findall(r"^SigIgn:\s+(\w+)$", status, re.M)
+    return bool(int(mask, 16) >> (signum - 1) & 1)
+
+
 def test_a_mark_before_the_monitor_can_answer_does_not_end_it(gpu: SimGpu, tmp_path: Path) -> None:
     folder = tmp_path / "early"
     process = subprocess.Popen([str(POWERMON), "--out", str(folder)], env=gpu.environment())
     try:
-        wait_for("the script", folder.exists)  # long before Python has begun
+        wait_for("the script", partial(ignores, process.pid, signal.SIGUSR1))
+        assert not folder.exists()  # Python has not begun
         while not (folder / "monitor.json").exists():
             process.send_signal(signal.SIGUSR1)
             assert process.poll() is None
@@ -311,7 +318,6 @@ def test_a_mark_before_the_monitor_can_answer_does_not_end_it(gpu: SimGpu, tmp_p
 
 DECIMALS = {
     "boottime_s": 4,
-    "utc_s": 3,
     "energy_trapezoid_j": 2,
     "power_mean_w": 2,
     "power_min_w": 1,
@@ -340,7 +346,6 @@ def test_no_cell_has_more_decimals_than_it_may(gpu: SimGpu, watch: Watch) -> Non
 def test_seven_days_of_rows_stay_below_100_mb() -> None:
     large = {
         "boottime_s": 31536000.1234,  # a year
-        "utc_s": 1795511206.465,
         "energy_counter_mj": 1e12,
         "energy_trapezoid_j": 423_360_000.12,  # 700 W for 7 days
         "largest_gap_s": 0.1016,
@@ -353,7 +358,7 @@ def test_seven_days_of_rows_stay_below_100_mb() -> None:
     cells = {column: number(most, DECIMALS.get(column, 0)) for column, most in large.items()}
     cells |= {"unsampled_s": "0", "event_reasons": "4"}
     line = ",".join(cells.get(column, "") for column in GPU_COLUMNS) + "\n"
-    assert len(line) <= 165
+    assert len(line) <= 150
     assert len(line) * 7 * 86400 <= 100e6
 
 
@@ -387,6 +392,21 @@ def test_a_full_disk_ends_it_with_whole_rows(gpu: SimGpu, watch: Watch) -> None:
     for path in watched.folder.glob("*.csv"):
         assert path.read_bytes().endswith(b"\n")
         assert path.stat().st_size <= 6000
+
+
+def test_all_stamps_are_on_one_clock_and_one_pair_makes_them_utc(watch: Watch) -> None:
+    begin_s, begin_utc_s = now_s(), time.time()
+    watched = watch()
+    row = watched.mark("cpu")
+    watched.stop()
+    report = watched.report()
+    clock = report["clock"]
+    assert begin_s <= clock["boottime_s"] <= at(row) <= report["end_boottime_s"] <= now_s()
+    passed_s = clock["boottime_s"] - begin_s
+    assert clock["utc_s"] - begin_utc_s == pytest.approx(passed_s, abs=0.1)
+    assert {value(each, "suspended_s") for each in watched.rows("cpu")} == {round(suspended_s(), 4)}
+    for path in watched.folder.iterdir():
+        assert path.read_text().count("utc") == (path.name == "monitor.json")
 
 
 # -- what is missing -------------------------------------------------------------------------
@@ -485,7 +505,7 @@ def test_a_lost_gpu_costs_all_its_columns_and_nothing_else(
     wait_for("rows after it", lambda: len(watched.rows()) > count + 2)
     watched.stop()
     for row in watched.rows()[-2:]:
-        assert known(row) - {"kind"} == {"boottime_s", "utc_s"}
+        assert known(row) - {"kind"} == {"boottime_s"}
     assert watched.gpu()["missing"]["energy_counter"] == "NVML: GPU is lost"
     assert watched.stderr.count("GPU is lost") == 1
     assert "dmesg" in watched.report()["warnings"][-1]["hint"]
@@ -505,8 +525,8 @@ def test_without_a_driver_the_rest_is_measured(gpu: SimGpu, watch: Watch) -> Non
 
 
 def test_without_pynvml_the_way_to_get_it_is_said(gpu: SimGpu) -> None:
-    program = "from tandem.nvml import devices as nvml\ntry: nvml.gpu_states(None)\n"
-    program += "except nvml.NvmlError as error: print(error, '|', error.hint)"
+    program = "from tandem.nvml.binding import NvmlError, opened\ntry: opened().__enter__()\n"
+    program += "except NvmlError as error: print(error, '|', error.hint)"
     done = subprocess.run(
         [sys.executable, "-S", "-c", program],
         env=gpu.environment(os.environ | {"PYTHONPATH": str(ROOT / "lib")}),
@@ -541,7 +561,7 @@ def visible(gpu: SimGpu, *selections: str | None) -> list[list[str]]:
     """Return the file names of the GPUs that each selection shows."""
     program = (
         "import json, sys\nfrom tandem.nvml import devices as nvml\n"
-        "with nvml.opened(): print(json.dumps("
+        "from tandem.nvml.binding import opened\nwith opened(): print(json.dumps("
         "[[d.stem for d in nvml.visible(each)] for each in json.loads(sys.argv[1])]))"
     )
     done = subprocess.run(
@@ -944,19 +964,19 @@ def test_a_warning_says_that_not_all_whom_nobody_saw_are_told_of(gpu: SimGpu, wa
     assert f"gpu_0: more than {MOST_UNSEEN} processes ended before" in watched.stderr
 
 
-BEGIN = Moment(100.0, 1e9)
+BEGIN_S = 100.0
 
 
-def after(passed_s: float) -> Moment:
-    return BEGIN.at(BEGIN.boottime_s + passed_s)
+def after(passed_s: float) -> float:
+    return BEGIN_S + passed_s
 
 
 @pytest.fixture
-def users(tmp_path: Path) -> Users:
-    """The users of a GPU that is watched from BEGIN on, while a tree of ours is there."""
+def occupants(tmp_path: Path) -> Occupants:
+    """The occupants of a GPU that is watched from BEGIN_S on, while a tree of ours is there."""
     trees = Trees(str(tmp_path / "trees.tsv"))
     trees.add("foreground", os.getpid())
-    return Users("gpu_0", trees, Csv(str(tmp_path / "strangers.csv"), COLUMNS), BEGIN)
+    return Occupants("gpu_0", trees, Csv(str(tmp_path / "strangers.csv"), COLUMNS), BEGIN_S)
 
 
 def events(tmp_path: Path) -> list[dict[str, str]]:
@@ -965,52 +985,52 @@ def events(tmp_path: Path) -> list[dict[str, str]]:
 
 
 def test_only_the_first_of_very_many_that_nobody_saw_are_told_of(
-    users: Users, tmp_path: Path
+    occupants: Occupants, tmp_path: Path
 ) -> None:
     for row in range(1, 16):
         pids = range(NO_PID + 10 * row, NO_PID + 10 * row + 10)
-        samples = [ProcessSample(pid, after(row - 0.5).utc_s, 7.0) for pid in pids]
-        users.look(after(row), [], samples, 70.0, False)
-    assert users.unseen == 150
+        samples = [ProcessSample(pid, after(row - 0.5), 7.0) for pid in pids]
+        occupants.look(after(row), [], samples, 70.0, False)
+    assert occupants.unseen == 150
     assert len(events(tmp_path)) == 2 * MOST_UNSEEN
-    assert not users.present
+    assert not occupants.present
 
 
 @pytest.mark.parametrize(("rows", "memory_mib"), [(1, ""), (2, "500")])
 def test_who_is_listed_once_and_gone_may_be_ours_who_stays_is_not(
-    users: Users, tmp_path: Path, rows: int, memory_mib: str
+    occupants: Occupants, tmp_path: Path, rows: int, memory_mib: str
 ) -> None:
     for row in range(1, rows + 1):
-        users.look(after(row), [Process(NO_PID, "compute", 500.0)], [], 0.0, False)
-    users.look(after(9), [], [], 0.0, False)
+        occupants.look(after(row), [Process(NO_PID, "compute", 500.0)], [], 0.0, False)
+    occupants.look(after(9), [], [], 0.0, False)
     assert [event["event"] for event in events(tmp_path)] == ["seen", "gone"]
     assert {event["name"] for event in events(tmp_path)} == {"?"}
     assert events(tmp_path)[-1]["memory_mib"] == memory_mib
 
 
-def test_the_memory_of_a_process_that_was_never_listed_is_not_known(users: Users) -> None:
+def test_the_memory_of_a_process_that_was_never_listed_is_not_known(occupants: Occupants) -> None:
     ours, other, unlisted = NO_PID, NO_PID + 1, NO_PID + 2
     for pid in (ours, other, unlisted):
-        users.trees.members[pid] = Member("foreground", "10000", BEGIN.boottime_s)
+        occupants.trees.members[pid] = Member("foreground", "10000", BEGIN_S)
     both = [Process(pid, "compute", 500.0) for pid in (ours, other)]
-    assert users.look(after(1), both, [], 0.0, False)["foreground_memory_mib"] == 1000
-    samples = [ProcessSample(ours, after(1.5).utc_s, 30.0)]
-    was_listed = users.look(after(2), both[1:], samples, 30.0, False)
+    assert occupants.look(after(1), both, [], 0.0, False)["foreground_memory_mib"] == 1000
+    samples = [ProcessSample(ours, after(1.5), 30.0)]
+    was_listed = occupants.look(after(2), both[1:], samples, 30.0, False)
     assert was_listed["foreground_memory_mib"] == 500
-    samples = [ProcessSample(unlisted, after(2.5).utc_s, 30.0)]
-    was_not = users.look(after(3), both[1:], samples, 30.0, False)
+    samples = [ProcessSample(unlisted, after(2.5), 30.0)]
+    was_not = occupants.look(after(3), both[1:], samples, 30.0, False)
     assert was_not["foreground_memory_mib"] is None
     assert was_not["background_memory_mib"] == was_not["strangers_memory_mib"] == 0
 
 
-def test_rounds_that_follow_each_other_do_not_count_as_side_by_side(users: Users) -> None:
+def test_rounds_that_follow_each_other_do_not_count_as_side_by_side(occupants: Occupants) -> None:
     samples = []
     for index in range(4):
-        begin_s = BEGIN.boottime_s + 0.25 * index
+        begin_s = after(0.25 * index)
         start_ticks = str(round(begin_s * os.sysconf("SC_CLK_TCK")))
-        users.trees.members[NO_PID + index] = Member("background", start_ticks, begin_s)
-        samples.append(ProcessSample(NO_PID + index, after(0.25 * index + 0.2).utc_s, 40.0))
-    usage = users.look(after(1), [], samples, 32.0, False)
+        occupants.trees.members[NO_PID + index] = Member("background", start_ticks, begin_s)
+        samples.append(ProcessSample(NO_PID + index, after(0.25 * index + 0.2), 40.0))
+    usage = occupants.look(after(1), [], samples, 32.0, False)
     assert usage["background_sm_percent"] == pytest.approx(4 * 0.2 * 40)
 
 

@@ -22,7 +22,8 @@ from tandem.base.paths import BGRUN, FGRUN, ROOT, TEMPLATES
 from tandem.base.templates import TemplateError, Values, render, render_file
 from tandem.experiment.scripts import prepare
 from tandem.plan.command import MAX_ARGUMENT_BYTES
-from tandem.plan.planner import Experiment, read_plan
+from tandem.plan.model import Experiment
+from tandem.plan.planner import read_plan
 from tandem.processes.namespace import off
 from tandem.report.check import shell_line
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tandem.measure.sampling.roles import REMEMBERED_S, YOUNG_S, YOUNG_SHARE, Root, Trees
+from tandem.measure.sampling.roles import YOUNG_S, YOUNG_SHARE, Root, Trees
+from tandem.nvml.sensors import REMEMBERED_S
 from tandem.processes.proc import children, cpu_s, descendants, stat
 
 DEADLINE_S = 120.0  # a guard, not a figure
@@ -81,10 +82,10 @@ def test_roots_come_from_a_file_that_grows(tmp_path: Path, start: Start) -> None
     path = tmp_path / "trees.tsv"
     trees = Trees(str(path))
     trees.look(1.0)
-    assert not trees.told
+    assert not trees.roots_known
     path.touch()
     trees.look(2.0)
-    assert trees.told
+    assert trees.roots_known
     with open(path, "a", buffering=1) as file:
         file.write(f"foreground\t{one.pid}\t{ticks(one.pid)}\nbackground\t{other.pid}\t")
         file.flush()

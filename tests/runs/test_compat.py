@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 from support import ROOT
 from tandem.config.problems import problem_lines
-from tandem.plan.planner import Experiment, PlanReading, read_plan
+from tandem.plan.model import Experiment
+from tandem.plan.planner import PlanReading, read_plan
 
 COMPAT = Path(os.environ.get("TANDEM_COMPAT") or ROOT.parent / "shared" / "compat")
 REGISTRY = COMPAT / "models_config.json"
@@ -156,8 +157,8 @@ def test_in_a_real_file_every_key_does_what_its_warning_says(tmp_path: Path, nam
         inner = entry["foreground"] if is_parallel else entry
         assert training.repo == inner.get("repo", inner.get("repository"))
         assert training.model == inner["model"]
-        assert experiment.timeout_s == entry.get("timeout")
-        assert experiment.max_retries == top.get("max_retries", 2)
+        assert experiment.limits.timeout_s == entry.get("timeout")
+        assert experiment.limits.max_retries == top.get("max_retries", 2)
         given = inner.get("hyperparameters", inner.get("fixed_hyperparams", {}))
         if inner.get("mode", top.get("mode", "mutation")) == "default":
             assert training.hyperparameters == {
@@ -248,7 +249,7 @@ def test_nothing_that_stands_in_the_real_table_is_drawn_again(tmp_path: Path) ->
     ]
     told = [it for it in reading.problems if it.path == "historical_csvs[0]"]
     assert [it.severity for it in told] == ["warning", "remark"]
-    assert "line 541: it has two values of" in told[0].message
+    assert told[0].message.startswith("3 rows of ")
     assert told[1].message.endswith("not drawn again: 166 of 1225")
 
 

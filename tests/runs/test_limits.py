@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from datetime import datetime
 from typing import Any
 
 import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
 from support.stage import Stage, training_line
+from tandem.base.clock import now
 
 pytestmark = pytest.mark.long
 SIZES = [16, 32, 64, 128]
@@ -81,6 +83,8 @@ def test_a_limit_is_handed_on_and_kept(stage: Stage, gpu: SimGpu) -> None:
     assert (found["limit_mib"], found["max_mib"], found["exceeded"]) == (8000, 3000, False)
     assert (found["exceeded_at"], found["reason"]) == (None, None)
     assert found["env"] == {name: told[name] for name in found["env"]}
+    used_utc_s = datetime.fromisoformat(found["used_at"]).timestamp()
+    assert used_utc_s == pytest.approx(now().at(found["used_boottime_s"]).utc_s, abs=0.1)
     assert "warning" not in run.stdout
 
 
@@ -124,7 +128,7 @@ def test_where_nvml_hides_who_is_there_nothing_is_known(stage: Stage, gpu: SimGp
     stage.run()
     found = part_of(stage.record())["gpu_memory"]
     assert (found["max_mib"], found["exceeded"]) == (None, None)
-    assert found["reason"] == "NVML does not tell the memory of a process"
+    assert found["reason"] == "the memory of a process is not reported"
 
 
 def test_a_background_that_is_on_no_gpu_was_not_measured(stage: Stage, gpu: SimGpu) -> None:

@@ -36,8 +36,8 @@ def test_each_names_its_twin(pair: Pair) -> None:
     assert pair.parallel["twin"] == pair.solo["experiment_id"]
     assert pair.solo["twin"] == pair.parallel["experiment_id"]
     assert (pair.parallel["control"], pair.solo["control"]) == (None, "solo")
-    assert pair.parallel["interference"]["twin"] == pair.solo["experiment_id"]
-    assert pair.solo["interference"] is None
+    assert pair.interference["twin"] == pair.solo["experiment_id"]
+    assert pair.interference["experiment_id"] == pair.parallel["experiment_id"]
     assert (pair.parallel["epochs_done"], pair.solo["epochs_done"]) == (4, 4)
 
 
@@ -122,8 +122,8 @@ def test_without_a_window_of_the_background_alone(stage: Stage, gpu: SimGpu) -> 
     run = stage.run()
     assert run.returncode == 0, run.stdout
     (run_folder,) = stage.folder.glob("results/run_*")
-    (path,) = run_folder.glob("*_parallel/experiment.json")
-    figures = json.loads(path.read_text())["interference"]["figures"]
+    (path,) = run_folder.glob("*/interference.json")
+    figures = json.loads(path.read_text())["figures"]
     assert figures["slowdown"]["value"] > 0
     assert figures["energy_ratio"]["value"] > 0
     assert figures["background_progress_ratio"]["value"] is None
@@ -144,11 +144,7 @@ def test_a_control_that_did_other_work_gives_no_figures(
     )
     stage.run()
     (run_folder,) = stage.folder.glob("results/run_*")
-    (record,) = (
-        found
-        for path in run_folder.glob("*/experiment.json")
-        if (found := json.loads(path.read_text()))["control"] is None
-    )
-    figure = record["interference"]["figures"]["slowdown"]
+    (path,) = run_folder.glob("*/interference.json")
+    figure = json.loads(path.read_text())["figures"]["slowdown"]
     assert figure["value"] is None
     assert wrong in figure["reason"] or "failed" in figure["reason"]

@@ -83,15 +83,6 @@ def build(cache: Path) -> Path:
     return folder
 
 
-def build_smi(library: Path, folder: Path) -> None:
-    """Compile nvidia_smi.c as the program nvidia-smi of a folder; `library`: what build() returned.
-
-    It runs in an environment of SimGpu, with the folder in PATH.
-    """
-    words = [str(HERE / "nvidia_smi.c"), str(library / "libnvidia-ml.so.1")]
-    subprocess.run(["cc", *FLAGS, *words, "-o", str(folder / "nvidia-smi")], check=True)
-
-
 class SimGpu:
     """A simulated machine with 1 to 4 GPUs, and the trainings started on it by a test.
 

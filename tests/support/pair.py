@@ -24,15 +24,16 @@ WORK_S = 8.0
 
 @dataclass
 class Pair:
-    """The records of a parallel experiment and its control, the table, and the board."""
+    """The records of a parallel experiment and its control, what they say, table, and board."""
 
     parallel: dict[str, Any]
     solo: dict[str, Any]
+    interference: dict[str, Any]
     rows: list[dict[str, str]]
     gpu: SimGpu
 
     def figure(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.parallel["interference"]["figures"][name]
+        found: dict[str, Any] = self.interference["figures"][name]
         return found
 
     def truth_j(self, record: dict[str, Any], name: str) -> float:
@@ -79,4 +80,5 @@ def measured_pair(folder: Path, library: Path, order: str, pauses: bool = True) 
         solo, parallel = sorted(records, key=lambda record: str(record["control"]), reverse=True)
         with open(run_folder / "summary.csv", newline="") as file:
             rows = list(csv.DictReader(file))
-        yield Pair(parallel, solo, rows, gpu)
+        (together,) = run_folder.glob("*/interference.json")
+        yield Pair(parallel, solo, json.loads(together.read_text()), rows, gpu)

@@ -199,8 +199,12 @@ class Stage:
         return next(path for path in runs[-1].iterdir() if path.is_dir())
 
     def record(self) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads((self.experiment / "experiment.json").read_text())
-        return record
+        return self.read("experiment.json")
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return what a JSON file in the folder of the only experiment holds."""
+        found: dict[str, Any] = json.loads((self.experiment / name).read_text())
+        return found
 
     def wait_for_foreground(self) -> None:
         log = "results/run_*/*/attempts/*/training.log"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tandem.background.footprints import Room
 from tandem.background.loop import Loop, tell_to_stop
@@ -35,16 +34,8 @@ class Backgrounds:
     def scripts(self) -> list[Script]:
         return [load.script for load in self.each if load.script]
 
-    @property
-    def problems(self) -> list[str]:
-        return [problem for load in self.each for problem in load.problems]
-
-    @property
-    def reports(self) -> list[dict[str, Any]]:
-        return [report for load in self.each for report in load.reports]
-
     def running(self) -> bool:
-        """Tell whether all are a load: one that rests is gone."""
+        """Whether all are a load: one that rests is gone."""
         return all(load.running() and not load.rests() for load in self.each)
 
     def ensure(self, watch: Watch, tick: Callable[[], None], say: Callable[[str], None]) -> None:
@@ -92,34 +83,6 @@ class Backgrounds:
         self.tell_to_stop()
         for load in self.each:
             load.stop()
-
-    def coverage(self, from_s: float, to_s: float) -> float | None:
-        """Return the share, 0 to 1, of a window in which all were running; None: not known.
-
-        Of several it is the least that it can be: as if no two paused in the same instant.
-        """
-        shares = [load.coverage(from_s, to_s) for load in self.each]
-        known = [share for share in shares if share is not None]
-        if len(known) < len(shares):
-            return None
-        return max(0.0, 1 - sum(1 - share for share in known))
-
-    def figures(self, from_s: float, to_s: float) -> dict[str, Any]:
-        """Return how much load there was in a window, together and, as `parts`, each."""
-        parts = [load.figures(from_s, to_s) for load in self.each]
-        if len(parts) == 1:
-            together = {name: value for name, value in parts[0].items() if name != "dose"}
-            return {**together, "parts": parts}
-        return {
-            "coverage": self.coverage(from_s, to_s),
-            "rounds_completed": sum(part["rounds_completed"] for part in parts),
-            "rounds_failed": sum(part["rounds_failed"] for part in parts),
-            "rounds_per_second": None,
-            "rate_reason": "several backgrounds have no common rate of rounds",
-            "seconds_without": None,
-            "longest_gap_seconds": None,
-            "parts": parts,
-        }
 
 
 def choose(

@@ -10,16 +10,25 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tandem.background.dose.files import JSON, dose_facts
+from tandem.background.dose.files import JSON
 from tandem.base.paths import DOSE
 from tandem.base.variables import COOKIE
+from tandem.config.options import Dose
 from tandem.processes.cookie import cookie
 from tandem.processes.scripts import Script, last_words, start
 from tandem.processes.tree import continue_tree
 
 STOP_GRACE_S = 1.0  # for all of them: the loads work on meanwhile
+
+
+def mode_of(dose: Dose) -> tuple[str, float] | None:
+    """Return the mode and the target of the controller that a dose asks for; None: it asks none."""
+    if dose.target_sm_percent is not None:
+        return "target", dose.target_sm_percent
+    if dose.intensity is not None and dose.intensity < 1:
+        return "intensity", dose.intensity
+    return None
 
 
 @dataclass
@@ -55,11 +64,11 @@ class Dosing:
         self.keeper_pid, self.keeper_pidfd = keeper.pid, os.dup(keeper.pidfd)
 
     def has_begun(self) -> bool:
-        """Tell whether it doses since the latest start, or did."""
+        """Whether it doses since the latest start, or did."""
         return (self.folder / JSON).exists()
 
     def check(self) -> bool:
-        """Tell whether it runs; where it ended before the load, its trainings are continued."""
+        """Whether it runs; where it ended before the load, its trainings are continued."""
         if self.script is None:
             return False
         if not self.script.ended():
@@ -86,14 +95,6 @@ class Dosing:
     @property
     def why(self) -> str:
         return last_words(self.status, self.folder / "dose.log")
-
-    def facts(self, from_s: float, to_s: float) -> dict[str, Any]:
-        """Return what it did in a window (see dose_facts), for the record."""
-        facts = dose_facts(self.folder, from_s, to_s)
-        facts |= {"mode": self.mode, "target": self.target}
-        if self.problem:
-            facts["reason"] = "; ".join(filter(None, [self.problem, facts["reason"]]))
-        return facts
 
 
 def stop_all(each: Sequence[Dosing]) -> None:

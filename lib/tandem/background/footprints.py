@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tandem.background.memory import MemoryUse, key_of, seen_by
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError
 from tandem.plan.model import BATCH_SIZE, Background, Experiment, Training
 
 
@@ -53,7 +54,7 @@ def room_beside(foreground: Training, held: Held) -> Room | None:
     try:
         devices = seen_by(foreground) if footprint else []
         total_mib = nvml.memory_total_mib(devices[0]) if devices else 0.0
-    except nvml.NvmlError:
+    except NvmlError:
         return None
     return Room(devices[0], total_mib, footprint) if footprint and devices else None
 
@@ -68,7 +69,7 @@ def misfits(experiment: Experiment, held: Held) -> list[str]:
         first = [(training, devices[0]) for training, devices in places if devices]
         gpus = {key_of(device): device for _, device in first}
         totals_mib = {key: nvml.memory_total_mib(device) for key, device in gpus.items()}
-    except nvml.NvmlError:
+    except NvmlError:
         return []
     lines = []
     for key, device in gpus.items():

@@ -12,16 +12,11 @@ from tandem.background.dosing import Dosing, stop_all
 from tandem.background.memory import MemoryUse
 from tandem.background.rounds import (
     Stretch,
-    failures,
-    has_unknown_end,
-    pauses,
-    rate,
     read_rounds,
-    running_s,
 )
 from tandem.base.clock import boottime_s
 from tandem.base.paths import BGRUN
-from tandem.measure.powermon import Monitor
+from tandem.measure.powermon import Powermon
 from tandem.plan.model import Background, Experiment, Size, Training
 from tandem.processes.proc import alive
 from tandem.processes.reports import read_report
@@ -47,11 +42,12 @@ class Loop:
     script_file: Path
     folder: Path
     environment: Mapping[str, str]
-    monitor: Monitor
+    monitor: Powermon
     memory: MemoryUse
     dosing: Dosing | None = None
     script: Script | None = None
     launched_s: float = 0.0
+    starts: int = 0
     loop_pid: int = 0  # 0 until it has begun its first round
     is_stopping: bool = False
     reports: list[dict[str, Any]] = field(default_factory=list)
@@ -69,6 +65,7 @@ class Loop:
         self.folder.mkdir(exist_ok=True)
         self.is_stopping, self.loop_pid = False, 0
         self.launched_s = boottime_s()
+        self.starts += 1
         arguments = ["--logs", str(self.folder), str(self.script_file)]
         self.script = start(BGRUN, arguments, self.folder / "bgrun.log", self.environment)
         self.monitor.belongs("background", self.script)
@@ -76,7 +73,7 @@ class Loop:
             self.dosing.start(self.script)
 
     def is_choosing(self) -> bool:
-        """Tell whether a size is still to be found."""
+        """Whether a size is still to be found."""
         return bool(self.background.auto) and self.chosen is None
 
     def use(self, size: Size) -> None:
@@ -95,13 +92,13 @@ class Loop:
             path.rename(aside / path.name)
 
     def running(self) -> bool:
-        """Tell whether the loop lives; without it, its keeper is only tidying up."""
+        """Whether the loop lives; without it, its keeper is only tidying up."""
         if self.script is None or self.script.ended():
             return False
         return not self.loop_pid or alive(self.loop_pid)
 
     def rests(self) -> bool:
-        """Tell whether there have been as many rounds as there may be: the load is gone."""
+        """Whether there have been as many rounds as there may be: the load is gone."""
         most, rounds = self.background.dose.max_rounds, self.rounds()
         if most is None or not rounds or rounds[-1].end_s is None:
             return False
@@ -114,7 +111,7 @@ class Loop:
         if not self.script:
             return
         tell_to_stop([self])
-        end_script(self.script, self.experiment.grace_s)
+        end_script(self.script, self.experiment.limits.grace_s)
         self.script = None
         report = read_report(self.folder, since_s=self.launched_s)
         if report is None:
@@ -134,36 +131,21 @@ class Loop:
         """Return the rounds since the latest start."""
         return [each for each in read_rounds(self.rounds_file) if each.start_s >= self.launched_s]
 
-    def coverage(self, from_s: float, to_s: float) -> float | None:
-        """Return the share, 0 to 1, of a window in which a training ran.
-
-        None: the window is empty, or nobody was left to note the end of a round in it.
-        """
-        rounds = read_rounds(self.rounds_file)
-        if to_s <= from_s or has_unknown_end(rounds, from_s, to_s):
-            return None
-        return min(1.0, running_s(rounds, from_s, to_s) / (to_s - from_s))
-
-    def figures(self, from_s: float, to_s: float) -> dict[str, Any]:
-        """Return how much load there was in a window, for the record: times in seconds."""
-        rounds = read_rounds(self.rounds_file)
-        coverage = self.coverage(from_s, to_s)
-        completed, per_second = rate(rounds, from_s, to_s)
-        without_s, longest_gap_s = pauses(rounds, from_s, to_s)
-        reason = None
-        if per_second is None:
-            reason = "no whole round in the window"
-            if completed:
-                reason = "another round lies between, or they took less than a millisecond"
+    def facts(self) -> dict[str, Any]:
+        """Return what only this process knows of it, for outcome.json."""
+        auto = self.background.auto
         return {
-            "coverage": coverage,
-            "rounds_completed": completed,
-            "rounds_failed": failures(rounds, from_s, to_s),
-            "rounds_per_second": per_second,
-            "rate_reason": reason,
-            "seconds_without": None if coverage is None else round(without_s, 3),
-            "longest_gap_seconds": None if coverage is None else round(longest_gap_s, 3),
-            "dose": self.dosing.facts(from_s, to_s) if self.dosing else None,
+            "name": self.name,
+            "logs": self.folder.name,
+            "dose": self.dosing and self.dosing.folder.name,
+            "dose_problem": self.dosing and self.dosing.problem,
+            "starts": self.starts,
+            "reports": self.reports,
+            "problems": self.problems,
+            "size": self.training.hyperparameters[auto[0].name] if auto else None,
+            "chosen": self.chosen and self.chosen.value,
+            "tried": self.tried,
+            "gpu_memory": self.memory.facts(),
         }
 
 

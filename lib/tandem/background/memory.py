@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tandem.base.clock import iso_utc
+from tandem.base.clock import Moment, boottime_s, now
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose
 from tandem.nvml import devices as nvml
-from tandem.nvml.sensors import ProcessSample, process_samples
+from tandem.nvml.binding import NvmlError
+from tandem.nvml.sensors import ProcessSample, ProcessSamples
 from tandem.plan.model import Background, Training
-from tandem.processes.proc import ancestors
+from tandem.processes.proc import is_below
 from tandem.processes.scripts import Script
 
 FRACTION = "TANDEM_GPU_MEMORY_FRACTION"
@@ -55,11 +56,11 @@ def limit_of(dose: Dose, training: Training) -> Limit:
         if mib is None and fraction is None:
             return Limit(devices)
         if not devices:
-            raise nvml.NvmlError("it sees no GPU")
+            raise NvmlError("it sees no GPU")
         total_mib = nvml.memory_total_mib(devices[0])
         mib = total_mib * fraction if mib is None and fraction is not None else mib
         fraction = min(1.0, mib / total_mib) if fraction is None and mib is not None else fraction
-    except nvml.NvmlError as error:
+    except NvmlError as error:
         problem = f"its GPU cannot be asked: {error}"
     return Limit(devices, mib, fraction, problem)
 
@@ -104,26 +105,26 @@ class MemoryUse:
     It is what all its processes hold together; `max_mib` is None as long as none was seen there.
     `unknown` says why not everything could be seen, or "". `told` are the variables that the limit
     was handed over in. `sm_max_percent` is the most that one of them was seen to use of a GPU, and
-    `used_utc_s` when that any was seen last; that nobody tells it, `is_told` says.
+    `used_s` when that any was seen last; that nobody tells it, `is_told` says.
     """
 
     name: str
     limit: Limit
     told: Mapping[str, str] = field(default_factory=dict)
     max_mib: float | None = None
-    exceeded_utc_s: float | None = None
+    exceeded_s: float | None = None  # on CLOCK_BOOTTIME, as `used_s`
     unknown: str = ""
     is_told: bool = True
     sm_max_percent: float | None = None
-    used_utc_s: float | None = None
+    used_s: float | None = None
 
     def forget(self) -> None:
         """Begin again: what was seen so far is not what counts."""
-        self.max_mib, self.exceeded_utc_s, self.unknown = None, None, ""
-        self.is_told, self.sm_max_percent, self.used_utc_s = True, None, None
+        self.max_mib, self.exceeded_s, self.unknown = None, None, ""
+        self.is_told, self.sm_max_percent, self.used_s = True, None, None
 
     def idles(self) -> bool:
-        """Tell whether it holds memory, and was not seen to use the GPU, as far as that is told."""
+        """Whether it holds memory, and was not seen to use the GPU, as far as that is told."""
         return bool(self.max_mib) and self.is_told and not self.sm_max_percent
 
     def note_use(self, script: Script, used: Mapping[str, Sequence[ProcessSample] | None]) -> None:
@@ -131,24 +132,25 @@ class MemoryUse:
         samples = [used.get(key_of(device)) for device in self.limit.devices]
         self.is_told = self.is_told and bool(samples) and None not in samples
         for sample in (each for those in samples for each in those or ()):
-            if is_below(sample.pid, script):
+            if is_below(sample.pid, script.pid):
                 self.sm_max_percent = max(self.sm_max_percent or 0.0, sample.sm_percent)
                 if sample.sm_percent > 0:
-                    self.used_utc_s = max(self.used_utc_s or 0.0, sample.utc_s)
+                    self.used_s = max(self.used_s or 0.0, sample.at_s)
 
     def note(self, script: Script, listed: Mapping[str, Sequence[nvml.Process]]) -> str | None:
         """Take who is on the GPUs now, by `key_of`; return a warning, once, beyond the limit."""
         for device in self.limit.devices:
-            on_it = [each for each in listed.get(key_of(device), ()) if is_below(each.pid, script)]
+            everyone = listed.get(key_of(device), ())
+            on_it = [each for each in everyone if is_below(each.pid, script.pid)]
             if any(each.memory_mib is None for each in on_it):
-                self.unknown = "NVML does not tell the memory of a process"
+                self.unknown = "the memory of a process is not reported"
                 continue
             if not on_it:
                 continue
             mib = sum(each.memory_mib or 0.0 for each in on_it)
             self.max_mib = max(self.max_mib or 0.0, mib)
-            if self.limit.mib is not None and mib > self.limit.mib and not self.exceeded_utc_s:
-                self.exceeded_utc_s = time.time()
+            if self.limit.mib is not None and mib > self.limit.mib and not self.exceeded_s:
+                self.exceeded_s = boottime_s()
                 return (
                     f"warning: {self.name} holds {mib:.0f} MiB of GPU {device.index}, more than its"
                     f" limit of {self.limit.mib:.0f} MiB"
@@ -156,8 +158,8 @@ class MemoryUse:
         return None
 
     def facts(self) -> dict[str, Any]:
-        """Return it for the record; memory in MiB."""
-        exceeded: bool | None = self.exceeded_utc_s is not None
+        """Return it for outcome.json; memory in MiB, moments in seconds on CLOCK_BOOTTIME."""
+        exceeded: bool | None = self.exceeded_s is not None
         if not exceeded and (self.limit.mib is None or self.max_mib is None or self.unknown):
             exceeded = None
         is_seen = self.is_told and self.max_mib is not None
@@ -168,9 +170,9 @@ class MemoryUse:
             "limit_mib": self.limit.mib,
             "max_mib": self.max_mib,
             "exceeded": exceeded,
-            "exceeded_at": iso_utc(self.exceeded_utc_s) if self.exceeded_utc_s else None,
+            "exceeded_boottime_s": self.exceeded_s,
             "sm_max_percent": self.sm_max_percent or 0.0 if is_seen else None,
-            "used_at": iso_utc(self.used_utc_s) if self.used_utc_s and is_seen else None,
+            "used_boottime_s": self.used_s if is_seen else None,
             "reason": "; ".join(filter(None, reasons)) or None,
             "env": dict(self.told),
         }
@@ -191,16 +193,13 @@ def key_of(device: nvml.Device) -> str:
     return f"{device.uuid} {device.mig}"
 
 
-def is_below(pid: int, script: Script) -> bool:
-    return script.pid in ancestors(pid)
-
-
 @dataclass
 class MemoryWatch:
     """Looks at the GPUs of all backgrounds, each at most once a second."""
 
     next_s: float = 0.0
-    since_utc_s: float = field(default_factory=time.time)
+    since: Moment = field(default_factory=now)
+    sources: dict[str, ProcessSamples] = field(default_factory=dict)  # by `key_of`
 
     def look(self, uses: Sequence[tuple[MemoryUse, Script | None]]) -> list[str]:
         """Note what the backgrounds whose scripts run hold now; return warnings, each once."""
@@ -214,21 +213,18 @@ class MemoryWatch:
         for key, device in devices.items():
             try:
                 listed[key] = nvml.processes(device)
-            except nvml.NvmlError as error:
+            except NvmlError as error:
                 for use, _ in running:
                     if any(key_of(each) == key for each in use.limit.devices):
                         use.unknown = f"who is on GPU {device.index} is not known: {error}"
-        used = {key: used_since(device, self.since_utc_s) for key, device in devices.items()}
-        newest = [sample.utc_s for those in used.values() for sample in those or ()]
-        self.since_utc_s = max([self.since_utc_s, *newest])
+        used = {key: self.used(key, device) for key, device in devices.items()}
         for use, script in running:
             use.note_use(script, used)
         return [text for use, script in running if (text := use.note(script, listed))]
 
-
-def used_since(device: nvml.Device, since_utc_s: float) -> Sequence[ProcessSample] | None:
-    """Return the use of a GPU by process since a moment; None: the GPU does not tell."""
-    try:
-        return process_samples(device, since_utc_s)
-    except nvml.NvmlError:
-        return None
+    def used(self, key: str, device: nvml.Device) -> Sequence[ProcessSample] | None:
+        """Return the use of a GPU by process since the last look; None: it is not reported."""
+        try:
+            return self.sources.setdefault(key, ProcessSamples(device, self.since)).read()
+        except NvmlError:
+            return None

@@ -121,15 +121,19 @@ def running_s(stretches: Iterable[Stretch], from_s: float, to_s: float) -> float
 
 
 def has_unknown_end(stretches: Sequence[Stretch], from_s: float, to_s: float) -> bool:
-    """Tell whether a round that may have run in a window has an end that nobody noted.
+    """Whether a round that may have run in a window has an end that nobody noted.
 
     It ended before the next round started.
     """
-    latest_ends_s = [following.start_s for following in stretches[1:]] + [float("inf")]
     return any(
-        stretch.open and stretch.start_s < to_s and latest_end_s > from_s
-        for stretch, latest_end_s in zip(stretches, latest_ends_s, strict=True)
+        stretch.open and stretch.start_s < to_s and (after is None or after.start_s > from_s)
+        for stretch, after in followed(stretches)
     )
+
+
+def followed(stretches: Sequence[Stretch]) -> Iterable[tuple[Stretch, Stretch | None]]:
+    """Return each round with the one after it, None after the last."""
+    return zip(stretches, [*stretches[1:], None], strict=False)  # of none there is none after it
 
 
 def pauses(stretches: Sequence[Stretch], from_s: float, to_s: float) -> tuple[float, float]:
@@ -158,7 +162,7 @@ def rate(stretches: Sequence[Stretch], from_s: float, to_s: float) -> tuple[int,
     """
     inside = [
         (each, after)
-        for each, after in zip(stretches, [*stretches[1:], None], strict=True)
+        for each, after in followed(stretches)
         if each.start_s >= from_s and each.end_s is not None and each.end_s <= to_s
     ]
     whole = [(each, after) for each, after in inside if each.completed]

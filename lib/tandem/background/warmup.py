@@ -40,7 +40,7 @@ class MemoryFull(BackgroundNotReady):
 
 
 def says_memory_is_full(log: Path) -> bool:
-    """Tell whether the end of a log has one of the usual messages."""
+    """Whether the end of a log has one of the usual messages."""
     try:
         with open_log(log) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
@@ -55,7 +55,7 @@ def wait_ready(load: Loop, watch: Watch, tick: Callable[[], None]) -> None:
     Raises BackgroundNotReady when it ends, cannot start its training, or shows no work in time.
     """
     assert load.script is not None
-    waited_s = load.experiment.warmup_s + load.experiment.ready_timeout_s
+    waited_s = load.experiment.limits.warmup_s + load.experiment.limits.ready_timeout_s
     give_up_s = time.monotonic() + waited_s
 
     def after_tick(condition: Callable[[], object]) -> Callable[[], bool]:
@@ -70,7 +70,7 @@ def wait_ready(load: Loop, watch: Watch, tick: Callable[[], None]) -> None:
     check_startable(load)
     now_s = boottime_s()
     alive_s = now_s - load.rounds()[0].start_s if load.rounds() else 0.0
-    warm_s = time.monotonic() + load.experiment.warmup_s - alive_s
+    warm_s = time.monotonic() + load.experiment.limits.warmup_s - alive_s
     watch.wait([load.script], warm_s, after_tick(lambda: False), period_s=0.25)
     check_startable(load)
     watch.wait([load.script], give_up_s, after_tick(lambda: shows_work(load)), period_s=0.1)
@@ -114,7 +114,7 @@ def full_round(load: Loop) -> int | None:
 
 
 def has_used_gpu(load: Loop) -> bool:
-    """Tell whether a round succeeded, or the GPU was used, if that can be seen at all.
+    """Whether a round succeeded, or the GPU was used, if that can be seen at all.
 
     Before that, nobody can say that what a training needs fits into the memory.
     """
@@ -123,7 +123,7 @@ def has_used_gpu(load: Loop) -> bool:
 
 
 def shows_work(load: Loop) -> bool:
-    """Tell whether a round of this start succeeded, or what runs writes or uses CPU time.
+    """Whether a round of this start succeeded, or what runs writes or uses CPU time.
 
     After failed rounds it must have lived longer than they did, or it may be the next of them.
     One that holds GPU memory must be seen to use the GPU, one that is to be dosed must be.

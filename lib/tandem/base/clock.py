@@ -6,21 +6,31 @@ Imports nothing heavy: the keeper starts fast with it.
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+_SAME_S = 1e-6  # two answers about the same suspension differ by less
 
 
 class Moment(NamedTuple):
-    """One moment in seconds: since boot, suspended time included, and since 1970 (UTC)."""
+    """One moment in seconds: since boot, suspended time included, and since 1970 (UTC).
+
+    One such pair stands in each file; it turns every other stamp of the file into UTC.
+    """
 
     boottime_s: float
     utc_s: float
 
     def at(self, boottime_s: float) -> Moment:
-        """Return another moment, as both clocks go now."""
+        """Return another moment, as both clocks went at this one."""
         return Moment(boottime_s, self.utc_s + boottime_s - self.boottime_s)
 
-    def cells(self) -> dict[str, str]:
-        return {"boottime_s": f"{self.boottime_s:.4f}", "utc_s": f"{self.utc_s:.3f}"}
+    def iso_at(self, boottime_s: float) -> str:
+        """Return another moment in ISO 8601, for people."""
+        return iso_utc(self.at(boottime_s).utc_s)
+
+    def readings(self) -> dict[str, float]:
+        """Return the pair for a file in JSON."""
+        return {name: round(value, 6) for name, value in self._asdict().items()}
 
 
 def now() -> Moment:
@@ -31,9 +41,31 @@ def boottime_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def moment() -> dict[str, Any]:
-    """Return now for people (UTC) and for computing (seconds on CLOCK_BOOTTIME)."""
-    return {"utc": iso_utc(time.time()), "boottime_s": round(boottime_s(), 6)}
+def suspended_s(known_s: float = 0.0) -> float:
+    """Return for how long the machine was suspended since its start.
+
+    It is CLOCK_BOOTTIME less CLOCK_MONOTONIC. They are read one after the other, and this process
+    may have to wait in between: as long as the answer before (`known_s`) can still be true, it is
+    the answer. So two answers differ by a suspension alone.
+    """
+    bounds_s = [_suspended_bounds_s() for _ in range(3)]
+    if any(least_s - _SAME_S <= known_s <= most_s + _SAME_S for least_s, most_s in bounds_s):
+        return known_s
+    least_s, most_s = min(bounds_s, key=lambda bounds: bounds[1] - bounds[0])
+    return (least_s + most_s) / 2
+
+
+def awake_s(from_s: float, to_s: float, suspended_s: float) -> float:
+    """Return the time between two moments on CLOCK_BOOTTIME less that of a suspension in it.
+
+    That is known to the millisecond, so that it may be more than a very short time.
+    """
+    return max(0.0, to_s - from_s - round(suspended_s, 3))
+
+
+def _suspended_bounds_s() -> tuple[float, float]:
+    before_s, now_s, after_s = time.monotonic(), boottime_s(), time.monotonic()
+    return now_s - after_s, now_s - before_s
 
 
 def iso_utc(utc_s: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 # A caller's own repository (a git hook that starts a run) must not answer for the folder.
 _ELSEWHERE = (
@@ -19,7 +19,15 @@ _ELSEWHERE = (
 )
 
 
-def git_state(folder: Path, timeout_s: float = 5.0) -> dict[str, Any]:
+class GitState(TypedDict):
+    """What git says of a folder; `reason` says why one of the others is None."""
+
+    commit: str | None
+    dirty: bool | None
+    reason: str | None
+
+
+def git_state(folder: Path, timeout_s: float = 5.0) -> GitState:
     """The commit that `folder` is at, and whether anything inside it differs from that commit.
 
     Returns {"commit", "dirty", "reason"}: dirty when a tracked file in the folder is changed or a
@@ -61,7 +69,7 @@ def git_environment() -> dict[str, str]:
     return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
-def _state(lines: list[str]) -> dict[str, Any]:
+def _state(lines: list[str]) -> GitState:
     if any(line == "! ./" or line.startswith("! ../") for line in lines):
         return _unknown("the repository above ignores this folder")
     dirty = any(not line.startswith(("#", "!")) for line in lines)
@@ -73,5 +81,5 @@ def _state(lines: list[str]) -> dict[str, Any]:
     return {"commit": commit, "dirty": dirty, "reason": None}
 
 
-def _unknown(reason: str) -> dict[str, Any]:
+def _unknown(reason: str) -> GitState:
     return {"commit": None, "dirty": None, "reason": reason}

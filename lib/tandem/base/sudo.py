@@ -28,6 +28,26 @@ def give_to_caller(path: Path) -> None:
     _give(path, None, caller)
 
 
+def claim(path: Path) -> None:
+    """Have a folder belong to root until it is given back to the user who called sudo.
+
+    That is how it shows that a killed process of root's has left something below it: see is_left.
+    """
+    if os.geteuid() == 0 and _caller() is not None:
+        with contextlib.suppress(OSError):
+            os.chown(path, 0, 0, follow_symlinks=False)
+
+
+def is_left(path: Path) -> bool:
+    """Whether a folder was not given to the user who called sudo: it is given after its content."""
+    if os.geteuid() != 0 or _caller() is None:
+        return False
+    try:
+        return os.stat(path, follow_symlinks=False).st_uid == 0
+    except OSError:
+        return False
+
+
 def _caller() -> tuple[int, int] | None:
     """Return the user's and the group's number; None unless sudo was called by a user."""
     words = (os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -11,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _SHOWN_CHARACTERS = 60
-
-
-_PLAIN_KEY = re.compile(r"[\w-]{1,60}")
+PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 
 
 def printable(text: str) -> str:
@@ -37,7 +34,7 @@ def quote_path(path: Path) -> str:
 
 def word(name: str) -> str:
     """The name as it stands where that is plain, else in quotes."""
-    return name if _PLAIN_KEY.fullmatch(name) else quote(name)
+    return name if PLAIN_KEY.fullmatch(name) else quote(name)
 
 
 def show(value: Any) -> str:
@@ -54,6 +51,8 @@ def show(value: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _nearest(name: str, known: tuple[str, ...]) -> str:
+    import difflib  # few programs need it
+
     # difflib is quadratic; nobody mistypes a name of a hundred characters by a letter.
     matches = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.65)
     return matches[0] if matches else ""
@@ -75,8 +74,6 @@ def suggestion(name: str, known: Collection[str]) -> str:
 
 
 SCREEN_COLUMNS = 100
-
-
 _GAP = "  "
 
 

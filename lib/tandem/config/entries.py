@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.config.options import Controls, Dose, Validity
+from tandem.config.options import Controls, Dose, Limits, Validity
 from tandem.config.problems import Problem
 
 
@@ -50,12 +50,7 @@ class Entry:
     foreground: TrainingEntry
     backgrounds: tuple[BackgroundEntry, ...]
     runs: int
-    max_retries: int
-    timeout_s: float | None
-    warmup_s: float
-    ready_timeout_s: float
-    grace_s: float
-    cooldown_s: float | None
+    limits: Limits
     controls: Controls
     validity: Validity
 

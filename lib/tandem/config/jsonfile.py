@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tandem.base.text import quote
+from tandem.base.text import printable, quote
 from tandem.config.problems import Problem, ProblemsError, path_of
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -69,7 +69,8 @@ def read_json(path: Path) -> Any:
         ]
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise _refusal(path, f"not JSON at {place}: {error.msg} (correct it there)") from None
+        hint = f"fix this in {printable(str(path))}"
+        raise _refusal(path, f"not JSON at {place}: {error.msg} ({hint})") from None
     except (RecursionError, _TooDeepError):
         message = f"nested more than {MAX_DEPTH} levels deep (write it flatter)"
         raise _refusal(path, message) from None

@@ -1,9 +1,69 @@
-"""The options of an experiment that settings give, each with its default."""
+"""The options of an experiment that settings give, each with its settings key and its default."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+Options = TypeVar("Options", "Limits", "Dose", "Controls", "Validity")
+
+_TYPES: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "str": str}
+
+
+def option(key: str, default: Any) -> Any:
+    """Return a field that settings give under `key`.
+
+    Where the key may stand, and what values it takes, schemas/settings.schema.json says.
+    """
+    return field(default=default, metadata={"key": key})
+
+
+def read_options(kind: type[Options], *given: Mapping[str, Any]) -> Options:
+    """Return the options, each from the first of the JSON objects that has its key.
+
+    The default counts where none has it; null stands for an option that is not given.
+    """
+    values = {}
+    for name, key, as_type in _KEYS[kind]:
+        for settings in given:
+            if (value := settings.get(key)) is not None:
+                # JSON has one kind of number: 10 for a float, and 10.0 for an int, are allowed.
+                values[name] = as_type(value)
+                break
+    return kind(**values)
+
+
+def as_settings(options: Limits | Dose | Controls | Validity) -> dict[str, Any]:
+    """Return every option under its settings key, as `read_options` reads it."""
+    return {key: getattr(options, name) for name, key, _ in _KEYS[type(options)]}
+
+
+def _keys(kind: Any) -> list[tuple[str, str, Callable[[Any], Any]]]:
+    """Return of each field its name, its settings key, and what makes its type of a JSON value."""
+    return [
+        (each.name, each.metadata["key"], _TYPES[str(each.type).partition(" ")[0]])
+        for each in fields(kind)
+    ]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long an experiment waits for what, in seconds, and how often it tries.
+
+    `max_retries` says how often a failed foreground is tried again. `timeout_s` is None when the
+    foreground may take as long as it likes. A background must have been alive for `warmup_s`, and
+    must have shown work within `ready_timeout_s`. `grace_s` lies between TERM and KILL.
+    `cooldown_s` is the longest that the GPUs get to cool down after the experiment, None where the
+    settings do not say.
+    """
+
+    max_retries: int = option("max_retries", 2)
+    timeout_s: float | None = option("timeout_seconds", None)
+    warmup_s: float = option("warmup_seconds", 5.0)
+    ready_timeout_s: float = option("ready_timeout_seconds", 60.0)
+    grace_s: float = option("grace_seconds", 10.0)
+    cooldown_s: float | None = option("cooldown_seconds", None)
 
 
 @dataclass(frozen=True)
@@ -16,12 +76,12 @@ class Dose:
     share `gpu_memory_fraction` of the GPU's. None: no limit.
     """
 
-    restart_delay_s: float = 0.1
-    max_rounds: int | None = None
-    intensity: float | None = None
-    target_sm_percent: float | None = None
-    gpu_memory_mib: float | None = None
-    gpu_memory_fraction: float | None = None
+    restart_delay_s: float = option("restart_delay_seconds", 0.1)
+    max_rounds: int | None = option("max_rounds", None)
+    intensity: float | None = option("intensity", None)
+    target_sm_percent: float | None = option("target_gpu_utilization", None)
+    gpu_memory_mib: float | None = option("gpu_memory_mib", None)
+    gpu_memory_fraction: float | None = option("gpu_memory_fraction", None)
 
 
 @dataclass(frozen=True)
@@ -35,10 +95,10 @@ class Controls:
     "parallel_first", or "alternate" from pair to pair of the plan.
     """
 
-    idle_s: float = 0.0
-    background_s: float = 0.0
-    solo: bool = False
-    order: str = "alternate"
+    idle_s: float = option("idle_seconds", 0.0)
+    background_s: float = option("background_seconds", 0.0)
+    solo: bool = option("solo", False)
+    order: str = option("order", "alternate")
 
 
 @dataclass(frozen=True)
@@ -52,20 +112,13 @@ class Validity:
     GPU memory in MiB; 0 allows none.
     """
 
-    min_coverage: float = 0.95
-    min_sampling_coverage: float = 0.5
-    min_background_sm_percent: float = 0.0
-    max_strangers_sm_percent: float = 0.0
-    max_strangers_memory_mib: float = 0.0
+    min_coverage: float = option("min_coverage", 0.95)
+    min_sampling_coverage: float = option("min_sampling_coverage", 0.5)
+    min_background_sm_percent: float = option("min_background_sm_percent", 0.0)
+    max_strangers_sm_percent: float = option("max_strangers_sm_percent", 0.0)
+    max_strangers_memory_mib: float = option("max_strangers_memory_mib", 0.0)
 
 
-def dose_settings(dose: Dose) -> dict[str, Any]:
-    """A dose by the names of the settings; null where nothing holds the background back."""
-    return {
-        "restart_delay_seconds": dose.restart_delay_s,
-        "max_rounds": dose.max_rounds,
-        "intensity": dose.intensity,
-        "target_gpu_utilization": dose.target_sm_percent,
-        "gpu_memory_mib": dose.gpu_memory_mib,
-        "gpu_memory_fraction": dose.gpu_memory_fraction,
-    }
+OPTIONS = (Limits, Dose, Controls, Validity)
+# Looked up once: a plan may have a hundred thousand of each.
+_KEYS = {kind: _keys(kind) for kind in OPTIONS}

@@ -9,7 +9,7 @@ from functools import reduce
 
 from tandem.base.errors import UsageError
 from tandem.base.text import (
-    _PLAIN_KEY,
+    PLAIN_KEY,
     printable,
     quote,
 )
@@ -55,7 +55,7 @@ def join(path: str, key: str | int) -> str:
     """The path of `key` inside `path`; keys that are no plain words are quoted."""
     if isinstance(key, int):
         return f"{path}[{key}]"
-    if not _PLAIN_KEY.fullmatch(key):
+    if not PLAIN_KEY.fullmatch(key):
         return f"{path}[{quote(key)}]"
     return f"{path}.{key}" if path else key
 

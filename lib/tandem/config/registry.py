@@ -213,7 +213,7 @@ def _why_not(reader: Callable[[str], object], text: str) -> str:
     try:
         reader(text)
     except (ValueError, re.error, RecursionError, OverflowError) as error:
-        return f"{error} (mend it)"
+        return f"{error} (fix it)"
     return ""
 
 
@@ -286,9 +286,9 @@ def _hyperparameter(name: str, raw: Mapping[str, Any]) -> Hyperparameter:
 
 def root_of(registry_file: Path, root: Path | None) -> Path:
     """The folder that the registry's paths are relative to, where none is given the usual one."""
-    return _absolute(root or _absolute(registry_file).parent.parent)
+    return absolute(root or absolute(registry_file).parent.parent)
 
 
-def _absolute(path: Path) -> Path:
+def absolute(path: Path) -> Path:
     # Not resolve: a link's own place is what its owner means.
     return Path(os.path.abspath(path))

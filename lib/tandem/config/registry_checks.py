@@ -40,7 +40,7 @@ def _program_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
         if word == "" and index == 0:
             yield "error", join(where, 0), "must not be empty"
         if word.startswith(TANDEM) and not os.path.isfile(of_tandem(word)):
-            message = f"{quote(of_tandem(word), 500)} does not exist (mend it)"
+            message = f"{quote(of_tandem(word), 500)} does not exist (fix the path)"
             yield "error", join(where, index), message
 
 

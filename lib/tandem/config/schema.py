@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, reduce
 from itertools import islice
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from tandem.base.paths import ROOT
@@ -50,29 +51,41 @@ Keys = tuple[str | int, ...]
 
 @lru_cache
 def schema(name: str) -> dict[str, Any]:
-    """The schema of that name ("settings", "registry", ...), references replaced by what they name.
+    """Return the schema of that name ("settings", "registry", ...) without references.
 
     jsonschema spends most of its time on resolving references, again for every entry.
     """
     raw = json.loads((_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
-    resolved: dict[str, Any] = _without_references(raw, raw.get("$defs", {}))
+    resolved: dict[str, Any] = _resolved(raw, raw)
     return resolved
 
 
-def _without_references(part: Any, definitions: dict[str, Any]) -> Any:
+def _resolved(part: Any, whole: dict[str, Any]) -> Any:
+    """Return a part of a schema with all that it refers to written out."""
     if isinstance(part, list):
-        return [_without_references(item, definitions) for item in part]
+        return [_resolved(item, whole) for item in part]
     if not isinstance(part, dict):
         return part
     while "$ref" in part:
         beside = {key: item for key, item in part.items() if key != "$ref"}
-        part = definitions[part["$ref"].rpartition("/")[2]] | beside
-    return {key: _without_references(item, definitions) for key, item in part.items()}
+        part = reduce(getitem, part["$ref"].split("/")[1:], whole) | beside
+    return _with_shared({key: _resolved(item, whole) for key, item in part.items()})
+
+
+def _with_shared(part: dict[str, Any]) -> dict[str, Any]:
+    """Return the part with the properties of its `allOf` among its own, if these say no more."""
+    groups = part.get("allOf", [])
+    if not groups or any(group.keys() != {"description", "properties"} for group in groups):
+        return part
+    properties = {
+        key: shape for group in (*groups, part) for key, shape in group["properties"].items()
+    }
+    return {key: item for key, item in part.items() if key != "allOf"} | {"properties": properties}
 
 
 def check(value: Any, schema_name: str, file: str = "") -> list[Problem]:
     """Everything in the value that does not fit the schema, as errors; [] if it fits."""
-    return [_problem(error, file) for error in _errors(value, schema_name)]
+    return _problems(_errors(value, schema_name), file)
 
 
 def sift(value: Any, schema_name: str, file: str = "") -> tuple[Any, list[Problem]]:
@@ -86,7 +99,7 @@ def sift(value: Any, schema_name: str, file: str = "") -> tuple[Any, list[Proble
         value = copy.deepcopy(value)
         for error in errors:
             _remove(value, error)
-    return value, [_problem(error, file) for error in errors]
+    return value, _problems(errors, file)
 
 
 def _errors(value: Any, schema_name: str) -> Iterator[ValidationError]:
@@ -120,8 +133,25 @@ def _remove(value: Any, error: ValidationError) -> None:
         pass  # removed already, for another reason
 
 
-def _problem(error: ValidationError, file: str) -> Problem:
-    return Problem("error", path_of(error.absolute_path), _sentence(error), file)
+def _problems(errors: Iterable[ValidationError], file: str) -> list[Problem]:
+    """Return a problem for each sentence of each error, but each only once.
+
+    jsonschema gives as many errors as names are missing, and each error has a sentence for all.
+    """
+    problems = (
+        Problem("error", path_of(error.absolute_path), sentence, file)
+        for error in errors
+        for sentence in _sentences(error)
+    )
+    return list(dict.fromkeys(problems))
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    if error.validator != "required":
+        return [_sentence(error)]
+    wanted: Any = error.validator_value
+    given: Any = error.instance
+    return [f"{quote(name)} is missing (add it)" for name in wanted if name not in given]
 
 
 def _sentence(error: ValidationError) -> str:
@@ -134,10 +164,6 @@ def _sentence(error: ValidationError) -> str:
         return "must not be empty"
     if rule in _COUNTS:
         return f"must have {_COUNTS[rule].format(wanted)}, not {len(given)}"
-    if rule == "required":
-        # One error for each missing name, which stands only in the message.
-        missing = next(name for name in wanted if error.message.startswith(repr(name)))
-        return f"{quote(missing)} is missing (add it)"
     return _SENTENCES.get(rule, _other)(given, wanted)
 
 

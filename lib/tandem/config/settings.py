@@ -11,35 +11,18 @@ from tandem.base.text import quote
 from tandem.config.dialect import (
     Level,
     Note,
-    common_notes,
-    controls_of,
-    dose_of,
+    as_they_count,
+    effect_notes,
     find,
-    governor_notes,
-    gpus_of,
-    history_notes,
     is_separator,
-    names_to_draw,
-    pairless_notes,
-    tables_of,
-    training_notes,
-    unapplied_notes,
     unknown_notes,
-    validity_of,
 )
 from tandem.config.entries import BackgroundEntry, Entry, Settings, TrainingEntry
 from tandem.config.jsonfile import is_annotation, read_json, sha256_of
+from tandem.config.keys import EXCLUSIVE, names_to_draw, tables_of, visible_gpus
+from tandem.config.options import Controls, Dose, Limits, Validity, read_options
 from tandem.config.problems import Problem, ProblemsError, has_errors, join
 from tandem.config.schema import MUTATION_MODES, sift
-
-__all__ = [
-    "MAX_ENTRIES",
-    "Entry",
-    "Settings",
-    "TrainingEntry",
-    "load_settings",
-    "settings_from_arguments",
-]
 
 MAX_ENTRIES = 100_000
 PARTS = ("foreground", "background")
@@ -75,7 +58,7 @@ def load_settings(path: Path) -> Settings:
         problems=tuple(reader.problems),
         sha256=sha256,
         governor=value.get("governor") or None,
-        tables=tables_of(top),
+        tables=tables_of(value),
     )
 
 
@@ -93,7 +76,7 @@ def _refuse_unlike(path: Path, written: Any) -> None:
 def settings_from_arguments(
     repo: str, model: str, mutate: Sequence[str] | None, runs: int
 ) -> Settings:
-    """Settings for one training without a background, from the command line.
+    """Return settings for one training without a background, from the command line.
 
     `mutate` None passes no hyperparameters; ["all"] draws every one. Raises UsageError for a
     number of runs below 1.
@@ -126,15 +109,12 @@ class _Reader:
 
     def read_top(self, top: Level) -> None:
         self._warn(unknown_notes(top))
-        self._warn(common_notes(top, [top]))
-        self._warn(unapplied_notes(top))
-        self._warn(governor_notes(top))
-        self._warn(history_notes(top))
+        self._warn(effect_notes(top, "top level", [top]))
 
     def read_end(self, top: Level, entries: Sequence[Entry]) -> None:
         """Say what the top level asks for in vain, where it is sure that no entry needs it."""
         if not has_errors(self.problems) and not any(entry.backgrounds for entry in entries):
-            self._warn(pairless_notes(top))
+            self._warn(effect_notes(top.below("controls"), "alone"))
 
     def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
         if is_separator(entry):
@@ -155,12 +135,12 @@ class _Reader:
             foreground, backgrounds = self._parts(entry, levels)
         else:
             foreground = self._training(entry, mode)
-            self._warn(pairless_notes(entry))
-        self._warn(common_notes(entry, levels))
+        self._warn(effect_notes(entry, mode, levels))
+        self._warn(effect_notes(entry.below("controls"), mode))
         return self._entry(levels, source, foreground, backgrounds)
 
     def _mode(self, *levels: Level) -> str | None:
-        """The mode: of the first level that has one, or mutation, in one of three words.
+        """Return the mode of the first level that has one, in one of three words, or "mutation".
 
         None where what the level says is wrong, so that nothing can be said of what hangs on it.
         """
@@ -177,6 +157,7 @@ class _Reader:
         return "mutation"
 
     def _misfits(self, entry: Level, mode: str | None) -> bool:
+        """Whether the mode and the parts that are there do not go together; say so."""
         parts = _parts(entry)
         if mode == "parallel" and len(parts) == 2:
             return False
@@ -207,26 +188,18 @@ class _Reader:
         foreground, backgrounds = entry.below("foreground"), entry.backgrounds()
         mode = self._mode(foreground)
         self._warn(unknown_notes(foreground, mode))
-        self._warn(common_notes(foreground, levels))
-        for key in ("mutate", "hyperparameters", "gpus"):
-            value, place = find(key, [entry]) or (None, "")
-            if value not in (None, [], {}):
-                self._warn([(place, 'no effect beside a foreground (move it into "foreground")')])
-        loads = tuple(self._background(each, levels) for each in backgrounds)
-        return self._training(foreground, mode), loads
+        self._warn(effect_notes(foreground, mode, levels))
+        read = tuple(self._background(each, levels) for each in backgrounds)
+        return self._training(foreground, mode), read
 
     def _background(self, background: Level, levels: list[Level]) -> BackgroundEntry:
         self._warn(unknown_notes(background))
-        if background.values.get("mode", "default") != "default":
-            message = "no effect: a background runs with the values given"
-            self._warn([(background.place("mode"), message)])
-        dose = dose_of([background, *levels])
-        if dose.intensity is not None and dose.target_sm_percent is not None:
-            message = 'one of "intensity" and "target_gpu_utilization" can count (remove the other)'
-            self._fail(background, message)
-        if dose.gpu_memory_mib is not None and dose.gpu_memory_fraction is not None:
-            message = 'one of "gpu_memory_mib" and "gpu_memory_fraction" can count (remove one)'
-            self._fail(background, message)
+        self._warn(effect_notes(background, "background"))
+        for one, other in EXCLUSIVE:
+            if one in background.values and other in background.values:
+                message = f"one of {quote(one)} and {quote(other)} can count (remove the other)"
+                self._fail(background, message)
+        dose = read_options(Dose, *as_they_count([background, *levels]))
         return BackgroundEntry(self._training(background, "background"), dose)
 
     def _training(self, level: Level, mode: str | None) -> TrainingEntry:
@@ -238,9 +211,7 @@ class _Reader:
                 self._fail(level, message, key, what)
         if mode is None:
             given["hyperparameters"] = None, ""  # whether they count, only the mode says
-        else:
-            self._warn(training_notes(level, mode))
-        gpus = gpus_of(level)
+        gpus = visible_gpus(level.values.get("gpus"))
         if gpus and len(words := gpus.split(",")) > len(set(words)):
             message = f"{quote(gpus)} names a GPU more than once (remove the others)"
             self.problems.append(Problem("error", level.place("gpus"), message, self.file))
@@ -265,32 +236,19 @@ class _Reader:
         foreground: TrainingEntry,
         backgrounds: tuple[BackgroundEntry, ...],
     ) -> Entry:
-        def number(key: str, default: float) -> float:
-            value, _ = find(key, levels) or (default, "")
-            return float(value)
-
-        def limit(key: str, levels: Sequence[Level]) -> float | None:
-            given = find(key, levels)
-            return float(given[0]) if given else None
-
-        outer = levels[0], levels[-1]  # what concerns foreground and background
         runs, place = find("runs_per_config", levels) or (1, "")
         if runs == 0:
             self._warn([(levels[0].path, f"nothing runs for it: {place} is 0")])
+        given = as_they_count(levels)
         return Entry(
             path=levels[0].path,
             source=source,
             foreground=foreground,
             backgrounds=backgrounds,
             runs=int(runs),
-            max_retries=int(number("max_retries", 2)),
-            timeout_s=limit("timeout_seconds", levels),
-            warmup_s=number("warmup_seconds", 5),
-            ready_timeout_s=number("ready_timeout_seconds", 60),
-            grace_s=number("grace_seconds", 10),
-            cooldown_s=limit("cooldown_seconds", outer),
-            controls=controls_of(outer),
-            validity=validity_of(outer),
+            limits=read_options(Limits, *given),
+            controls=read_options(Controls, *(it.get("controls", {}) for it in given)),
+            validity=read_options(Validity, *(it.get("validity", {}) for it in given)),
         )
 
     def _warn(self, notes: Iterable[Note]) -> None:
@@ -303,6 +261,6 @@ class _Reader:
             self._warn([(path, message)])
 
     def _fail(self, level: Level, message: str, *keys: str) -> None:
-        """An error about the level, unless one of the keys it is about was wrong already."""
+        """Add an error about the level, unless it or one of the keys was wrong already."""
         if self._wrong.isdisjoint((level.path, *map(level.place, keys))):
             self.problems.append(Problem("error", level.path, message, self.file))

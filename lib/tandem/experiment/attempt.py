@@ -1,70 +1,82 @@
-"""The foreground of one experiment: one measured attempt."""
+"""The foreground of one experiment: one measured attempt, and what its files say of it."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from tandem.base.clock import boottime_s
+from tandem.base.clock import Moment
 from tandem.base.paths import FGRUN
-from tandem.measure.powermon import Monitor
-from tandem.plan.planner import Experiment
+from tandem.measure.powermon import Powermon
+from tandem.plan.model import Experiment
 from tandem.processes.reports import read_report, stop_of
 from tandem.processes.scripts import Script, end_script, start
 from tandem.processes.watch import Watch
+from tandem.results.record import Attempt as AttemptFacts
+from tandem.results.record import Stop
+
+
+def attempt_folder(number: int) -> str:
+    """Return where an attempt's files lie, below the experiment's folder."""
+    return f"attempts/{number}"
 
 
 @dataclass
 class Attempt:
-    """One try at the foreground; `folder` gets its log and its keeper's report.
-
-    `report` is None while it runs, and for ever if its keeper was killed.
-    """
+    """One try at the foreground; `folder` gets its log and its keeper's report."""
 
     experiment: Experiment
     number: int
     folder: Path
-    launched_s: float = 0.0
     script: Script | None = None
-    report: dict[str, Any] | None = None
 
     @property
     def log(self) -> Path:
         return self.folder / "training.log"
 
-    def start(self, script_file: Path, environment: Mapping[str, str], monitor: Monitor) -> None:
+    def start(self, script_file: Path, environment: Mapping[str, str], monitor: Powermon) -> None:
         self.folder.mkdir(parents=True)
-        self.launched_s = boottime_s()
         arguments = ["--quiet", "--out", str(self.folder), str(script_file)]
         log = self.folder / "fgrun.log"
         self.script = start(FGRUN, arguments, log, environment, monitor.pidfd)
         monitor.belongs("foreground", self.script)
 
-    def wait(self, watch: Watch, loads: Sequence[Script], tick: Callable[[], None]) -> None:
-        """Wait for the end; a load's early end is noticed, and does not end the foreground."""
+    def wait(self, watch: Watch, loops: Sequence[Script], tick: Callable[[], None]) -> None:
+        """Wait for the end; a loop's early end is noticed, and does not end the foreground."""
         assert self.script is not None
         while not self.script.ended():
             tick()
-            beside = [load for load in loads if not load.ended()]
+            beside = [loop for loop in loops if not loop.ended()]
             watch.wait([self.script, *beside], time.monotonic() + 1.0)
 
     def stop(self) -> None:
-        """End it if it has not ended, and keep its keeper's report."""
+        """End it if it has not ended."""
         if self.script:
-            end_script(self.script, self.experiment.grace_s)
+            end_script(self.script, self.experiment.limits.grace_s)
             self.script = None
-            self.report = read_report(self.folder, since_s=self.launched_s)
+
+    def tried(self) -> Tried:
+        """Return what came of it, once it has been stopped."""
+        return read_tried(self.folder, self.number, self.experiment.limits.timeout_s)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of an attempt; `report` is its keeper's, None if that was killed."""
+
+    number: int
+    timeout_s: float | None
+    report: Mapping[str, Any] | None
 
     @property
     def window_s(self) -> tuple[float, float] | None:
         """Start and end of the training on CLOCK_BOOTTIME; None if one of them is not known."""
-        if self.report is None or not self.report["started"] or not self.report["ended"]:
+        if self.report is None or None in (self.report["started_s"], self.report["ended_s"]):
             return None
-        return self.report["started"]["boottime_s"], self.report["ended"]["boottime_s"]
+        return self.report["started_s"], self.report["ended_s"]
 
     @property
     def succeeded(self) -> bool:
@@ -82,7 +94,7 @@ class Attempt:
         if self.report["error"]:
             return f"could not be started: {self.report['error']}"
         if self.report["reason"] == "timeout":
-            return f"timeout after {self.experiment.timeout_s:g} s"
+            return f"timeout after {self.timeout_s:g} s"
         if self.report["reason"] != "ended":
             return f"stopped ({self.report['reason']})"
         if self.report["signal"]:
@@ -91,10 +103,14 @@ class Attempt:
             return f"exit code {self.report['exit_code']}"
         return None
 
-    def facts(self, run_folder: Path, coverage: float | None) -> dict[str, Any]:
+    def facts(self, coverage: float | None) -> AttemptFacts:
         """Return the attempt for the record; durations in seconds, memory in bytes."""
         report = self.report or {}
-        started, ended = report.get("started") or {}, report.get("ended") or {}
+        clock = Moment(**report["clock"]) if report else None
+
+        def utc(name: str) -> str | None:
+            return clock.iso_at(report[name]) if clock and report[name] is not None else None
+
         has_cpu = "cpu_user_s" in report
         return {
             "number": self.number,
@@ -102,14 +118,23 @@ class Attempt:
             "signal": report.get("signal"),
             "reason": report.get("reason", "no report"),
             "error_message": self.error(),
-            "started": started.get("utc"),
-            "ended": ended.get("utc"),
+            "started": utc("started_s"),
+            "ended": utc("ended_s"),
+            "start_boottime_s": report.get("started_s"),
+            "end_boottime_s": report.get("ended_s"),
+            "start_took_seconds": report.get("start_took_s"),
+            "suspended_seconds": report.get("suspended_s"),
             "duration_seconds": report.get("duration_s"),
             "cpu_user_seconds": report.get("cpu_user_s"),
             "cpu_system_seconds": report.get("cpu_system_s"),
             "cpu_seconds": report["cpu_user_s"] + report["cpu_system_s"] if has_cpu else None,
             "peak_memory_bytes": report.get("peak_memory_bytes"),
             "coverage": coverage,
-            "log": os.path.relpath(self.log, run_folder),
-            "stop": stop_of(report) if report else None,
+            "log": f"{attempt_folder(self.number)}/training.log",
+            "stop": cast(Stop, stop_of(report)) if report else None,
         }
+
+
+def read_tried(folder: Path, number: int, timeout_s: float | None) -> Tried:
+    """Return what the files in an attempt's folder say."""
+    return Tried(number, timeout_s, read_report(folder))

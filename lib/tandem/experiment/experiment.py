@@ -1,135 +1,116 @@
-"""One experiment from its first file to its record: load, attempts, stop, account."""
+"""One experiment from its first file to its outcome: backgrounds, attempts, stop."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tandem.background.backgrounds import Backgrounds
 from tandem.background.footprints import misfits, room_beside
-from tandem.background.rounds import last_round
+from tandem.background.rounds import last_round, read_rounds
 from tandem.background.warmup import BackgroundNotReady
 from tandem.base.variables import COOKIE
-from tandem.experiment.attempt import Attempt
+from tandem.experiment.attempt import Attempt, attempt_folder
+from tandem.experiment.live import Live
 from tandem.experiment.log import EpochReader
+from tandem.experiment.outcome import Outcome, write_outcome
 from tandem.experiment.scripts import prepare
-from tandem.machine.gpus import Gpu, GpuBusyError, Sensors
-from tandem.measure.powermon import Monitor, Window
+from tandem.experiment.seen import Before, Seen, Surroundings, outcome_of
+from tandem.machine.gpus import GpuBusyError, Sensors
+from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
 from tandem.processes import census
 from tandem.processes.cookie import cookie
-from tandem.processes.namespace import Isolation
 from tandem.processes.proc import alive, children
 from tandem.processes.tree import kill_children
 from tandem.processes.watch import Interrupted, Watch
-from tandem.report.progress import Progress, View, left_s
+from tandem.report.progress import left_s
 from tandem.results.earlier import Footprints
 
 
 @dataclass
-class Outcome:
-    """What an experiment left, from which its record is made."""
-
-    status: str = "finished"
-    error_message: str | None = None
-    started_utc_s: float = 0.0
-    attempts: list[Attempt] = field(default_factory=list)
-    loads: Backgrounds | None = None
-    windows: list[Window] = field(default_factory=list)
-    monitor_problem: str | None = None
-    gpus_before: list[Gpu] | None = None  # None: NVML does not answer
-    gpus_after: list[Gpu] | None = None
-    busy: list[str] = field(default_factory=list)  # why they were not free, and it ran all the same
-    stop_reason: str = "foreground ended"
-    holders_before: list[census.Found] = field(default_factory=list)
-    holders_after: list[census.Found] = field(default_factory=list)
-    strays: list[census.Found] = field(default_factory=list)
-    left: list[census.Found] = field(default_factory=list)
-    cut_off: Sequence[str] = ()  # where earlier attempts lie that were cut off
-    cooldown: dict[str, Any] | None = None  # before it; None: it was the first
-    cpu_governor: str | None = None
-    interrupted: Interrupted | None = None
-
-
-@dataclass
 class ExperimentRun:
-    """Runs one experiment in its folder; `total` is how many the plan has.
+    """Runs one experiment in its folder.
 
-    `expected_s` is how long it will take and `later_s` how long those after it, None: not known.
     `footprints` is what earlier records measured of the GPU's memory.
     """
 
     experiment: Experiment
     folder: Path
-    total: int
-    isolation: Isolation
+    around: Surroundings
+    before: Before
     watch: Watch
-    progress: Progress
+    live: Live
     sensors: Sensors
-    expected_s: float | None = None
-    later_s: float | None = None
     footprints: Footprints | None = None
-    outcome: Outcome = field(default_factory=Outcome)
+    backgrounds: Backgrounds | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    seen: Seen = field(default_factory=Seen)
     is_over: bool = False  # every attempt that was due has been made
 
     def run(self) -> Outcome:
         """Run to an outcome; nothing of the experiment is alive afterwards, whatever happened.
 
-        OSError: a file could not be written (the disk is full).
+        The outcome is in the experiment's folder then. OSError: a file could not be written (the
+        disk is full; FileNotFoundError: a training removed the folder).
         """
-        outcome = self.outcome
-        outcome.started_utc_s = time.time()
-        self.launched_s = self.begin_s = time.monotonic()
+        seen, self.begin_s = self.seen, time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
-        self.monitor = Monitor(self.folder / "energy", self.sensors.monitor_options)
+        self.monitor = Powermon(self.folder / "energy", self.sensors.monitor_options)
         try:
-            outcome.loads = prepare(
-                self.experiment,
-                self.folder,
-                self.isolation,
-                environment=self.environment,
-                monitor=self.monitor,
-                say=self.say,
-            )
-            outcome.holders_before = census.device_holders()
-            outcome.gpus_before, outcome.busy = self.sensors.wait_free(self.watch, self.say)
-            self.heed_footprints()
-            self.monitor.start()
-            self.idle()
+            self.begin()
             self.run_attempts()
             self.is_over = True
         except GpuBusyError as problem:
-            outcome.status, outcome.error_message = "GPU busy", str(problem)
-            outcome.stop_reason = "GPU busy"
-            self.say(f"not started: {problem}")
+            seen.status, seen.error_message = "GPU busy", str(problem)
+            seen.stop_reason = "GPU busy"
+            self.live.say(f"not started: {problem}")
         except BackgroundNotReady as problem:
-            outcome.status, outcome.error_message = "background not ready", str(problem)
-            outcome.stop_reason = "background not ready"
-            again = " again" if outcome.attempts else ""
-            self.say(f"{problem}; the foreground is not started{again}")
+            seen.status, seen.error_message = "background not ready", str(problem)
+            seen.stop_reason = "background not ready"
+            again = " again" if self.attempts else ""
+            self.live.say(f"{problem}; the foreground is not started{again}")
             for line in problem.lines:
-                self.progress.event(f"    {line}")
+                self.live.progress.event(f"    {line}")
         except Interrupted as interrupted:
-            outcome.status, outcome.interrupted = "interrupted", interrupted
-            outcome.stop_reason = outcome.error_message = f"interrupted by {interrupted}"
+            seen.status, seen.interrupted = "interrupted", interrupted
+            seen.stop_reason = seen.error_message = f"interrupted by {interrupted}"
         finally:
             self.stop()
+        seen.attempts, seen.backgrounds = len(self.attempts), self.backgrounds
+        outcome = outcome_of(self.experiment, self.around, self.before, seen)
+        write_outcome(outcome, self.folder)
         return outcome
 
     # -- before ------------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """Render the scripts, see who is on the GPUs, start the monitor, measure the idle."""
+        self.backgrounds = prepare(
+            self.experiment,
+            self.folder,
+            self.around.isolation,
+            environment=self.environment,
+            monitor=self.monitor,
+            say=self.live.say,
+        )
+        self.seen.holders_before = census.device_holders()
+        self.seen.gpus_before, self.seen.busy = self.sensors.wait_free(self.watch, self.live.say)
+        self.heed_footprints()
+        self.monitor.start()
+        self.idle()
+
     def heed_footprints(self) -> None:
         """Say beforehand what cannot fit into a GPU's memory, and leave room where that can be."""
-        loads = self.outcome.loads
-        if loads and self.outcome.gpus_before and self.footprints:
-            loads.misfits = misfits(self.experiment, self.footprints.of)
-            for line in loads.misfits:
-                self.say(f"warning: {line}")
-            loads.room = room_beside(self.experiment.foreground, self.footprints.of)
+        if self.backgrounds and self.seen.gpus_before and self.footprints:
+            self.backgrounds.misfits = misfits(self.experiment, self.footprints.of)
+            for line in self.backgrounds.misfits:
+                self.live.say(f"warning: {line}")
+            foreground = self.experiment.foreground
+            self.backgrounds.room = room_beside(foreground, self.footprints.of)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -138,20 +119,20 @@ class ExperimentRun:
     # -- during ------------------------------------------------------------------------
 
     def run_attempts(self) -> None:
-        """Try the foreground until it succeeds or no retry is left, always beside the load."""
-        tries = 1 + self.experiment.max_retries
+        """Try the foreground, beside its backgrounds, until it succeeds or no retry is left."""
+        tries = 1 + self.experiment.limits.max_retries
         for number in range(1, tries + 1):
-            self.ensure_load()
+            self.ensure_backgrounds()
             self.monitor.wait_ready(self.watch)
             if number == 1:
                 self.background_alone()
-                self.ensure_load()  # it may have ended meanwhile
-            attempt = self.run_attempt(number)
-            if attempt.succeeded:
+                self.ensure_backgrounds()  # one may have ended meanwhile
+            tried = self.run_attempt(number).tried()
+            if tried.succeeded:
                 return
             retry = f", trying again ({number + 1} of {tries})" if number < tries else ""
-            self.say(f"foreground failed: {attempt.error()}{retry}")
-        self.outcome.error_message = attempt.error()
+            self.live.say(f"foreground failed: {tried.error()}{retry}")
+        self.seen.error_message = tried.error()
 
     def idle(self) -> None:
         """Measure the machine without any of our trainings, where that is asked for."""
@@ -160,7 +141,7 @@ class ExperimentRun:
             self.measure("idle", self.experiment.controls.idle_s)
 
     def background_alone(self) -> None:
-        if self.outcome.loads and self.experiment.controls.background_s > 0:
+        if self.backgrounds and self.experiment.controls.background_s > 0:
             self.measure("background", self.experiment.controls.background_s)
 
     def measure(self, name: str, duration_s: float) -> None:
@@ -173,29 +154,29 @@ class ExperimentRun:
             self.show(f"measuring {name}", None, None, max(0.0, end_s - time.monotonic()))
             return False
 
-        loads = self.outcome.loads
-        self.watch.wait(loads.scripts if loads else [], end_s, tick)
-        self.outcome.windows.append(Window(name, None, from_s, self.monitor.mark()))
+        self.watch.wait(self.backgrounds.scripts if self.backgrounds else [], end_s, tick)
+        to_s = self.monitor.mark()
+        self.seen.windows.append({"name": name, "from_s": round(from_s, 6), "to_s": round(to_s, 6)})
 
-    def ensure_load(self) -> None:
-        """Have the background running and ready; a failed attempt may have found it dead."""
-        loads = self.outcome.loads
-        if loads is None or loads.running():
+    def ensure_backgrounds(self) -> None:
+        """Have the backgrounds running and ready; a failed attempt may have found one dead."""
+        if self.backgrounds is None or self.backgrounds.running():
             return
-        loads.ensure(self.watch, self.show_warm_up, self.say)
-        failed = sum(stretch.failed for load in loads.each for stretch in load.rounds())
-        ready = "background ready" if len(loads.each) == 1 else "backgrounds ready"
-        self.say(f"{ready}, rounds failed so far: {failed}" if failed else ready)
+        self.backgrounds.ensure(self.watch, self.show_warm_up, self.live.say)
+        loops = self.backgrounds.each
+        failed = sum(each.failed for loop in loops for each in read_rounds(loop.rounds_file))
+        ready = "background ready" if len(loops) == 1 else "backgrounds ready"
+        self.live.say(f"{ready}, rounds failed so far: {failed}" if failed else ready)
 
     def run_attempt(self, number: int) -> Attempt:
-        attempt = Attempt(self.experiment, number, self.folder / "attempts" / str(number))
-        self.outcome.attempts.append(attempt)
+        attempt = Attempt(self.experiment, number, self.folder / attempt_folder(number))
+        self.attempts.append(attempt)
         self.epochs = EpochReader(attempt.log, self.epochs_expected())
         self.begin_s = time.monotonic()
         attempt.start(self.folder / "fg_run.sh", self.environment, self.monitor)
         point_to(self.folder / "training.log", attempt.log)
-        loads = self.outcome.loads
-        attempt.wait(self.watch, loads.scripts if loads else [], self.show_training)
+        loops = self.backgrounds.scripts if self.backgrounds else []
+        attempt.wait(self.watch, loops, self.show_training)
         attempt.stop()
         return attempt
 
@@ -212,78 +193,46 @@ class ExperimentRun:
         self.show("training", epoch, epochs, left_s(elapsed_s, epoch, epochs))
 
     def show(self, phase: str, epoch: int | None, epochs: int | None, left: float | None) -> None:
-        loads = self.outcome.loads
-        for warning in loads.look() if loads else ():
-            self.say(warning)
-        round_number = last_round(loads.each[0].rounds_file) if loads and loads.scripts else None
+        """Look at the backgrounds, and show what is going on."""
+        backgrounds = self.backgrounds
+        for warning in backgrounds.look() if backgrounds else ():
+            self.live.say(warning)
+        is_running = backgrounds is not None and backgrounds.scripts
+        number = last_round(backgrounds.each[0].rounds_file) if backgrounds and is_running else None
         elapsed_s = time.monotonic() - self.begin_s
-        number = self.experiment.number
-        self.progress.update(
-            View(
-                number,
-                self.total,
-                phase,
-                epoch,
-                epochs,
-                round_number,
-                elapsed_s,
-                left,
-                self.run_left_s(left),
-            )
-        )
-
-    def run_left_s(self, left: float | None) -> float | None:
-        """Return how long the run will go on; None: not known, or this is the last experiment."""
-        if not self.later_s:
-            return None
-        if left is None:
-            left = (self.expected_s or 0.0) - (time.monotonic() - self.launched_s)
-        return max(left, 0.0) + self.later_s
-
-    def say(self, text: str) -> None:
-        self.progress.event(f"experiment {self.experiment.number} of {self.total}: {text}")
+        self.live.show(phase, (epoch, epochs), number, elapsed_s, left)
 
     # -- after -------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """End load and foreground at once, then whatever still carries this experiment's cookie."""
-        outcome = self.outcome
-        if outcome.loads:
-            outcome.loads.tell_to_stop()
-        for attempt in outcome.attempts:
+        """End everything at once, then whatever still carries this experiment's cookie."""
+        seen = self.seen
+        if self.backgrounds:
+            self.backgrounds.tell_to_stop()
+        for attempt in self.attempts:
             attempt.stop()
-        if outcome.loads:
-            outcome.loads.stop()
-        self.note_foregrounds()
+        if self.backgrounds:
+            self.backgrounds.stop()
         if self.is_over and not self.has_strays():
             self.idle_again()
         self.monitor.stop()
-        outcome.monitor_problem = self.monitor.problem
+        seen.monitor_problem = self.monitor.problem
         # Whoever lost its keeper has become our child; whoever did not, carries the cookie.
         orphans, orphans_left = kill_children()
         marked, marked_left = census.remove_all(self.cookie)
-        outcome.strays = [census.Found(*each) for each in orphans.items()] + marked
-        outcome.left = [census.Found(*each) for each in orphans_left.items()] + marked_left
-        for found in outcome.strays:
-            self.say(f"process {found.pid} ({found.name}) had outlived its keeper and was killed")
-        for found in outcome.left:
-            self.say(f"process {found.pid} ({found.name}) cannot be ended")
-        outcome.holders_after = census.device_holders()
-        outcome.gpus_after = self.sensors.wait_memory_back(outcome.gpus_before)
-
-    def note_foregrounds(self) -> None:
-        """Note the windows of all attempts whose start and end are known, also of one cut off."""
-        name = self.experiment.control or "foreground"
-        windows = self.outcome.windows
-        windows += [
-            Window(name, attempt.number, *attempt.window_s)
-            for attempt in self.outcome.attempts
-            if attempt.window_s
-        ]
-        windows.sort(key=lambda window: window.from_s)
+        seen.strays = [census.Found(*each) for each in orphans.items()] + marked
+        seen.left = [census.Found(*each) for each in orphans_left.items()] + marked_left
+        for found in seen.strays:
+            self.live.say(
+                f"process {found.pid} ({found.name}) had outlived its keeper and was killed"
+            )
+        for found in seen.left:
+            self.live.say(f"process {found.pid} ({found.name}) cannot be ended")
+        seen.holders_after = census.device_holders()
+        seen.gpus_after = self.sensors.wait_memory_back(seen.gpus_before)
 
     def has_strays(self) -> bool:
-        """Tell whether somebody has outlived a keeper, so that the machine is not idle yet."""
+        """Whether somebody has outlived a keeper, so that the machine is not idle yet."""
         monitor = self.monitor.script.pid if self.monitor.script else 0
         orphans = [pid for pid in children(os.getpid()) if pid != monitor and alive(pid)]
         return bool(orphans or census.below(self.cookie))
@@ -291,10 +240,10 @@ class ExperimentRun:
     def idle_again(self) -> None:
         """Measure the idle machine once more: how far has it drifted?"""
         try:
-            self.sensors.wait_memory_back(self.outcome.gpus_before)
+            self.sensors.wait_memory_back(self.seen.gpus_before)
             self.idle()
         except Interrupted as interrupted:
-            self.outcome.interrupted = interrupted  # the experiment itself is finished
+            self.seen.interrupted = interrupted  # the experiment itself is finished
 
 
 def point_to(link: Path, target: Path) -> None:

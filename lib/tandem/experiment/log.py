@@ -1,4 +1,4 @@
-"""Quality metrics of a training, read from its log by the patterns of the registry."""
+"""What a training's log says: metrics by the patterns of the registry, the epoch, the device."""
 
 from __future__ import annotations
 
@@ -118,8 +118,6 @@ def _number(text: str) -> float | None:
 
 
 _LOG_BYTES = 1024 * 1024
-
-
 _DEVICE = re.compile(r"^[ \t]*device:[ \t]*(\S[^\r\n]{0,199})", re.IGNORECASE | re.MULTILINE)
 
 
@@ -138,8 +136,6 @@ def _head(path: Path, limit_bytes: int) -> str:
 
 
 MAX_READ_BYTES = 64 * 1024
-
-
 # Either a bar that counts epochs ("Epoch: 35%|###   | 7/20") or the number itself, which is not
 # the percentage of a bar.
 _EPOCH = re.compile(

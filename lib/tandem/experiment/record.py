@@ -1,286 +1,259 @@
-"""experiment.json: what an experiment was, what happened, and whether it counts."""
+"""experiment.json: what an experiment was, what happened, and whether it counts.
+
+A record is made from files alone: the plan, outcome.json, and what trainings, keepers, loops and
+the monitor wrote. So it can be made again, anywhere, and says the same.
+"""
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from tandem.background.backgrounds import Backgrounds
-from tandem.background.loop import Loop
-from tandem.background.rounds import Stretch, read_rounds
-from tandem.base.clock import boottime_s, iso_utc
+from tandem.background.account import Account, coverage_of
 from tandem.base.files import write_whole
 from tandem.base.text import printable
-from tandem.config.options import dose_settings
-from tandem.experiment.attempt import Attempt
-from tandem.experiment.experiment import Outcome
+from tandem.config.options import as_settings
+from tandem.experiment.attempt import Tried, attempt_folder, read_tried
+from tandem.experiment.background import account_of, backgrounds_facts, command_facts
 from tandem.experiment.log import EpochReader, device_of, read_metrics
+from tandem.experiment.outcome import Outcome, read_outcome
+from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
 from tandem.experiment.validity import everyone_left, invalid_reasons
-from tandem.experiment.windows import energy_of, gpu_facts, measured_windows
-from tandem.plan.planner import Experiment, Plan, Training
-from tandem.processes.census import Found
-from tandem.processes.namespace import Isolation
+from tandem.experiment.windows import edges_of, energy_of, measured_window
+from tandem.plan.model import Experiment, Plan
 from tandem.processes.reports import stop_of
-from tandem.results.record import UNFINISHED, VERSION, foreground_window
+from tandem.results.record import (
+    NOT_RECORDED,
+    UNFINISHED,
+    Environment,
+    Process,
+    Record,
+    StopOfAll,
+    Window,
+    foreground_window,
+)
+from tandem.results.record_file import VERSION
 
 ERROR_NAME = "record_error.txt"
-NOT_RECORDED = "not recorded"  # a status
-SUMS = (
-    *("rounds_completed", "rounds_failed", "rounds_stopped", "rounds_open"),
-    "training_seconds",
-)
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What is the same for all experiments of a run."""
+class LogFacts:
+    """What the foreground's log says: metrics by name, the newest epoch, the device."""
 
-    plan: Plan
-    isolation: Isolation
-    host: Mapping[str, Any]
-    git: Mapping[str, Mapping[str, Any]]  # by folder; "" is Tandem's own
-    leftovers: Sequence[Found]  # of earlier runs, removed when this one started
+    metrics: Mapping[str, float | None]
+    epochs_done: int | None
+    device: str | None
 
 
-def make_record(
-    experiment: Experiment, folder: Path, outcome: Outcome, around: Surroundings
-) -> dict[str, Any]:
-    """Return the record as schemas/record.schema.json describes it."""
-    last = outcome.attempts[-1] if outcome.attempts else None
-    succeeded = outcome.status == "finished" and last is not None and last.succeeded
-    metrics = read_metrics(last.log if last else Path(), experiment.foreground.log_patterns)
-    attempts = [
-        attempt.facts(folder, coverage_beside(attempt, outcome.loads))
-        for attempt in outcome.attempts
+@dataclass(frozen=True)
+class Raw:
+    """What the raw files of an experiment say; `digests` are theirs."""
+
+    outcome: Outcome
+    tries: Sequence[Tried]
+    accounts: Sequence[Account]
+    log: LogFacts
+    windows: Sequence[Window]
+    digests: Mapping[str, str]
+
+    @property
+    def last(self) -> Tried | None:
+        return self.tries[-1] if self.tries else None
+
+
+def make_record(folder: Path, plan: Plan, kept: Record | None = None) -> Record:
+    """Return the record of the experiment in a folder, as schemas/record.schema.json describes it.
+
+    Where raw files have been pruned since a record was made, what they said is taken from that one,
+    which is given as `kept`. UsageError: there is no outcome.json of this version.
+    """
+    experiment = plan.by_id[folder.name]
+    return record_from(experiment, plan, read_raw(folder, experiment, read_outcome(folder), kept))
+
+
+def record_whatever_happens(
+    folder: Path, plan: Plan, kept: Record | None = None, to: Path | None = None
+) -> Record:
+    """Return the record, or, where none can be made of what was left, one that says only that.
+
+    Then the traceback is in record_error.txt beside it (in the folder `to`, where that is another),
+    for whoever mends Tandem; the raw files are there still. FileNotFoundError: the folder is gone.
+    UsageError, and `kept`, as for make_record.
+    """
+    outcome = read_outcome(folder)
+    try:
+        return make_record(folder, plan, kept)
+    except Exception as error:
+        text = traceback.format_exc().encode(errors="backslashreplace")
+        write_whole(str((to or folder) / ERROR_NAME), text)
+        return bare_record(folder, plan, outcome, f"{type(error).__name__}: {error}")
+
+
+def bare_record(folder: Path, plan: Plan, outcome: Outcome, error: str) -> Record:
+    """Return a record without any figure, for which the raw files are no good."""
+    reason = f"the record could not be made: {printable(error)} ({ERROR_NAME} says where)"
+    if outcome.status not in UNFINISHED:
+        outcome = replace(outcome, status=NOT_RECORDED, error_message=reason)
+    outcome = replace(outcome, attempts=0, backgrounds=(), windows=())
+    raw = Raw(outcome, (), (), no_log(plan.by_id[folder.name]), (), {})
+    return record_from(plan.by_id[folder.name], plan, raw)
+
+
+# -- reading ---------------------------------------------------------------------------
+
+
+def read_raw(folder: Path, experiment: Experiment, outcome: Outcome, kept: Record | None) -> Raw:
+    """Read what an experiment left; see make_record for `kept`."""
+    gone = gone_files(folder, kept) if kept else []
+    tries = [
+        read_tried(folder / attempt_folder(number), number, experiment.limits.timeout_s)
+        for number in range(1, outcome.attempts + 1)
     ]
-    coverage = attempts[-1]["coverage"] if attempts else None
-    background = backgrounds_facts(experiment, outcome, coverage, around)
-    report = (last.report if last else None) or {}
-    windows = measured_windows(folder / "energy", outcome)
-    record: dict[str, Any] = {
+    accounts = [
+        account_of(folder, background, found)
+        for background, found in zip(experiment.backgrounds, outcome.backgrounds, strict=False)
+    ]
+    if kept and last_log(outcome) in gone:
+        log = kept_log(kept)
+    else:
+        log = read_log(folder, experiment, outcome)
+    if kept and set(gone).intersection(sample_files(folder, outcome)):
+        windows = kept["windows"]
+    else:
+        windows = read_windows(folder, experiment, outcome, tries, accounts)
+    found = digests(folder, raw_files(folder, outcome))
+    if kept:
+        found |= {name: kept["digests"][name] for name in gone}
+    return Raw(outcome, tries, accounts, log, windows, found)
+
+
+def read_log(folder: Path, experiment: Experiment, outcome: Outcome) -> LogFacts:
+    name = last_log(outcome)
+    if name is None:
+        return no_log(experiment)
+    log = folder / name
+    metrics = read_metrics(log, experiment.foreground.log_patterns)
+    return LogFacts(metrics, EpochReader(log, None).poll()[0], device_of(log))
+
+
+def no_log(experiment: Experiment) -> LogFacts:
+    return LogFacts(dict.fromkeys(experiment.foreground.log_patterns), None, None)
+
+
+def kept_log(kept: Record) -> LogFacts:
+    return LogFacts(kept["performance_metrics"], kept["epochs_done"], kept["environment"]["device"])
+
+
+def read_windows(
+    folder: Path,
+    experiment: Experiment,
+    outcome: Outcome,
+    tries: Sequence[Tried],
+    accounts: Sequence[Account],
+) -> list[Window]:
+    edges = edges_of(outcome, tries, experiment.control or "foreground")
+    problem = outcome.monitor_problem
+    return [measured_window(folder / "energy", each, accounts, problem) for each in edges]
+
+
+# -- making ----------------------------------------------------------------------------
+
+
+def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
+    """Return the record that the raw files of an experiment make."""
+    outcome, last, foreground = raw.outcome, raw.last, experiment.foreground
+    coverages = [
+        coverage_of(raw.accounts, *tried.window_s) if raw.accounts and tried.window_s else None
+        for tried in raw.tries
+    ]
+    record: Record = {
         "record_version": VERSION,
         "experiment_id": experiment.id,
-        "timestamp": iso_utc(outcome.started_utc_s),
-        "experiment_source": around.plan.name,
-        "repository": experiment.foreground.repo,
-        "model": experiment.foreground.model,
+        "timestamp": outcome.utc(outcome.started_s),
+        "experiment_source": plan.name,
+        "repository": foreground.repo,
+        "model": foreground.model,
         "mode": experiment.mode,
         "control": experiment.control,
         "twin": experiment.twin,
         "foreground_mode": experiment.foreground_mode,
         "status": outcome.status,
-        "training_success": succeeded,
+        "training_success": outcome.status == "finished" and bool(last and last.succeeded),
         "error_message": outcome.error_message,
-        "duration_seconds": report.get("duration_s"),
-        "retries": max(0, len(outcome.attempts) - 1),
-        "hyperparameters": dict(experiment.foreground.hyperparameters),
-        "mutated": list(experiment.foreground.mutated),
-        "seed": around.plan.seed,
-        "performance_metrics": metrics,
-        "required_metrics": list(experiment.foreground.required_metrics),
-        "epochs_done": EpochReader(last.log, None).poll()[0] if last else None,
+        "duration_seconds": last.report["duration_s"] if last and last.report else None,
+        "retries": max(0, outcome.attempts - 1),
+        "hyperparameters": dict(foreground.hyperparameters),
+        "mutated": list(foreground.mutated),
+        "seed": plan.seed,
+        "performance_metrics": dict(raw.log.metrics),
+        "required_metrics": list(foreground.required_metrics),
+        "epochs_done": raw.log.epochs_done,
         "energy_metrics": None,
         "energy_reason": None,
         "valid": False,
         "invalid_reasons": [],
-        "validity": asdict(experiment.validity),
-        "windows": windows,
-        "interference": None,
-        "attempts": attempts,
+        "validity": as_settings(experiment.validity),
+        "windows": list(raw.windows),
+        "attempts": [
+            tried.facts(coverage) for tried, coverage in zip(raw.tries, coverages, strict=True)
+        ],
         "cut_off": list(outcome.cut_off),
-        "cooldown": outcome.cooldown,
-        "background": background,
-        "stop": stop_facts(outcome),
+        "cooldown": cast(Any, outcome.cooldown),
+        "background": backgrounds_facts(experiment, outcome, raw.accounts, last, coverages),
+        "stop": stop_facts(raw),
         "census": {
             "before": {
-                "gpu_holders": [found.facts() for found in outcome.holders_before],
-                "gpus": gpu_facts(outcome.gpus_before),
-                "busy": outcome.busy,
-                "leftovers_removed": [found.facts() for found in around.leftovers],
+                **outcome.before,
+                "busy": list(outcome.busy),
+                "leftovers_removed": list(outcome.leftovers),
             },
-            "after": {
-                "gpu_holders": [found.facts() for found in outcome.holders_after],
-                "gpus": gpu_facts(outcome.gpus_after),
-            },
+            "after": outcome.after,
         },
-        "environment": environment_facts(experiment, outcome, around),
+        "environment": cast(
+            Environment,
+            {
+                **outcome.host,
+                "tandem_git": outcome.git[""],
+                **command_facts(foreground, outcome),
+                "registry": str(plan.registry_file),
+                "device": raw.log.device,
+                "cpu_governor": outcome.cpu_governor,
+            },
+        ),
         "settings": {
-            "file": str(around.plan.settings_file) if around.plan.settings_file else None,
+            "file": str(plan.settings_file) if plan.settings_file else None,
             "path": experiment.source_path,
             "entry": dict(experiment.source_entry),
             "warnings": list(experiment.warnings),
         },
+        "digests": dict(sorted(raw.digests.items())),
     }
-    energy, energy_reason = energy_of(foreground_window(record), outcome)
-    record |= {"energy_metrics": energy, "energy_reason": energy_reason}
-    reasons = invalid_reasons(record, outcome, experiment.validity)
-    return record | {"valid": not reasons, "invalid_reasons": reasons}
+    energy, reason = energy_of(foreground_window(record), is_beside=bool(raw.accounts))
+    record["energy_metrics"], record["energy_reason"] = energy, reason
+    record["invalid_reasons"] = invalid_reasons(record, outcome, experiment.validity)
+    record["valid"] = not record["invalid_reasons"]
+    return record
 
 
-def record_whatever_happens(
-    experiment: Experiment, folder: Path, outcome: Outcome, around: Surroundings
-) -> dict[str, Any]:
-    """Return the record, or, where none can be made of what was left, one that says only that.
-
-    Then the traceback is in record_error.txt beside it, for whoever mends Tandem; the raw files
-    are there still. FileNotFoundError: the folder is gone.
-    """
-    try:
-        return make_record(experiment, folder, outcome, around)
-    except Exception as error:
-        text = traceback.format_exc().encode(errors="backslashreplace")
-        write_whole(str(folder / ERROR_NAME), text)
-        kind = f"{type(error).__name__}: {error}"
-    reason = f"the record could not be made: {printable(kind)} ({ERROR_NAME} says where)"
-    status = outcome.status if outcome.status in UNFINISHED else NOT_RECORDED
-    message = outcome.error_message if status in UNFINISHED else reason
-    bare = replace(outcome, status=status, error_message=message)
-    bare.attempts, bare.loads, bare.windows = [], None, []
-    return make_record(experiment, folder, bare, around)
-
-
-def coverage_beside(attempt: Attempt, loads: Backgrounds | Loop | None) -> float | None:
-    """Return the share of an attempt's time in which all background trainings ran, 0 to 1."""
-    if loads is None or attempt.window_s is None:
-        return None
-    return loads.coverage(*attempt.window_s)
-
-
-def backgrounds_facts(
-    experiment: Experiment, outcome: Outcome, coverage: float | None, around: Surroundings
-) -> dict[str, Any] | None:
-    """Return the backgrounds' part of the record, together and each; of the whole experiment."""
-    if outcome.loads is None:
-        return None
-    last = outcome.attempts[-1] if outcome.attempts else None
-    parts = [background_facts(load, last, around) for load in outcome.loads.each]
-    cpu = [part["cpu_seconds"] for part in parts]
-    return {
-        "repository": " + ".join(part["repository"] for part in parts),
-        "model": " + ".join(part["model"] for part in parts),
-        "hyperparameters": all_hyperparameters(parts),
-        "warmup_seconds": experiment.warmup_s,
-        "isolation": around.isolation.mode,
-        "isolation_reason": around.isolation.reason,
-        **{key: sum(part[key] for part in parts) for key in SUMS},
-        "cpu_seconds": None if None in cpu else sum(cpu),
-        "coverage": coverage,
-        "problems": outcome.loads.problems,
-        "misfits": list(outcome.loads.misfits),
-        "parts": parts,
-    }
-
-
-def all_hyperparameters(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return those of the one background, or of several, each name behind its number."""
-    if len(parts) == 1:
-        return dict(parts[0]["hyperparameters"])
-    return {
-        f"{number}.{name}": value
-        for number, part in enumerate(parts, start=1)
-        for name, value in part["hyperparameters"].items()
-    }
-
-
-def background_facts(load: Loop, last: Attempt | None, around: Surroundings) -> dict[str, Any]:
-    """Return one background's part; `coverage` is that of the last attempt."""
-    training = load.training
-    rounds = read_rounds(load.rounds_file)
-    boot_utc_s = time.time() - boottime_s()
-    return {
-        "name": load.name,
-        "repository": training.repo,
-        "model": training.model,
-        "hyperparameters": dict(training.hyperparameters),
-        **command_facts(training, around),
-        **dose_settings(load.background.dose),
-        "gpu_memory": load.memory.facts(),
-        "auto": auto_facts(load),
-        "rounds_completed": sum(stretch.completed for stretch in rounds),
-        "rounds_failed": sum(stretch.failed for stretch in rounds),
-        "rounds_stopped": sum(stretch.stopped for stretch in rounds),
-        "rounds_open": sum(stretch.open for stretch in rounds),
-        "training_seconds": round(sum(stretch.running_s for stretch in rounds), 3),
-        "cpu_seconds": cpu_seconds(load),
-        "coverage": coverage_beside(last, load) if last else None,
-        "rounds": [round_facts(stretch, boot_utc_s) for stretch in rounds],
-        "problems": load.problems,
-        "logs": load.folder.name,
-    }
-
-
-def auto_facts(load: Loop) -> dict[str, Any] | None:
-    """Return which size was found, None for its value where none fits, and what did not fit."""
-    if not load.background.auto:
-        return None
-    name = load.background.auto[0].name
-    return {"name": name, "value": load.chosen and load.chosen.value, "tried": load.tried}
-
-
-def command_facts(training: Training, around: Surroundings) -> dict[str, Any]:
-    """Return how a training was started, and of which code; `pin` is what the registry wants."""
-    git, wanted = around.git[str(training.work_dir)], training.commit
-    is_there = None if git["commit"] is None else git["commit"] == wanted
-    return {
-        "command": list(training.command),
-        "working_directory": str(training.work_dir),
-        "env": dict(training.environment),
-        "repository_git": git,
-        "pin": None if wanted is None else {"commit": wanted, "matches": is_there},
-    }
-
-
-def cpu_seconds(load: Loop) -> float | None:
-    """Return the CPU seconds of the load with its loop and keepers; None if a report is missing."""
-    if not load.reports or load.problems:
-        return None
-    return float(sum(each["cpu_user_s"] + each["cpu_system_s"] for each in load.reports))
-
-
-def round_facts(stretch: Stretch, boot_utc_s: float) -> dict[str, Any]:
-    return {
-        "first": stretch.first,
-        "last": stretch.last,
-        "started": iso_utc(stretch.start_s + boot_utc_s),
-        "ended": None if stretch.end_s is None else iso_utc(stretch.end_s + boot_utc_s),
-        "training_seconds": round(stretch.running_s, 3),
-        "completed": stretch.completed,
-        "failed": stretch.failed,
-        "exit_code": stretch.exit_code,
-        "reason": stretch.reason or None,
-    }
-
-
-def stop_facts(outcome: Outcome) -> dict[str, Any]:
+def stop_facts(raw: Raw) -> StopOfAll:
     """Return how the experiment's processes were ended; `left` is who could not be."""
-    loads = outcome.loads.each if outcome.loads else ()
-    stops = [stop_of(load.reports[-1]) for load in loads if load.reports]
+    last = [each["reports"][-1] for each in raw.outcome.backgrounds if each["reports"]]
+    stops = [stop_of(report) for report in last]
+    reports = [tried.report for tried in raw.tries if tried.report]
+    reports += [report for each in raw.outcome.backgrounds for report in each["reports"]]
+
+    def together(key: str) -> list[Process]:
+        return [process for stop in stops for process in stop[key]]
+
     return {
-        "reason": outcome.stop_reason,
+        "reason": raw.outcome.stop_reason,
         "duration_seconds": max((stop["duration_seconds"] for stop in stops), default=None),
-        **{
-            key: [process for stop in stops for process in stop[key]]
-            for key in ("terminated", "killed", "left")
-        },
-        "strays_killed": [found.facts() for found in outcome.strays],
-        "left": everyone_left(outcome),
-    }
-
-
-def environment_facts(
-    experiment: Experiment, outcome: Outcome, around: Surroundings
-) -> dict[str, Any]:
-    foreground = experiment.foreground
-    last = outcome.attempts[-1] if outcome.attempts else None
-    return {
-        **around.host,
-        "tandem_git": around.git[""],
-        **command_facts(foreground, around),
-        "registry": str(around.plan.registry_file),
-        "device": device_of(last.log) if last else None,
-        "cpu_governor": outcome.cpu_governor,
+        "terminated": together("terminated"),
+        "killed": together("killed"),
+        "strays_killed": list(raw.outcome.strays_killed),
+        "left": everyone_left(reports, raw.outcome.left),
     }

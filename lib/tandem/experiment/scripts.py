@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from tandem.background.backgrounds import Backgrounds
-from tandem.background.dosing import Dosing
+from tandem.background.dosing import Dosing, mode_of
 from tandem.background.loop import Loop
 from tandem.background.memory import memory_use
 from tandem.base.paths import ROOT, TEMPLATES
 from tandem.base.templates import render_file
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose
-from tandem.measure.powermon import Monitor
+from tandem.measure.powermon import Powermon
 from tandem.plan.model import Background, Experiment, Training
 from tandem.processes.namespace import Isolation
 
@@ -31,12 +31,13 @@ def prepare(
     isolation: Isolation,
     *,
     environment: Mapping[str, str],
-    monitor: Monitor,
+    monitor: Powermon,
     say: Callable[[str], None],
 ) -> Backgrounds | None:
     """Make the folder, render what will run, and return the loads; None without a background."""
     folder.mkdir()
-    common = {"root": str(ROOT), "python": sys.executable, "grace_s": repr(experiment.grace_s)}
+    grace_s = repr(experiment.limits.grace_s)
+    common = {"root": str(ROOT), "python": sys.executable, "grace_s": grace_s}
     render_foreground(experiment, folder / "fg_run.sh", common)
     loads = []
     for number, background in enumerate(experiment.backgrounds, start=1):
@@ -59,15 +60,12 @@ def dosing_of(
     """Return the controller that a background's dose asks for, if it does."""
     dose, given = background.dose, background.training.environment
     own = {**environment, **({VISIBLE: given[VISIBLE]} if VISIBLE in given else {})}
-    if dose.target_sm_percent is not None:
-        return Dosing(folder, "target", dose.target_sm_percent, own)
-    if dose.intensity is not None and dose.intensity < 1:
-        return Dosing(folder, "intensity", dose.intensity, own)
-    return None
+    mode = mode_of(dose)
+    return Dosing(folder, *mode, own) if mode else None
 
 
 def render_foreground(experiment: Experiment, script: Path, common: Values) -> None:
-    training, timeout_s = experiment.foreground, experiment.timeout_s
+    training, timeout_s = experiment.foreground, experiment.limits.timeout_s
     values: Values = {
         **common,
         "work_dir": str(training.work_dir),

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tandem.config.options import Validity
-from tandem.experiment.experiment import Outcome
+from tandem.experiment.outcome import Outcome
 from tandem.measure.windows.strangers import disturbances
-from tandem.results.record import foreground_window
+from tandem.results.record import (
+    Background,
+    DoseInWindow,
+    GpuMemory,
+    LoadPart,
+    Process,
+    Record,
+    Round,
+    Window,
+    foreground_window,
+)
 
 DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of the GPU or the time
 EDGE_S = 0.25  # half a period of the controller: so far off may each stretch of running be as well
@@ -18,7 +27,7 @@ SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
 MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
 
 
-def invalid_reasons(record: Mapping[str, Any], outcome: Outcome, validity: Validity) -> list[str]:
+def invalid_reasons(record: Record, outcome: Outcome, validity: Validity) -> list[str]:
     """Return why a record does not count, [] if it does.
 
     Looked at are its `performance_metrics`, `required_metrics`, `background`, `windows`, `stop` and
@@ -30,23 +39,21 @@ def invalid_reasons(record: Mapping[str, Any], outcome: Outcome, validity: Valid
         *_process_reasons(record),
         *_gpu_reasons(record, validity),
         *_census_reasons(record),
-        *([outcome.monitor_problem] if outcome.monitor_problem and outcome.gpus_before else []),
+        *([outcome.monitor_problem] if outcome.monitor_problem and outcome.before["gpus"] else []),
     ]
 
 
-def everyone_left(outcome: Outcome) -> list[dict[str, Any]]:
+def everyone_left(reports: Iterable[Mapping[str, Any]], left: Sequence[Process]) -> list[Process]:
     """Return who could not be ended, as any keeper or the census says."""
-    reports = [attempt.report for attempt in outcome.attempts if attempt.report]
-    reports += outcome.loads.reports if outcome.loads else []
-    left = [process for report in reports for process in report["stop"]["left"]]
-    return left + [found.facts() for found in outcome.left]
+    of_keepers = [process for report in reports for process in report["stop"]["left"]]
+    return [*of_keepers, *left]
 
 
-def _foreground_reasons(record: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
+def _foreground_reasons(record: Record, outcome: Outcome) -> Iterator[str]:
     if outcome.status != "finished":
         yield outcome.error_message or outcome.status
-    elif not outcome.attempts[-1].succeeded:
-        yield f"foreground failed: {outcome.attempts[-1].error()}"
+    elif not record["training_success"]:
+        yield f"foreground failed: {record['attempts'][-1]['error_message']}"
     else:
         yield from _metric_reasons(record["performance_metrics"], record["required_metrics"])
 
@@ -59,7 +66,7 @@ def _metric_reasons(metrics: Mapping[str, float | None], required: Sequence[str]
         yield "no metric found in the foreground's log"
 
 
-def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterator[str]:
+def _background_reasons(record: Record, validity: Validity) -> Iterator[str]:
     background = record["background"]
     if not background:
         return
@@ -67,7 +74,7 @@ def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterat
     coverage, least = background["coverage"], validity.min_coverage
     if record["attempts"] and coverage is None:
         yield "coverage unknown"
-    elif record["attempts"] and coverage < least:
+    elif record["attempts"] and coverage is not None and coverage < least:
         yield f"coverage {_share(coverage)} is below {least:.0%}"
     window = foreground_window(record)
     for place, part in enumerate(background["parts"]):
@@ -83,34 +90,31 @@ def _background_reasons(record: Mapping[str, Any], validity: Validity) -> Iterat
     yield from _dose_reasons(window, background)
 
 
-def _failed_beside(
-    window: Mapping[str, Any] | None, place: int, rounds: Sequence[Mapping[str, Any]]
-) -> int:
+def _failed_beside(window: Window | None, place: int, rounds: Sequence[Round]) -> int:
     """Return how many of a background's rounds failed in a window; 0 if one ended well in it.
 
     That one may have begun before it, so that it is no whole round of the window.
     """
-    if not window or not window["load"] or not window["started"]:
+    if not window or not window["load"]:
         return 0
-    begin = datetime.fromisoformat(window["started"])
-    succeeded = (each["ended"] for each in rounds if each["completed"] and each["ended"])
-    if any(datetime.fromisoformat(ended) >= begin for ended in succeeded):
+    succeeded_s = (each["end_boottime_s"] for each in rounds if each["completed"])
+    if any(ended_s and ended_s >= window["start_boottime_s"] for ended_s in succeeded_s):
         return 0
-    return int(window["load"]["parts"][place]["rounds_failed"])
+    return window["load"]["parts"][place]["rounds_failed"]
 
 
-def _rested(memory: Mapping[str, Any], window: Mapping[str, Any] | None) -> bool:
-    """Tell whether one of several backgrounds used a GPU last before a window began.
+def _rested(memory: GpuMemory, window: Window | None) -> bool:
+    """Whether one of several backgrounds used a GPU last before a window began.
 
     A short window may have passed between two looks.
     """
-    used, started = memory["used_at"], window and window["started"]
-    if not window or not used or not started or window["duration_seconds"] < SEEN_S:
+    used_s = memory["used_boottime_s"]
+    if not window or used_s is None or window["duration_seconds"] < SEEN_S:
         return False
-    return datetime.fromisoformat(used) < datetime.fromisoformat(started)
+    return used_s < window["start_boottime_s"]
 
 
-def _idle_background_reasons(window: Mapping[str, Any] | None, validity: Validity) -> Iterator[str]:
+def _idle_background_reasons(window: Window | None, validity: Validity) -> Iterator[str]:
     load, least = window and window["load"], validity.min_background_sm_percent
     if not load:
         return
@@ -123,7 +127,7 @@ def _idle_background_reasons(window: Mapping[str, Any] | None, validity: Validit
         yield f"the background used {used:.1f} % of the GPU, less than {least:g} %"
 
 
-def _dose_reasons(window: Mapping[str, Any] | None, background: Mapping[str, Any]) -> Iterator[str]:
+def _dose_reasons(window: Window | None, background: Background) -> Iterator[str]:
     """Why a load was not dosed as it was meant to be."""
     if not window or not window["load"]:
         return
@@ -132,10 +136,10 @@ def _dose_reasons(window: Mapping[str, Any] | None, background: Mapping[str, Any
         if part["dose"] and part["dose"]["mode"] == "target":
             yield from _target_reasons(part["dose"], name)
         elif part["dose"]:
-            yield from _intensity_reasons(part, name, window["duration_seconds"])
+            yield from _intensity_reasons(part, part["dose"], name, window["duration_seconds"])
 
 
-def _target_reasons(dose: Mapping[str, Any], name: str) -> Iterator[str]:
+def _target_reasons(dose: DoseInWindow, name: str) -> Iterator[str]:
     used, target = dose["sm_avg_percent"], dose["target"]
     if used is None:
         yield f"whether the {name} was held at {target:g} % is not known: {dose['reason']}"
@@ -143,12 +147,14 @@ def _target_reasons(dose: Mapping[str, Any], name: str) -> Iterator[str]:
         yield f"the {name} used {used:.1f} % of the GPU instead of {target:g} %"
 
 
-def _intensity_reasons(part: Mapping[str, Any], name: str, duration_s: float) -> Iterator[str]:
+def _intensity_reasons(
+    part: LoadPart, dose: DoseInWindow, name: str, duration_s: float
+) -> Iterator[str]:
     """A window or a round of a few periods cannot be near its duty."""
-    duty, target = part["dose"]["duty_mean"], part["dose"]["target"]
+    duty, target = dose["duty_mean"], dose["target"]
     if duty is None:
-        reason = part["dose"]["reason"]
-        yield f"whether the {name} ran for {100 * target:g} % of the time is not known: {reason}"
+        share = f"{100 * target:g} %"
+        yield f"whether the {name} ran for {share} of the time is not known: {dose['reason']}"
         return
     stretches = 1 + part["rounds_completed"] + part["rounds_failed"]
     if abs(duty - target) * duration_s > DOSE_POINTS / 100 * duration_s + EDGE_S * stretches:
@@ -160,7 +166,7 @@ def _share(value: float) -> str:
     return f"{math.floor(value * 1000) / 10}%"
 
 
-def _process_reasons(record: Mapping[str, Any]) -> Iterator[str]:
+def _process_reasons(record: Record) -> Iterator[str]:
     left = record["stop"]["left"]
     killed = [process for process in record["stop"]["strays_killed"] if process not in left]
     if killed:
@@ -169,12 +175,12 @@ def _process_reasons(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"processes are still alive: {_names(left)}"
 
 
-def _names(processes: list[dict[str, Any]]) -> str:
+def _names(processes: Sequence[Process]) -> str:
     more = f" and {len(processes) - 5} more" if len(processes) > 5 else ""
     return ", ".join(f"{each['name']} {each['pid']}" for each in processes[:5]) + more
 
 
-def _gpu_reasons(record: Mapping[str, Any], validity: Validity) -> Iterator[str]:
+def _gpu_reasons(record: Record, validity: Validity) -> Iterator[str]:
     window, least = foreground_window(record), validity.min_sampling_coverage
     yield from disturbances(window, record["validity"])
     for gpu in window["gpus"] if window else []:
@@ -184,7 +190,7 @@ def _gpu_reasons(record: Mapping[str, Any], validity: Validity) -> Iterator[str]
             yield f"GPU {gpu['index']}: sampling coverage {share} is below {least:.0%}"
 
 
-def _census_reasons(record: Mapping[str, Any]) -> Iterator[str]:
+def _census_reasons(record: Record) -> Iterator[str]:
     before, after = record["census"]["before"], record["census"]["after"]
     yield from (f"busy at the start: {why}" for why in before["busy"])
     used_mib = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"] or []}

@@ -1,36 +1,64 @@
-"""What the sensors say of an experiment, for its record: windows, load, strangers."""
+"""What the sensors say of an experiment's windows, for its record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-from tandem.experiment.experiment import Outcome
-from tandem.machine.gpus import Gpu
-from tandem.measure.powermon import Window
+from tandem.background.account import Account, figures_of
+from tandem.experiment.attempt import Tried
+from tandem.experiment.outcome import Outcome
 from tandem.measure.windows.window import energy_metrics, window_facts
+from tandem.results.record import Load, Window, WindowGpu
 
 Energy = dict[str, Any] | None
 
 
-def measured_windows(folder: Path, outcome: Outcome) -> list[dict[str, Any]]:
-    """Return every window with its figures; `folder` is the one that the monitor wrote to."""
-    return [measured_window(folder, window, outcome) for window in outcome.windows]
+class Edges(NamedTuple):
+    """A stretch of time that is measured as a whole, in seconds on CLOCK_BOOTTIME.
+
+    `name` is idle, background, foreground or solo; the latter two are those of an attempt.
+    """
+
+    name: str
+    attempt: int | None
+    from_s: float
+    to_s: float
 
 
-def measured_window(folder: Path, window: Window, outcome: Outcome) -> dict[str, Any]:
-    facts = window_facts(folder, window.from_s, window.to_s)
-    if outcome.monitor_problem:
-        facts["warnings"] = [outcome.monitor_problem, *facts["warnings"]]
+def edges_of(outcome: Outcome, tries: Sequence[Tried], foreground: str) -> list[Edges]:
+    """Return every window of an experiment, oldest first.
+
+    Those of attempts are there whose start and end are known, also of one that was cut off;
+    `foreground` is their name.
+    """
+    windows = [Edges(each["name"], None, each["from_s"], each["to_s"]) for each in outcome.windows]
+    windows += [
+        Edges(foreground, tried.number, *tried.window_s) for tried in tries if tried.window_s
+    ]
+    return sorted(windows, key=lambda window: window.from_s)
+
+
+def measured_window(
+    folder: Path, edges: Edges, accounts: Sequence[Account], problem: str | None
+) -> Window:
+    """Return a window with its figures.
+
+    `folder` is the one that the monitor wrote to, `problem` what went wrong with the monitor.
+    """
+    facts = window_facts(folder, edges.from_s, edges.to_s)
+    if problem:
+        facts["warnings"] = [problem, *facts["warnings"]]
     load = None
-    if outcome.loads and window.name != "idle":
-        load = outcome.loads.figures(window.from_s, window.to_s) | gpu_load(facts["gpus"])
-    return {"name": window.name, "attempt": window.attempt, **facts, "load": load}
+    if accounts and edges.name != "idle":
+        figures = figures_of(accounts, edges.from_s, edges.to_s)
+        load = cast(Load, figures | gpu_load(facts["gpus"]))
+    window = {"name": edges.name, "attempt": edges.attempt, **facts, "load": load}
+    return cast(Window, window)
 
 
-def gpu_load(gpus: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+def gpu_load(gpus: Sequence[WindowGpu]) -> dict[str, float | None]:
     """Return the background's use of the GPUs it was seen on; None where nobody could tell.
 
     `sm_avg_percent` is that of the GPU which it used most, `memory_max_mib` the sum.
@@ -44,7 +72,7 @@ def gpu_load(gpus: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     }
 
 
-def energy_of(window: Mapping[str, Any] | None, outcome: Outcome) -> tuple[Energy, str | None]:
+def energy_of(window: Window | None, *, is_beside: bool) -> tuple[Energy, str | None]:
     """Return a foreground window's totals under the old keys, and why what is null is null.
 
     `attribution` is "combined" beside a background: no sensor tells the two trainings apart.
@@ -54,8 +82,4 @@ def energy_of(window: Mapping[str, Any] | None, outcome: Outcome) -> tuple[Energ
     values, reason = energy_metrics(window)
     if values is None:
         return None, reason
-    return {**values, "attribution": "combined" if outcome.loads else "foreground"}, reason
-
-
-def gpu_facts(gpus: Sequence[Gpu] | None) -> list[dict[str, Any]] | None:
-    return None if gpus is None else [asdict(gpu) for gpu in gpus]
+    return {**values, "attribution": "combined" if is_beside else "foreground"}, reason

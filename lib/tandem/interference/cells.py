@@ -6,22 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tandem.base.variables import VISIBLE
-from tandem.config.options import Dose, dose_settings
+from tandem.config.options import Dose, as_settings
 from tandem.interference.readings import flags
-from tandem.results.record import foreground_window
+from tandem.results.record import Record, foreground_window
 
 # Repeats agree in all of these.
 KEYS = ("foreground", "values", "background", "hyperparameters", "dose", "device")
-USUAL = dose_settings(Dose())
+USUAL = as_settings(Dose())
 SEED = "seed"  # what differs in nothing else is a repeat
 
 
-def group_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+def group_of(record: Record) -> tuple[str, ...]:
     """Return what is repeated, in the order of KEYS.
 
     A foreground's values that were drawn are not among it: they differ from repeat to repeat.
     """
     background, environment = record["background"], record["environment"]
+    assert background is not None
     window = foreground_window(record)
     gpus = ", ".join(gpu["name"] for gpu in (window["gpus"] if window else []))
     drawn = {*record["mutated"], SEED}
@@ -31,7 +32,7 @@ def group_of(record: Mapping[str, Any]) -> tuple[str, ...]:
         flags(given | gpus_given(environment)),
         f"{background['repository']}/{background['model']}",
         flags(background["hyperparameters"]),
-        dose_of(background.get("parts", ())),
+        dose_of(background["parts"]),
         ", ".join(filter(None, (environment["device"], gpus or environment["cpu_model"]))),
     )
 

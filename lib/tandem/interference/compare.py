@@ -14,7 +14,8 @@ from tandem.interference.cells import KEYS, group_of
 from tandem.interference.figures import NAMES
 from tandem.interference.quantity import Quantity
 from tandem.interference.repeats import is_below_resolution, repeats_of
-from tandem.results.record import last_window, read_record
+from tandem.results.record import Figure, Interference, Record, last_window
+from tandem.results.record_file import NAME, read_interference, read_record
 
 # What each would be if the two did not touch each other, or (STP, saving) took turns.
 NO_EFFECT = {
@@ -26,6 +27,8 @@ NO_EFFECT = {
     "marginal_energy_joules": 0.0,
     "saving_of_sharing": 0.0,
 }
+_FIGURE = {"value", "uncertainty", "label", "reason"}
+_NOT_WHOLE = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 _NUMBER = re.compile(r"\d[\d.]*")
 
 
@@ -33,44 +36,57 @@ _NUMBER = re.compile(r"\d[\d.]*")
 class Pair:
     """A parallel record with figures; pairs with a baseline in common are not independent."""
 
-    record: Mapping[str, Any]
+    record: Record
+    interference: Interference
     baselines: frozenset[tuple[str, ...]]
 
     @property
-    def figures(self) -> Mapping[str, Mapping[str, Any]]:
-        figures: Mapping[str, Mapping[str, Any]] = self.record["interference"]["figures"]
-        return figures
+    def figures(self) -> Mapping[str, Figure]:
+        return self.interference["figures"]
 
 
 def compare(runs: Sequence[Path]) -> dict[str, Any]:
-    """Return the same for a machine: "groups", and "left_out", a count by reason.
+    """Return the same for a machine: "groups", "left_out", a count by reason, and "damaged".
 
+    The last one names each record that cannot be read; a run of which none can is a UsageError.
     A group has "foreground", its "values" (those not drawn, and its GPUs), "background", its
     "hyperparameters" and "dose" (where it is not the usual one, and its GPUs), "device",
     "experiments", "missing" (a count by reason) and "rows", one a figure: "figure", "label",
     "pairs" and, where there is any, the fields of Repeats, "no_effect" and "below_resolution".
     """
     groups: dict[tuple[str, ...], list[Pair]] = {}
-    left_out = []
+    left_out, damaged = [], []
     for run in dict.fromkeys(run.resolve() for run in runs):
-        for record in read_run(run):
+        records, problems = read_run(run)
+        damaged += problems
+        for folder, record in records.items():
             if record["mode"] != "parallel":
                 continue
-            if reason := why_left_out(record):
-                left_out.append(reason)
-            else:
-                groups.setdefault(group_of(record), []).append(pair_of(record, run))
+            interference = read_interference(folder, record)
+            try:
+                if reason := why_left_out(record, interference):
+                    left_out.append(reason)
+                elif interference:
+                    pair = pair_of(record, interference, run)
+                    groups.setdefault(group_of(record), []).append(pair)
+            except _NOT_WHOLE:
+                file = folder / NAME
+                damaged.append(f"{file}: not a whole record (restore it, or move its folder away)")
     return {
         "groups": [group_facts(key, pairs) for key, pairs in sorted(groups.items())],
         "left_out": counted(left_out),
+        "damaged": damaged,
     }
 
 
 # -- reading ---------------------------------------------------------------------------
 
 
-def read_run(run: Path) -> list[dict[str, Any]]:
-    """Return the records of a run's folder."""
+def read_run(run: Path) -> tuple[dict[Path, Record], list[str]]:
+    """Return the records of a run's folder by their own folders, and what is wrong with others.
+
+    UsageError: it is no run's folder, or none of its records can be read.
+    """
     try:
         if not run.is_dir():
             raise UsageError(f"{run}: no such folder (name that of a run: results/run_...)")
@@ -81,25 +97,37 @@ def read_run(run: Path) -> list[dict[str, Any]]:
         raise UsageError(f"{run}: cannot be read: {error.strerror} (check the folder)") from None
     if not files:
         raise UsageError(f"{run}: holds no records (name the folder of a run: results/run_...)")
-    return [read_record(file.parent) for file in files]
+    records, problems = {}, []
+    for file in files:
+        try:
+            records[file.parent] = read_record(file.parent)
+        except UsageError as error:
+            problems.append(str(error))
+    if not records:
+        raise UsageError(f"{run}: none of its records can be read: {problems[0]}")
+    return records, problems
 
 
-def why_left_out(record: Mapping[str, Any]) -> str | None:
+def why_left_out(record: Record, interference: Interference | None) -> str | None:
     """Return why a parallel record cannot stand in the comparison; None if it can."""
     if not record["valid"]:
         return f"not valid: {record['invalid_reasons'][0]}"
-    if not record.get("interference"):
-        return "without figures of interference (of an earlier version)"
+    if not interference:
+        return "without figures of interference (its solo control has not ended)"
     return None
 
 
-def pair_of(record: Mapping[str, Any], run: Path) -> Pair:
+def pair_of(record: Record, interference: Interference, run: Path) -> Pair:
+    """Return what stands in the comparison of a record; one of _NOT_WHOLE: it lacks something."""
     baselines = {("record", str(run), record["experiment_id"])}
     if record["twin"]:
         baselines.add(("twin", str(run), record["twin"]))
     if alone := last_window(record["windows"], "background"):
-        baselines.add(("background", record["environment"]["hostname"], alone["started"]))
-    return Pair(record, frozenset(baselines))
+        baselines.add(("background", record["environment"]["hostname"], str(alone["started"])))
+    pair = Pair(record, interference, frozenset(baselines))
+    if not all(pair.figures[name].keys() >= _FIGURE for name in NAMES):
+        raise ValueError("a figure lacks a part")
+    return pair
 
 
 def in_blocks(pairs: Sequence[Pair]) -> list[list[Pair]]:
@@ -152,7 +180,7 @@ def different_epochs(pairs: Sequence[Pair]) -> str | None:
 def reasons_of(pair: Pair) -> list[str]:
     """Return why figures of a pair are null, each reason once."""
     nulls = [each["reason"] for each in pair.figures.values() if each["value"] is None]
-    return list(dict.fromkeys(reason for text in nulls for reason in text.split("; ")))
+    return list(dict.fromkeys(reason for text in nulls for reason in (text or "").split("; ")))
 
 
 def row_of(name: str, blocks: Sequence[Sequence[Pair]]) -> dict[str, Any]:

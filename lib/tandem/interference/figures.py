@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from tandem.interference.quantity import Quantity, Reading, Values, propagated
-from tandem.interference.readings import DRIFTING, Record, idle_drift_w, read, unknown_work
-from tandem.results.record import foreground_window
+from tandem.interference.readings import DRIFTING, idle_drift_w, read, unknown_work
+from tandem.results.record import Figure as Facts
+from tandem.results.record import Interference, Record, WindowGpu, foreground_window
+from tandem.results.record_file import INTERFERENCE_VERSION, digest_of
 
 
 def slowdown(x: Values) -> float:
@@ -131,14 +133,20 @@ ESTIMATE = "foreground_energy_estimate_joules"
 NAMES = (*FIGURES, ESTIMATE)
 
 
-def interference(parallel: Record, solo: Record | None) -> dict[str, Any]:
+def interference_of(run: Path, parallel: Record, solo: Record | None) -> Interference:
+    """Return what two records, whose files are in the folder of a run, say together."""
+    names = [record["experiment_id"] for record in (parallel, solo) if record]
+    return interference(parallel, solo, {name: digest_of(run / name) for name in names})
+
+
+def interference(parallel: Record, solo: Record | None, records: Mapping[str, str]) -> Interference:
     """Return what a parallel record and that of its solo control, if there is one, say together.
 
     Each of "figures" has "value", "uncertainty" (one standard deviation, the value's unit), "label"
     (measured, derived, estimate) and "reason": why the value is null, or why its uncertainty is.
-    Beside them "twin" (the control's id), "board_gain_percent" (systematic, on every figure in
-    joules), "idle_drift_watts" (how much the idle windows of both records differ),
-    "idle_drift_reason" (why that is null) and "warnings".
+    Beside them "twin" (the control's id), "records" (the digests of both, as given),
+    "board_gain_percent" (systematic, on every figure in joules), "idle_drift_watts" (how much the
+    idle windows of both records differ), "idle_drift_reason" (why that is null) and "warnings".
     """
     readings = read(parallel, solo)
     figures = {name: figure_facts(figure, readings) for name, figure in FIGURES.items()}
@@ -147,7 +155,10 @@ def interference(parallel: Record, solo: Record | None) -> dict[str, Any]:
     gpus = window["gpus"] if window else []
     figures[ESTIMATE] = estimate(gpus, readings["parallel_j"])
     return {
+        "interference_version": INTERFERENCE_VERSION,
+        "experiment_id": parallel["experiment_id"],
         "twin": parallel["twin"],
+        "records": dict(records),
         "board_gain_percent": max((gpu["board_gain_percent"] for gpu in gpus), default=None),
         "idle_drift_watts": None if isinstance(drift, str) else drift,
         "idle_drift_reason": drift if isinstance(drift, str) else None,
@@ -156,7 +167,7 @@ def interference(parallel: Record, solo: Record | None) -> dict[str, Any]:
     }
 
 
-def drift_warnings(drift: float | str, figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def drift_warnings(drift: float | str, figures: Mapping[str, Facts]) -> list[str]:
     """Say whose uncertainty lacks the drift, as it is not known."""
     names = [
         name
@@ -168,7 +179,7 @@ def drift_warnings(drift: float | str, figures: Mapping[str, Mapping[str, Any]])
     return [f"drift is not covered (controls.idle_seconds): {', '.join(names)}"]
 
 
-def figure_facts(figure: Figure, readings: Mapping[str, Reading]) -> dict[str, Any]:
+def figure_facts(figure: Figure, readings: Mapping[str, Reading]) -> Facts:
     needed = {name: readings[name] for name in figure.needs}
     known = {name: each for name, each in needed.items() if isinstance(each, Quantity)}
     if len(known) < len(needed):
@@ -183,12 +194,12 @@ def figure_facts(figure: Figure, readings: Mapping[str, Reading]) -> dict[str, A
 
 def facts(
     value: float | None, uncertainty: float | None, label: str, reasons: Sequence[str]
-) -> dict[str, Any]:
+) -> Facts:
     reason = "; ".join(dict.fromkeys(reasons)) or None
     return {"value": value, "uncertainty": uncertainty, "label": label, "reason": reason}
 
 
-def estimate(gpus: Sequence[Mapping[str, Any]], energy: Reading) -> dict[str, Any]:
+def estimate(gpus: Sequence[WindowGpu], energy: Reading) -> Facts:
     """Return E f / (f + b), each GPU's own, by mean utilisation by foreground f and background b.
 
     A model, not a measurement: utilisation is time in which anything ran, and says nothing of the
@@ -199,12 +210,12 @@ def estimate(gpus: Sequence[Mapping[str, Any]], energy: Reading) -> dict[str, An
     missing = [f"GPU {gpu['index']}: {why}" for gpu in gpus if (why := no_split(gpu))]
     if missing:
         return facts(None, None, "estimate", missing)
-    joules = sum(gpu["energy_joules"] * foreground_share(gpu) for gpu in gpus)
+    joules = sum((gpu["energy_joules"] or 0.0) * foreground_share(gpu) for gpu in gpus)
     unsure = "its error is not known: no sensor tells the two trainings apart"
     return facts(joules, None, "estimate", [unsure])
 
 
-def no_split(gpu: Mapping[str, Any]) -> str | None:
+def no_split(gpu: WindowGpu) -> str | None:
     """Return why a GPU's energy cannot be split by utilisation; None if it can."""
     if gpu["mig"]:
         return "utilisation by process is not known of a MIG device"
@@ -218,11 +229,12 @@ def no_split(gpu: Mapping[str, Any]) -> str | None:
     return None if any(used) else "neither training was seen to use it"
 
 
-def foreground_share(gpu: Mapping[str, Any]) -> float:
-    foreground, background = sm_percents(gpu)
-    return float(foreground / (foreground + background))
+def foreground_share(gpu: WindowGpu) -> float:
+    foreground, background = (percent or 0.0 for percent in sm_percents(gpu))
+    return foreground / (foreground + background)
 
 
-def sm_percents(gpu: Mapping[str, Any]) -> list[Any]:
+def sm_percents(gpu: WindowGpu) -> list[float | None]:
     """Return the mean utilisation by foreground and background, None where it is not known."""
-    return [gpu[role] and gpu[role]["sm_avg_percent"] for role in ("foreground", "background")]
+    uses = gpu["foreground"], gpu["background"]
+    return [use and use["sm_avg_percent"] for use in uses]

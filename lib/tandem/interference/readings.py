@@ -4,8 +4,8 @@ A control counts only where it is valid and did the same work. Each reading has 
 deviation that covers:
 
 - energies: edges of the windows and gaps between samples, as each window says;
-- times: how long the start took (the record counts from the fork, its window from the exec: some
-  milliseconds on a busy machine), and at least one, for when start and end were noticed;
+- times: how long the start took, from fork to exec (some milliseconds on a busy machine), and at
+  least one, for when start and end were noticed;
 - round rates: the resolution of the stamps, and how much the rounds seen in that window differed
   in length, taken as random (fewer than four of them: those of both windows; widened for few by
   Student's t, so that one deviation still holds 68 %, though two then hold less than 95 %). Where
@@ -32,15 +32,13 @@ from tandem.base.text import quote
 from tandem.interference.quantity import Quantity, Reading
 from tandem.interference.rounds import rounds_per_s
 from tandem.measure.windows.strangers import disturbances
-from tandem.results.record import foreground_window, last_window
+from tandem.results.record import Record, Window, WindowGpu, foreground_window, last_window
 
 TIME_UNCERTAINTY_S = 0.001
 
 FOREGROUND, BACKGROUND, SOLO = "foreground window", "background window", "solo control"
 IDLE = "idle window"
 DRIFTING = {"background_w", "solo_j"}  # readings that drift makes unsure
-
-Record = Mapping[str, Any]
 
 
 def read(parallel: Record, solo: Record | None) -> dict[str, Reading]:
@@ -116,12 +114,12 @@ def failure(record: Record) -> str | None:
     return f"the training did not succeed: {record['error_message'] or record['status']}"
 
 
-def disturbance(record: Record, window: Record | None) -> str | None:
+def disturbance(record: Record, window: Window | None) -> str | None:
     """Return who else computed on a GPU in a window, beyond what the record allows."""
     return next(disturbances(window, record["validity"]), None)
 
 
-def weak_load(parallel: Record, window: Record | None) -> str | None:
+def weak_load(parallel: Record, window: Window | None) -> str | None:
     """Return why the background was not the load that it was meant to be; None if it was."""
     load, background = window and window["load"], parallel["background"]
     if background and background["problems"]:
@@ -186,15 +184,15 @@ def shown(value: str | int | None) -> str:
 # -- one reading -----------------------------------------------------------------------
 
 
-def duration_s(record: Record, window: Record | None, place: str) -> Reading:
+def duration_s(record: Record, window: Window | None, place: str) -> Reading:
     seconds = record["duration_seconds"]
     if not seconds:
         return f"{place}: duration not known"
-    start_s = abs(seconds - window["duration_seconds"]) if window else 0.0
+    start_s = record["attempts"][-1]["start_took_seconds"] or 0.0
     return Quantity(seconds, max(start_s, TIME_UNCERTAINTY_S))
 
 
-def energy_j(window: Record | None, place: str) -> Reading:
+def energy_j(window: Window | None, place: str) -> Reading:
     """Return the energy of all GPUs together, or why that of one of them is not known."""
     gpus = window["gpus"] if window else []
     if not gpus:
@@ -202,16 +200,17 @@ def energy_j(window: Record | None, place: str) -> Reading:
     for gpu in gpus:
         if gpu["energy_joules"] is None:
             return f"{place}: GPU {gpu['index']}: {gpu['energy_reason']}"
-    joules = sum(gpu["energy_joules"] for gpu in gpus)
+    joules = sum(gpu["energy_joules"] or 0.0 for gpu in gpus)
     if joules <= 0:
         return f"{place}: the sensors gave {joules:g} J (see their files)"
     edges_j = [gpu["energy_uncertainty_joules"] for gpu in gpus]
-    if None in edges_j:
+    known_j = [each for each in edges_j if each is not None]
+    if len(known_j) < len(edges_j):
         return Quantity(joules, None, f"{place}: uncertainty of the energy not known")
-    return Quantity(joules, math.hypot(*edges_j))
+    return Quantity(joules, math.hypot(*known_j))
 
 
-def other_sensor(window: Record | None, beside: Record | None, place: str) -> str | None:
+def other_sensor(window: Window | None, beside: Window | None, place: str) -> str | None:
     """Return why two energies cannot be compared: counter and trapezoid may differ by much."""
     theirs, ours = methods(window), methods(beside)
     if not theirs or not ours or theirs == ours:
@@ -219,13 +218,14 @@ def other_sensor(window: Record | None, beside: Record | None, place: str) -> st
     return f"{place}: energy by {', '.join(theirs)}, beside the background by {', '.join(ours)}"
 
 
-def methods(window: Record | None) -> list[str]:
+def methods(window: Window | None) -> list[str]:
     """Return how the energy of each GPU was measured; [] where that of one of them was not."""
     found = [gpu["energy_method"] for gpu in window["gpus"]] if window else []
-    return [] if None in found else found
+    known = [method for method in found if method]
+    return known if len(known) == len(found) else []
 
 
-def power_w(window: Record, place: str) -> Reading:
+def power_w(window: Window, place: str) -> Reading:
     """Return the mean power of all GPUs: their energy by the duration."""
     energy, seconds = energy_j(window, place), window["duration_seconds"]
     if isinstance(energy, str):
@@ -234,7 +234,7 @@ def power_w(window: Record, place: str) -> Reading:
     return replace(energy, value=energy.value / seconds, uncertainty=uncertainty_w)
 
 
-def with_cut_rounds(power: Reading, window: Record) -> Reading:
+def with_cut_rounds(power: Reading, window: Window) -> Reading:
     """Return the background's power, as unsure as its window cuts rounds.
 
     The edges leave a fraction of a round, each as likely, by whose power the mean is off: by up to
@@ -242,6 +242,7 @@ def with_cut_rounds(power: Reading, window: Record) -> Reading:
     """
     if isinstance(power, str) or power.uncertainty is None:
         return power
+    assert window["load"]  # or the background would be no load, and its power none
     parts, ranges_w = window["load"]["parts"], [power_range_w(gpu) for gpu in window["gpus"]]
     known_w = [each for each in ranges_w if each is not None]
     unknown = [part["rate_reason"] for part in parts if not part["rounds_per_second"]]
@@ -250,13 +251,13 @@ def with_cut_rounds(power: Reading, window: Record) -> Reading:
     if unknown:
         reason = f"{BACKGROUND}: what cut rounds are worth is not known: {unknown[0]}"
         return replace(power, uncertainty=None, reason=reason)
-    lengths_s = [1 / part["rounds_per_second"] for part in parts]
+    lengths_s = [1 / per_s for part in parts if (per_s := part["rounds_per_second"])]
     cut_j = sum(known_w) * math.hypot(*lengths_s) / math.sqrt(12)
     cut_w = cut_j / window["duration_seconds"]
     return replace(power, uncertainty=math.hypot(power.uncertainty, cut_w))
 
 
-def power_range_w(gpu: Record) -> float | None:
+def power_range_w(gpu: WindowGpu) -> float | None:
     """Return how far a GPU's power ranged in a window; None where its samples do not tell."""
     highest_w, lowest_w = gpu["power_max_watts"], gpu["power_min_watts"]
     return None if highest_w is None or lowest_w is None else float(highest_w - lowest_w)

@@ -93,7 +93,7 @@ def narrowing(blocks: int) -> float:
 
 
 def is_below_resolution(repeats: Repeats, no_effect: float) -> bool | None:
-    """Tell whether a median differs from no effect by less than twice its uncertainty."""
+    """Whether a median differs from no effect by less than twice its uncertainty."""
     if repeats.uncertainty is None:
         return None
     return abs(repeats.median - no_effect) < 2 * repeats.uncertainty

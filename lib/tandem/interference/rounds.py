@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 from tandem.interference.quantity import Quantity, Reading, widening
+from tandem.results.record import Record, Window
 
 STAMP_RESOLUTION_S = 0.001
 ENOUGH_FREEDOM = 3
 
-Record = Mapping[str, Any]
-
 
 def rounds_per_s(
-    record: Record, window: Record | None, other: Record | None, place: str
+    record: Record, window: Window | None, other: Window | None, place: str
 ) -> Reading:
     """Return the rate of a window's whole rounds, or why it is none of the whole window."""
     load = window["load"] if window else None
-    if record["background"]["problems"]:
-        return f"{place}: {record['background']['problems'][0]}"
+    background = record["background"]
+    if background and background["problems"]:
+        return f"{place}: {background['problems'][0]}"
     if window is None or load is None:
         return f"{place}: no account of the background"
     if load["rounds_failed"]:
@@ -37,7 +34,7 @@ def rounds_per_s(
     return Quantity(per_s, per_s * math.hypot(spread / math.sqrt(completed), stamps))
 
 
-def spread_of_rounds(record: Record, window: Record, other: Record | None) -> float | None:
+def spread_of_rounds(record: Record, window: Window, other: Window | None) -> float | None:
     """Return the standard deviation of a round's length, relative to the mean; None if unknown."""
     squares, freedom = deviations(record, window)
     if freedom < ENOUGH_FREEDOM and other:
@@ -48,21 +45,21 @@ def spread_of_rounds(record: Record, window: Record, other: Record | None) -> fl
     return math.sqrt(squares / freedom) * widening(freedom)
 
 
-def deviations(record: Record, window: Record) -> tuple[float, int]:
+def deviations(record: Record, window: Window) -> tuple[float, int]:
     """Return the sum of squared relative deviations of a window's rounds, and its freedom.
 
     A round lasts until the next one starts, as for its rate. Several rounds that were folded into
     one stretch count by their mean, so often.
     """
-    begin, end = when(window["started"]), when(window["ended"])
+    begin_s, end_s = window["start_boottime_s"], window["end_boottime_s"]
+    assert record["background"]
     (background,) = record["background"]["parts"]  # several have no common rate
-    rounds = background["rounds"]
     found = [
-        ((when(after["started"]) - when(each["started"])).total_seconds(), each["completed"])
-        for each, after in pairwise(rounds)
+        (after["start_boottime_s"] - each["start_boottime_s"], each["completed"])
+        for each, after in pairwise(background["rounds"])
         if each["completed"] == each["last"] - each["first"] + 1
-        and begin <= when(each["started"])
-        and when(each["ended"]) <= end
+        and begin_s <= each["start_boottime_s"]
+        and (each["end_boottime_s"] or math.inf) <= end_s
     ]
     total_s, total = sum(seconds for seconds, _ in found), sum(count for _, count in found)
     if not total_s:
@@ -70,7 +67,3 @@ def deviations(record: Record, window: Record) -> tuple[float, int]:
     mean_s = total_s / total
     squares = sum(count * (seconds / count / mean_s - 1) ** 2 for seconds, count in found)
     return squares, len(found) - 1
-
-
-def when(utc: str) -> datetime:
-    return datetime.fromisoformat(utc)

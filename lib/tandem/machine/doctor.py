@@ -1,4 +1,4 @@
-"""What this machine has, and what is lost where it has it not. Only looks, changes nothing."""
+"""What this machine has, and what is lost without the rest. Only looks, changes nothing."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from pathlib import Path
 from tandem.base.text import SCREEN_COLUMNS
 from tandem.machine import gpus as busy
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError, opened
 from tandem.processes import census, namespace
 
 ENOUGH_DISK_BYTES = 1024**3
 
-_TOOLS = ("unshare", "flock", "setsid", "prlimit", "setpriv")
-_LOST_TO_OTHERS = "what they do on the GPU changes the time and energy that are measured"
+_TOOLS = ("unshare", "flock", "setpriv")
+_LOST_TO_STRANGERS = "strangers on a GPU change the time and energy that are measured"
 _TIMEOUT_S = 10
 _SHOWN_PROCESSES = 8
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing a machine can have: what was found, and in a sentence what is lost without it."""
+    """One thing that a machine can have: what was found, and what is lost without it."""
 
     name: str
     ok: bool
@@ -39,7 +40,7 @@ class Check:
 
 
 def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list[Check]:
-    """Look at everything, in the order in which it is shown.
+    """Return all checks, in the order in which they are shown.
 
     `results` is where results will go; it need not exist yet. /proc and /sys are looked for below
     `sys_root`, except for processes, which are always those of this machine.
@@ -47,6 +48,7 @@ def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list
     return [
         _bash(),
         _util_linux(),
+        _find(),
         _git(),
         _python(),
         _numpy(),
@@ -54,7 +56,6 @@ def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list
         _nvml(),
         _rapl(sys_root),
         _namespaces(),
-        _cgroups(sys_root),
         _disk(results),
         _leftovers(),
         _gpu_use(),
@@ -62,9 +63,9 @@ def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list
 
 
 def text(checks: Sequence[Check]) -> str:
-    """The checks as aligned plain text, what is lost below those that are not ok.
+    """Return the checks as aligned plain text; below each that is not ok, what is lost.
 
-    No line is longer than `SCREEN_COLUMNS`, but for a word or a command that is.
+    No line is longer than `SCREEN_COLUMNS`, except where a single word or a command is.
     """
     indent = " " * (len("ok   ") + max(len(check.name) for check in checks) + 2)
     lines = []
@@ -77,7 +78,7 @@ def text(checks: Sequence[Check]) -> str:
 
 
 def _wrapped(head: str, indent: str, paragraphs: str) -> list[str]:
-    """Only the first paragraph is wrapped: the others are commands to be copied."""
+    """Return lines. Only the first paragraph is wrapped: the others are commands to be copied."""
     first, *commands = paragraphs.split("\n")
     lines = textwrap.wrap(
         head + first,
@@ -100,8 +101,16 @@ def _bash() -> Check:
 def _util_linux() -> Check:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     found = f"missing: {', '.join(missing)}" if missing else ", ".join(_TOOLS)
-    lost = "no PID namespace without unshare, no lock in scripts without flock"
+    lost = "no PID namespace without unshare, no bin/nightly without flock and setpriv"
     return Check("util-linux", not missing, found, lost)
+
+
+def _find() -> Check:
+    number = re.search(r"GNU findutils\) (\S+)", _answer("find", "--version") or "")
+    found = f"GNU find {number[1]}" if number else "no GNU find"
+    return Check(
+        "find", number is not None, found, "old logs and samples cannot be removed (prune)"
+    )
 
 
 def _git() -> Check:
@@ -155,9 +164,9 @@ def _gpu_driver(sys_root: Path) -> Check:
 def _nvml() -> Check:
     lost = "GPU energy, power, memory and utilisation are not measured: null, never 0"
     try:
-        with nvml.opened():
+        with opened():
             names = [board.name for board in nvml.boards()]
-    except nvml.NvmlError as error:
+    except NvmlError as error:
         found = f"{error} ({error.hint})" if error.hint else str(error)
         return Check("NVML", False, found, lost)
     return Check("NVML", bool(names), ", ".join(names) or "no device", lost)
@@ -191,36 +200,6 @@ def _namespaces() -> Check:
     return Check("namespaces", ok, f"{isolation.mode}: {isolation.reason}", lost)
 
 
-def _cgroups(sys_root: Path) -> Check:
-    lost = "nothing in this version: keepers count and stop processes without cgroups"
-    mount = sys_root / "sys/fs/cgroup"
-    if (mount / "cgroup.controllers").exists():
-        version = "v2"
-    elif (mount / "unified/cgroup.controllers").exists():
-        version, mount = "v1 with v2 beside it", mount / "unified"
-    else:
-        return Check("cgroups", False, "v1" if _has_entries(mount) else "none", lost)
-    own = re.search(r"^0::/(.*)$", _text_of(sys_root / "proc/self/cgroup"), re.MULTILINE)
-    folder = mount / own[1] if own else mount
-    is_delegated = os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK)
-    found = f"{version}, {'delegated' if is_delegated else 'not delegated'} to this user"
-    return Check("cgroups", version == "v2" and is_delegated, found, lost)
-
-
-def _has_entries(folder: Path) -> bool:
-    try:
-        return any(folder.iterdir())
-    except OSError:
-        return False
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
 def _disk(results: Path) -> Check:
     folder = results.absolute()
     while not folder.is_dir():
@@ -237,7 +216,7 @@ def _disk(results: Path) -> Check:
 
 def _leftovers() -> Check:
     found = census.leftovers()
-    lost = "they take part of the machine from what is measured; the next run ends them first"
+    lost = "leftovers slow down what is measured; the next run ends them first"
     return Check("leftovers", not found, _processes(found) or "none of earlier runs", lost)
 
 
@@ -246,18 +225,18 @@ def _gpu_use() -> Check:
     if gpus is None:
         return _gpu_holders()
     reasons = [reason for gpu in gpus for reason in gpu.busy_reasons()]
-    found = "; ".join(reasons or busy.people(gpus)) or "nobody is on it"
-    return Check("GPU in use", not reasons, found, _LOST_TO_OTHERS)
+    found = "; ".join(reasons or busy.process_lines(gpus)) or "no process uses it"
+    return Check("GPU in use", not reasons, found, _LOST_TO_STRANGERS)
 
 
 def _gpu_holders() -> Check:
     holders = census.device_holders()
     # The persistence daemon keeps the files open for ever and does no work.
     strangers = [process for process in holders if not process.name.startswith("nvidia-persist")]
-    found = _processes(holders) or "nobody has /dev/nvidia* open"
+    found = _processes(holders) or "no process has /dev/nvidia* open"
     if os.geteuid() != 0:
         found += " (as far as this user may see)"
-    return Check("GPU in use", not strangers, found, _LOST_TO_OTHERS)
+    return Check("GPU in use", not strangers, found, _LOST_TO_STRANGERS)
 
 
 def _processes(found: Sequence[census.Found]) -> str:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from tandem.base.variables import VISIBLE
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError, opened
 from tandem.processes.locks import lock
 
 
@@ -26,7 +27,7 @@ def gpus_in_use() -> set[str] | None:
     if devices is None:
         return None
     named = {device.strip() for device in devices.split(",")} - {""}
-    with suppress(nvml.NvmlError), nvml.opened():
+    with suppress(NvmlError), opened():
         return named | {device.uuid for device in nvml.visible(devices)}
     return named
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tandem.base.errors import NotReadyError
 from tandem.base.variables import VISIBLE
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError, opened
 from tandem.nvml.devices import HIDDEN_MIB
 from tandem.processes import proc
 from tandem.processes.watch import Watch
@@ -22,6 +24,8 @@ SETTLE_S = 3.0
 MEMORY_BACK_S = 5.0
 MEMORY_NOISE_MIB = 16.0
 _PERIOD_S = 0.1
+
+_T = TypeVar("_T")
 
 
 class GpuBusyError(NotReadyError):
@@ -45,7 +49,7 @@ class GpuProcess:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU and who uses it; None: NVML does not tell."""
+    """A GPU and who uses it, now; None: not reported."""
 
     index: int
     uuid: str
@@ -68,13 +72,15 @@ class Gpu:
         on_it = [each for each in self.processes or () if each.kind == "compute"]
         reasons = [f"GPU {self.index}: {each.text()}" for each in on_it]
         if self.hidden_mib > HIDDEN_MIB:
-            reasons.append(f"GPU {self.index}: {self.hidden_mib:.0f} MiB held by nobody to be seen")
+            reasons.append(
+                f"GPU {self.index}: {self.hidden_mib:.0f} MiB held by no visible process"
+            )
         if (self.sm_percent or 0.0) >= BUSY_SM_PERCENT:
             reasons.append(f"GPU {self.index}: {self.sm_percent:.0f} % used")
         return reasons
 
 
-def people(gpus: Sequence[Gpu]) -> list[str]:
+def process_lines(gpus: Sequence[Gpu]) -> list[str]:
     """Return who is on the GPUs, a desktop's windows included, as lines."""
     return [f"GPU {gpu.index}: {each.text()}" for gpu in gpus for each in gpu.processes or ()]
 
@@ -84,8 +90,8 @@ def nvml_held() -> Iterator[None]:
     """Keep NVML open, which may take seconds to open, where there is one."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(nvml.opened())
-        except nvml.NvmlError:
+            stack.enter_context(opened())
+        except NvmlError:
             pass
         yield
 
@@ -93,21 +99,29 @@ def nvml_held() -> Iterator[None]:
 def gpus_now() -> list[Gpu] | None:
     """Return the GPUs that CUDA shows, as they are now; None where NVML does not answer."""
     try:
-        states = nvml.gpu_states(os.environ.get(VISIBLE))
-    except nvml.NvmlError:
+        with opened():
+            return [_gpu(device) for device in nvml.visible(os.environ.get(VISIBLE))]
+    except NvmlError:
         return None
-    return [
-        Gpu(
-            state.index,
-            state.uuid,
-            state.name,
-            state.sm_percent,
-            state.memory_used_mib,
-            state.temperature_c,
-            None if state.processes is None else tuple(map(_process, state.processes)),
-        )
-        for state in states
-    ]
+
+
+def _gpu(device: nvml.Device) -> Gpu:
+    return Gpu(
+        device.index,
+        device.uuid,
+        device.name,
+        _or_none(lambda: nvml.utilisation(device)[0]),
+        _or_none(lambda: nvml.memory_used_mib(device)),
+        _or_none(lambda: nvml.temperature_c(device)),
+        _or_none(lambda: tuple(map(_process, nvml.processes(device)))),
+    )
+
+
+def _or_none(read: Callable[[], _T]) -> _T | None:
+    try:
+        return read()
+    except NvmlError:
+        return None
 
 
 def _process(process: nvml.Process) -> GpuProcess:
@@ -117,7 +131,7 @@ def _process(process: nvml.Process) -> GpuProcess:
 
 @dataclass(frozen=True)
 class Sensors:
-    """What a run was told about its sensors: where RAPL is, and what to do about busy GPUs."""
+    """What a run's options say about sensors: where RAPL is, and what to do about busy GPUs."""
 
     powercap: Path
     wait_idle_s: float

@@ -7,7 +7,15 @@ import platform
 import re
 from typing import Any
 
-VERSION = "0.1.0"
+from tandem.base.paths import ROOT
+
+
+def version() -> str:
+    """Return Tandem's version, which stands in pyproject.toml alone."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
+    assert found
+    return found[1]
 
 
 def host() -> dict[str, Any]:
@@ -20,7 +28,7 @@ def host() -> dict[str, Any]:
         "cpu_logical_count": os.cpu_count(),
         "memory_total_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "python": platform.python_version(),
-        "tandem": VERSION,
+        "tandem": version(),
     }
 
 

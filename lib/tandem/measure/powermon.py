@@ -1,4 +1,4 @@
-"""The monitor of one experiment: started, told whose processes are whose, asked for rows."""
+"""bin/powermon beside one experiment: started, given the roots of both trees, asked for rows."""
 
 from __future__ import annotations
 
@@ -22,19 +22,9 @@ READY_TIMEOUT_S = 15.0  # NVML needs seconds where no driver process keeps the G
 STOP_GRACE_S = 5.0
 
 
-@dataclass(frozen=True)
-class Window:
-    """A stretch of time that is measured as a whole, in seconds on CLOCK_BOOTTIME."""
-
-    name: str  # idle, background, foreground or solo
-    attempt: int | None
-    from_s: float
-    to_s: float
-
-
 @dataclass
-class Monitor:
-    """bin/powermon beside an experiment; `folder` gets its files.
+class Powermon:
+    """The monitor beside an experiment; `folder` gets its files.
 
     What goes wrong with it costs its figures, never the experiment: `problem` says what.
     """

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-# When the readings were taken, on CLOCK_BOOTTIME and since 1970, and why there is a row:
+# When the readings were taken, on CLOCK_BOOTTIME, and why there is a row:
 # "" its time had come · "mark" asked for (SIGUSR1) · "stale" and "fresh" the samples right before
 # and behind a step of the board's energy counter, of the two steps after a mark · "filled" made of
 # the driver's own buffer of power samples after the monitor had been held up · "last" the end
-CLOCK_COLUMNS = ("boottime_s", "utc_s", "kind")
+CLOCK_COLUMNS = ("boottime_s", "kind")
 GPU_COLUMNS = (
     *CLOCK_COLUMNS,
     "energy_counter_mj",  # the board's own, since its driver was loaded
@@ -42,6 +42,10 @@ GPU_COLUMNS = (
     "strangers_sm_percent",
     "strangers_memory_mib",
 )
+# In cpu.csv: CLOCK_BOOTTIME less CLOCK_MONOTONIC, that is for how long the machine was suspended
+# since its start. It changes by a suspension alone; a duration is the difference of two stamps less
+# by how much this has grown.
+SUSPENDED = "suspended_s"
 ROLE_COLUMNS = ("foreground_cpu_s", "foreground_rss_mib", "background_cpu_s", "background_rss_mib")
 TEXT_COLUMNS = frozenset({"kind", "event_reasons"})
 
@@ -53,7 +57,7 @@ Row = dict[str, Cell]
 
 def cpu_columns(zones: Sequence[str]) -> tuple[str, ...]:
     """The columns of cpu.csv: cumulative microjoules a RAPL zone, then what the two trees used."""
-    return (*CLOCK_COLUMNS, *(f"{zone}_uj" for zone in zones), *ROLE_COLUMNS)
+    return (*CLOCK_COLUMNS, SUSPENDED, *(f"{zone}_uj" for zone in zones), *ROLE_COLUMNS)
 
 
 def number(value: float | None, digits: int) -> str:

@@ -46,7 +46,7 @@ class NvmlError(Exception):
 
     @property
     def lost(self) -> bool:
-        """Tell whether all of the GPU is gone, not one sensor."""
+        """Whether all of the GPU is gone, not one sensor."""
         return self.code in _LOST
 
 

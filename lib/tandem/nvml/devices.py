@@ -1,14 +1,14 @@
 """NVML, NVIDIA's management library: which GPUs there are, and what their sensors say.
 
-Everything but `opened` and `gpu_states` is called while NVML is open. Whatever cannot be read
-raises NvmlError, whose text says why and whose hint says what would help.
+All of it is called while NVML is open (binding.opened). Whatever cannot be read raises NvmlError,
+whose text says why and whose hint says what would help.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from tandem.nvml.binding import (
     FUNCTION_NOT_FOUND,
@@ -17,31 +17,9 @@ from tandem.nvml.binding import (
     NvmlError,
     call,
     call_growing,
-    opened,
-    versions,
 )
 
-__all__ = [
-    "Board",
-    "Device",
-    "GpuState",
-    "NvmlError",
-    "Process",
-    "UnknownGpuError",
-    "boards",
-    "gpu_states",
-    "memory_total_mib",
-    "memory_used_mib",
-    "opened",
-    "processes",
-    "temperature_c",
-    "utilisation",
-    "versions",
-    "visible",
-]
-
-_T = TypeVar("_T")
-_MEMORY_V2 = 0x02000028  # nvmlMemory_v2, which tells what is reserved apart
+_MEMORY_V2 = 0x02000028  # nvmlMemory_v2, which gives what is reserved apart
 _TEMPERATURE_GPU = 0  # NVML's number of that sensor
 _MIB = 1024 * 1024
 _LISTS = (
@@ -88,26 +66,12 @@ class Board:
 
 @dataclass(frozen=True)
 class Process:
-    """A process that a GPU knows, by NVML's process id; memory None: NVML does not tell."""
+    """A process that a GPU knows, by NVML's process id; memory None: not reported."""
 
     pid: int
     kind: str  # "compute" or "graphics"
     memory_mib: float | None
     mps: bool = False  # it uses the GPU through the server of MPS
-
-
-@dataclass(frozen=True)
-class GpuState:
-    """One GPU as it is now; None where NVML does not tell."""
-
-    index: int
-    uuid: str
-    name: str
-    mig: bool
-    sm_percent: float | None
-    memory_used_mib: float | None
-    temperature_c: float | None
-    processes: tuple[Process, ...] | None
 
 
 # -- which GPUs ------------------------------------------------------------------------------
@@ -195,32 +159,6 @@ def _matching(have: Sequence[Board], word: str) -> tuple[Device, ...]:
 
 
 # -- what they say ---------------------------------------------------------------------------
-
-
-def gpu_states(selection: str | None) -> list[GpuState]:
-    """Return every GPU that CUDA shows, as it is now; opens and closes NVML by itself."""
-    with opened():
-        return [_state(device) for device in visible(selection)]
-
-
-def _state(device: Device) -> GpuState:
-    return GpuState(
-        device.index,
-        device.uuid,
-        device.name,
-        device.mig is not None,
-        _or_none(lambda: utilisation(device)[0]),
-        _or_none(lambda: memory_used_mib(device)),
-        _or_none(lambda: temperature_c(device)),
-        _or_none(lambda: tuple(processes(device))),
-    )
-
-
-def _or_none(read: Callable[[], _T]) -> _T | None:
-    try:
-        return read()
-    except NvmlError:
-        return None
 
 
 def utilisation(device: Device) -> tuple[float, float]:

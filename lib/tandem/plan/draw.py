@@ -45,7 +45,7 @@ def draw(
     None of `taken` is drawn, which is as `drawable` leaves it. Floats are rounded to six
     significant digits and stay inside their range. A larger count begins with the values of a
     smaller one. Every hyperparameter must have a range. Raises UsageError when fewer than `count`
-    combinations are left, saying how many there are unless that depends on a range of floats.
+    combinations are left, saying how many there are unless a range of floats is among them.
     """
     available = _available(hyperparameters)
     if available is not None and available - len(taken) < count:
@@ -78,13 +78,13 @@ def drawable(
 
 
 def _available(hyperparameters: Sequence[Hyperparameter]) -> int | None:
-    """How many combinations there are; None where that depends on a range of floats.
+    """Return how many combinations there are; None where a range of floats is among them.
 
     Nobody counts those: there are millions in all but the narrowest.
     """
-    countable = [it for it in hyperparameters if _is_countable(it)]
-    available = math.prod(map(_count, countable))
-    return available if available == 0 or len(countable) == len(hyperparameters) else None
+    if any(it.kind == "float" and it.low != it.high for it in hyperparameters):
+        return None
+    return math.prod(map(_count, hyperparameters))
 
 
 def _too_few(
@@ -225,13 +225,8 @@ def _has_zero_beside(hyperparameter: Hyperparameter) -> bool:
     return chance == 1 or (chance > 0 and not low <= 0 <= high)
 
 
-def _is_countable(hyperparameter: Hyperparameter) -> bool:
-    low, high = _bounds(hyperparameter)
-    return hyperparameter.kind == "int" or low == high or hyperparameter.zero_probability == 1
-
-
 def _count(hyperparameter: Hyperparameter) -> int:
-    """How many values can be drawn of a hyperparameter whose values are countable."""
+    """Return how many values can be drawn of an int, or of a float that has only one."""
     low, high = _bounds(hyperparameter)
     in_range = 1 if low == high else int(high) - int(low) + 1
     if hyperparameter.zero_probability == 1:

@@ -1,104 +1,40 @@
 """plan.json: the plan of a run as it was decided, to go on from whatever happens meanwhile.
 
 What all runs of an entry have in common stands once, in `entries`; a line an experiment has the
-rest. Its first lines hold a digest of all the others: what is run by hand-made values would have a
-record that says something else.
+rest, and the number of its entry. Dataclasses stand under the names of their fields, options under
+their settings keys. The file's first lines hold a digest of all the others: what is run by
+hand-made values would have a record that says something else.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from tandem.base.errors import UsageError
 from tandem.base.files import write_whole
-from tandem.config.options import Controls, Dose, Validity
-from tandem.plan.model import Background, Experiment, Plan, Size, Training
+from tandem.config.options import OPTIONS, as_settings, read_options
+from tandem.config.problems import Problem
+from tandem.plan.model import Experiment, Plan
 
 NAME = "plan.json"
-VERSION = 2
+VERSION = 3
 
-_OWN = ("number", "id", "twin")  # beside the foreground's values and command
+# What each experiment has of its own; its foreground has values and command.
+_OWN = ("number", "id", "twin")
+_OWN_OF_FOREGROUND = ("hyperparameters", "command")
 
 
 def write_plan(plan: Plan, folder: Path) -> None:
     """Write plan.json into the folder of a run, whole; OSError: it could not be written."""
-    entries: dict[tuple[str, str | None], tuple[int, str]] = {}
-    lines = []
-    for experiment in plan.experiments:
-        key = experiment.source_path, experiment.control
-        if key not in entries:
-            entries[key] = len(entries), _json(_common(experiment))
-        lines.append(_json(_own(experiment, entries[key][0])))
-    head = {
-        "name": plan.name,
-        "settings_file": plan.settings_file and str(plan.settings_file),
-        "settings_sha256": plan.settings_sha256,
-        "registry_file": str(plan.registry_file),
-        "registry_sha256": plan.registry_sha256,
-        "root": str(plan.root),
-        "seed": plan.seed,
-        "governor": plan.governor,
-    }
-    text = ",\n".join(f"{_json(name)}: {_json(value)}" for name, value in head.items())
-    common = ",\n".join(entry for _, entry in entries.values())
-    own = ",\n".join(lines)
-    text = f'{text},\n"entries": [\n{common}\n],\n"experiments": [\n{own}\n]\n}}\n'
-    data = text.encode(errors="backslashreplace")
+    text = _layout(as_json(plan))
+    data = f"{text}\n".encode(errors="backslashreplace").split(b"\n", 2)[-1]
     write_whole(str(folder / NAME), _before(data) + data)
-
-
-def _before(data: bytes) -> bytes:
-    """The first lines of the file, by what comes after them."""
-    digest = hashlib.sha256(data).hexdigest()
-    return f'{{\n"plan_version": {VERSION},\n"sha256_of_the_rest": "{digest}",\n'.encode()
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _own(experiment: Experiment, entry: int) -> dict[str, Any]:
-    foreground = experiment.foreground
-    return {
-        **{name: getattr(experiment, name) for name in _OWN},
-        "entry": entry,
-        "hyperparameters": dict(foreground.hyperparameters),
-        "command": foreground.command,
-    }
-
-
-def _common(experiment: Experiment) -> dict[str, Any]:
-    bare = replace(experiment.foreground, hyperparameters={}, command=())
-    common = {**vars(experiment), "foreground": _facts(bare)}
-    common |= {
-        "backgrounds": [
-            {
-                "training": _facts(each.training),
-                "dose": asdict(each.dose),
-                "auto": [asdict(size) for size in each.auto],
-            }
-            for each in experiment.backgrounds
-        ],
-        "controls": asdict(experiment.controls),
-        "validity": asdict(experiment.validity),
-        "source_entry": dict(experiment.source_entry),
-    }
-    return {name: value for name, value in common.items() if name not in _OWN}
-
-
-def _facts(training: Training) -> dict[str, Any]:
-    return {
-        **vars(training),
-        "hyperparameters": dict(training.hyperparameters),
-        "work_dir": str(training.work_dir),
-        "log_patterns": dict(training.log_patterns),
-        "environment": dict(training.environment),
-    }
 
 
 def read_plan_file(folder: Path) -> Plan:
@@ -119,53 +55,82 @@ def read_plan_file(folder: Path) -> Plan:
     return _plan(json.loads(data))
 
 
+def text_of_reading(plan: Plan | None, problems: Sequence[Problem]) -> str:
+    """Return JSON of the problems and, laid out as in plan.json, of the plan; null without one."""
+    return _layout({"problems": list(problems), "plan": plan and as_json(plan)})
+
+
+def _before(data: bytes) -> bytes:
+    """The first lines of the file, by what comes after them."""
+    digest = hashlib.sha256(data).hexdigest()
+    return f'{{\n"plan_version": {VERSION},\n"sha256_of_the_rest": "{digest}",\n'.encode()
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """Return the plan as plan.json has it, of what `_line` turns into JSON."""
+    entries: dict[tuple[str, str | None], tuple[int, dict[str, Any]]] = {}
+    experiments = []
+    for experiment in plan.experiments:
+        key = experiment.source_path, experiment.control
+        if key not in entries:
+            common = _without(experiment, _OWN)
+            common["foreground"] = _without(experiment.foreground, _OWN_OF_FOREGROUND)
+            entries[key] = len(entries), common
+        own = {name: getattr(experiment, name) for name in _OWN}
+        own["entry"] = entries[key][0]
+        own |= {name: getattr(experiment.foreground, name) for name in _OWN_OF_FOREGROUND}
+        experiments.append(own)
+    return {
+        "plan_version": VERSION,
+        **_without(plan, ["experiments"]),
+        "entries": [common for _, common in entries.values()],
+        "experiments": experiments,
+    }
+
+
+def _without(value: Any, names: Sequence[str]) -> dict[str, Any]:
+    return {name: item for name, item in vars(value).items() if name not in names}
+
+
+def _layout(value: Any) -> str:
+    """Return JSON with a line for each key of the outer objects and each object of their lists."""
+    if isinstance(value, dict):
+        lines = (f"{_line(key)}: {_layout(item)}" for key, item in value.items())
+        return "{\n" + ",\n".join(lines) + "\n}"
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(map(_line, value)) + "\n]"
+    return _line(value)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has instead of a value that it does not have."""
+    if isinstance(value, OPTIONS):
+        return as_settings(value)
+    if isinstance(value, Path):
+        return str(value)
+    return dict(value if isinstance(value, Mapping) else vars(value))
+
+
 def _plan(value: Mapping[str, Any]) -> Plan:
     entries = [_entry(common) for common in value["entries"]]
-    settings_file = value["settings_file"]
-    return Plan(
-        name=value["name"],
-        settings_file=None if settings_file is None else Path(settings_file),
-        registry_file=Path(value["registry_file"]),
-        root=Path(value["root"]),
-        seed=value["seed"],
-        experiments=tuple(_experiment(own, entries) for own in value["experiments"]),
-        settings_sha256=value["settings_sha256"],
-        registry_sha256=value["registry_sha256"],
-        governor=value["governor"],
-    )
+    experiments = tuple(_experiment(own, entries) for own in value["experiments"])
+    plan: Plan = _reader(Plan)({**value, "experiments": ()})
+    return replace(plan, experiments=experiments)
 
 
 def _entry(common: Mapping[str, Any]) -> Experiment:
     """The experiment of an entry, without what is each one's own."""
-    parts = {
-        "number": 0,
-        "id": "",
-        "foreground": _training(common["foreground"]),
-        "backgrounds": tuple(map(_background, common["backgrounds"])),
-        "controls": Controls(**common["controls"]),
-        "validity": Validity(**common["validity"]),
-        "warnings": tuple(common["warnings"]),
-    }
-    return Experiment(**{**common, **parts})
+    foreground = {**common["foreground"], "hyperparameters": {}, "command": ()}
+    own = {"number": 0, "id": "", "twin": None, "foreground": foreground}
+    experiment: Experiment = _reader(Experiment)({**common, **own})
+    return experiment
 
 
-def _background(facts: Mapping[str, Any]) -> Background:
-    auto = (Size(**{**each, "command": tuple(each["command"])}) for each in facts.get("auto", ()))
-    return Background(_training(facts["training"]), Dose(**facts["dose"]), tuple(auto))
-
-
-def _training(facts: Mapping[str, Any]) -> Training:
-    parts = {
-        "mutated": tuple(facts["mutated"]),
-        "command": tuple(facts["command"]),
-        "work_dir": Path(facts["work_dir"]),
-        "required_metrics": tuple(facts.get("required_metrics", ())),
-        "memory_limit": tuple(facts.get("memory_limit", ())),
-    }
-    return Training(**{**facts, **parts})
-
-
-def _experiment(own: Mapping[str, Any], entries: list[Experiment]) -> Experiment:
+def _experiment(own: Mapping[str, Any], entries: Sequence[Experiment]) -> Experiment:
     entry = entries[own["entry"]]
     foreground = replace(
         entry.foreground, hyperparameters=own["hyperparameters"], command=tuple(own["command"])
@@ -174,3 +139,25 @@ def _experiment(own: Mapping[str, Any], entries: list[Experiment]) -> Experiment
         entry, number=own["number"], id=own["id"], twin=own["twin"], foreground=foreground
     )
     return experiment
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """Return what makes a value of a field's type, or of a dataclass, of its JSON."""
+    if kind in OPTIONS:
+        return partial(read_options, kind)
+    if is_dataclass(kind):
+        readers = {name: _reader(of) for name, of in get_type_hints(kind).items()}
+        return partial(_read_fields, kind, readers)
+    if kind is Path:
+        return Path
+    if get_origin(kind) is tuple:
+        each = _reader(get_args(kind)[0])
+        return lambda items: tuple(map(each, items))
+    if Path in get_args(kind):
+        return lambda text: None if text is None else Path(text)
+    return lambda value: value
+
+
+def _read_fields(kind: Any, readers: Mapping[str, Callable[[Any], Any]], value: Any) -> Any:
+    return kind(**{name: read(value[name]) for name, read in readers.items()})

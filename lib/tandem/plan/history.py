@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.base.text import quote, quote_path
+from tandem.base.text import quote_path
 from tandem.config.problems import Problem
 from tandem.config.registry import Hyperparameter, Registry, Repository
 from tandem.plan.draw import Combination, drawable
@@ -33,14 +33,14 @@ class Table:
     """The runs of one table, by kind, each with its values in the order of the kind's names.
 
     A run is known by the values that differ from the registry's default, because a default may
-    stand in its row or not. `flaws` say which rows could not be read.
+    stand in its row or not. Of `row_count` rows, `unread_count` could not be read.
     """
 
     place: str
     path: Path
     row_count: int
     runs: Mapping[Kind, Sequence[Combination]]
-    flaws: Sequence[str]
+    unread_count: int
 
 
 class History:
@@ -98,10 +98,9 @@ def read_history(
             problems.append(Problem("warning", place, message, file))
             continue
         read.append(table)
-        if table.flaws:
-            count = len(table.flaws) - 1
-            more = f" (and {count} more row{'' if count == 1 else 's'})" if count else ""
-            message = f"{quote_path(path)}, {table.flaws[0]}: the row is not read{more}"
+        if count := table.unread_count:
+            rows = f"{count} row{'' if count == 1 else 's'} of {quote_path(path)}"
+            message = f"{rows} could not be read: the values there may be drawn again"
             problems.append(Problem("warning", place, message, file))
     return History(read, file), problems
 
@@ -133,29 +132,24 @@ def _read_rows(
 ) -> Table:
     reader = csv.reader(lines)
     runs: defaultdict[Kind, list[Combination]] = defaultdict(list)
-    flaws: list[str] = []
-    row_count = end = 0
+    row_count = unread_count = 0
     try:
         header = next(reader, [])
         columns = _columns(header)
-        end = reader.line_num
-        for cells in reader:
-            line, end = end + 1, reader.line_num
-            if not cells:
-                continue
+        for cells in filter(None, reader):
             row_count += 1
             try:
                 if len(cells) != len(header):
-                    raise ValueError(f"{len(cells)} cells under {len(header)} columns")
+                    raise ValueError
                 run = _read_run(cells, columns, repos)
-            except ValueError as error:
-                flaws.append(f"line {line}: {error}")
-            else:
-                if run:
-                    runs[run[0]].append(run[1])
+            except ValueError:
+                unread_count += 1
+                continue
+            if run:
+                runs[run[0]].append(run[1])
     except csv.Error as error:
-        raise _UnusableError(f"is not CSV at line {end + 1} ({error})") from None
-    return Table(place, path, row_count, runs, flaws)
+        raise _UnusableError(f"is not CSV at line {reader.line_num} ({error})") from None
+    return Table(place, path, row_count, runs, unread_count)
 
 
 Places = tuple[int, ...]
@@ -205,10 +199,13 @@ def _columns(header: Sequence[str]) -> _Columns:
 def _read_run(
     cells: Sequence[str], columns: _Columns, repos: Mapping[str, Repository]
 ) -> tuple[Kind, Combination] | None:
-    """The run, or None where nothing that can be drawn is like it. Raises ValueError."""
+    """Return the run, None where nothing that can be drawn is like it.
+
+    Raises ValueError where the row cannot be read.
+    """
     name, model = _cell(cells, columns.repository), _cell(cells, columns.model)
     if not (name and model):
-        raise ValueError("it names no repository and model")
+        raise ValueError
     repository = repos.get(name)
     if repository is None or _cell(cells, columns.status) in _NEVER_BEGAN:
         return None
@@ -243,19 +240,15 @@ def _is_parallel(cells: Sequence[str], columns: _Columns) -> bool:
 
 
 def _value(hyperparameter: Hyperparameter, texts: Sequence[str]) -> float | str:
-    """The one value that all the texts stand for."""
-    name = hyperparameter.name
-    read = [text if hyperparameter.kind == "str" else _number(name, text) for text in texts]
+    """Return the one value that all the texts stand for. Raises ValueError."""
+    read = [text if hyperparameter.kind == "str" else _number(text) for text in texts]
     if any(value != read[0] for value in read):
-        raise ValueError(f"it has two values of {quote(name)}, {' and '.join(map(quote, texts))}")
+        raise ValueError
     return read[0]
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+def _number(text: str) -> float:
+    value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{quote(text)} is no number for {quote(name)}")
+        raise ValueError
     return value

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tandem.config.options import Controls, Dose, Validity
+from tandem.config.options import Controls, Dose, Limits, Validity
 
 BATCH_SIZE = "batch_size"  # the hyperparameter that GPU memory hangs on most
 
@@ -69,13 +70,11 @@ class Background:
 class Experiment:
     """One foreground training with its backgrounds, if any.
 
-    `id` is the folder name, safe characters only, unique in the plan. `timeout_s` is None when
-    the foreground may take as long as it likes; the other times are in seconds.
-    `source_path` says where the entry stands in the settings file ("experiments[3]") and
-    `source_entry` is that entry as written. `warnings` are the lines of those that concern this
-    entry or a repository that it uses. `control` is "solo" for the same foreground run without
-    its backgrounds; it and the parallel experiment name each other's id in `twin`. `cooldown_s` is
-    the longest that the GPUs get to cool down after it, None where the settings do not say.
+    `id` is the folder name, safe characters only, unique in the plan. `source_path` says where the
+    entry stands in the settings file ("experiments[3]") and `source_entry` is that entry as
+    written. `warnings` are the lines of those that concern this entry or a repository that it uses.
+    `control` is "solo" for the same foreground run without its backgrounds; it and the parallel
+    experiment name each other's id in `twin`.
     """
 
     number: int
@@ -83,19 +82,14 @@ class Experiment:
     foreground: Training
     backgrounds: tuple[Background, ...]
     foreground_mode: str
-    max_retries: int
-    timeout_s: float | None
-    warmup_s: float
-    ready_timeout_s: float
-    grace_s: float
     source_path: str
     source_entry: Mapping[str, Any]
+    limits: Limits = field(default_factory=Limits)
     warnings: tuple[str, ...] = ()
     controls: Controls = field(default_factory=Controls)
     validity: Validity = field(default_factory=Validity)
     control: str | None = None
     twin: str | None = None
-    cooldown_s: float | None = None
 
     @property
     def mode(self) -> str:
@@ -120,6 +114,11 @@ class Plan:
     settings_sha256: str | None = None
     registry_sha256: str | None = None
     governor: str | None = None
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Experiment]:
+        """Every experiment by its id."""
+        return {experiment.id: experiment for experiment in self.experiments}
 
     @property
     def origin(self) -> Origin:

@@ -7,24 +7,23 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, cycle
 from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.text import show
+from tandem.config.entries import Entry, Settings
 from tandem.config.jsonfile import sha256_of
 from tandem.config.problems import Problem, ProblemsError, has_errors, is_within, join, line_of
-from tandem.config.registry import Registry, _absolute, load_registry, root_of
-from tandem.config.settings import Entry, Settings, load_settings
+from tandem.config.registry import Registry, absolute, load_registry, root_of
+from tandem.config.settings import load_settings
 from tandem.plan.command import Value
 from tandem.plan.controls import experiment_id, with_control
 from tandem.plan.draw import draw, stream
 from tandem.plan.history import History, read_history
 from tandem.plan.model import Background, Experiment, Origin, Plan, Training
 from tandem.plan.resolve import Resolved, Resolver, background_of, training_of
-
-__all__ = ["Experiment", "Plan", "PlanReading", "Training", "make_plan", "read_plan"]
 
 MAX_EXPERIMENTS = 100_000
 MAX_SEED = 2**63 - 1
@@ -114,12 +113,12 @@ def make_plan(
             problems.append(Problem("remark", "experiments", message, file))
         raise ProblemsError(problems)
     if given_seed is None and any(each.foreground.mutated for each in experiments):
-        message = f"drawn now; --seed {seed} gives these values again"
+        message = f"random seed {seed} was chosen; use --seed {seed} to get the same values"
         problems.append(Problem("remark", "seed", message, file))
     plan = Plan(
         name=settings.name,
-        settings_file=settings.file and _absolute(settings.file),
-        registry_file=_absolute(registry.file),
+        settings_file=settings.file and absolute(settings.file),
+        registry_file=absolute(registry.file),
         root=root,
         seed=seed,
         experiments=tuple(experiments),
@@ -133,9 +132,9 @@ def make_plan(
 def origin_of(settings_file: Path, registry_file: Path, root: Path | None) -> Origin:
     """The origin that a plan of these files has; the root is by default as for `read_plan`."""
     return Origin(
-        _absolute(settings_file),
+        absolute(settings_file),
         sha256_of(settings_file),
-        _absolute(registry_file),
+        absolute(registry_file),
         sha256_of(registry_file),
         root_of(registry_file, root),
     )
@@ -210,7 +209,7 @@ class _Planner:
         foreground, problems = self._resolver.resolve(entry.foreground)
         resolved: list[Resolved] = []
         for given in entry.backgrounds:
-            background, more = self._resolver.resolve(given.training, is_load=True)
+            background, more = self._resolver.resolve(given.training, is_background=True)
             problems = problems + more
             for other in filter(None, (foreground, *resolved)):
                 if background:
@@ -227,9 +226,9 @@ class _Planner:
             place = entry.foreground.places["mutate"]
             self.problems.append(Problem("error", place, str(error), self._file))
             return []
-        loads = tuple(map(background_of, resolved, entry.backgrounds))
+        backgrounds = tuple(map(background_of, resolved, entry.backgrounds))
         gpus = entry.foreground.gpus
-        return [(training_of(foreground, each, gpus), loads) for each in values]
+        return [(training_of(foreground, each, gpus), backgrounds) for each in values]
 
     def _values(
         self, entry: Entry, foreground: Resolved, backgrounds: Sequence[Resolved]
@@ -258,23 +257,21 @@ class _Planner:
         foreground: Training,
         backgrounds: tuple[Background, ...],
     ) -> Experiment:
+        limits = entry.limits
+        if self._grace_s is not None:
+            limits = replace(limits, grace_s=self._grace_s)
         return Experiment(
             number=number,
             id=experiment_id(number, foreground, "parallel" if backgrounds else ""),
             foreground=foreground,
             backgrounds=backgrounds,
             foreground_mode=entry.foreground.mode,
-            max_retries=entry.max_retries,
-            timeout_s=entry.timeout_s,
-            warmup_s=entry.warmup_s,
-            ready_timeout_s=entry.ready_timeout_s,
-            grace_s=entry.grace_s if self._grace_s is None else self._grace_s,
             source_path=entry.path,
             source_entry=entry.source,
+            limits=limits,
             warnings=self._warnings(entry.path, foreground, backgrounds),
             controls=entry.controls,
             validity=entry.validity,
-            cooldown_s=entry.cooldown_s,
         )
 
     def _warnings(

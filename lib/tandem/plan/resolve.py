@@ -9,14 +9,13 @@ from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.git import git_state
-from tandem.base.text import quote, quote_path, suggestion, word
+from tandem.base.text import printable, quote, quote_path, suggestion, word
 from tandem.base.variables import VISIBLE
-from tandem.config.entries import BackgroundEntry
+from tandem.config.entries import BackgroundEntry, TrainingEntry
 from tandem.config.jsonfile import is_annotation
 from tandem.config.problems import Problem, has_errors, join
 from tandem.config.program import folder_flaw
 from tandem.config.registry import Hyperparameter, Registry, Repository
-from tandem.config.settings import TrainingEntry
 from tandem.plan.command import Value, beginning, refuse_unusable, training_command, typed_value
 from tandem.plan.model import Background, Size, Training
 
@@ -62,11 +61,11 @@ class Resolver:
         self._folders: dict[str, _Folder] = {}
 
     def resolve(
-        self, entry: TrainingEntry, *, is_load: bool = False
+        self, entry: TrainingEntry, *, is_background: bool = False
     ) -> tuple[Resolved | None, list[Problem]]:
         """The training, or None where it cannot run; and everything found on the way.
 
-        `is_load` says that it is a background, for which a size may be found.
+        `is_background` says that it is a background, for which a size may be found.
         """
         if entry.repo is None:
             return None, []
@@ -80,7 +79,7 @@ class Resolver:
         if entry.mode == "mutation":
             drawn, more = self._drawn(entry, repository)
         else:
-            auto, more = self._auto(entry, repository, is_load)
+            auto, more = self._auto(entry, repository, is_background)
             problems += more
             given, more = self._given(entry, repository)
         problems += more
@@ -107,7 +106,8 @@ class Resolver:
 
     def _unknown(self, name: str) -> str:
         if name in self._registry.broken:
-            return f"the registry's entry of {quote(name)} is wrong (mend it there)"
+            hint = f"fix this in {printable(str(self._registry.file))}"
+            return f"the registry's entry of {quote(name)} is wrong ({hint})"
         return f"{quote(name)} is not in the registry{suggestion(name, self._registry.repos)}"
 
     def _model(self, entry: TrainingEntry, repository: Repository) -> list[Problem]:
@@ -168,7 +168,7 @@ class Resolver:
         return drawn, problems
 
     def _auto(
-        self, entry: TrainingEntry, repository: Repository, is_load: bool
+        self, entry: TrainingEntry, repository: Repository, is_background: bool
     ) -> tuple[Hyperparameter | None, list[Problem]]:
         """The hyperparameter whose value is to be found, if there is one."""
         found = [
@@ -178,7 +178,7 @@ class Resolver:
         ]
         problems = []
         for place, known in enumerate(found):
-            message = _auto_flaw(known, repository, is_load=is_load)
+            message = _auto_flaw(known, repository, is_background=is_background)
             if not message and place > 0:
                 message = f'"auto" beside {quote(found[0].name)}: one can be found (give a number)'
             if message:
@@ -227,8 +227,10 @@ def _is_auto(hyperparameter: Hyperparameter, value: object) -> bool:
     return value == AUTO and hyperparameter.kind != "str"
 
 
-def _auto_flaw(hyperparameter: Hyperparameter, repository: Repository, *, is_load: bool) -> str:
-    if not is_load:
+def _auto_flaw(
+    hyperparameter: Hyperparameter, repository: Repository, *, is_background: bool
+) -> str:
+    if not is_background:
         return '"auto" is for a background: a foreground\'s values are its own (give a number)'
     if not hyperparameter.sizes:
         name = word(repository.name)

@@ -14,8 +14,6 @@ from typing import Any
 from tandem.base.variables import COOKIE, OWNER_FILE
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-
-
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 

@@ -17,9 +17,9 @@ import time
 from argparse import Namespace
 from typing import Any, NoReturn
 
-from tandem.base.clock import moment
+from tandem.base.clock import awake_s, boottime_s, now, suspended_s
 from tandem.base.files import write_whole
-from tandem.base.variables import COOKIE, LIFELINE, MONITOR, OUT, OWNER, OWNER_FILE
+from tandem.base.variables import COOKIE, MONITOR, OUT, OWNER, OWNER_FILE
 from tandem.processes.control import (
     STOP_SIGNALS,
     become,
@@ -28,6 +28,7 @@ from tandem.processes.control import (
     die_with_parent,
 )
 from tandem.processes.cookie import cookie
+from tandem.processes.owner import inherited_fd, watch_owner
 from tandem.processes.tree import LONGEST_WAIT_S, STRICT_MARGIN_S, Tree
 
 STRICT_PERIOD_S = 0.5
@@ -37,39 +38,32 @@ class Keeper:
     """One command, from its start to the end of the last process below it."""
 
     def __init__(self, options: Namespace) -> None:
-        """Become a subreaper and watch signals and owner; OSError if the kernel is too old."""
+        """Become a subreaper and watch signals and owner.
+
+        OSError: the kernel is too old. OwnerError: see watch_owner.
+        """
         self.options = options
         self.reason = "not started"
         self.error: str | None = None
         self.stop_signal = 0
         self.status: int | None = None  # wait status of the command
-        self.started: dict[str, Any] | None = None
-        self.ended: dict[str, Any] | None = None
-        self.all_ended: dict[str, Any] | None = None
-        self.start_s = self.duration_s = 0.0
+        self.clock = now()  # the one pair of readings: all else is on CLOCK_BOOTTIME
+        self.started_s: float | None = None
+        self.ended_s: float | None = None
+        self.all_ended_s: float | None = None
+        self.start_s = self.start_took_s = 0.0
+        self.suspended_before_s = self.suspended_s = 0.0
         self.tree = Tree(0, self.note_end)
         become_subreaper()
         os.stat(f"/proc/self/task/{os.getpid()}/children")  # without it nobody would be found
         self.poll = select.poll()
         self.wakeup = catch_stop_signals(lambda *_: None)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.owner_fds = self.watch_owner()
+        os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
+        self.owner_fds = watch_owner(options.owner or ())
         self.monitor = inherited_fd(MONITOR)
         for fd in (self.wakeup, *self.owner_fds):
             self.poll.register(fd, select.POLLIN)
-
-    def watch_owner(self) -> list[int]:
-        """Return the lifeline and the owner's pidfd; a dead owner ends the keeper here."""
-        lifeline = inherited_fd(LIFELINE)
-        os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
-        fds = [] if lifeline is None else [lifeline]
-        if self.options.owner != 0:
-            fds.append(os.pidfd_open(os.getppid()))
-            # Whoever died before this line has left us to another parent.
-            if self.options.owner not in (None, os.getppid()):
-                self.say("error: whoever started this has ended already")
-                sys.exit(1)
-        return fds
 
     # -- running -----------------------------------------------------------------------
 
@@ -83,14 +77,16 @@ class Keeper:
         failure, failure_in = os.pipe2(os.O_CLOEXEC)
         self.mark()
         keeper, self.start_s = os.getpid(), time.monotonic()
+        self.suspended_before_s = suspended_s()
         self.tree.main = os.fork()
         if self.tree.main == 0:
             self.become_command(keeper, failure_in)
         os.close(failure_in)
         with os.fdopen(failure, "r", errors="replace") as pipe:
             number, _, self.error = pipe.read().partition(" ")
-        self.started = moment()
-        self.event("start", self.started)
+        self.started_s = boottime_s()
+        self.start_took_s = time.monotonic() - self.start_s
+        self.event("start", self.started_s)
         if not self.error:
             self.error, self.reason = None, "ended"
             return True
@@ -137,7 +133,8 @@ class Keeper:
         """Return for how long nothing need be done."""
         waits_s = [LONGEST_WAIT_S, STRICT_PERIOD_S] if self.options.strict else [LONGEST_WAIT_S]
         if self.options.timeout is not None:
-            waits_s.append(self.start_s + self.options.timeout - time.monotonic())
+            begin_s = self.start_s + self.start_took_s
+            waits_s.append(begin_s + self.options.timeout - time.monotonic())
         return min(waits_s)
 
     def told_to_stop(self, wait_s: float) -> bool:
@@ -158,9 +155,9 @@ class Keeper:
         """End whatever is left of the command."""
         margin_s = STRICT_MARGIN_S if self.options.strict else 0.0
         self.tree.stop(self.options.grace + margin_s, self.sleep, self.options.strict)
-        self.all_ended = moment()
+        self.all_ended_s = boottime_s()
         self.remove_owner_file()
-        if self.ended is None:
+        if self.ended_s is None:
             self.note_end(None)
 
     def remove_owner_file(self) -> None:
@@ -177,11 +174,12 @@ class Keeper:
     def note_end(self, status: int | None) -> None:
         """Note when and how the command itself ended; None: it did not."""
         self.status = status
-        self.duration_s = time.monotonic() - self.start_s
-        self.ended = moment()
+        self.ended_s = boottime_s()
+        since_boot_s = suspended_s(self.suspended_before_s)
+        self.suspended_s = max(0.0, round(since_boot_s - self.suspended_before_s, 3))
         self.mark()
         code = "" if status is None else str(self.exit_code())
-        self.event("end", self.ended, code, self.reason)
+        self.event("end", self.ended_s, code, self.reason)
 
     # -- telling -----------------------------------------------------------------------
 
@@ -196,10 +194,10 @@ class Keeper:
         code = 0 if self.status is None else os.waitstatus_to_exitcode(self.status)
         return code if code >= 0 else 128 - code
 
-    def event(self, what: str, when: dict[str, Any], *more: str) -> None:
+    def event(self, what: str, when_s: float, *more: str) -> None:
         if not self.options.events:
             return
-        line = "\t".join([what, str(self.options.round), f"{when['boottime_s']:.3f}", *more])
+        line = "\t".join([what, str(self.options.round), f"{when_s:.3f}", *more])
         try:
             with open(self.options.events, "ab+", buffering=0) as file:
                 size = file.seek(0, os.SEEK_END)
@@ -208,16 +206,28 @@ class Keeper:
         except OSError as error:
             self.say(f"error: {self.options.events}: {error.strerror}")
 
+    def duration_s(self) -> float | None:
+        if self.started_s is None or self.ended_s is None:
+            return None
+        return awake_s(self.started_s, self.ended_s, self.suspended_s)
+
     def report(self) -> dict[str, Any]:
-        """Return what happened; times in seconds, memory in bytes."""
+        """Return what happened: seconds, memory in bytes, moments on CLOCK_BOOTTIME.
+
+        `duration_s` is from `started_s` to `ended_s` less `suspended_s`, for which the machine was
+        suspended meanwhile; `start_took_s`, from the fork to the start, is not in it.
+        """
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
         return {
             "command": self.options.command,
-            "started": self.started,
-            "ended": self.ended,
-            "all_ended": self.all_ended,
-            "duration_s": round(self.duration_s, 6),
+            "clock": self.clock.readings(),
+            "started_s": rounded(self.started_s),
+            "ended_s": rounded(self.ended_s),
+            "all_ended_s": rounded(self.all_ended_s),
+            "start_took_s": round(self.start_took_s, 6),
+            "suspended_s": round(self.suspended_s, 3),
+            "duration_s": rounded(self.duration_s()),
             "exit_code": code if code is None or code >= 0 else None,
             "signal": None if code is None or code >= 0 else -code,
             "reason": self.reason,
@@ -275,13 +285,8 @@ class Keeper:
         sys.exit(124 if self.reason == "timeout" else 1)
 
 
-def inherited_fd(variable: str) -> int | None:
-    """Return the descriptor that a variable of the environment names, kept from the command."""
-    number = os.environ.pop(variable, "")
-    if not number.isdigit():
-        return None
-    os.set_inheritable(int(number), False)
-    return int(number)
+def rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
 
 
 def people(processes: dict[int, str]) -> list[dict[str, Any]]:

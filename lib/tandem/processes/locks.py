@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,13 +82,43 @@ def open_shared(path: Path) -> int:
 
 
 def holder(file: int) -> str:
-    """Return who holds the lock on an open file, from /proc/locks."""
-    inode = str(os.fstat(file).st_ino)
-    for line in Path("/proc/locks").read_text().splitlines():
-        fields = line.split()
-        if "->" not in fields and fields[5].rpartition(":")[2] == inode:
-            return describe(int(fields[4]))
+    """Return who holds the flock(2) lock on an open file, from /proc/locks."""
+    with suppress(OSError):
+        pid = _holder_in(Path("/proc/locks").read_text(), _device_of(file), os.fstat(file).st_ino)
+        if pid > 0:
+            return describe(pid)
     return "its process cannot be seen from here"
+
+
+def _holder_in(locks: str, device: str, inode: int) -> int:
+    """Return whose lock on a file stands in the lines of /proc/locks.
+
+    0: nobody's, or that of a process in another PID namespace.
+    """
+    for line in locks.splitlines():
+        _, *fields = line.split()
+        if fields[0] == "FLOCK" and fields[4] == f"{device}:{inode}":  # not one that waits, "->"
+            return int(fields[3])
+    return 0
+
+
+def _device_of(file: int) -> str:
+    """Return an open file's device as /proc/locks writes it; "" where that is not known.
+
+    It is the device of the mount. On Btrfs and others fstat(2) has another for each subvolume.
+    """
+    mount = _word_behind("mnt_id:", Path(f"/proc/self/fdinfo/{file}").read_text())
+    for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
+        number, _, device = line.split()[:3]
+        if number == mount:
+            major, minor = map(int, device.split(":"))
+            return f"{major:02x}:{minor:02x}"
+    return ""
+
+
+def _word_behind(name: str, text: str) -> str | None:
+    words = text.split()
+    return words[words.index(name) + 1] if name in words else None
 
 
 def describe(pid: int) -> str:

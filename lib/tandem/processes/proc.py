@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
+
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def read(path: str) -> str:
@@ -12,22 +15,43 @@ def read(path: str) -> str:
 
 
 def children(pid: int) -> list[int]:
-    """Return the direct children of a process, zombies included; [] if it is gone."""
+    """Return the direct children of a process, zombies included; [] if it is gone.
+
+    Trees are walked over and over while a training is measured: this way (no listing of the one
+    thread that most processes have, no decoding) it takes half the time.
+    """
     found: list[int] = []
+    folder = f"/proc/{pid}/task"
     try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, read(f"/proc/{pid}/task/{task}/children").split())
+        tasks = [str(pid)] if os.stat(folder).st_nlink == 3 else os.listdir(folder)
+        for task in tasks:
+            file = os.open(f"{folder}/{task}/children", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                data = b""
+                while more := os.read(file, 4096):
+                    data += more
+            finally:
+                os.close(file)
+            found += map(int, data.split())
     except OSError:  # gone, or hidden from this user
         pass
     return found
 
 
-def descendants(pid: int) -> list[int]:
-    """Return every descendant of a process, parents before their children."""
-    found = children(pid)
-    for child in found:
-        found += children(child)
+def descendants(*pids: int, without: Container[int] = ()) -> list[int]:
+    """Return every descendant of some processes, parents before their children.
+
+    Whoever is one of `without` is left out, with all that is below it.
+    """
+    found: list[int] = []
+    for parents in (pids, found):
+        for pid in parents:
+            found += [child for child in children(pid) if child not in without]
     return found
+
+
+def is_below(pid: int, ancestor: int) -> bool:
+    return ancestor in ancestors(pid)
 
 
 def ancestors(pid: int) -> list[int]:
@@ -89,4 +113,4 @@ def has_ended(fields: list[str]) -> bool:
 
 def cpu_s(pid: int) -> float:
     """Return the CPU seconds of a process and of its children that have ended; 0 if gone."""
-    return sum(map(int, stat(pid)[11:15])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, stat(pid)[11:15])) / TICKS_A_SECOND

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 
-def read_report(folder: Path, since_s: float) -> dict[str, Any] | None:
+def read_report(folder: Path, since_s: float = 0.0) -> dict[str, Any] | None:
     """Return the report in a folder, None if the keeper never wrote one.
 
     A report of a command that started before `since_s` (CLOCK_BOOTTIME) is an earlier one's.
@@ -17,11 +17,11 @@ def read_report(folder: Path, since_s: float) -> dict[str, Any] | None:
         report: dict[str, Any] = json.loads((folder / "keeper.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    started = report["started"]
-    return report if started and started["boottime_s"] >= since_s else None
+    started_s = report["started_s"]
+    return report if started_s is not None and started_s >= since_s else None
 
 
 def stop_of(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a keeper ended the tree, under the record's names."""
+    """Return how a keeper ended the tree, under the names of the record."""
     stop = dict(report["stop"])
     return {"duration_seconds": stop.pop("duration_s"), **stop}

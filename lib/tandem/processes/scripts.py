@@ -21,7 +21,11 @@ from tandem.processes.tree import KEEPER_MARGIN_S, LONGEST_WAIT_S
 
 @dataclass
 class Script:
-    """A script that was started; `pid` is that of the keeper it turns into."""
+    """A script that was started; `pid` is that of the process it turns into.
+
+    That is a keeper, or, of bin/fgrun, the shell that waits for its keeper: both end by TERM, and
+    only after everything that they have started.
+    """
 
     pid: int
     pidfd: int
@@ -95,7 +99,7 @@ def _pidfd(pid: int) -> int:
 
 
 def end_script(script: Script, grace_s: float) -> int:
-    """TERM to a keeper, KILL if it does not end in time; return its exit status.
+    """TERM to a script, KILL if it does not end in time; return its exit status.
 
     Another signal to this process does not cut the waiting short.
     """

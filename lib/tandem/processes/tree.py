@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from tandem.base.clock import boottime_s
-from tandem.processes.proc import alive, children, descendants, name, stat
+from tandem.processes.proc import TICKS_A_SECOND, alive, children, descendants, name, stat
 
 KILL_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
 STRICT_MARGIN_S = KILL_DEADLINE_S + 0.5  # what a keeper of keepers gives those below it
@@ -75,7 +75,7 @@ class Tree:
 
     def terminate(self, deadline_s: float, sleep: Callable[[float], None], repeat: bool) -> bool:
         """TERM to the command's group and, once each, to the adopted; True if all ended."""
-        term_ticks = int(boottime_s() * os.sysconf("SC_CLK_TCK"))
+        term_ticks = int(boottime_s() * TICKS_A_SECOND)
         self.signal_group(signal.SIGTERM)
         told = {self.main}
         pause_s, continue_s = 0.002, 0.0
@@ -132,10 +132,7 @@ class Tree:
         if self.main_ended and not self.has_member():
             return
         for each in (signum, signal.SIGCONT):  # a stopped process acts on TERM when it goes on
-            try:
-                os.killpg(self.main, each)
-            except (ProcessLookupError, PermissionError):
-                pass
+            send_to_group(self.main, each)
 
 
 def continue_tree(pid: int) -> None:
@@ -152,6 +149,14 @@ def send(pid: int, signum: int) -> None:
     """Signal a process; one that has ended meanwhile is no error."""
     try:
         os.kill(pid, signum)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def send_to_group(group: int, signum: int) -> None:
+    """Signal a process group; one that has ended, or is another user's, is no error."""
+    try:
+        os.killpg(group, signum)
     except (ProcessLookupError, PermissionError):
         pass
 

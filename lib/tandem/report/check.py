@@ -1,15 +1,13 @@
-"""What `check` and `list` show: the plan and the registry, as text or for machines."""
+"""What `check` and `list` show to people: the plan and the registry."""
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from tandem.base.text import aligned, printable, word
-from tandem.config.options import Dose, dose_settings
+from tandem.config.options import Dose
 from tandem.config.problems import Problem, problem_lines
 from tandem.config.registry import Hyperparameter, Registry, Repository
 from tandem.plan.command import text_of
@@ -101,15 +99,15 @@ def _mode(experiment: Experiment) -> str:
 
 
 def _limits(experiment: Experiment) -> str:
-    timeout, retries = experiment.timeout_s, experiment.max_retries
+    timeout, retries = experiment.limits.timeout_s, experiment.limits.max_retries
     limits = [
         f"timeout {'none' if timeout is None else _seconds(timeout)}",
         f"{retries} {'retry' if retries == 1 else 'retries'}",
     ]
     if experiment.backgrounds:
-        limits.append(f"warm-up {_seconds(experiment.warmup_s)}")
-    if experiment.cooldown_s is not None:
-        limits.append(f"cool-down at most {_seconds(experiment.cooldown_s)}")
+        limits.append(f"warm-up {_seconds(experiment.limits.warmup_s)}")
+    if experiment.limits.cooldown_s is not None:
+        limits.append(f"cool-down at most {_seconds(experiment.limits.cooldown_s)}")
     return ", ".join(limits + _windows(experiment))
 
 
@@ -155,73 +153,6 @@ def _training_lines(role: str, training: Training) -> list[str]:
         given = (f"{name}={_shell_word(text)}" for name, text in training.environment.items())
         lines.append(f"    env  {' '.join(given)}")
     return lines
-
-
-def json_of_check(plan: Plan | None, problems: Sequence[Problem]) -> dict[str, Any]:
-    """The plan and the problems for machines; without a plan null and no experiments.
-
-    Times are in seconds; a timeout of null is none, a cool-down of null has the usual limit; a
-    governor of null is none. `control` is "solo" for the foreground of a parallel experiment
-    without its background, else null; `twin` is the id of the other of such a pair, or null.
-    A background's `auto` are the sizes to try, the largest first, none where all is decided.
-    `controls` are those of the entry; without a background only the idle window is measured.
-    """
-    return {
-        **{
-            f"{severity}s": [
-                {"file": problem.file, "path": problem.path, "message": problem.message}
-                for problem in problems
-                if problem.severity == severity
-            ]
-            for severity in _SEVERITIES
-        },
-        "seed": plan.seed if plan else None,
-        "governor": plan.governor if plan else None,
-        "root": str(plan.root) if plan else None,
-        "registry": str(plan.registry_file) if plan else None,
-        "experiments": [_json_of_experiment(it) for it in plan.experiments] if plan else [],
-    }
-
-
-def _json_of_experiment(experiment: Experiment) -> dict[str, Any]:
-    controls = experiment.controls
-    return {
-        "id": experiment.id,
-        "mode": experiment.mode,
-        "control": experiment.control,
-        "twin": experiment.twin,
-        "controls": {
-            "idle_seconds": controls.idle_s,
-            "background_seconds": controls.background_s,
-            "solo": controls.solo,
-            "order": controls.order,
-        },
-        "timeout_seconds": experiment.timeout_s,
-        "max_retries": experiment.max_retries,
-        "warmup_seconds": experiment.warmup_s,
-        "grace_seconds": experiment.grace_s,
-        "cooldown_seconds": experiment.cooldown_s,
-        **_json_of_training(experiment.foreground),
-        "backgrounds": [
-            {
-                **_json_of_training(background.training),
-                **dose_settings(background.dose),
-                "auto": [asdict(size) for size in background.auto],
-            }
-            for background in experiment.backgrounds
-        ],
-    }
-
-
-def _json_of_training(training: Training) -> dict[str, Any]:
-    return {
-        "repo": training.repo,
-        "model": training.model,
-        "hyperparameters": dict(training.hyperparameters),
-        "command": list(training.command),
-        "work_dir": str(training.work_dir),
-        "env": dict(training.environment),
-    }
 
 
 def text_of_registry(registry: Registry) -> str:

@@ -26,22 +26,25 @@ TITLES = {
 COLUMNS = ("figure", "label", "pairs", "median", "spread", "", "")
 LEGEND = (
     "95 %: percentile-bootstrap interval of the median, from six pairs on that share no baseline; "
-    "range: all values; sd: the one value's standard deviation, blind to how runs differ. Below "
-    "resolution: less than twice its uncertainty away from no effect (1 for ratios, 0 for marginal "
-    "energy and saving). Joules may be off by the board's gain as well."
+    "range: all values; sd: the standard deviation of a single value, which does not include "
+    "run-to-run variation. Below resolution: less than twice its uncertainty away from no effect "
+    "(1 for ratios, 0 for marginal energy and saving). Joules may be off by the board's gain as "
+    "well."
 )
 
 
 def text_of_compare(runs: Sequence[Path]) -> str:
     """Return the comparison of some runs' records for a person, at most 100 columns wide.
 
-    Raises UsageError for a folder that is no run, and for a record that cannot be read.
+    Raises UsageError for a folder that is no run, or of whose records none can be read.
     """
     comparison = compare(runs)
     lines = [line for group in comparison["groups"] for line in (*group_lines(group), "")]
     lines += wrapped(LEGEND) if lines else ["no parallel record that can be compared"]
     for reason, count in comparison["left_out"].items():
         lines += wrapped(f"left out: {count} {reason}")
+    for problem in comparison["damaged"]:
+        lines += wrapped(f"left out: {problem}")
     return "\n".join(lines)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tandem.base.text import _GAP, SCREEN_COLUMNS, aligned
+from tandem.results.columns import Row
 
 _TITLES = (
     *("experiment", "duration", "main metric", "GPU J"),
@@ -16,7 +17,7 @@ _ONLY_IF_KNOWN = ("GPU J", "slowdown")  # to anybody
 _SHORTEST = 20  # room for the end of a name and some of its start
 
 
-def print_table(rows: Sequence[Mapping[str, str]]) -> str:
+def print_table(rows: Sequence[Row]) -> str:
     """The rows as a small plain table for the end of a run, why a row is not valid below it.
 
     The main metric is the first of a row that has a value. No line is longer than
@@ -29,9 +30,9 @@ def print_table(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines + [line for row in rows for line in _why(row)])
 
 
-def counts_line(rows: Sequence[Mapping[str, str]], missing: int, go_on: str) -> str:
+def counts_line(rows: Sequence[Row], missing: int, go_on: str) -> str:
     """`9 experiments: 7 valid, 2 missing (make resume RUN=...)`; `go_on` is that command."""
-    valid = sum(row["valid"] == "True" for row in rows)
+    valid = sum(row["valid"] is True for row in rows)
     kinds = {"valid": valid, "not valid": len(rows) - valid, "missing": missing}
     words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
     total = len(rows) + missing
@@ -50,32 +51,34 @@ def _known_columns(cells: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[row[place] for place in kept] for row in cells]
 
 
-def _screen_cells(row: Mapping[str, str]) -> tuple[str, ...]:
-    metrics = [name for name, text in row.items() if name.startswith("perf_") and text]
-    coverage, rounds, duration, energy_j, slowdown = (
-        row.get(name, "")
-        for name in (
-            *("coverage", "bg_rounds_completed", "duration_seconds"),
-            *("energy_gpu_total_joules", "slowdown"),
-        )
-    )
-    if row.get("bg_rounds_failed", "0") not in ("", "0"):
+def _screen_cells(row: Row) -> tuple[str, ...]:
+    metrics = [name for name in row if name.startswith("perf_") and row[name] is not None]
+    rounds = _text(row, "bg_rounds_completed", "{}")
+    if row.get("bg_rounds_failed"):
         rounds += f", {row['bg_rounds_failed']} failed"
+    coverage = row.get("coverage")
+    # Rounded down, so that what is below a limit never looks as if it had reached it.
+    share = f"{math.floor(coverage * 1000) / 10} %" if isinstance(coverage, (int, float)) else "-"
     return (
-        row["experiment_id"],
-        f"{float(duration):.1f} s" if duration else "-",
+        str(row["experiment_id"]),
+        _text(row, "duration_seconds", "{:.1f} s"),
         _shortened(_metric(row, metrics[0]), _SHORTEST) if metrics else "-",
-        f"{float(energy_j):,.0f}" if energy_j else "-",
-        rounds or "-",
-        # Rounded down, so that what is below a limit never looks as if it had reached it.
-        f"{math.floor(float(coverage) * 1000) / 10} %" if coverage else "-",
-        f"{float(slowdown):.3f}" if slowdown else "-",
-        "yes" if row["valid"] == "True" else "no",
+        _text(row, "energy_gpu_total_joules", "{:,.0f}"),
+        rounds,
+        share,
+        _text(row, "slowdown", "{:.3f}"),
+        "yes" if row["valid"] is True else "no",
     )
 
 
-def _metric(row: Mapping[str, str], column: str) -> str:
-    return f"{column.removeprefix('perf_')} {float(row[column]):.4g}"
+def _text(row: Row, column: str, form: str) -> str:
+    """Return a value in a form, "-" for what is not known."""
+    value = row.get(column)
+    return "-" if value is None else form.format(value)
+
+
+def _metric(row: Row, column: str) -> str:
+    return f"{column.removeprefix('perf_')} {row[column]:.4g}"
 
 
 def _shortened(text: str, width: int) -> str:
@@ -83,8 +86,8 @@ def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 15]}…{text[-14:]}"
 
 
-def _why(row: Mapping[str, str]) -> list[str]:
-    if row["valid"] == "True":
+def _why(row: Row) -> list[str]:
+    if row["valid"] is True:
         return []
     why = row["invalid_reasons"] or row["error_message"] or row["status"]
     text = f"{row['experiment_id']} is not valid: {why}"

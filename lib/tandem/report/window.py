@@ -29,7 +29,9 @@ def text_of_window(name: str, facts: Mapping[str, Any]) -> str:
 def window_text(facts: Mapping[str, Any]) -> str:
     edges = f"{facts['started'] or '?'} to {facts['ended'] or '?'}"
     boottime = f"{facts['start_boottime_s']:.3f} to {facts['end_boottime_s']:.3f}"
-    return f"{facts['duration_seconds']:.3f} s, {edges} (boot time {boottime})"
+    suspended_s = facts["suspended_seconds"] or 0.0
+    without = f" without {suspended_s:.3f} s of suspension" if suspended_s else ""
+    return f"{facts['duration_seconds']:.3f} s{without}, {edges} (boot time {boottime})"
 
 
 def gpu_lines(gpu: Mapping[str, Any]) -> list[str]:
@@ -47,7 +49,7 @@ def gpu_lines(gpu: Mapping[str, Any]) -> list[str]:
         texts.append(("clocks", f"held down by {', '.join(gpu['event_reasons'])}"))
     texts += [("stranger", stranger_text(each)) for each in gpu["strangers"]]
     if (gpu["hidden_memory_mib"] or 0.0) > HIDDEN_MIB:
-        held = f"{gpu['hidden_memory_mib']:.0f} MiB at most were held by nobody to be seen"
+        held = f"{gpu['hidden_memory_mib']:.0f} MiB at most were held by no visible process"
         texts.append(("strangers", held))
     if gpu["strangers_reason"]:
         texts.append(("strangers", f"not known: {gpu['strangers_reason']}"))

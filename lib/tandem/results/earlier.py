@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from tandem.plan.model import BATCH_SIZE, Training
+from tandem.results.record_file import NAME as RECORD
 
 MOST_RECORDS = 200
 
@@ -36,7 +36,7 @@ class Footprints:
         """Return the largest of the same model and batch size; None: none was measured."""
         if self.known is None:
             self.known = {}
-            for path in islice(self._records(), MOST_RECORDS):
+            for path in self._records():
                 with suppress(OSError, ValueError, RecursionError):
                     self.note(json.loads(path.read_bytes()), path.parent)
         return self.known.get(_key(training.repo, training.model, training.hyperparameters))
@@ -50,11 +50,21 @@ class Footprints:
                 if mib is not None and (key not in self.known or mib > self.known[key].mib):
                     self.known[key] = Footprint(mib, f"{folder.parent.name}/{folder.name}")
 
-    def _records(self) -> Iterator[Path]:
-        others = sorted(self.run_folder.parent.glob("run_*"), reverse=True)
-        runs = chain([self.run_folder], (run for run in others if run != self.run_folder))
-        for run in runs:
-            yield from sorted(run.glob("*/experiment.json"), reverse=True)
+    def _records(self) -> list[Path]:
+        """Return the newest records, newest first: the run's own before those of its neighbours."""
+        others = (run for run in self.run_folder.parent.glob("run_*") if run != self.run_folder)
+        neighbours = [path for run in others for path in run.glob(f"*/{RECORD}")]
+        own = list(self.run_folder.glob(f"*/{RECORD}"))
+        return [*_newest_first(own), *_newest_first(neighbours)][:MOST_RECORDS]
+
+
+def _newest_first(records: Iterable[Path]) -> list[Path]:
+    """Return records by when they were written; one that is gone meanwhile is left out."""
+    found = []
+    for path in records:
+        with suppress(OSError):
+            found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def _key(repo: str, model: str, hyperparameters: Mapping[str, Any]) -> Key:

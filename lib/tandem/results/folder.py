@@ -1,11 +1,10 @@
 """The folder of a run: what is finished in it, what is missing, and what was cut off.
 
 An experiment is finished once its record is there whole. Then come its row, and last its line
-"ended" in the journal: whatever is killed in between, opening the folder again makes up for it.
+"ended" in the journal: whatever is killed in between, run/pairs makes up for it at the next start.
 
 A record may be damaged later. One whose row stands in the table was whole when that was written, so
-only its beginning and its end are looked at on opening: reading ten thousand takes too long. One
-without a row is read whole. Without a record that stands this, an experiment is missing.
+only its beginning and its end are looked at on opening: reading ten thousand takes too long.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.files import sync_all, sync_folder
@@ -24,15 +22,15 @@ from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file, write_plan
 from tandem.plan.model import Experiment, Origin, Plan
 from tandem.results import table
+from tandem.results.columns import Row, as_cells, columns_of, row_of
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import Journal, ended_in
-from tandem.results.record import NAME as RECORD
-from tandem.results.record import UNFINISHED, is_there, record_of, write_record
+from tandem.results.record import Interference, Record
+from tandem.results.record_file import NAME as RECORD
+from tandem.results.record_file import is_there, read_interference, record_of, write_record
 
 CUT_OFF = "cut_off"
 TABLE = "summary.csv"
-Pair = Callable[[dict[str, Any], "RunFolder"], dict[str, Any] | None]
-_NAMED = 5  # of those that are missing though they have ended
 
 
 def make_run_folder(results: Path, plan: Plan) -> Path:
@@ -80,10 +78,10 @@ def _age(path: Path) -> tuple[float, str]:
 
 
 def is_whole(folder: Path, plan: Plan) -> bool:
-    """Tell, without its lock, whether all of a run have ended, with their records and rows."""
+    """Whether, as far as can be told without its lock, all of a run have ended, with their rows."""
     try:
         ended = ended_in((folder / JOURNAL).read_bytes())
-        rows = rows_by_id(table.read(folder / TABLE, table.header(plan)))
+        rows = rows_by_id(table.read(folder / TABLE, columns_of(plan)))
     except OSError:
         return False
     names = [experiment.id for experiment in plan.experiments]
@@ -91,34 +89,32 @@ def is_whole(folder: Path, plan: Plan) -> bool:
     return has_all and all(is_there(name, folder) for name in names)
 
 
-def rows_by_id(found: Sequence[Mapping[str, str]] | None) -> dict[str, dict[str, str]]:
+def rows_by_id(found: Sequence[Row] | None) -> dict[str, Row]:
     """Return the rows of a table that are as Tandem writes them, by experiment id."""
-    are_ours = (dict(row) for row in found or () if row["valid"] in ("True", "False"))
-    return {row["experiment_id"]: row for row in are_ours}
+    are_ours = (row for row in found or () if isinstance(row["valid"], bool))
+    return {str(row["experiment_id"]): row for row in are_ours}
 
 
 class RunFolder:
-    """A run's folder, locked; `rows` are those of the table, by experiment id."""
+    """A run's folder, locked.
 
-    def __init__(self, path: Path, plan: Plan, say: Callable[[str], None], pair: Pair) -> None:
-        """Open it and make up for what a kill left undone.
+    `rows` are those of the table, by experiment id; `lost` are the experiments that had ended, and
+    whose record is missing or damaged now.
+    """
 
-        LockedError: another process works there. OSError: a file cannot be read or written.
-        """
-        self.path, self.plan, self.say, self.pair = path, plan, say, pair
+    def __init__(self, path: Path, plan: Plan, say: Callable[[str], None]) -> None:
+        """Open it. LockedError: another process works there. OSError: a file cannot be used."""
+        self.path, self.plan, self.say = path, plan, say
         self.journal = Journal(path)
-        self.columns = table.header(plan)
+        self.columns = columns_of(plan)
         self.table = path / TABLE
         for left in path.glob(".*.tmp"):  # whoever wrote it was killed: the lock is ours
             left.unlink()
+        self.lost: list[str] = []
         self.rows = self.rows_so_far()
-        for experiment in self.missing():
-            record = record_of(experiment.id, path)
-            if record and record["status"] not in UNFINISHED:
-                self.finish(record, None)
 
-    def rows_so_far(self) -> dict[str, dict[str, str]]:
-        """Return the rows of the table, which is made anew from the records if it is no longer one.
+    def rows_so_far(self) -> dict[str, Row]:
+        """Return the rows of the table, which is rebuilt from the records where it is not sound.
 
         Whatever has ended has a row then, and the other way round; what lacks its record has not.
         """
@@ -126,31 +122,25 @@ class RunFolder:
         listed = rows_by_id(found)
         ended = [each.id for each in self.plan.experiments if each.id in self.journal.ended]
         rows = {name: row for name in ended if (row := self.sound_row(name, listed.get(name)))}
-        self.lose([name for name in ended if name not in rows])
+        self.lost = [name for name in ended if name not in rows]
+        for name in self.lost:
+            del self.journal.ended[name]
         is_sound = found is not None and len(rows) == len(found) and rows.keys() <= listed.keys()
         if not is_sound:
             if rows:
-                self.say(f"{self.table}: made anew (rows: {len(rows)})")
+                self.say(f"rebuilt {self.table} ({len(rows)} row{'s' * (len(rows) != 1)})")
             table.rewrite(self.table, self.columns, list(rows.values()))
         return rows
 
-    def sound_row(self, name: str, row: dict[str, str] | None) -> dict[str, str] | None:
+    def sound_row(self, name: str, row: Row | None) -> Row | None:
         """Return the row of an experiment that has ended; None if its record is not there whole."""
         if row:
             return row if is_there(name, self.path) else None
         record = record_of(name, self.path)
-        return table.row(record) if record else None
-
-    def lose(self, names: Sequence[str]) -> None:
-        """Take note that the records of experiments that had ended are gone or damaged."""
-        for name in names:
-            del self.journal.ended[name]
-        if names:
-            listed = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-            self.say(f"missing again, for want of a whole {RECORD}: {len(names)} ({listed})")
+        return row_of(record, read_interference(self.path / name)) if record else None
 
     def has_ended(self, experiment: Experiment) -> bool:
-        """Tell whether it has, and its record is there still."""
+        """Whether it has, and its record is there still."""
         name = experiment.id
         return name in self.journal.ended and (self.path / name / RECORD).exists()
 
@@ -170,42 +160,50 @@ class RunFolder:
         self.journal.add("started", experiment=experiment.id)
         return folder
 
-    def finish(self, record: dict[str, Any], duration_s: float | None) -> None:
-        """Write record, row and line of an experiment, and what its twin can tell now.
+    def store(self, record: Record) -> None:
+        """Write a record, if it is not there whole already: it is written once.
 
-        FileNotFoundError: its folder is gone. OSError: the disk is full.
+        FileNotFoundError: the experiment's folder is gone. OSError: the disk is full.
         """
-        name = record["experiment_id"]
-        earlier = self.pair(record, self)
-        sync_all(str(self.path / name))
-        write_record(record, self.path / name)
+        folder = self.path / record["experiment_id"]
+        sync_all(str(folder))
+        if record_of(folder.name, self.path) is None:
+            write_record(record, folder)
         sync_folder(str(self.path))
-        if earlier:
-            self.write_again(earlier)
-        is_new = name not in self.rows
-        self.rows[name] = table.row(record)
-        if is_new:
-            table.append_row(self.table, self.columns, self.rows[name])
-        else:
-            table.rewrite(self.table, self.columns, list(self.rows.values()))
-        tells_time = duration_s if record["training_success"] else None
-        self.journal.add_ended(name, record["status"], tells_time, valid=record["valid"])
 
-    def interrupt(self, record: dict[str, Any]) -> None:
+    def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:
+        """Put the rows of some experiments, by id, into the table."""
+        known = self.rows.keys() & shown.keys()
+        rows = {name: row_of(*each) for name, each in shown.items()}
+        has_changed = any(self.rows[name] != rows[name] for name in known)
+        self.rows |= rows
+        if has_changed:
+            table.rewrite(self.table, self.columns, list(self.rows.values()))
+            return
+        for name, row in rows.items():
+            if name not in known:
+                table.append_row(self.table, self.columns, row)
+
+    def rebuild_table(self) -> None:
+        """Make the table anew from records and interference, where it is not what they say."""
+        rows = {name: self.sound_row(name, None) for name in self.rows}
+        anew = {name: row for name, row in rows.items() if row}
+        if table.read_cells(self.table, self.columns) != as_cells(anew.values(), self.columns):
+            table.rewrite(self.table, self.columns, list(anew.values()))
+            self.say(f"rebuilt {self.table} ({len(anew)} rows)")
+        self.rows = anew
+
+    def note_ended(self, record: Record, duration_s: float | None) -> None:
+        """Note that an experiment has ended, and how long it took (None: not known)."""
+        tells_time = duration_s if record["training_success"] else None
+        name, valid = record["experiment_id"], record["valid"]
+        self.journal.add_ended(name, record["status"], tells_time, valid=valid)
+
+    def interrupt(self, record: Record) -> None:
         """Write the record of an experiment that was cut off; it is still missing."""
         write_record(record, self.path / record["experiment_id"])
         reason = record["error_message"]
         self.journal.add(record["status"], experiment=record["experiment_id"], reason=reason)
-
-    def write_again(self, record: dict[str, Any]) -> None:
-        """Write the record and the row of an experiment that its control has told more about."""
-        name = record["experiment_id"]
-        try:
-            write_record(record, self.path / name)
-        except FileNotFoundError:  # a training has removed its folder meanwhile
-            return
-        self.rows[name] = table.row(record)
-        table.rewrite(self.table, self.columns, list(self.rows.values()))
 
     def close(self) -> None:
         self.journal.close()

@@ -70,6 +70,19 @@ class Journal:
         os.close(self.file)
 
 
+def is_active(folder: Path) -> bool:
+    """Whether a process works in a run's folder, as far as that can be seen."""
+    with suppress(OSError):
+        file = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+    return False
+
+
 def events_in(text: bytes) -> Iterator[dict[str, Any]]:
     """Yield the events of a journal's text, oldest first; a line that is none says nothing."""
     for line in text.splitlines():
@@ -79,6 +92,15 @@ def events_in(text: bytes) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(event, dict) and "event" in event:
             yield event
+
+
+def pruned_in(folder: Path) -> frozenset[str]:
+    """Return what has been pruned of a run, as its journal says: "logs", "samples"."""
+    try:
+        events = events_in((folder / NAME).read_bytes())
+    except OSError:
+        return frozenset()
+    return frozenset(str(event.get("what")) for event in events if event["event"] == "pruned")
 
 
 def ended_in(text: bytes) -> dict[str, float | None]:

@@ -1,4 +1,7 @@
-"""Old logs and samples: what --keep lets go of. Records, tables, plans and journals always stay."""
+"""Old logs and samples: what --keep lets go of. Records, tables, plans and journals always stay.
+
+Which runs and experiments may lose them is decided here; find(1) removes the files.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +10,28 @@ import json
 import os
 import re
 import stat
+import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from tandem.base.errors import LockedError, NotReadyError, UsageError
 from tandem.plan import file as planfile
 from tandem.results import journal
-from tandem.results.journal import Journal
+from tandem.results.journal import Journal, ended_in, events_in
 
 DAY_S = 86400
 
-_EXPERIMENTS = (("*",), ("cut_off", "*"))
-_WHERE = {  # below an experiment's folder
-    "logs": (
-        *(("attempts", "*", "*.log"), ("background_logs", "*.log")),
-        *(("background_logs_[0-9]*", "*.log"), ("background_logs*", "tried_*", "*.log")),
-    ),
-    "samples": (
-        *(("energy", name) for name in ("gpu_*.csv", "cpu.csv", "strangers.csv")),
-        *((folder, "dose.csv") for folder in ("dose", "dose_[0-9]*")),
-    ),
+# What goes, as find(1) sees it from the run's folder.
+_FILES = {
+    "logs": r"(attempts/[^/]+|background_logs(_[0-9]+)?(/tried_[^/]+)?)/[^/]+\.log",
+    "samples": r"(energy/(gpu_[^/]*|cpu|strangers)|dose(_[0-9]+)?/dose)\.csv",
 }
+_FOLDERS_AT_ONCE = 500
 _TABLE = b"experiment_id,"
 _RULE = re.compile(r"(logs|samples)=([0-9]{1,6})(d?)")
-_TO_LOOK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -51,18 +47,10 @@ class Rule:
     newest: int | None
 
     def lets_go(self, age_s: float, newer: int) -> bool:
-        """Tell whether a run that ended `age_s` ago, before `newer` others, need not keep them."""
+        """Whether a run that ended `age_s` ago, before `newer` others, need not keep them."""
         if self.days is not None:
             return age_s > self.days * DAY_S
         return self.newest is not None and newer >= self.newest
-
-
-@dataclass
-class Tally:
-    """What went from a run."""
-
-    files: int = 0
-    size_bytes: int = 0
 
 
 def rule_of(text: str) -> Rule:
@@ -85,11 +73,11 @@ def check_rules(rules: Sequence[Rule]) -> None:
 
 
 def prune(results: Path, rules: Sequence[Rule], dry_run: bool, say: Callable[[str], None]) -> None:
-    """Remove what no rule keeps from the runs in `results`; a line for each run that has any.
+    """Remove what no rule keeps from the runs in `results`; say a line for each run that has any.
 
-    A run that is at work, or that can still be gone on with, keeps everything. With `dry_run`
-    nothing changes. UsageError: no such folder, or two rules for one thing. NotReadyError, after
-    all that could be done: something could not be removed.
+    A run that is active or unfinished keeps everything. With `dry_run` nothing changes.
+    UsageError: no such folder, or two rules for one thing. NotReadyError, after everything else
+    is done: something could not be removed.
     """
     check_rules(rules)
     problems = []
@@ -102,12 +90,12 @@ def prune(results: Path, rules: Sequence[Rule], dry_run: bool, say: Callable[[st
         except OSError as error:
             problems.append(f"{folder}: {error.filename or 'its journal'}: {error.strerror}")
     if problems:
-        problems.append("the rest was pruned (that needs whoever the files belong to, or root)")
+        problems.append("everything else was pruned (this needs the owner of the files, or root)")
         raise NotReadyError("\n".join(problems))
 
 
 def _runs(results: Path) -> list[tuple[float, Path]]:
-    """The runs, newest first, by when they ended (seconds since 1970)."""
+    """Return the runs, newest first, by when they ended (seconds since 1970)."""
     try:
         folders = [Path(each) for each in os.scandir(results) if each.is_dir(follow_symlinks=False)]
     except OSError as error:
@@ -133,8 +121,8 @@ def _has_table(folder: Path) -> bool:
 
 
 def _ended_s(folder: Path) -> float:
-    """When something was last run in a run."""
-    for event in reversed(_events(folder)):
+    """Return when something was last run in a run."""
+    for event in reversed(list(events_in(_journal(folder)))):
         with contextlib.suppress(KeyError, TypeError, ValueError):
             if event["event"] != "pruned":
                 return datetime.fromisoformat(event["utc"]).timestamp()
@@ -145,35 +133,37 @@ def _ended_s(folder: Path) -> float:
     )
 
 
-def _events(folder: Path) -> list[dict[str, Any]]:
-    """The journal as it is, unlocked; [] without one."""
+def _journal(folder: Path) -> bytes:
+    """Return the journal's text as it is, unlocked; nothing without one."""
     try:
-        with open(os.open(folder / journal.NAME, _TO_READ), "rb") as stream:
-            return list(journal.events_in(stream.read()))
+        return _read(folder / journal.NAME)
     except OSError:
-        return []
+        return b""
 
 
-def _why_whole(folder: Path) -> str | None:
-    """Why a run must keep everything, None if it need not."""
+def _read(path: Path) -> bytes:
+    """Return what is in a file, which is no link; OSError."""
+    with open(os.open(path, _TO_READ), "rb") as stream:
+        return stream.read()
+
+
+def _why_skipped(folder: Path) -> str | None:
+    """Return why a run must keep everything, None if it need not."""
     if not _has_plan(folder):  # an earlier version's run is complete if it has no journal
         has_journal = os.path.lexists(folder / journal.NAME)
-        return f"its {planfile.NAME} is gone" if has_journal else None
+        return f"{planfile.NAME} is missing" if has_journal else None
     try:
-        with open(os.open(folder / planfile.NAME, _TO_READ), "rb") as stream:
-            planned = {each["id"] for each in json.load(stream)["experiments"]}
+        planned = {each["id"] for each in json.loads(_read(folder / planfile.NAME))["experiments"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return f"its {planfile.NAME} cannot be read"
-    events = _events(folder)
-    ended = {str(event.get("experiment")) for event in events if event.get("event") == "ended"}
-    missing = len(planned - ended)
-    return f"{missing} of {len(planned)} experiments have not ended" if missing else None
+        return f"{planfile.NAME} cannot be read"
+    missing = len(planned - ended_in(_journal(folder)).keys())
+    return f"unfinished run ({missing} of {len(planned)} still to do)" if missing else None
 
 
 def _prune_run(folder: Path, due: Sequence[str], dry_run: bool, say: Callable[[str], None]) -> None:
     """Remove what is due from one run, unless it must keep it; OSError: something stays."""
-    if why := _why_whole(folder):
-        say(f"{folder}: kept whole: {why}")
+    if why := _why_skipped(folder):
+        say(f"{folder}: skipped: {why}")
         return
     if dry_run or not _has_plan(folder):
         for what in due:
@@ -182,7 +172,7 @@ def _prune_run(folder: Path, due: Sequence[str], dry_run: bool, say: Callable[[s
     try:
         log = Journal(folder)
     except LockedError:
-        say(f"{folder}: kept whole: it is at work")
+        say(f"{folder}: skipped: a process works on it")
         return
     try:
         for what in due:
@@ -195,67 +185,61 @@ def _remove(
     folder: Path, what: str, dry_run: bool, log: Journal | None, say: Callable[[str], None]
 ) -> None:
     """Remove logs or samples, say so, and note it in the run's journal."""
-    tally = Tally()
+    words = ["-mindepth", "2", "-maxdepth", "3", "-regextype", "posix-extended", "-type", "f"]
+    words += ["-regex", rf"\./(cut_off/)?[^/]+/{_FILES[what]}"]
+    words += ["-links", "+0"]  # true of all: it has find(1) see the size before the file is gone
+    sizes, problems = _find(folder, [*words, *_delete(dry_run), "-printf", r"%s\n"])
+    if sizes:
+        verb, size_bytes = "would be" if dry_run else "were", sum(map(int, sizes))
+        say(f"{folder}: {len(sizes)} files of {what}, {size_bytes / 2**20:.1f} MiB, {verb} removed")
+        if log:
+            log.add("pruned", what=what, files=len(sizes), bytes=size_bytes)
+    if what == "logs" and not dry_run:  # the link to a log that is gone
+        words = ["-maxdepth", "1", "-name", "training.log", "-type", "l", "-xtype", "l"]
+        problems += _find(folder, [*words, *_delete(dry_run)])[1]
+    if problems:
+        raise OSError(None, problems[0].removeprefix("find: "), "find")
+
+
+def _delete(dry_run: bool) -> list[str]:
+    return [] if dry_run else ["-delete"]
+
+
+def _find(run: Path, expression: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the lines that find(1) prints of the experiments of a run, and its complaints.
+
+    It follows no link. A folder that is no experiment's belongs to the user, and is left alone.
+    """
+    said, problems = [], []
+    folders = [*_experiments(run, "."), *_experiments(run, "./cut_off")]
+    for begin in range(0, len(folders), _FOLDERS_AT_ONCE):
+        some = folders[begin : begin + _FOLDERS_AT_ONCE]
+        done = subprocess.run(
+            ["find", "-P", *some, "-ignore_readdir_race", *expression],
+            cwd=run,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        said += done.stdout.decode(errors="replace").splitlines()
+        problems += done.stderr.decode(errors="replace").splitlines()
+    return said, problems
+
+
+def _experiments(run: Path, below: str) -> list[str]:
+    """Return the folders of experiments, each as a path that begins with "./"."""
+    if not stat.S_ISDIR(_mode(run / below)):
+        return []
+    names = sorted(
+        each.name for each in os.scandir(run / below) if each.is_dir(follow_symlinks=False)
+    )
+    return [f"{below}/{name}" for name in names if _mode(run / below / name / "fg_run.sh")]
+
+
+def _mode(path: Path) -> int:
+    """Return what kind of file a path is, not following a link; 0: there is none."""
     try:
-        _remove_files(folder, what, dry_run, tally)
-    finally:  # what went is told also if something stays
-        if tally.files:
-            verb = "would be" if dry_run else "were"
-            size = f"{tally.size_bytes / 2**20:.1f} MiB"
-            say(f"{folder}: {tally.files} files of {what}, {size}, {verb} removed")
-            if log:
-                log.add("pruned", what=what, files=tally.files, bytes=tally.size_bytes)
-
-
-def _remove_files(folder: Path, what: str, dry_run: bool, tally: Tally) -> None:
-    top = os.open(folder, _TO_LOOK)
-    try:
-        for experiments in _EXPERIMENTS:
-            # What lies in a folder that somebody else has made is not ours.
-            for experiment, _ in _found(top, [*experiments, "fg_run.sh"]):
-                for below in _WHERE[what]:
-                    for place, name in _found(experiment, below):
-                        _remove_file(place, name, dry_run, tally)
-                if what == "logs" and not dry_run:
-                    for place, name in _found(experiment, ["training.log"]):
-                        _remove_dangling(place, name)
-    finally:
-        os.close(top)
-
-
-def _found(folder: int, pattern: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yield the open folder and the name of what matches below an open folder; follow no link."""
-    first, *rest = pattern
-    for name in sorted(os.listdir(folder)):
-        if not fnmatchcase(name, first):
-            continue
-        if not rest:
-            yield folder, name
-            continue
-        if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
-            continue
-        below = os.open(name, _TO_LOOK, dir_fd=folder)
-        try:
-            yield from _found(below, rest)
-        finally:
-            os.close(below)
-
-
-def _remove_file(place: int, name: str, dry_run: bool, tally: Tally) -> None:
-    facts = os.lstat(name, dir_fd=place)
-    if not stat.S_ISREG(facts.st_mode):
-        return
-    if not dry_run:
-        os.unlink(name, dir_fd=place)
-    tally.files += 1
-    tally.size_bytes += facts.st_size
-
-
-def _remove_dangling(place: int, name: str) -> None:
-    """Remove a link to a log that is gone."""
-    try:
-        os.stat(name, dir_fd=place)
-    except FileNotFoundError:
-        os.unlink(name, dir_fd=place)
-    except OSError:  # it leads somewhere else
-        pass
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0

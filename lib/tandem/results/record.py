@@ -1,96 +1,415 @@
-"""experiment.json as a file: written whole, and read only as far as it can be trusted."""
+"""experiment.json, key by key: what a record says, typed, for everybody who reads one.
+
+schemas/record.schema.json has the same keys with their descriptions, units and examples (a test
+compares the two). None means not measured or not applicable, never zero.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
-from tandem.base.errors import UsageError
-from tandem.base.files import write_whole
-from tandem.base.paths import ROOT
+from tandem.base.git import GitState
 
-NAME = "experiment.json"
-VERSION = 2
-UNFINISHED = ("interrupted", "GPU busy")  # these statuses leave an experiment missing
-
-_SCHEMA = ROOT / "schemas" / "record.schema.json"
-_ANY_VERSION = frozenset({"experiment_id", "repository", "model", "mode", "valid", "environment"})
-_END = b"\n}\n"  # nothing inside a record stands so far to the left
+Status = Literal["finished", "background not ready", "GPU busy", "interrupted", "not recorded"]
+NOT_RECORDED: Status = "not recorded"
+UNFINISHED: tuple[Status, ...] = ("interrupted", "GPU busy")  # an experiment is missing then
+Value = int | float | str  # of a hyperparameter
 
 
-def write_record(record: Mapping[str, Any], folder: Path) -> None:
-    """Write the record; bytes of a path that are no UTF-8 stay as JSON's own escapes."""
-    text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(str(folder / NAME), f"{text}\n".encode(errors="backslashreplace"))
+class Process(TypedDict):
+    pid: int
+    name: str
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Return the record in an experiment's folder, also one of an earlier version.
-
-    UsageError: it cannot be read, or is no record.
-    """
-    file = folder / NAME
-    try:
-        record = json.loads(file.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror} (check the file)") from None
-    except (ValueError, RecursionError):
-        raise UsageError(f"{file}: not JSON (restore it, or move its folder away)") from None
-    if not isinstance(record, dict) or not record.keys() >= _ANY_VERSION:
-        raise UsageError(f"{file}: no record of an experiment (move its folder away)")
-    return record
+class Stop(TypedDict):
+    duration_seconds: float
+    terminated: list[Process]
+    killed: list[Process]
+    left: list[Process]
 
 
-def record_of(name: str, run: Path) -> dict[str, Any] | None:
-    """Return the record of a run's experiment, of this version with all its keys; None: no such."""
-    try:
-        record = read_record(run / name)
-    except UsageError:
-        return None
-    is_of_this = (record.get("record_version"), record["experiment_id"]) == (VERSION, name)
-    return record if is_of_this and record.keys() >= _keys() else None
+class StopOfAll(TypedDict):
+    reason: str
+    duration_seconds: float | None
+    terminated: list[Process]
+    killed: list[Process]
+    strays_killed: list[Process]
+    left: list[Process]
 
 
-def is_there(name: str, run: Path) -> bool:
-    """Tell whether an experiment's record is there, by its first two lines and its last.
-
-    That is a hundredth of the time that reading it takes. A file that was cut off, or that a power
-    cut left full of zeros, lacks its end; one that begins or ends otherwise is read whole.
-    """
-    begin = f'{{\n  "record_version": {VERSION},\n  "experiment_id": {_json(name)},\n'
-    begin_bytes = begin.encode(errors="backslashreplace")
-    try:
-        with open(run / name / NAME, "rb", buffering=0) as file:
-            is_begun = file.read(len(begin_bytes)) == begin_bytes
-            file.seek(-len(_END), 2)
-            if is_begun and file.read() == _END:
-                return True
-    except OSError:
-        return False
-    return record_of(name, run) is not None
+class Pin(TypedDict):
+    commit: str
+    matches: bool | None
 
 
-def _json(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
+class Isolation(TypedDict):
+    mode: str
+    reason: str
 
 
-@cache
-def _keys() -> frozenset[str]:
-    return frozenset(json.loads(_SCHEMA.read_bytes())["required"])
+class GpuProcess(TypedDict):
+    pid: int
+    kind: str
+    user: str
+    name: str
+    memory_mib: float | None
 
 
-def last_window(
-    windows: Sequence[Mapping[str, Any]], name: str, attempt: int | None = None
-) -> Mapping[str, Any] | None:
+class GpuNow(TypedDict):
+    index: int
+    uuid: str
+    name: str
+    sm_percent: float | None
+    memory_used_mib: float | None
+    temperature_c: float | None
+    processes: list[GpuProcess] | None
+
+
+class Census(TypedDict):
+    gpu_holders: list[Process]
+    gpus: list[GpuNow] | None
+
+
+class CensusBefore(Census):
+    busy: list[str]
+    leftovers_removed: list[Process]
+
+
+class BothCensuses(TypedDict):
+    before: CensusBefore
+    after: Census
+
+
+class Attempt(TypedDict):
+    number: int
+    exit_code: int | None
+    signal: int | None
+    reason: str
+    error_message: str | None
+    started: str | None
+    ended: str | None
+    start_boottime_s: float | None
+    end_boottime_s: float | None
+    start_took_seconds: float | None
+    suspended_seconds: float | None
+    duration_seconds: float | None
+    cpu_user_seconds: float | None
+    cpu_system_seconds: float | None
+    cpu_seconds: float | None
+    peak_memory_bytes: int | None
+    coverage: float | None
+    log: str
+    stop: Stop | None
+
+
+class Round(TypedDict):
+    first: int
+    last: int
+    started: str
+    ended: str | None
+    start_boottime_s: float
+    end_boottime_s: float | None
+    training_seconds: float
+    completed: int
+    failed: int
+    exit_code: int | None
+    reason: str | None
+
+
+class GpuMemory(TypedDict):
+    limit_mib: float | None
+    max_mib: float | None
+    exceeded: bool | None
+    exceeded_at: str | None
+    sm_max_percent: float | None
+    used_at: str | None
+    used_boottime_s: float | None
+    reason: str | None
+    env: dict[str, str]
+
+
+class TriedSize(TypedDict):
+    value: int
+    reason: str
+
+
+class Auto(TypedDict):
+    name: str
+    value: int | None
+    tried: list[TriedSize]
+
+
+class Command(TypedDict):
+    command: list[str]
+    working_directory: str
+    env: dict[str, str]
+    repository_git: GitState
+    pin: Pin | None
+
+
+class BackgroundPart(Command):
+    name: str
+    repository: str
+    model: str
+    hyperparameters: dict[str, Value]
+    restart_delay_seconds: float
+    max_rounds: int | None
+    intensity: float | None
+    target_gpu_utilization: float | None
+    gpu_memory_mib: float | None
+    gpu_memory_fraction: float | None
+    gpu_memory: GpuMemory
+    auto: Auto | None
+    rounds_completed: int
+    rounds_failed: int
+    rounds_stopped: int
+    rounds_open: int
+    training_seconds: float
+    cpu_seconds: float | None
+    cpu_reason: str | None
+    coverage: float | None
+    rounds: list[Round]
+    problems: list[str]
+    logs: str
+
+
+class Background(TypedDict):
+    repository: str
+    model: str
+    hyperparameters: dict[str, Value]
+    warmup_seconds: float
+    isolation: str
+    isolation_reason: str
+    rounds_completed: int
+    rounds_failed: int
+    rounds_stopped: int
+    rounds_open: int
+    training_seconds: float
+    cpu_seconds: float | None
+    cpu_reason: str | None
+    coverage: float | None
+    problems: list[str]
+    misfits: list[str]
+    parts: list[BackgroundPart]
+
+
+class DoseInWindow(TypedDict):
+    mode: str
+    target: float
+    duty_mean: float | None
+    stopped_seconds: float | None
+    sm_avg_percent: float | None
+    reason: str | None
+
+
+class LoadOfOne(TypedDict):
+    coverage: float | None
+    rounds_completed: int
+    rounds_failed: int
+    rounds_per_second: float | None
+    rate_reason: str | None
+    seconds_without: float | None
+    longest_gap_seconds: float | None
+
+
+class LoadPart(LoadOfOne):
+    dose: DoseInWindow | None
+
+
+class Load(LoadOfOne):
+    parts: list[LoadPart]
+    sm_avg_percent: float | None
+    memory_max_mib: float | None
+
+
+class GpuUse(TypedDict):
+    sm_avg_percent: float | None
+    memory_max_mib: float | None
+
+
+class Stranger(TypedDict):
+    pid: int
+    kind: str
+    user: str
+    name: str
+    memory_mib: float | None
+    sm_percent: float | None
+    identified: bool
+    seen: str
+    gone: str | None
+
+
+class WindowGpu(TypedDict):
+    index: int
+    uuid: str
+    name: str
+    mig: bool
+    energy_counter_joules: float | None
+    energy_trapezoid_joules: float | None
+    energy_joules: float | None
+    energy_method: str | None
+    energy_reason: str | None
+    energy_uncertainty_joules: float | None
+    board_gain_percent: float
+    disagreement_percent: float | None
+    power_avg_watts: float | None
+    power_max_watts: float | None
+    power_min_watts: float | None
+    temperature_start_celsius: float | None
+    temperature_avg_celsius: float | None
+    temperature_max_celsius: float | None
+    sm_avg_percent: float | None
+    sm_max_percent: float | None
+    memory_max_mib: float | None
+    event_reasons: list[str]
+    samples: int
+    largest_gap_seconds: float | None
+    sampling_coverage: float | None
+    processes_mapped: bool | None
+    mps: bool
+    foreground: GpuUse | None
+    background: GpuUse | None
+    strangers: list[Stranger]
+    hidden_memory_mib: float | None
+    strangers_reason: str | None
+    warnings: list[str]
+
+
+class WindowCpu(TypedDict):
+    package_joules: float | None
+    dram_joules: float | None
+    total_joules: float | None
+    reason: str | None
+    foreground_cpu_seconds: float | None
+    background_cpu_seconds: float | None
+    foreground_rss_max_mib: float | None
+    background_rss_max_mib: float | None
+
+
+class Window(TypedDict):
+    name: str
+    attempt: int | None
+    started: str | None
+    ended: str | None
+    start_boottime_s: float
+    end_boottime_s: float
+    duration_seconds: float
+    suspended_seconds: float | None
+    gpus: list[WindowGpu]
+    gpus_reason: str | None
+    cpu: WindowCpu
+    load: Load | None
+    warnings: list[str]
+
+
+class Cooldown(TypedDict):
+    duration_seconds: float
+    limit_seconds: float
+    reached: bool | None
+    reason: str | None
+    gpus: list[dict[str, Any]]
+
+
+class Environment(Command):
+    hostname: str
+    kernel: str
+    os: str | None
+    cpu_model: str | None
+    cpu_logical_count: int | None
+    memory_total_bytes: int
+    python: str
+    tandem: str
+    tandem_git: GitState
+    registry: str
+    device: str | None
+    cpu_governor: str | None
+
+
+class Settings(TypedDict):
+    file: str | None
+    path: str
+    entry: dict[str, Any]
+    warnings: list[str]
+
+
+class Record(TypedDict):
+    record_version: int
+    experiment_id: str
+    timestamp: str
+    experiment_source: str
+    repository: str
+    model: str
+    mode: str
+    control: str | None
+    twin: str | None
+    foreground_mode: str
+    status: Status
+    training_success: bool
+    error_message: str | None
+    duration_seconds: float | None
+    retries: int
+    hyperparameters: dict[str, Value]
+    mutated: list[str]
+    seed: int
+    performance_metrics: dict[str, float | None]
+    required_metrics: list[str]
+    epochs_done: int | None
+    energy_metrics: dict[str, Any] | None
+    energy_reason: str | None
+    valid: bool
+    invalid_reasons: list[str]
+    validity: dict[str, float]
+    windows: list[Window]
+    attempts: list[Attempt]
+    cut_off: list[str]
+    cooldown: Cooldown | None
+    background: Background | None
+    stop: StopOfAll
+    census: BothCensuses
+    environment: Environment
+    settings: Settings
+    digests: dict[str, str]
+
+
+class Figure(TypedDict):
+    value: float | None
+    uncertainty: float | None
+    label: str
+    reason: str | None
+
+
+class Interference(TypedDict):
+    """interference.json; schemas/interference.schema.json describes it."""
+
+    interference_version: int
+    experiment_id: str
+    twin: str | None
+    records: dict[str, str]
+    board_gain_percent: float | None
+    idle_drift_watts: float | None
+    idle_drift_reason: str | None
+    warnings: list[str]
+    figures: dict[str, Figure]
+
+
+def last_window(windows: Sequence[Window], name: str, attempt: int | None = None) -> Window | None:
     """Return the newest window of a name, or the one of an attempt; None if there is none."""
     found = (each for each in reversed(windows) if each["name"] == name)
     return next((each for each in found if attempt in (None, each["attempt"])), None)
 
 
-def foreground_window(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def foreground_window(record: Record) -> Window | None:
     """Return the window of the last attempt at a record's foreground, None if it has none."""
     name = record["control"] or "foreground"
     return last_window(record["windows"], name, len(record["attempts"]))
+
+
+def load_of(record: Record) -> Load | None:
+    """Return how much load there was beside the last attempt, None if that is not known."""
+    window = foreground_window(record)
+    return window["load"] if window else None
+
+
+def figures_of(interference: Interference | None) -> Mapping[str, Figure]:
+    return interference["figures"] if interference else {}

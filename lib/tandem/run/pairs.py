@@ -1,23 +1,108 @@
-"""What a parallel experiment and its control tell together, noted in the parallel record."""
+"""An experiment that has ended: its record, its row, and what it tells together with its twin.
+
+Each step can be done again, and the last is the journal's line: what a kill left undone is made up
+for when the run is opened again.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
 
-from tandem.interference.figures import interference
+from tandem.base.errors import UsageError
+from tandem.base.sudo import give_to_caller
+from tandem.experiment.outcome import NAME as OUTCOME
+from tandem.experiment.outcome import read_outcome
+from tandem.experiment.record import record_whatever_happens
+from tandem.interference.figures import interference_of
 from tandem.results.folder import RunFolder
-from tandem.results.record import record_of
+from tandem.results.journal import pruned_in
+from tandem.results.record import UNFINISHED, Interference, Record
+from tandem.results.record_file import (
+    NAME,
+    read_interference,
+    record_of,
+    write_interference,
+)
+
+_NAMED = 5  # of those that will run again though they have ended
 
 
-def pair(record: dict[str, Any], folder: RunFolder) -> dict[str, Any] | None:
-    """Note in a parallel record what it and its control, so far as there is one, mean together.
+def finish(folder: RunFolder, record: Record, duration_s: float | None) -> None:
+    """Write record, row and line of an experiment, and what it and its twin tell together.
 
-    Returns the parallel record if it is the earlier of the two, and must be written anew.
+    FileNotFoundError: its folder is gone. OSError: the disk is full.
     """
-    twin = record["twin"]
-    other = record_of(twin, folder.path) if twin in folder.journal.ended else None
+    folder.store(record)
+    folder.show(with_twin(folder, record))
+    folder.note_ended(record, duration_s)
+
+
+def with_twin(
+    folder: RunFolder, record: Record
+) -> Mapping[str, tuple[Record, Interference | None]]:
+    """Return what is to be shown of an experiment, and of its parallel twin if that is earlier.
+
+    interference.json is written on the way, where both are there and it is not.
+    """
+    name, twin = record["experiment_id"], record["twin"]
+    other = record_of(twin, folder.path) if twin in folder.journal.ended and twin else None
     parallel, solo = (other, record) if record["control"] else (record, other)
-    if parallel is None or parallel["background"] is None:
+    shown: dict[str, tuple[Record, Interference | None]] = {name: (record, None)}
+    if parallel and parallel["background"] is not None and (solo or twin is None):
+        shown[parallel["experiment_id"]] = (parallel, told(folder.path, parallel, solo))
+    return shown
+
+
+def told(run: Path, parallel: Record, solo: Record | None) -> Interference:
+    """Return the figures of a pair, which are written if they are not there, or of other records.
+
+    Those of other records are there when one of the two has been run again.
+    """
+    place, figures = run / parallel["experiment_id"], interference_of(run, parallel, solo)
+    found = read_interference(place)
+    if found and found["records"] == figures["records"]:
+        return found
+    write_interference(figures, place)
+    return figures
+
+
+def tell_again(folder: RunFolder) -> None:
+    """Write what is missing of the figures of all pairs that have ended."""
+    for name in folder.rows:
+        record = record_of(name, folder.path)
+        if record and record["background"] is not None:
+            with_twin(folder, record)
+
+
+def make_up(folder: RunFolder) -> None:
+    """Make up for what a kill left undone: experiments that have ended get record, row and line."""
+    again = []
+    for experiment in folder.missing():
+        place = folder.path / experiment.id
+        record = record_of(experiment.id, folder.path) or made_again(folder, place)
+        if record and record["status"] not in UNFINISHED:
+            finish(folder, record, None)
+            give_to_caller(place)
+        elif experiment.id in folder.lost:
+            again.append(experiment.id)
+    if again:
+        listed = ", ".join(again[:_NAMED]) + (", ..." if len(again) > _NAMED else "")
+        folder.say(f"will run again: {NAME} is missing or damaged: {len(again)} ({listed})")
+
+
+def made_again(folder: RunFolder, place: Path) -> Record | None:
+    """Return the record of an experiment that ended without one; None: it did not end.
+
+    Nor is one made where raw files have been pruned: it would say less than the one that is lost.
+    """
+    if not (place / OUTCOME).exists() or pruned_in(folder.path):
         return None
-    parallel["interference"] = interference(parallel, solo)
-    return None if parallel is record else parallel
+    try:
+        if read_outcome(place).status in UNFINISHED:
+            return None
+        record = record_whatever_happens(place, folder.plan)
+    except UsageError:
+        return None
+    folder.say(f"{place.name} had ended: made its {NAME} from its files")
+    return record

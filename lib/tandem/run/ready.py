@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from tandem.base.errors import NotReadyError
-from tandem.base.git import git_state
+from tandem.base.git import GitState, git_state
 from tandem.base.paths import ROOT
 from tandem.base.variables import VISIBLE
 from tandem.config.program import folder_flaw
-from tandem.machine.gpus import GpuBusyError, Sensors, people
+from tandem.machine.gpus import GpuBusyError, Sensors, process_lines
 from tandem.nvml import devices as nvml
-from tandem.plan.planner import Experiment, Training
+from tandem.nvml.binding import NvmlError
+from tandem.plan.model import Experiment, Training
 from tandem.processes import census
 from tandem.processes.namespace import Isolation, off, probe
 from tandem.processes.watch import Watch
@@ -70,7 +70,7 @@ def see_gpus(experiments: Sequence[Experiment]) -> None:
             each_one = [device for word in words_of(gpus) for device in nvml.visible(word, True)]
         except nvml.UnknownGpuError as error:
             raise NotReadyError(f"{place}: {error}") from None
-        except nvml.NvmlError:
+        except NvmlError:
             return
         if len(set(each_one)) < len(each_one):
             raise NotReadyError(f'{place}: "{gpus}" names a GPU twice (remove one)')
@@ -109,7 +109,7 @@ def see_who_is_there(sensors: Sensors, watch: Watch, say: Say) -> None:
             " that say so, with --allow-busy)"
         ) from None
     if not reasons:
-        for line in device_holders() if gpus is None else people(gpus):
+        for line in device_holders() if gpus is None else process_lines(gpus):
             say(line)
 
 
@@ -128,7 +128,7 @@ def isolation_for(experiments: Iterable[Experiment], use_namespace: bool) -> Iso
     return probe() if use_namespace else off("switched off")
 
 
-def git_states(experiments: Sequence[Experiment]) -> dict[str, dict[str, Any]]:
+def git_states(experiments: Sequence[Experiment]) -> dict[str, GitState]:
     """Return the git state of each folder before any training can change it; "" is Tandem's."""
     folders = {training.work_dir for training in trainings_of(experiments)}
     return {"": git_state(ROOT), **{str(folder): git_state(folder) for folder in folders}}

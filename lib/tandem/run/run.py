@@ -16,8 +16,8 @@ from typing import NoReturn
 
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.paths import ROOT
-from tandem.base.sudo import give_to_caller
-from tandem.experiment.record import Surroundings
+from tandem.base.sudo import claim, give_to_caller, is_left
+from tandem.experiment.seen import Surroundings
 from tandem.machine.governor import governor
 from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
 from tandem.machine.gpus import nvml_held
@@ -30,8 +30,9 @@ from tandem.processes.watch import Interrupted, Watch
 from tandem.report.progress import Progress
 from tandem.report.summary import counts_line, print_table
 from tandem.results.folder import RunFolder, is_whole, make_run_folder
+from tandem.results.journal import is_active
 from tandem.run.options import Options
-from tandem.run.pairs import pair
+from tandem.run.pairs import make_up
 from tandem.run.ready import (
     git_states,
     isolation_for,
@@ -49,7 +50,7 @@ Find = Callable[[], "tuple[Path, Plan] | None"]
 class Run:
     """One run of a plan in a new folder, or what is missing of the run in `path`.
 
-    A new one is only made if `find`, asked when nobody else can begin one, has none to go on with.
+    `find` is called once the locks are held; if it returns a run to resume, no new folder is made.
     """
 
     plan: Plan
@@ -93,23 +94,25 @@ class Run:
         is_out_of_time = self.is_too_late or bool(self.sweep and self.sweep.is_out_of_time)
         is_all = len(rows) == len(self.plan.experiments) or is_out_of_time
         is_lost = bool(self.sweep and self.sweep.has_lost_record)
-        return int(is_lost or not is_all or any(row["valid"] != "True" for row in rows))
+        return int(is_lost or not is_all or any(row["valid"] is not True for row in rows))
 
     def run_missing(self, watch: Watch, stack: ExitStack) -> None:
         """Take all locks, see that the machine is ready, run; `stack` gives everything back."""
         options, say = self.options, self.progress.event
         refuse_odd_name(self.path or options.results)
-        for left in options.results.glob(f"run_*/{PLAN}"):  # by a killed run of root's, perhaps
-            give_to_caller(left.parent)
+        give_what_was_left(options.results)
+        has_machine = False
         if not (self.path and is_whole(self.path, self.plan)):
             if self.has_no_time():
                 return
-            take = partial(gpu_locks, gpus_in_use())
+            gpus = gpus_in_use()
+            has_machine = gpus is None
+            take = partial(gpu_locks, gpus)
             stack.enter_context(held(take, self.longest_wait_s(), watch, say))
             if self.has_no_time():
                 return
         if self.find and (found := self.find()):
-            say(f"going on with {found[0]}")
+            say(f"continuing {found[0]}")
             self.path, self.plan = found
         if self.path:
             self.open(self.path, watch, stack)
@@ -118,7 +121,8 @@ class Run:
             return
         stack.enter_context(nvml_held())
         around = self.make_ready(watch)
-        stack.enter_context(governor(self.plan.governor, options.cpufreq, say))
+        wanted, cpufreq = self.plan.governor, options.cpufreq
+        stack.enter_context(governor(wanted, cpufreq, say, has_machine=has_machine))
         is_new = self.folder is None
         if self.folder is None:
             self.open(make_run_folder(options.results, self.plan), watch, stack)
@@ -137,13 +141,15 @@ class Run:
 
     def open(self, path: Path, watch: Watch, stack: ExitStack) -> None:
         """Open the run's folder, which nobody else may work in meanwhile."""
+        claim(path)
         stack.callback(give_to_caller, path)
 
         def take() -> closing[RunFolder]:
-            return closing(RunFolder(path, self.plan, self.progress.event, pair))
+            return closing(RunFolder(path, self.plan, self.progress.event))
 
         wait_s = self.longest_wait_s()
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
+        make_up(self.folder)
         self.rows_before = frozenset(self.folder.rows)
 
     def make_ready(self, watch: Watch) -> Surroundings:
@@ -153,7 +159,7 @@ class Run:
         see_gpus(missing)
         leftovers = remove_leftovers(say)
         isolation = isolation_for(missing, options.use_namespace)
-        around = Surroundings(self.plan, isolation, host(), git_states(missing), leftovers)
+        around = Surroundings(isolation, host(), git_states(missing), leftovers)
         see_who_is_there(options.sensors, watch, say)
         return around
 
@@ -178,6 +184,13 @@ class Run:
             print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def give_what_was_left(results: Path) -> None:
+    """Give the user who called sudo what killed runs of root's left; look into no other run."""
+    for plan in results.glob(f"run_*/{PLAN}"):
+        if is_left(plan.parent) and not is_active(plan.parent):
+            give_to_caller(plan.parent)
 
 
 def refuse_odd_name(path: Path) -> None:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.base.errors import NotReadyError
 from tandem.base.sudo import give_to_caller
 from tandem.experiment.experiment import ExperimentRun
-from tandem.experiment.record import Surroundings, record_whatever_happens
+from tandem.experiment.live import Live
+from tandem.experiment.record import record_whatever_happens
+from tandem.experiment.seen import Before, Surroundings
 from tandem.machine.cooldown import Cooldown
 from tandem.machine.governor import governors_now
-from tandem.machine.host import VERSION
-from tandem.plan.planner import Experiment
+from tandem.machine.host import version
+from tandem.plan.model import Experiment
 from tandem.processes.watch import Watch
 from tandem.report.progress import Progress, View, duration_text
 from tandem.results.earlier import Footprints
 from tandem.results.folder import RunFolder, cut_off_folders
-from tandem.results.record import UNFINISHED, record_of
+from tandem.results.record import UNFINISHED, Record
+from tandem.results.record_file import record_of
 from tandem.run.forecast import Forecast
 from tandem.run.options import Options
+from tandem.run.pairs import finish
 
 
 @dataclass
@@ -48,7 +53,7 @@ class Sweep:
         disk is full.
         """
         event = "run_started" if is_new else "resumed"
-        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=VERSION)
+        self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=version())
         missing = self.folder.missing()
         self.forecast = Forecast(missing)
         self.note_ended()
@@ -94,53 +99,45 @@ class Sweep:
             view = View(number, total, "cooling down", None, None, None, passed_s, left_s, rest_s)
             self.progress.update(view)
 
-        return self.cooldown.wait(self.watch, before.cooldown_s, tick)
+        return self.cooldown.wait(self.watch, before.limits.cooldown_s, tick)
 
     def run_one(
-        self, experiment: Experiment, cooling: dict[str, Any] | None, begin_s: float
+        self, experiment: Experiment, cooling: Mapping[str, Any] | None, begin_s: float
     ) -> None:
         """Run one experiment to its record and its row; `begin_s` is when its cool-down began."""
         self.forecast.begin(experiment)
         path = self.folder.begin(experiment)
+        total = len(self.folder.plan.experiments)
+        times_s = self.forecast.of(experiment), self.forecast.rest_s()
+        live = Live(self.progress, experiment.number, total, *times_s)
+        live.say(f"{experiment.id} started")
+        cut_off = [str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)]
+        before = Before(cooling, governors_now(self.options.cpufreq), cut_off)
+        sensors = self.options.sensors
         run = ExperimentRun(
-            experiment,
-            path,
-            len(self.folder.plan.experiments),
-            self.around.isolation,
-            self.watch,
-            self.progress,
-            self.options.sensors,
-            self.forecast.of(experiment),
-            self.forecast.rest_s(),
-            self.footprints,
+            experiment, path, self.around, before, self.watch, live, sensors, self.footprints
         )
-        run.say(f"{experiment.id} started")
-        run.outcome.cooldown = cooling
-        run.outcome.cpu_governor = governors_now(self.options.cpufreq)
-        run.outcome.cut_off = [
-            str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)
-        ]
-        outcome = run.run()
-        self.cooldown.note_start(outcome.gpus_before)
         try:
-            record = record_whatever_happens(experiment, path, outcome, self.around)
+            outcome = run.run()
+            self.cooldown.note_start(run.seen.gpus_before)
+            record = record_whatever_happens(path, self.folder.plan)
             self.footprints.note(record, path)
             if outcome.status in UNFINISHED:
                 self.folder.interrupt(record)
             else:
-                self.folder.finish(record, time.monotonic() - begin_s)
+                finish(self.folder, record, time.monotonic() - begin_s)
         except FileNotFoundError as error:  # the training removed its own folder
             self.has_lost_record = True
-            run.say(f"no record: {error.filename}: {error.strerror}")
+            live.say(f"no record: {error.filename}: {error.strerror}")
             return
         finally:
             give_to_caller(path)
         if outcome.status not in UNFINISHED:
             if record["training_success"]:
                 self.forecast.note(experiment, time.monotonic() - begin_s)
-            run.say(f"{summary(record)}{self.rest()}")
-        if outcome.interrupted:  # perhaps after the foreground had ended
-            raise outcome.interrupted
+            live.say(f"{summary(record)}{self.rest()}")
+        if run.seen.interrupted:  # perhaps after the foreground had ended
+            raise run.seen.interrupted
         if outcome.status in UNFINISHED:
             raise NotReadyError(f"{outcome.error_message} (--wait-idle SECONDS waits for that)")
 
@@ -153,7 +150,7 @@ class Sweep:
         self.progress.event(f"experiment {number} of {total}: {text}")
 
 
-def summary(record: dict[str, Any]) -> str:
+def summary(record: Record) -> str:
     duration_s = record["duration_seconds"]
     words = "ended" if duration_s is None else f"ended after {duration_s:.1f} s"
     return words + (

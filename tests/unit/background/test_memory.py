@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import records
+from support.records import of
 from tandem.background.memory import Limit, environment_of, limit_of
 from tandem.config.options import Dose
 from tandem.nvml.devices import Device
 from tandem.plan.model import Training
 from tandem.results.earlier import MOST_RECORDS, Footprints
+from tandem.results.record import GpuUse, Record, WindowGpu
+from tandem.results.record_file import write_record
 
 TWO = tuple(Device(index, f"GPU-{index}", "", None, None, None) for index in range(2))
 
@@ -91,20 +95,21 @@ def test_without_nvml_the_limit_is_what_was_given() -> None:
 # -- what earlier records measured -------------------------------------------------------------
 
 
-def record(folder: Path, held_mib: float | None, part_mib: float | None = None) -> dict[str, Any]:
+def record(folder: Path, held_mib: float | None, part_mib: float | None = None) -> Record:
     """Write and return a record of a foreground `back` at 32 beside a background `load` at 64."""
-    part = {
-        **{"repository": "load", "model": "default", "hyperparameters": {"batch_size": 64}},
-        "gpu_memory": {"max_mib": part_mib},
-    }
-    used = None if held_mib is None else {"memory_max_mib": held_mib}
-    made = {
+    used = None if held_mib is None else of(GpuUse, memory_max_mib=held_mib)
+    made = records.record(
         **{"repository": "back", "model": "default", "hyperparameters": {"batch_size": 32}},
-        "windows": [{"gpus": [{"foreground": used}, {"foreground": None}]}],
-        "background": {"parts": [part]},
-    }
+        **{
+            "windows[0].gpus": [of(WindowGpu, foreground=each) for each in (used, None)],
+            "background.parts[0].repository": "load",
+            "background.parts[0].model": "default",
+            "background.parts[0].hyperparameters": {"batch_size": 64},
+            "background.parts[0].gpu_memory.max_mib": part_mib,
+        },
+    )
     folder.mkdir(parents=True)
-    (folder / "experiment.json").write_text(json.dumps(made))
+    write_record(made, folder)
     return made
 
 
@@ -128,8 +133,31 @@ def test_other_batch_sizes_and_odd_files_say_nothing(tmp_path: Path) -> None:
         (tmp_path / "run_1" / name).mkdir()
         (tmp_path / "run_1" / name / "experiment.json").write_text(text)
     made["hyperparameters"]["batch_size"] = 33
-    (tmp_path / "run_1" / "one" / "experiment.json").write_text(json.dumps(made))
+    write_record(made, tmp_path / "run_1" / "one")
     assert Footprints(tmp_path / "run_1").of(training()) is None
+
+
+def test_the_newest_records_are_those_that_were_written_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run may be resumed long after others of a later name; of equals the later name counts."""
+    monkeypatch.setattr("tandem.results.earlier.MOST_RECORDS", 2)
+    for name, written_s in (("run_1/b", 30), ("run_1/a", 40), ("run_2/a", 20), ("run_3/a", 10)):
+        record(tmp_path / name, 1000.0 - written_s)
+        os.utime(tmp_path / name / "experiment.json", (written_s, written_s))
+    (tmp_path / "run_2" / "torn").mkdir()
+    (tmp_path / "run_2" / "torn" / "experiment.json").symlink_to("nowhere")
+
+    def where(run: str) -> str:
+        found = Footprints(tmp_path / run).of(training())
+        assert found
+        return found.where
+
+    assert where("run_4") == "run_1/b"  # the largest of run_1/a and run_1/b
+    assert where("run_3") == "run_3/a"  # its own come first
+    for name in ("run_1/a", "run_1/b", "run_2/a"):
+        os.utime(tmp_path / name / "experiment.json", (40, 40))
+    assert where("run_4") == "run_2/a"
 
 
 def test_no_more_records_are_read_than_needed(tmp_path: Path) -> None:

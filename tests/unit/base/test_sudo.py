@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tandem.base.sudo import give_to_caller
+from tandem.base.sudo import claim, give_to_caller, is_left
 
 USER, GROUP, SOMEBODY = 54321, 54322, 54323
 
@@ -106,6 +106,17 @@ def test_a_device_stays(folder: Path) -> None:
 
 
 @only_root
+def test_a_folder_shows_whether_all_below_it_was_given(folder: Path) -> None:
+    assert is_left(folder)
+    give_to_caller(folder)
+    assert not is_left(folder)
+    claim(folder)
+    assert is_left(folder)
+    assert owner(folder / "experiment") == (USER, GROUP)
+    assert not is_left(folder / "nowhere")
+
+
+@only_root
 @pytest.mark.parametrize(
     ("user", "group"),
     [
@@ -121,12 +132,18 @@ def test_without_a_calling_user(
         monkeypatch.delenv(name)
         if value is not None:
             monkeypatch.setenv(name, value)
+    assert not is_left(folder)
+    os.chown(folder / "experiment", SOMEBODY, SOMEBODY)
+    claim(folder / "experiment")
+    assert owner(folder / "experiment") == (SOMEBODY, SOMEBODY)
+    os.chown(folder / "experiment", 0, 0)
     give_to_caller(folder)
     assert {owner(path) for path in everything(folder)} == {(0, 0)}
 
 
 def test_what_is_gone(tmp_path: Path) -> None:
     give_to_caller(tmp_path / "nowhere")
+    claim(tmp_path / "nowhere")
 
 
 @only_root

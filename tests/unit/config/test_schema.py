@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import jsonschema
 import pytest
+from jsonschema import validators
 from support import ROOT
+from support.records import missing
+from tandem.config import schema as module
 from tandem.config.problems import Problem, has_errors, join, problem_lines
 from tandem.config.schema import check, schema, sift
+from tandem.results.record_file import INTERFERENCE_VERSION, VERSION
 
-NAMES = ("settings", "registry", "record")
+VERSIONS = {
+    "settings": 1,
+    "registry": 1,
+    "record": VERSION,
+    "interference": INTERFERENCE_VERSION,
+}
+UNITS = {
+    r"_seconds$|_s$": r"in s\b|in seconds|Seconds|seconds that",
+    r"_per_second$": "in 1/s",
+    r"_joules$": "in J",
+    r"_watts$": "in W",
+    r"_mib$": "in MiB",
+    r"_bytes$": "in bytes",
+    r"_percent$|^target_gpu_utilization$": "in percent",
+    r"_celsius$|_c$": "in degrees Celsius",
+    r"_fraction$|coverage$|^duty_mean$|^intensity$": r"\b0(\.05)? to 1\b",
+    r"^(started|ended|timestamp|seen|gone|.*_at)$": "ISO 8601 in UTC",
+}
+"""What the description of a key says, by the end of the key's name."""
+
+every = pytest.mark.parametrize("name", VERSIONS)
+
+
+def written(name: str) -> str:
+    return (ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8")
+
+
+def raw(name: str) -> dict[str, Any]:
+    whole: dict[str, Any] = json.loads(written(name))
+    return whole
 
 
 def properties(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -24,23 +61,73 @@ def properties(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from properties(inner)
 
 
-@pytest.mark.parametrize("name", NAMES)
+def objects(part: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a schema as it is written."""
+    if isinstance(part, dict):
+        yield part
+        part = [inner for key, inner in part.items() if key != "examples"]
+    if isinstance(part, list):
+        for inner in part:
+            yield from objects(inner)
+
+
+@every
 def test_the_schema_is_one(name: str) -> None:
-    raw = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator.check_schema(raw)
-    assert raw["$id"] == f"urn:tandem:schema:{name}:1"
-    assert raw["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    whole = raw(name)
+    jsonschema.Draft202012Validator.check_schema(whole)
+    assert whole["$id"] == f"urn:tandem:schema:{name}:{VERSIONS[name]}"
+    assert whole["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_property_has_a_description_and_examples_that_fit(name: str) -> None:
+@every
+def test_a_line_has_100_columns_unless_one_text_is_longer(name: str) -> None:
+    one_text = re.compile(r' *("\w+": )?"(\\.|[^"\\])*"[]},]*')
+    for line in written(name).splitlines():
+        assert len(line) <= 100 or one_text.fullmatch(line), line
+
+
+def test_the_version_of_a_record_is_that_of_its_schema() -> None:
+    assert schema("record")["properties"]["record_version"]["const"] == VERSION
+
+
+@every
+def test_every_property_has_a_description_with_its_unit_and_examples_that_fit(name: str) -> None:
     found = list(properties(schema(name)))
     assert len(found) > 10
     for key, shape in found:
-        assert shape.get("description"), key
+        assert len(shape.get("description", "")) > 5, key
+        for end, unit in UNITS.items():
+            if re.search(end, key):
+                assert re.search(unit, shape["description"]), f"{key}: {shape['description']}"
         assert shape.get("examples") not in (None, [], [{}], [[]]), key
         for example in shape["examples"]:
             jsonschema.Draft202012Validator(shape).validate(example)
+
+
+@every
+def test_what_refers_to_a_shape_changes_only_what_is_said_of_it(name: str) -> None:
+    """Beside `$ref` nothing is replaced but annotations, so that every validator reads the same."""
+    whole = raw(name)
+    for part in objects(whole):
+        if "$ref" in part:
+            named = reduce(getitem, part["$ref"].split("/")[1:], whole)
+            assert named.keys() & part.keys() <= {"$ref", "description", "examples"}, part
+
+
+def test_the_examples_of_a_record_lack_nothing() -> None:
+    for key, shape in properties(schema("record")):
+        for example in shape["examples"]:
+            assert [*missing(example, shape)] == [], key
+
+
+def test_what_a_record_lacks_is_named() -> None:
+    shape = schema("record")["properties"]["windows"]
+    windows = copy.deepcopy(shape["examples"][0])
+    del windows[0]["gpus"][0]["foreground"]["sm_avg_percent"], windows[0]["load"]
+    assert sorted(missing(windows, shape)) == [
+        "$[0].gpus[0].foreground.sm_avg_percent",
+        "$[0].load",
+    ]
 
 
 def test_an_alias_is_described_as_one() -> None:
@@ -237,6 +324,54 @@ def test_sift_takes_out_what_does_not_fit_and_leaves_the_value_alone() -> None:
     assert has_errors(problems)
     assert json.dumps(value) == before
     assert sift(sifted, "settings")[0] == sifted
+
+
+def test_names_are_missing_in_whatever_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version or language of jsonschema says it in its own words."""
+
+    def other_words(_: Any, wanted: list[str], given: Any, __: Any) -> Iterator[Any]:
+        for name in wanted:
+            if name not in given:
+                yield jsonschema.ValidationError("es fehlt etwas")
+
+    extend: Any = validators.extend
+    validator = extend(jsonschema.Draft202012Validator, {"required": other_words})
+    monkeypatch.setattr(jsonschema, "Draft202012Validator", validator)
+    assert found({"experiments": [{"mode": "parallel"}]}) == [
+        ("experiments[0]", '"foreground" is missing (add it)'),
+        ("experiments[0]", '"background" is missing (add it)'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "given"),
+    [
+        ({"const": 2}, 1),
+        ({"multipleOf": 2}, 3),
+        ({"not": {}}, None),
+        ({"anyOf": [False, {"type": "null"}]}, []),
+        ({"oneOf": [{}, {}]}, "x"),
+        ({"contains": {"type": "null"}}, [1]),
+        ({"contains": {"type": "null"}, "maxContains": 1}, [None, None]),
+        ({"prefixItems": [{}], "items": False}, [1, 2]),
+        ({"maxProperties": 1}, {"a": 1, "b": 2}),
+        ({"propertyNames": {"const": "b"}}, {"a": 1}),
+        ({"additionalProperties": False}, {"a": 1}),
+        ({"unevaluatedProperties": False}, {"a": 1}),
+        ({"unevaluatedItems": False}, [1]),
+        ({"dependentRequired": {"a": ["b"]}}, {"a": 1}),
+        ({"dependentSchemas": {"a": False}}, {"a": 1}),
+    ],
+)
+def test_a_rule_without_a_sentence_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, rules: Any, given: Any
+) -> None:
+    monkeypatch.setattr(module, "schema", lambda _: {"properties": {"key": rules}})
+    [(path, message)] = found({"key": given})
+    assert path.startswith("key")
+    assert message.endswith(" does not fit the schema")
+    sifted, _ = sift({"key": given, "other": 1}, "settings")
+    assert sifted["other"] == 1
 
 
 def test_repeated_mistakes_share_a_line_and_lines_are_limited() -> None:

@@ -5,21 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tandem.base.errors import UsageError
-from tandem.config.options import Controls, Dose, Validity
+from tandem.config.entries import Entry, Settings, TrainingEntry
+from tandem.config.options import Controls, Dose, Limits, Validity
 from tandem.config.problems import ProblemsError
-from tandem.config.settings import (
-    MAX_ENTRIES,
-    Entry,
-    Settings,
-    TrainingEntry,
-    load_settings,
-    settings_from_arguments,
-)
+from tandem.config.settings import MAX_ENTRIES, load_settings, settings_from_arguments
 
 SINGLE = {"repo": "r", "model": "m"}
 PAIR = {"foreground": {"repo": "f", "model": "m"}, "background": {"repo": "b", "model": "n"}}
@@ -54,9 +49,9 @@ def test_what_is_not_given(tmp_path: Path) -> None:
     assert (entry.path, entry.source, entry.backgrounds) == ("experiments[0]", SINGLE, ())
     assert (entry.foreground.mode, drawn(entry.foreground)) == ("mutation", None)
     assert entry.foreground.hyperparameters == {}
-    assert (entry.runs, entry.max_retries, entry.timeout_s) == (1, 2, None)
-    assert (entry.warmup_s, entry.ready_timeout_s) == (5, 60)
-    assert (entry.grace_s, entry.foreground.gpus) == (10, None)
+    assert (entry.runs, entry.limits.max_retries, entry.limits.timeout_s) == (1, 2, None)
+    assert (entry.limits.warmup_s, entry.limits.ready_timeout_s) == (5, 60)
+    assert (entry.limits.grace_s, entry.foreground.gpus) == (10, None)
     assert entry.controls == Controls(idle_s=0, background_s=0, solo=False, order="alternate")
     assert entry.validity == Validity(
         min_coverage=0.95,
@@ -77,22 +72,29 @@ def test_name_and_seed(tmp_path: Path) -> None:
     assert problem.message == 'unknown key, ignored (did you mean "experiment_name"?)'
 
 
-@pytest.mark.parametrize("key", ["runs_per_config", "max_retries", "timeout_seconds"])
+@pytest.mark.parametrize(
+    ("key", "field"),
+    [
+        ("runs_per_config", "runs"),
+        ("max_retries", "limits.max_retries"),
+        ("timeout_seconds", "limits.timeout_s"),
+    ],
+)
 def test_an_entry_counts_before_its_foreground_and_that_before_the_top(
-    tmp_path: Path, key: str
+    tmp_path: Path, key: str, field: str
 ) -> None:
-    field = {"runs_per_config": "runs", "timeout_seconds": "timeout_s"}.get(key, key)
+    of = attrgetter(field)
     foreground = PAIR["foreground"] | {key: 2}
     inner = PAIR | {"mode": "parallel", "foreground": foreground}
-    assert getattr(read(tmp_path, inner | {key: 1}, **{key: 3})[0], field) == 1
-    assert getattr(read(tmp_path, inner, **{key: 3})[0], field) == 2
-    assert getattr(read(tmp_path, PAIR | {"mode": "parallel"}, **{key: 3})[0], field) == 3
+    assert of(read(tmp_path, inner | {key: 1}, **{key: 3})[0]) == 1
+    assert of(read(tmp_path, inner, **{key: 3})[0]) == 2
+    assert of(read(tmp_path, PAIR | {"mode": "parallel"}, **{key: 3})[0]) == 3
 
 
 def test_times_are_read(tmp_path: Path) -> None:
     top = {"warmup_seconds": 1, "ready_timeout_seconds": 2}
     entry, _ = read(tmp_path, SINGLE | {"grace_seconds": 0.5}, **top)
-    assert (entry.warmup_s, entry.ready_timeout_s, entry.grace_s) == (1.0, 2.0, 0.5)
+    assert entry.limits == Limits(warmup_s=1.0, ready_timeout_s=2.0, grace_s=0.5)
 
 
 def test_controls_and_validity_of_the_entry_count_key_by_key(tmp_path: Path) -> None:
@@ -293,7 +295,7 @@ def test_what_is_wrong_in_a_list_is_named_by_its_place(tmp_path: Path) -> None:
         (
             LOAD | {"gpu_memory_mib": 100, "gpu_memory_fraction": 0.5},
             "",
-            'one of "gpu_memory_mib" and "gpu_memory_fraction" can count (remove one)',
+            'one of "gpu_memory_mib" and "gpu_memory_fraction" can count (remove the other)',
         ),
         ([LOAD, LOAD | {"max_rounds": 0}], "[1].max_rounds", "must be at least 1, not 0"),
         ([LOAD | {"intensity": 0}], "[0].intensity", "must be at least 0.05, not 0"),
@@ -444,8 +446,8 @@ def test_other_words_for_mutation_warn_where_they_stand(tmp_path: Path, mode: st
         (
             SINGLE | {"fixed_hyperparams": {"a": 1}},
             "fixed_hyperparams",
-            'read as "hyperparameters": not passed, because only drawn values are'
-            ' ("mode": "default" passes them)',
+            'read as "hyperparameters": IGNORED: mutation mode passes only drawn values'
+            ' ("mode": "default" passes given ones)',
         ),
     ],
 )
@@ -456,7 +458,7 @@ def test_an_alias_is_read_with_a_warning(
     assert warnings == [(f"experiments[0].{path}", message)]
     assert found.foreground.repo == "r"
     assert found.runs == entry.get("num_mutations", 1)
-    assert found.timeout_s == entry.get("timeout")
+    assert found.limits.timeout_s == entry.get("timeout")
     assert found.foreground.hyperparameters == entry.get("fixed_hyperparams", {})
     assert drawn(found.foreground) == ({"a": _place(entry)} if 'draws "a"' in message else None)
 
@@ -470,7 +472,7 @@ def test_an_alias_never_overrides_the_real_key_at_any_level(tmp_path: Path) -> N
     aliases = {"num_mutations": 5, "timeout": 60, "mutate_params": ["a"], "repository": "x"}
     real = {"timeout_seconds": 30, "mutate": ["b"]}
     entry, warnings = read(tmp_path, SINGLE | aliases | real, runs_per_config=2)
-    assert (entry.runs, entry.timeout_s, entry.foreground.repo) == (2, 30, "r")
+    assert (entry.runs, entry.limits.timeout_s, entry.foreground.repo) == (2, 30, "r")
     assert list(entry.foreground.mutate) == ["b"]
     assert sorted(warnings) == [
         ("experiments[0].mutate_params", 'not read, because "mutate" is given: draws "b"'),
@@ -485,7 +487,7 @@ def test_aliases_in_a_foreground_and_at_the_top(tmp_path: Path) -> None:
     entry, warnings = read(
         tmp_path, PAIR | {"mode": "parallel", "foreground": foreground}, timeout=60
     )
-    assert (entry.foreground.repo, entry.runs, entry.timeout_s) == ("f", 4, 60)
+    assert (entry.foreground.repo, entry.runs, entry.limits.timeout_s) == ("f", 4, 60)
     assert entry.foreground.places["repo"] == "experiments[0].foreground.repository"
     assert sorted(path for path, _ in warnings) == [
         "experiments[0].foreground.num_mutations",
@@ -497,7 +499,7 @@ def test_aliases_in_a_foreground_and_at_the_top(tmp_path: Path) -> None:
 def test_values_given_where_values_are_drawn_and_the_other_way_round(tmp_path: Path) -> None:
     _, warnings = read(tmp_path, SINGLE | {"hyperparameters": {"a": 1}})
     assert warnings[0][0] == "experiments[0].hyperparameters"
-    assert warnings[0][1].startswith("not passed, because only drawn values are")
+    assert warnings[0][1].startswith("IGNORED: mutation mode passes only drawn values")
     _, warnings = read(tmp_path, SINGLE | {"mode": "default", "mutate": ["a"]})
     message = 'nothing is drawn, because the mode is "default"'
     assert warnings == [("experiments[0].mutate", message)]
@@ -637,13 +639,13 @@ def test_the_governor(
 
 
 def test_the_cooldown_of_the_entry_counts_before_the_top_levels(tmp_path: Path) -> None:
-    assert read(tmp_path, SINGLE)[0].cooldown_s is None
-    assert read(tmp_path, SINGLE, cooldown_seconds=90)[0].cooldown_s == 90.0
+    assert read(tmp_path, SINGLE)[0].limits.cooldown_s is None
+    assert read(tmp_path, SINGLE, cooldown_seconds=90)[0].limits.cooldown_s == 90.0
     own, warnings = read(tmp_path, SINGLE | {"cooldown_seconds": 0}, cooldown_seconds=90)
-    assert (own.cooldown_s, warnings) == (0.0, [])
+    assert (own.limits.cooldown_s, warnings) == (0.0, [])
     foreground = PAIR["foreground"] | {"cooldown_seconds": 1}
     inside, warnings = read(tmp_path, PAIR | {"mode": "parallel", "foreground": foreground})
-    assert inside.cooldown_s is None
+    assert inside.limits.cooldown_s is None
     message = "no effect in this place (foreground), ignored"
     assert warnings == [("experiments[0].foreground.cooldown_seconds", message)]
     wrong = load(tmp_path, [SINGLE | {"cooldown_seconds": -1}])

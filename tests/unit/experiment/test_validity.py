@@ -2,76 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from support import records
+from support.records import of, outcome, put
+from tandem.base.clock import Moment
 from tandem.config.options import Validity
-from tandem.experiment.attempt import Attempt
-from tandem.experiment.experiment import Outcome
 from tandem.experiment.validity import invalid_reasons
-from tandem.results.record import foreground_window
+from tandem.results.record import (
+    Attempt,
+    BackgroundPart,
+    DoseInWindow,
+    GpuNow,
+    Load,
+    LoadPart,
+    Process,
+    Record,
+    Round,
+    Stranger,
+    Window,
+    WindowGpu,
+    foreground_window,
+)
+
+BEGIN_S = 5012.25  # of every window here
 
 
-def outcome(**changes: Any) -> Outcome:
-    report = {"reason": "ended", "exit_code": 0, "signal": None, "error": None}
-    attempt = Attempt(None, 1, Path(), report=report)  # type: ignore[arg-type]
-    return Outcome(**{"attempts": [attempt], **changes})
+def stranger(**changes: Any) -> Stranger:
+    return of(Stranger, **{"sm_percent": 0.0, **changes})
 
 
-def stranger(**changes: Any) -> dict[str, Any]:
-    return {
-        "pid": 4711,
-        "kind": "compute",
-        "user": "anna",
-        "name": "python",
-        "memory_mib": 5400.0,
-        "sm_percent": 0.0,
-        "identified": True,
-        **changes,
-    }
+def gpu(*strangers: Stranger, **changes: Any) -> WindowGpu:
+    return of(WindowGpu, strangers=list(strangers), **changes)
 
 
-def gpu(*strangers: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    values = {"index": 0, "processes_mapped": True, "strangers_reason": None}
-    return {**values, "sampling_coverage": 1.0, "strangers": list(strangers), **changes}
-
-
-def window(*gpus: dict[str, Any], name: str = "foreground", **load: Any) -> dict[str, Any]:
+def window(*gpus: WindowGpu, name: str = "foreground", **load: Any) -> Window:
+    times = {"start_boottime_s": BEGIN_S, "end_boottime_s": BEGIN_S + 4, "duration_seconds": 4.0}
     used = {"sm_avg_percent": 60.0, "memory_max_mib": 3000.0, "parts": [load_part()], **load}
-    times = {"started": "2026-01-02T03:04:05+00:00", "duration_seconds": 4.0}
-    return {"name": name, "attempt": 1, "gpus": list(gpus), "load": used, **times}
+    return of(Window, name=name, gpus=list(gpus), load=of(Load, **used), warnings=[], **times)
 
 
-def load_part(**changes: Any) -> dict[str, Any]:
-    return {"dose": None, "rounds_completed": 0, "rounds_failed": 0, **changes}
+def load_part(**changes: Any) -> LoadPart:
+    return of(LoadPart, **{"rounds_completed": 0, **changes})
 
 
-def record(**changes: Any) -> dict[str, Any]:
-    background = {"problems": [], "coverage": 0.99, **changes.pop("background", {})}
-    memory = {"max_mib": 3000.0, "sm_max_percent": 70.0, "used_at": None}
-    part = {
-        **{"name": "background", "rounds_failed": 0, "rounds_completed": 3, "rounds": []},
-        "gpu_memory": memory,
-    }
-    census: dict[str, Any] = {"before": {"busy": [], "gpus": None}, "after": {"gpus": None}}
-    return {
-        "performance_metrics": {"accuracy": 97.5},
-        "required_metrics": [],
-        "attempts": [{}],
-        "control": None,
-        "background": {"parts": [part], **background},
-        "windows": [window(gpu())],
-        "stop": {"left": [], "strays_killed": []} | changes.pop("stop", {}),
-        "census": census,
-        **changes,
-    }
+def part(**changes: Any) -> BackgroundPart:
+    return of(BackgroundPart, **{"rounds": [], **changes})
 
 
-def reasons(record: dict[str, Any], **limits: float) -> list[str]:
+def record(**changes: Any) -> Record:
+    return records.record(**{"windows": [window(gpu())], "background.parts": [part()], **changes})
+
+
+def reasons(record: Record, **limits: float) -> list[str]:
     validity = Validity(**limits)
-    return invalid_reasons(record | {"validity": asdict(validity)}, outcome(), validity)
+    put(record, validity=asdict(validity))
+    return invalid_reasons(record, outcome(), validity)
 
 
 def test_a_clean_record_is_valid() -> None:
@@ -91,7 +79,7 @@ def test_a_clean_record_is_valid() -> None:
 def test_coverage_has_a_threshold(
     least: float, coverage: float | None, expected: list[str]
 ) -> None:
-    assert reasons(record(background={"coverage": coverage}), min_coverage=least) == expected
+    assert reasons(record(**{"background.coverage": coverage}), min_coverage=least) == expected
 
 
 def test_a_stranger_is_named() -> None:
@@ -128,7 +116,7 @@ def test_which_strangers_count(
     [
         (None, 0.0, []),
         (1024.0, 0.0, []),
-        (5000.0, 0.0, ["GPU 0: 5000 MiB were held by nobody to be seen"]),
+        (5000.0, 0.0, ["GPU 0: 5000 MiB were held by no visible process"]),
         (5000.0, 5000.0, []),
     ],
 )
@@ -148,10 +136,11 @@ def test_an_unnamed_process_may_be_ours_where_our_own_are_not_found() -> None:
 def test_only_the_last_attempt_at_the_foreground_counts() -> None:
     windows = [window(gpu(stranger())), window(gpu()), window(gpu(stranger()), name="idle")]
     windows[1]["attempt"] = 2
-    twice = record(windows=windows, attempts=[{}, {}])
+    twice = record(windows=windows, attempts=[of(Attempt), of(Attempt)])
     assert foreground_window(twice) is windows[1]
     assert reasons(twice) == []
-    assert foreground_window(record(windows=windows, attempts=[{}, {}, {}])) is None
+    thrice = record(windows=windows, attempts=[of(Attempt)] * 3)
+    assert foreground_window(thrice) is None
     assert foreground_window(record(windows=windows, control="solo")) is None
 
 
@@ -193,28 +182,31 @@ def test_gaps_in_the_sampling_have_a_threshold(coverage: float | None, expected:
 
 
 def test_what_was_busy_and_memory_that_did_not_come_back_count() -> None:
-    before = {"busy": ["GPU 0: 87 % used"], "gpus": [{"uuid": "a", "memory_used_mib": 600.0}]}
-    after = {"gpus": [{"uuid": "a", "index": 0, "memory_used_mib": 6000.0}]}
-    assert reasons(record(census={"before": before, "after": after})) == [
+    before, after, unknown = (
+        [of(GpuNow, memory_used_mib=used_mib)] for used_mib in (600.0, 6000.0, None)
+    )
+    seen = record(**{"census.before.gpus": before, "census.after.gpus": after})
+    put(seen, **{"census.before.busy": ["GPU 0: 87 % used"]})
+    assert reasons(seen) == [
         "busy at the start: GPU 0: 87 % used",
         "GPU 0 has 5400 MiB more in use than before",
     ]
-    unknown = {"gpus": [{"uuid": "a", "index": 0, "memory_used_mib": None}]}
-    before["busy"] = []
-    assert reasons(record(census={"before": before, "after": unknown})) == []
+    seen = record(**{"census.before.gpus": before, "census.after.gpus": unknown})
+    assert reasons(seen) == []
 
 
 def test_a_monitor_that_died_is_a_reason_where_there_are_gpus() -> None:
-    died = outcome(monitor_problem="the monitor ended", gpus_before=[object()])
-    limits = {"validity": asdict(Validity())}
-    assert invalid_reasons(record() | limits, died, Validity()) == ["the monitor ended"]
-    without = outcome(monitor_problem="the monitor ended", gpus_before=None)
-    assert invalid_reasons(record() | limits, without, Validity()) == []
+    census = {"gpu_holders": [], "gpus": [of(GpuNow)]}
+    died = outcome(monitor_problem="the monitor ended", before=census)
+    assert invalid_reasons(record(), died, Validity()) == ["the monitor ended"]
+    without = replace(died, before={"gpu_holders": [], "gpus": None})
+    assert invalid_reasons(record(), without, Validity()) == []
 
 
 def test_who_survived_is_named() -> None:
-    people = [{"pid": pid, "name": "worker"} for pid in range(1, 8)]
-    assert reasons(record(stop={"strays_killed": people[:2], "left": people[1:]})) == [
+    people = [of(Process, pid=pid, name="worker") for pid in range(1, 8)]
+    stopped = {"stop.strays_killed": people[:2], "stop.left": people[1:]}
+    assert reasons(record(**stopped)) == [
         "processes outlived their keepers and were killed: worker 1",
         "processes are still alive: worker 2, worker 3, worker 4, worker 5, worker 6 and 1 more",
     ]
@@ -230,7 +222,7 @@ def test_who_survived_is_named() -> None:
     ],
 )
 def test_a_target_that_was_missed_is_a_reason(used: float | None, expected: list[str]) -> None:
-    dose = {"mode": "target", "target": 50.0, "sm_avg_percent": used, "reason": "MPS"}
+    dose = of(DoseInWindow, target=50.0, sm_avg_percent=used, reason="MPS")
     assert reasons(record(windows=[window(gpu(), parts=[load_part(dose=dose)])])) == expected
 
 
@@ -247,76 +239,81 @@ def test_a_target_that_was_missed_is_a_reason(used: float | None, expected: list
 def test_an_intensity_that_was_not_kept_is_a_reason(
     duty: float, duration_s: float, rounds: int, is_kept: bool
 ) -> None:
-    dose = {"mode": "intensity", "target": 0.5, "duty_mean": duty, "reason": None}
+    dose = of(DoseInWindow, mode="intensity", target=0.5, duty_mean=duty)
     dosed = window(gpu(), parts=[load_part(dose=dose, rounds_completed=rounds)])
-    found = reasons(record(windows=[dosed | {"duration_seconds": duration_s}]))
+    put(dosed, duration_seconds=duration_s)
+    found = reasons(record(windows=[dosed]))
     why = f"the background ran for {100 * duty:.1f} % of the time instead of 50 %"
     assert found == ([] if is_kept else [why])
 
 
 def test_an_intensity_of_which_nothing_is_known_is_a_reason() -> None:
     why = "the controller did not run in 60.0 s of the window"
-    dose = {"mode": "intensity", "target": 0.05, "duty_mean": None, "reason": why}
+    dose = of(DoseInWindow, mode="intensity", target=0.05, duty_mean=None, reason=why)
     assert reasons(record(windows=[window(gpu(), parts=[load_part(dose=dose)])])) == [
         f"whether the background ran for 5 % of the time is not known: {why}"
     ]
 
 
+@pytest.mark.parametrize("set_by_s", [0.0, -7200.0, 7200.0])
 @pytest.mark.parametrize(
-    ("ended", "completed", "failed", "is_reason"),
+    ("ended_s", "completed", "failed", "is_reason"),
     [
-        ("03:04:04.9", 1, 2, True),  # the success was before the window
-        ("03:04:05.1", 1, 2, False),  # in it, though begun before
-        ("03:04:05.1", 0, 2, True),
-        ("03:04:04.9", 1, 0, False),  # none has ended
+        (BEGIN_S - 0.1, 1, 2, True),  # the success was before the window
+        (BEGIN_S + 0.1, 1, 2, False),  # in it, though begun before
+        (BEGIN_S + 0.1, 0, 2, True),
+        (BEGIN_S - 0.1, 1, 0, False),  # none has ended
     ],
 )
 def test_a_background_must_not_fail_beside_the_foreground_alone(
-    ended: str, completed: int, failed: int, is_reason: bool
+    ended_s: float, completed: int, failed: int, is_reason: bool, set_by_s: float
 ) -> None:
-    """That rounds have succeeded in the warm-up says nothing of what there was later."""
+    """That rounds have succeeded in the warm-up says nothing of what there was later.
+
+    Nor does it matter whether the clock was set since: that moves what is shown alone.
+    """
+    clock = Moment(0.0, 1.8e9 + set_by_s)
     rounds = [
-        {"completed": completed, "ended": f"2026-01-02T{ended}+00:00"},
-        {"completed": 0, "ended": None},
+        of(Round, completed=completed, end_boottime_s=ended_s, ended=clock.iso_at(ended_s)),
+        of(Round, completed=0, end_boottime_s=None, ended=None),
     ]
-    memory = {"max_mib": None, "sm_max_percent": None, "used_at": None}
-    part = {"name": "background", "rounds_completed": 1, "rounds_failed": failed}
-    parts = [{**part, "rounds": rounds, "gpu_memory": memory}]
+    unseen = {"gpu_memory.max_mib": None, "gpu_memory.sm_max_percent": None}
+    unseen |= {"gpu_memory.used_at": None, "gpu_memory.used_boottime_s": None}
+    parts = [part(rounds=rounds, rounds_completed=1, rounds_failed=failed, **unseen)]
     failing = window(gpu(), parts=[load_part(rounds_failed=failed)])
-    found = reasons(record(background={"parts": parts}, windows=[failing]))
+    put(failing, started=Moment(0.0, 1.8e9).iso_at(BEGIN_S))
+    found = reasons(record(**{"background.parts": parts}, windows=[failing]))
     why = f"no background round succeeded beside the foreground ({failed} failed)"
     assert found == ([why] if is_reason else [])
 
 
 def test_each_background_must_have_been_seen_to_use_the_gpu() -> None:
-    part = {"name": "background 2", "rounds_failed": 0, "rounds_completed": 3, "rounds": []}
-    memory: dict[str, float | None] = {"max_mib": 1000.0, "sm_max_percent": 0.0}
-    told = record(background={"parts": [{**part, "gpu_memory": memory}]})
+    memory = {"gpu_memory.max_mib": 1000.0, "gpu_memory.sm_max_percent": 0.0}
+    seen = part(name="background 2", **memory)
+    told = record(**{"background.parts": [seen]})
     assert reasons(told) == ["the background 2 held GPU memory and was never seen to use the GPU"]
-    memory["sm_max_percent"] = None
+    seen["gpu_memory"]["sm_max_percent"] = None
     assert reasons(told) == []
 
 
 @pytest.mark.parametrize(
-    ("used_at", "duration_s", "expected"),
+    ("used_s", "duration_s", "expected"),
     [
-        ("2026-01-02T03:04:04.9+00:00", 5.0, ["background 2"]),
-        ("2026-01-02T03:04:05.1+00:00", 5.0, []),
-        ("2026-01-02T03:04:04.9+00:00", 4.9, []),
+        (BEGIN_S - 0.1, 5.0, ["background 2"]),
+        (BEGIN_S + 0.1, 5.0, []),
+        (BEGIN_S - 0.1, 4.9, []),
         (None, 5.0, []),
     ],
 )
 def test_each_of_several_must_have_used_the_gpu_beside_the_foreground(
-    used_at: str | None, duration_s: float, expected: list[str]
+    used_s: float | None, duration_s: float, expected: list[str]
 ) -> None:
-    part = {"rounds_failed": 0, "rounds_completed": 3, "rounds": []}
-    memory = {"max_mib": 1000.0, "sm_max_percent": 50.0}
-    times = ("2026-01-02T03:14:00+00:00", used_at)
+    """When it was, is shown in UTC too: of that nothing counts."""
     parts = [
-        {**part, "name": f"background {n}", "gpu_memory": {**memory, "used_at": when}}
-        for n, when in enumerate(times, start=1)
+        part(name=f"background {number}", **{"gpu_memory.used_boottime_s": when_s})
+        for number, when_s in enumerate((BEGIN_S + 600, used_s), start=1)
     ]
-    timed = window(gpu(), parts=[load_part()] * 2)
-    timed |= {"started": "2026-01-02T03:04:05+00:00", "duration_seconds": duration_s}
-    found = reasons(record(background={"parts": parts}, windows=[timed]))
+    timed = window(gpu(), parts=[load_part(), load_part()])
+    put(timed, duration_seconds=duration_s)
+    found = reasons(record(**{"background.parts": parts}, windows=[timed]))
     assert found == [f"the {n} was not seen to use the GPU beside the foreground" for n in expected]

@@ -6,83 +6,67 @@ import json
 import random
 import statistics
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import records
+from support.records import of, put, write_run
 from tandem.base.errors import UsageError
-from tandem.config.options import Dose, dose_settings
 from tandem.interference.compare import compare
 from tandem.interference.figures import FIGURES
 from tandem.interference.quantity import Quantity
 from tandem.interference.repeats import interval_of_median, repeats_of
 from tandem.report.compare import TITLES, text_of_compare
+from tandem.results.record import BackgroundPart, Figure, Interference, Record, Window
 
-Record = dict[str, Any]
+Pair = tuple[Record, Interference]
 
 ESTIMATE = "foreground_energy_estimate_joules"
 RATIOS = {"slowdown", "background_progress_ratio", "antt", "stp", "energy_ratio"}
 NO_SOLO = "no solo control (set controls.solo)"
 
 
-def figure(value: float | None, uncertainty: float | None, reason: str | None = None) -> Record:
+def figure(value: float | None, uncertainty: float | None, reason: str | None = None) -> Figure:
     return {"value": value, "uncertainty": uncertainty, "label": "derived", "reason": reason}
 
 
-def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01) -> Record:
-    """A parallel record whose figures all have the same value."""
-    return {
-        "experiment_id": f"digits_mlp_{number:03d}_parallel",
-        "twin": f"digits_mlp_{number + 1:03d}_solo",
-        "repository": "digits",
-        "model": "mlp",
-        "mode": "parallel",
-        "valid": True,
-        "invalid_reasons": [],
-        "hyperparameters": {"epochs": 20, "learning_rate": number / 1000},
-        "mutated": ["learning_rate"],
-        "epochs_done": 20,
-        "environment": {
-            **{"device": "cuda", "hostname": "lab3", "cpu_model": "AMD EPYC 7302"},
-            "env": {},
+def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01) -> Pair:
+    """A parallel record, and figures that all have the same value."""
+    own_id, twin = f"digits_mlp_{number:03d}_parallel", f"digits_mlp_{number + 1:03d}_solo"
+    alone = of(Window, name="background", attempt=None)
+    alone["started"] = f"2026-01-31T12:{number % 60:02d}:00+00:00"
+    record = records.record(
+        experiment_id=own_id,
+        twin=twin,
+        hyperparameters={"epochs": 20, "learning_rate": number / 1000},
+        mutated=["learning_rate"],
+        epochs_done=20,
+        windows=[alone, of(Window, **{"gpus[0].name": "NVIDIA A100"})],
+        **{
+            "environment.device": "cuda",
+            "background.model": "wide",
+            "background.hyperparameters": {"epochs": 8},
         },
-        "background": {
-            **{"repository": "digits", "model": "wide", "hyperparameters": {"epochs": 8}},
-            "parts": [{**dose_settings(Dose()), "env": {}}],
-        },
-        "control": None,
-        "attempts": [{}],
-        "windows": [
-            {
-                "name": "background",
-                "attempt": None,
-                "started": f"2026-01-31T12:{number % 60:02d}:00+00:00",
-            },
-            {"name": "foreground", "attempt": 1, "gpus": [{"name": "NVIDIA A100"}]},
-        ],
-        "interference": {"figures": dict.fromkeys(TITLES, figure(value, uncertainty))},
-    }
+    )
+    figures = dict.fromkeys(TITLES, figure(value, uncertainty))
+    return record, records.interference(experiment_id=own_id, twin=twin, figures=figures)
+
+
+def several(*numbers: int) -> tuple[list[Pair], list[Any]]:
+    """Some of them, and their records alone, to be changed."""
+    pairs = [parallel(number) for number in numbers]
+    return pairs, [record for record, _ in pairs]
 
 
 def solo(number: int) -> Record:
-    return {
-        **parallel(number),
-        "experiment_id": f"digits_mlp_{number:03d}_solo",
-        "mode": "mutation",
-        "background": None,
-        "interference": None,
-    }
+    record, _ = parallel(number)
+    put(record, experiment_id=f"digits_mlp_{number:03d}_solo", mode="mutation", background=None)
+    return record
 
 
-def run_of(folder: Path, *records: Record) -> Path:
-    for record in records:
-        (folder / record["experiment_id"]).mkdir(parents=True)
-        (folder / record["experiment_id"] / "experiment.json").write_text(json.dumps(record))
-    return folder
-
-
-def rows(run: Path) -> dict[str, Record]:
+def rows(run: Path) -> dict[str, dict[str, Any]]:
     [group] = compare([run])["groups"]
     return {row["figure"]: row for row in group["rows"]}
 
@@ -197,7 +181,7 @@ def test_the_figures_are_those_of_the_records() -> None:
 
 def test_six_pairs_make_an_interval(tmp_path: Path) -> None:
     values = (1.20, 1.22, 1.24, 1.26, 1.28, 1.30)
-    run = run_of(
+    run = write_run(
         tmp_path / "run",
         *(parallel(2 * place, value) for place, value in enumerate(values)),
         *(solo(2 * place + 1) for place in range(6)),
@@ -216,34 +200,34 @@ def test_six_pairs_make_an_interval(tmp_path: Path) -> None:
 
 
 def test_pairs_with_a_common_baseline_are_one_block(tmp_path: Path) -> None:
-    records = [parallel(2 * place, 1 + place / 100) for place in range(8)]
-    records[1]["twin"] = records[0]["twin"]
-    records[2]["windows"][0] = records[1]["windows"][0]
-    row = rows(run_of(tmp_path / "run", *records))["slowdown"]
+    pairs, made = several(*range(0, 16, 2))
+    made[1]["twin"] = made[0]["twin"]
+    made[2]["windows"][0] = made[1]["windows"][0]
+    row = rows(write_run(tmp_path / "run", *pairs))["slowdown"]
     assert (row["pairs"], row["blocks"]) == (8, 6)
 
 
 def test_a_difference_that_is_smaller_than_its_uncertainty_is_told(tmp_path: Path) -> None:
-    run = run_of(tmp_path / "run", parallel(1, 1.015, 0.01))
+    run = write_run(tmp_path / "run", parallel(1, 1.015, 0.01))
     assert {name for name, row in rows(run).items() if row["below_resolution"]} == RATIOS
     assert "below resolution" in text_of_compare([run])
-    near_nothing = run_of(tmp_path / "other", parallel(1, -0.015, 0.01))
+    near_nothing = write_run(tmp_path / "other", parallel(1, -0.015, 0.01))
     below = {name for name, row in rows(near_nothing).items() if row["below_resolution"]}
     assert below == {"marginal_energy_joules", "saving_of_sharing"}
-    clear = run_of(tmp_path / "clear", parallel(1, 1.03, 0.01))
+    clear = write_run(tmp_path / "clear", parallel(1, 1.03, 0.01))
     assert not any(row["below_resolution"] for row in rows(clear).values())
-    unknown = run_of(tmp_path / "unknown", parallel(1, 1.0, None))
+    unknown = write_run(tmp_path / "unknown", parallel(1, 1.0, None))
     assert rows(unknown)["slowdown"]["below_resolution"] is None
 
 
 def test_groups_differ_in_training_background_its_values_and_device(tmp_path: Path) -> None:
-    records = [parallel(number) for number in range(1, 7)]
-    records[1]["model"] = "cnn"
-    records[2]["background"]["model"] = "cnn"
-    records[3]["background"]["hyperparameters"] = {"epochs": 9}
-    records[4]["environment"]["device"] = "cpu"
-    records[5]["windows"][1]["gpus"] = []
-    found = compare([run_of(tmp_path / "run", *records)])["groups"]
+    pairs, made = several(*range(1, 7))
+    made[1]["model"] = "cnn"
+    made[2]["background"]["model"] = "cnn"
+    made[3]["background"]["hyperparameters"] = {"epochs": 9}
+    made[4]["environment"]["device"] = "cpu"
+    made[5]["windows"][1]["gpus"] = []
+    found = compare([write_run(tmp_path / "run", *pairs)])["groups"]
     assert [group["experiments"] for group in found] == [1] * 6
     assert {group["device"] for group in found} == {
         "cuda, NVIDIA A100",
@@ -266,12 +250,12 @@ def test_groups_differ_in_training_background_its_values_and_device(tmp_path: Pa
     ],
 )
 def test_groups_differ_in_the_dose_and_the_gpus_of_a_background(
-    tmp_path: Path, change: Record, words: str
+    tmp_path: Path, change: dict[str, Any], words: str
 ) -> None:
-    records = [parallel(number) for number in range(1, 4)]
-    for record in records[1:]:
-        record["background"]["parts"][0].update(change)
-    run = run_of(tmp_path / "run", *records)
+    pairs, made = several(1, 2, 3)
+    for record in made[1:]:
+        put(record["background"]["parts"][0], **change)
+    run = write_run(tmp_path / "run", *pairs)
     usual, dosed = compare([run])["groups"]
     assert (usual["experiments"], usual["dose"]) == (1, "")
     assert (dosed["experiments"], dosed["dose"]) == (2, words)
@@ -280,22 +264,22 @@ def test_groups_differ_in_the_dose_and_the_gpus_of_a_background(
 
 
 def test_each_of_several_backgrounds_has_its_dose(tmp_path: Path) -> None:
-    record = parallel(1)
-    [part] = record["background"]["parts"]
-    record["background"]["parts"] = [part, {**part, "intensity": 0.5}, {**part, "max_rounds": 2}]
-    [group] = compare([run_of(tmp_path / "run", record)])["groups"]
+    pair = parallel(1)
+    doses: list[dict[str, Any]] = [{}, {"intensity": 0.5}, {"max_rounds": 2}]
+    put(pair[0], **{"background.parts": [of(BackgroundPart, **dose) for dose in doses]})
+    [group] = compare([write_run(tmp_path / "run", pair)])["groups"]
     assert group["dose"] == "2.intensity=0.5 3.max_rounds=2"
 
 
 def test_groups_differ_in_what_the_foreground_was_given(tmp_path: Path) -> None:
     """Not in what was drawn for it, nor in its seed alone."""
-    records = [parallel(number) for number in range(1, 7)]
-    records[1]["hyperparameters"]["epochs"] = 2
-    records[2]["hyperparameters"]["seed"] = 7
-    records[3]["environment"]["env"]["CUDA_VISIBLE_DEVICES"] = "0"
-    records[4]["hyperparameters"]["epochs"] = 3
-    records[4]["mutated"].append("epochs")
-    run = run_of(tmp_path / "run", *records)
+    pairs, made = several(*range(1, 7))
+    made[1]["hyperparameters"]["epochs"] = 2
+    made[2]["hyperparameters"]["seed"] = 7
+    made[3]["environment"]["env"]["CUDA_VISIBLE_DEVICES"] = "0"
+    made[4]["hyperparameters"]["epochs"] = 3
+    made[4]["mutated"].append("epochs")
+    run = write_run(tmp_path / "run", *pairs)
     found = {group["values"]: group["experiments"] for group in compare([run])["groups"]}
     assert found == {"epochs=20": 3, "epochs=2": 1, "epochs=20 gpus=0": 1, "": 1}
     assert "digits/mlp epochs=20 gpus=0 beside digits/wide" in text_of_compare([run])
@@ -303,49 +287,54 @@ def test_groups_differ_in_what_the_foreground_was_given(tmp_path: Path) -> None:
 
 def test_joules_of_different_work_have_no_median(tmp_path: Path) -> None:
     """Ratios do: they are of the same work each."""
-    records = [parallel(number) for number in range(1, 4)]
-    for record, epochs in zip(records, (2, 20, None), strict=True):
+    pairs, made = several(1, 2, 3)
+    for record, epochs in zip(made, (2, 20, None), strict=True):
         record.update(epochs_done=epochs, mutated=["epochs", "learning_rate"])
-    run = run_of(tmp_path / "run", *records)
+    run = write_run(tmp_path / "run", *pairs)
     assert set(rows(run)) == {name for name in TITLES if not name.endswith("_joules")}
     why = "a median of joules, which are of 2 to 20 epochs"
     assert f"\nmissing in 3 of 3: {why}\n" in text_of_compare([run])
 
 
 def test_records_of_before_are_compared(tmp_path: Path) -> None:
-    record = parallel(1)
-    for facts, name in ((record["background"], "parts"), (record["environment"], "env")):
-        del facts[name]
-    [group] = compare([run_of(tmp_path / "run", record)])["groups"]
+    """Of version 2, which has the figures in it."""
+    record, interference = parallel(1)
+    run = write_run(tmp_path / "run", record)
+    older = {**record, "record_version": 2, "interference": interference}
+    del older["digests"]
+    (run / record["experiment_id"] / "experiment.json").write_text(json.dumps(older))
+    [group] = compare([run])["groups"]
     assert (group["dose"], group["values"]) == ("", "epochs=20")
+    assert rows(run)["slowdown"]["median"] == 1.25
 
 
 def test_runs_add_up_and_the_same_run_counts_once(tmp_path: Path) -> None:
-    one, two = (run_of(tmp_path / name, parallel(1), solo(2)) for name in ("one", "two"))
+    one, two = (write_run(tmp_path / name, parallel(1), solo(2)) for name in ("one", "two"))
     [group] = compare([one, two, tmp_path / "two" / ".." / "one"])["groups"]
     assert group["experiments"] == 2
     assert group["rows"][0]["blocks"] == 1  # the same background window: one is a copy
     other = parallel(1)
-    other["windows"][0]["started"] = "2026-02-01T12:00:00+00:00"
-    [group] = compare([one, run_of(tmp_path / "three", other)])["groups"]
+    other[0]["windows"][0]["started"] = "2026-02-01T12:00:00+00:00"
+    [group] = compare([one, write_run(tmp_path / "three", other)])["groups"]
     assert group["rows"][0]["blocks"] == 2
 
 
 def test_what_is_missing_says_how_often_and_why(tmp_path: Path) -> None:
-    records = [parallel(number) for number in range(1, 4)]
-    records[0]["interference"]["figures"]["slowdown"] = figure(None, None, NO_SOLO)
-    records[0]["interference"]["figures"]["antt"] = figure(None, None, f"{NO_SOLO}; no rate")
-    run = run_of(tmp_path / "run", *records)
+    pairs, _ = several(1, 2, 3)
+    figures = pairs[0][1]["figures"]
+    figures["slowdown"] = figure(None, None, NO_SOLO)
+    figures["antt"] = figure(None, None, f"{NO_SOLO}; no rate")
+    run = write_run(tmp_path / "run", *pairs)
     assert compare([run])["groups"][0]["missing"] == {NO_SOLO: 1, "no rate": 1}
     assert rows(run)["slowdown"]["pairs"] == 2
     assert f"missing in 1 of 3: {NO_SOLO}\n" in text_of_compare([run])
 
 
 def test_a_figure_that_nobody_has(tmp_path: Path) -> None:
-    record = parallel(1)
+    record, interference = parallel(1)
     record["twin"] = None
-    record["interference"]["figures"] = dict.fromkeys(TITLES, figure(None, None, NO_SOLO))
-    run = run_of(tmp_path / "run", record)
+    interference["figures"] = dict.fromkeys(TITLES, figure(None, None, NO_SOLO))
+    run = write_run(tmp_path / "run", (record, interference))
     assert all(row["pairs"] == 0 for row in rows(run).values())
     text = text_of_compare([run])
     assert "\nslowdown               derived  0      -\n" in text
@@ -353,17 +342,17 @@ def test_a_figure_that_nobody_has(tmp_path: Path) -> None:
 
 
 def test_what_is_not_valid_is_left_out_and_counted(tmp_path: Path) -> None:
-    records = [parallel(number) for number in (1, 3, 7, 9)]
-    for record, percent in zip(records, ("71.3", "82"), strict=False):
+    pairs, made = several(1, 3, 7, 9)
+    for record, percent in zip(made, ("71.3", "82"), strict=False):
         record.update(valid=False, invalid_reasons=[f"coverage {percent}% is below 95%", "more"])
-    records[2]["interference"] = None
-    del records[3]["interference"]
-    run = run_of(tmp_path / "run", *records)
+    run = write_run(tmp_path / "run", *pairs)
+    (run / made[2]["experiment_id"] / "interference.json").unlink()
+    (run / made[3]["experiment_id"] / "interference.json").write_text("{")
     comparison = compare([run])
     assert comparison["groups"] == []
     assert comparison["left_out"] == {
         "not valid: coverage 71.3% is below 95%": 2,
-        "without figures of interference (of an earlier version)": 2,
+        "without figures of interference (its solo control has not ended)": 2,
     }
     text = text_of_compare([run])
     assert text.splitlines()[0] == "no parallel record that can be compared"
@@ -371,19 +360,19 @@ def test_what_is_not_valid_is_left_out_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_run_without_parallel_records_is_no_mistake(tmp_path: Path) -> None:
-    run = run_of(tmp_path / "run", solo(1))
+    run = write_run(tmp_path / "run", solo(1))
     assert text_of_compare([run]) == "no parallel record that can be compared"
 
 
 def test_no_line_is_longer_than_a_hundred_columns(tmp_path: Path) -> None:
     """Also with long names, the largest numbers and characters that no screen shows."""
-    records = []
+    pairs = []
     for number, value in enumerate((-12345678.9, -98765432.1)):
-        record = parallel(number, value, 1e9)
-        record["background"]["hyperparameters"] = {"a" * 90: "x\x1b[31m", "b": 1}
-        record["interference"]["figures"]["stp"] = figure(None, None, "why " * 60)
-        records.append(record)
-    text = text_of_compare([run_of(tmp_path / "run", *records)])
+        record, interference = parallel(number, value, 1e9)
+        put(record, **{"background.hyperparameters": {"a" * 90: "x\x1b[31m", "b": 1}})
+        interference["figures"]["stp"] = figure(None, None, "why " * 60)
+        pairs.append((record, interference))
+    text = text_of_compare([write_run(tmp_path / "run", *pairs)])
     assert max(map(len, text.splitlines())) <= 100
     assert text.replace("\n", "").isprintable()
     assert "below resolution" in text
@@ -395,7 +384,7 @@ def test_no_line_is_longer_than_a_hundred_columns(tmp_path: Path) -> None:
 def test_folders_that_are_no_runs(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
-    run = run_of(tmp_path / "run", parallel(1))
+    run = write_run(tmp_path / "run", parallel(1))
     for folder, words in {
         tmp_path / "nowhere": "no such folder",
         tmp_path / "file": "no such folder",
@@ -413,21 +402,57 @@ def test_folders_that_are_no_runs(tmp_path: Path) -> None:
         ("{", "not JSON"),
         ("", "not JSON"),
         ("\udcff", "not JSON"),
-        ("[" * 100_000, "not JSON"),
+        pytest.param("[" * 100_000, "not JSON", id="deep"),
         ("[]", "no record"),
         ('{"experiment_id": "x"}', "no record"),
     ],
 )
-def test_records_that_cannot_be_read(tmp_path: Path, text: str, words: str) -> None:
-    run = run_of(tmp_path / "run", parallel(1), parallel(3))
+def test_a_damaged_record_is_named_and_passed_over(tmp_path: Path, text: str, words: str) -> None:
+    run = write_run(tmp_path / "run", *(parallel(number) for number in (1, 3, 5)))
     file = run / "digits_mlp_003_parallel" / "experiment.json"
     file.write_text(text, errors="surrogateescape")
-    with pytest.raises(UsageError, match=words) as caught:
-        text_of_compare([run])
-    assert str(caught.value).startswith(f"{file}: ")
+    comparison = compare([run])
+    assert [group["experiments"] for group in comparison["groups"]] == [2]
+    [problem] = comparison["damaged"]
+    assert problem.startswith(f"{file}: {words}")
+    shown = text_of_compare([run])  # in lines of a hundred columns
+    assert "".join(f"left out: {problem}".split()) in "".join(shown.split())
+
+
+@pytest.mark.parametrize("file", ["{", "[]"])
+def test_a_run_of_damaged_records_alone_is_an_error(tmp_path: Path, file: str) -> None:
+    whole, run = (write_run(tmp_path / name, parallel(1)) for name in ("whole", "run"))
+    (run / "digits_mlp_001_parallel" / "experiment.json").write_text(file)
+    with pytest.raises(UsageError) as caught:
+        compare([whole, run])
+    assert str(caught.value).startswith(f"{run}: none of its records can be read: {run}/digits_")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("background", "environment", "windows", "attempts", "twin", "mutated", "hyperparameters"),
+        *("interference.figures.stp", "interference.figures.stp.value"),
+    ],
+)
+def test_a_record_that_lacks_something_is_named_and_passed_over(tmp_path: Path, path: str) -> None:
+    """It is JSON all the same: somebody has edited it, say."""
+    record, figures = parallel(3)
+    record["model"] = "other"
+    part, names = cast(Any, {**record, "interference": figures}), path.split(".")
+    for name in names[:-1]:
+        part = part[name]
+    if len(names) == 1:
+        part = record
+    del part[names[-1]]
+    run = write_run(tmp_path / "run", parallel(1), (record, figures))
+    file = run / record["experiment_id"] / "experiment.json"
+    comparison = compare([run])
+    assert [each[: len(str(file))] for each in comparison["damaged"]] == [str(file)]
+    assert [group["experiments"] for group in comparison["groups"]] == [1]
 
 
 def test_a_record_with_a_name_that_is_no_unicode_can_be_read(tmp_path: Path) -> None:
-    record = parallel(1)
-    record["background"]["hyperparameters"] = {"path": "\udcff"}
-    assert r"path=\udcff" in text_of_compare([run_of(tmp_path / "run", record)])
+    pair = parallel(1)
+    put(pair[0], **{"background.hyperparameters": {"path": "\udcff"}})
+    assert r"path=\udcff" in text_of_compare([write_run(tmp_path / "run", pair)])

@@ -6,14 +6,25 @@ import math
 import random
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tandem.background.rounds import Stretch, rate
-from tandem.config.options import Validity
-from tandem.interference.figures import FIGURES, interference
+from support import records
+from support.records import flaws, of, put
+from tandem.background.account import Account
+from tandem.background.rounds import Stretch
+from tandem.interference import figures as module
+from tandem.interference.figures import FIGURES
+from tandem.results.record import (
+    Attempt,
+    Load,
+    Record,
+    Round,
+    Stranger,
+    Window,
+    WindowGpu,
+)
 
 ORDER = [
     "slowdown",
@@ -37,8 +48,6 @@ OF_BACKGROUND = RATES | {"marginal_energy_joules"} | SHARES
 ENERGIES = set(ORDER[4:])
 IDLE_W = 60.0
 EDGE_J = 60.0
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -103,42 +112,41 @@ class Lab:
         self.shift(alone, truth.alone_s)
         parallel = record("digits_mlp_001_parallel", "digits_mlp_002_solo", None)
         parallel["duration_seconds"] = beside["duration_seconds"] = self.timed(truth.parallel_s)
-        parallel["windows"] = [*self.idle(900.0), alone, beside, *self.idle(1300.0, self.drift_w)]
+        parallel["windows"] = [self.idle(900.0), alone, beside, self.idle(1300.0, self.drift_w)]
         rounds_of(parallel)[:] = [round_facts(each) for each in rounds]
         solo = record("digits_mlp_002_solo", "digits_mlp_001_parallel", "solo")
         solo_window = self.window("solo", 2100.0, truth.solo_s, truth.solo_j)
         solo["duration_seconds"] = solo_window["duration_seconds"] = self.timed(truth.solo_s)
         self.shift(solo_window, truth.solo_s)
-        solo["windows"] = [*self.idle(1900.0), solo_window, *self.idle(2300.0, self.drift_w)]
+        solo["windows"] = [self.idle(1900.0), solo_window, self.idle(2300.0, self.drift_w)]
         solo["background"] = None
         return parallel, solo
 
-    def window(self, name: str, start_s: float, duration_s: float, energy_j: float) -> Record:
-        return {
-            "name": name,
-            "attempt": None if name in ("idle", "background") else 1,
-            "started": utc(start_s),
-            "ended": utc(start_s + duration_s),
-            "start_boottime_s": start_s,
-            "end_boottime_s": start_s + duration_s,
-            "duration_seconds": duration_s,
-            "gpus": [gpu(energy_j + self.gauss(self.edge_j), self.edge_j)],
-            "gpus_reason": None,
-            "load": None,
-        }
+    def window(self, name: str, start_s: float, duration_s: float, energy_j: float) -> Window:
+        return of(
+            Window,
+            name=name,
+            attempt=None if name in ("idle", "background") else 1,
+            start_boottime_s=start_s,
+            end_boottime_s=start_s + duration_s,
+            duration_seconds=duration_s,
+            gpus=[gpu(energy_j + self.gauss(self.edge_j), self.edge_j)],
+            warnings=[],
+        )
 
-    def idle(self, start_s: float, drift_w: float = 0.0) -> list[Record]:
+    def idle(self, start_s: float, drift_w: float = 0.0) -> Window:
         window = self.window("idle", start_s, 60.0, 0.0)
         window["gpus"][0]["energy_joules"] = (IDLE_W + drift_w) * 60.0
-        return [window]
+        return window
 
-    def shift(self, window: Record, seconds: float) -> None:
+    def shift(self, window: Window, seconds: float) -> None:
         """The board's power was off by anything up to the drift, either way."""
-        if self.noise:
+        energy_j = window["gpus"][0]["energy_joules"]
+        if self.noise and energy_j is not None:
             shift_w = self.noise.uniform(-self.drift_w, self.drift_w)
-            window["gpus"][0]["energy_joules"] += shift_w * seconds
+            window["gpus"][0]["energy_joules"] = energy_j + shift_w * seconds
 
-    def add_rounds(self, rounds: list[Stretch], window: Record, round_s: float) -> None:
+    def add_rounds(self, rounds: list[Stretch], window: Window, round_s: float) -> None:
         """Add rounds that follow each other, from before the window's start to after its end."""
         now_s = window["start_boottime_s"] - 0.3 * round_s
         while now_s < window["end_boottime_s"]:
@@ -160,110 +168,89 @@ class Lab:
         return self.noise.gauss(0.0, width) if self.noise else 0.0
 
 
-def utc(boottime_s: float) -> str:
-    moment = datetime(2026, 1, 31, tzinfo=timezone.utc) + timedelta(seconds=boottime_s)
-    return moment.isoformat(timespec="microseconds")
+def load_in(window: Window, rounds: list[Stretch]) -> Load:
+    edges_s = window["start_boottime_s"], window["end_boottime_s"]
+    part = {**Account(rounds).figures(*edges_s), "coverage": 0.99}
+    together = {name: value for name, value in part.items() if name != "dose"}
+    return of(Load, **together, parts=[part])
 
 
-def load_in(window: Record, rounds: list[Stretch]) -> Record:
-    begin_s, end_s = window["start_boottime_s"], window["end_boottime_s"]
-    completed, per_s = rate(rounds, begin_s, end_s)
-    load = {
-        "coverage": 0.99,
-        "rounds_completed": completed,
-        "rounds_failed": 0,
-        "rounds_per_second": per_s,
-        "rate_reason": None if per_s else "no whole round in the window",
-    }
-    return {**load, "parts": [load]}
-
-
-def rounds_of(parallel: Record) -> list[Record]:
+def rounds_of(parallel: Record) -> list[Round]:
+    assert parallel["background"]
     [part] = parallel["background"]["parts"]
-    found: list[Record] = part["rounds"]
-    return found
+    return part["rounds"]
 
 
-def round_facts(stretch: Stretch) -> Record:
-    assert stretch.end_s is not None
-    return {
-        "first": stretch.first,
-        "last": stretch.last,
-        "started": utc(stretch.start_s),
-        "ended": utc(stretch.end_s),
-        "completed": stretch.completed,
-        "failed": 0,
-    }
+def round_facts(stretch: Stretch) -> Round:
+    return of(
+        Round,
+        first=stretch.first,
+        last=stretch.last,
+        start_boottime_s=stretch.start_s,
+        end_boottime_s=stretch.end_s,
+        completed=stretch.completed,
+    )
 
 
-def gpu(energy_j: float, edge_j: float) -> Record:
-    return {
-        "index": 0,
-        "uuid": "GPU-1",
-        "name": "NVIDIA Simulated",
-        "mig": False,
-        "mps": False,
-        "processes_mapped": True,
-        "energy_joules": energy_j,
-        "energy_method": "counter",
-        "energy_reason": None,
-        "energy_uncertainty_joules": edge_j,
-        "board_gain_percent": 5,
-        "power_max_watts": 220.0,  # as steady as can be
-        "power_min_watts": 220.0,
-        "foreground": {"sm_avg_percent": 30.0, "memory_max_mib": 900.0},
-        "background": {"sm_avg_percent": 50.0, "memory_max_mib": 900.0},
-        "strangers": [],
-        "strangers_reason": None,
-    }
+def gpu(energy_j: float, edge_j: float) -> WindowGpu:
+    return of(
+        WindowGpu,
+        uuid="GPU-1",
+        energy_joules=energy_j,
+        energy_uncertainty_joules=edge_j,
+        board_gain_percent=5,
+        power_max_watts=220.0,  # as steady as can be
+        power_min_watts=220.0,
+        **{"foreground.sm_avg_percent": 30.0, "background.sm_avg_percent": 50.0},
+    )
 
 
 def record(own_id: str, twin: str, control: str | None) -> Record:
-    return {
-        "experiment_id": own_id,
-        "twin": twin,
-        "control": control,
-        "repository": "digits",
-        "model": "mlp",
-        "hyperparameters": {"epochs": 20},
-        "status": "finished",
-        "training_success": True,
-        "valid": True,
-        "invalid_reasons": [],
-        "error_message": None,
-        "epochs_done": 20,
-        "environment": {"device": "cuda", "command": ["./train.sh", "--epochs", "20"]},
-        "background": {"problems": [], "parts": [{"rounds": []}]},
-        "attempts": [{}],
-        "validity": asdict(Validity()),
-    }
+    return records.record(
+        experiment_id=own_id,
+        twin=twin,
+        control=control,
+        hyperparameters={"epochs": 20},
+        epochs_done=20,
+        attempts=[attempt()],
+        **{
+            "environment.device": "cuda",
+            "environment.command": ["./train.sh", "--epochs", "20"],
+        },
+    )
 
 
-def stranger(**changes: Any) -> Record:
-    return {
-        "pid": 4711,
-        "kind": "compute",
-        "user": "eve",
-        "name": "python",
-        "memory_mib": 500.0,
-        "sm_percent": 20.0,
-        "identified": True,
-        **changes,
-    }
+def attempt() -> Attempt:
+    return of(Attempt, start_took_seconds=0.0)
 
 
-def nulls(found: Record) -> dict[str, str]:
+def stranger(**changes: Any) -> Stranger:
+    seen = {"user": "eve", "memory_mib": 500.0, "sm_percent": 20.0}
+    return of(Stranger, **{**seen, **changes})
+
+
+def interference(parallel: Record, solo: Record | None) -> Any:
+    """Return what the two say together; the digests of their files do not matter here."""
+    return module.interference(parallel, solo, {})
+
+
+def nulls(found: Any) -> dict[str, str]:
     """Return the reason of every figure that is null."""
-    figures = found["figures"]
-    return {name: each["reason"] for name, each in figures.items() if each["value"] is None}
+    every = found["figures"].items()
+    return {name: each["reason"] for name, each in every if each["value"] is None}
 
 
-def window_of(record: Record, name: str) -> Record:
-    window: Record = next(each for each in record["windows"] if each["name"] == name)
-    return window
+def window_of(record: Record, name: str) -> Any:
+    return next(each for each in record["windows"] if each["name"] == name)
 
 
 # -- the known answer ------------------------------------------------------------------
+
+
+def test_the_lab_makes_whole_records_and_what_they_say_together_is_whole() -> None:
+    parallel, solo = Lab().pair()
+    assert flaws(parallel) == flaws(solo) == flaws(interference(parallel, solo), "interference")
+    assert flaws(parallel) == []
 
 
 def test_a_known_pair_gives_the_known_figures() -> None:
@@ -320,9 +307,7 @@ def test_rounds_that_vary_beside_the_foreground_say_nothing_of_those_alone() -> 
     parallel, solo = Lab(Truth(alone_s=40.0)).pair()
     for place, each in enumerate(rounds_of(parallel)[11:]):
         later_s = 0.05 * Truth().beside_round_s * (place % 2)  # one short round, one long
-        each["started"] = (
-            datetime.fromisoformat(each["started"]) + timedelta(seconds=later_s)
-        ).isoformat()
+        each["start_boottime_s"] += later_s
     figures = interference(parallel, solo)["figures"]
     ratio = figures["background_progress_ratio"]
     assert ratio["uncertainty"] == pytest.approx(ratio["value"] * 0.05 / math.sqrt(18), rel=0.1)
@@ -342,7 +327,9 @@ def test_the_boards_gain_cancels_in_ratios_and_moves_all_joules() -> None:
     parallel, solo = Lab().pair()
     before = interference(parallel, solo)["figures"]
     for each in (*parallel["windows"], *solo["windows"]):
-        each["gpus"][0]["energy_joules"] *= 1.05
+        energy_j = each["gpus"][0]["energy_joules"]
+        assert energy_j is not None
+        each["gpus"][0]["energy_joules"] = energy_j * 1.05
     after = interference(parallel, solo)["figures"]
     for name in ORDER:
         gain = 1.05 if name.endswith("joules") else 1.0
@@ -350,13 +337,13 @@ def test_the_boards_gain_cancels_in_ratios_and_moves_all_joules() -> None:
 
 
 def test_a_slow_start_is_in_the_uncertainty_of_the_times() -> None:
-    """The record counts from the fork, its window from the exec: here 30 and 40 ms later."""
+    """From the fork to the exec: here 30 and 40 ms, in which the training may have begun."""
     parallel, solo = Lab().pair()
-    parallel["duration_seconds"] += 0.03
-    solo["duration_seconds"] += 0.04
+    parallel["attempts"][0]["start_took_seconds"] = 0.03
+    solo["attempts"][0]["start_took_seconds"] = 0.04
     figure = interference(parallel, solo)["figures"]["slowdown"]
-    relative = math.hypot(0.03 / 125.03, 0.04 / 100.04)
-    assert figure["value"] == 125.03 / 100.04
+    relative = math.hypot(0.03 / 125, 0.04 / 100)
+    assert figure["value"] == 1.25
     assert figure["uncertainty"] == pytest.approx(figure["value"] * relative, rel=1e-6)
 
 
@@ -375,7 +362,9 @@ def test_what_two_terms_share_is_not_counted_twice() -> None:
 def test_energies_of_several_gpus_add_up() -> None:
     parallel, solo = Lab(edge_j=3.0, drift_w=0.0).pair()
     for each in (*parallel["windows"], *solo["windows"]):
-        each["gpus"].append({**deepcopy(each["gpus"][0]), "index": 1, "uuid": "GPU-2"})
+        other = deepcopy(each["gpus"][0])
+        put(other, index=1, uuid="GPU-2")
+        each["gpus"].append(other)
     figures = interference(parallel, solo)["figures"]
     assert figures["energy_ratio"]["value"] == pytest.approx(1.5)
     assert figures["marginal_energy_joules"]["value"] == pytest.approx(2 * (37_500 - 220 * 125))
@@ -468,7 +457,7 @@ def test_a_drift_that_is_not_known_says_why() -> None:
     solo["windows"] = [window_of(solo, "solo")]
     before, after = (each for each in parallel["windows"] if each["name"] == "idle")
     before["gpus"][0]["strangers"].append(stranger())
-    after["gpus"][0].update(energy_joules=None, energy_method=None, energy_reason="GPU is lost")
+    put(after["gpus"][0], energy_joules=None, energy_method=None, energy_reason="GPU is lost")
     found = interference(parallel, solo)
     assert found["idle_drift_watts"] is None
     assert found["idle_drift_reason"] == (
@@ -479,12 +468,12 @@ def test_a_drift_that_is_not_known_says_why() -> None:
 
 def test_the_last_attempt_is_what_counts() -> None:
     parallel, solo = Lab(drift_w=0.0).pair()
-    failed = {**deepcopy(window_of(parallel, "foreground")), "duration_seconds": 1.0}
-    failed["gpus"] = [gpu(100.0, EDGE_J)]
+    failed = deepcopy(window_of(parallel, "foreground"))
+    put(failed, duration_seconds=1.0, gpus=[gpu(100.0, EDGE_J)])
     parallel["windows"].insert(1, failed)
-    parallel["attempts"] = [{}, {}]
+    parallel["attempts"] = [attempt(), attempt()]
     assert set(nulls(interference(parallel, solo))) == set(ORDER)  # the last left no window
-    window_of({"windows": parallel["windows"][2:]}, "foreground")["attempt"] = 2
+    parallel["windows"][3]["attempt"] = 2
     assert interference(parallel, solo)["figures"]["energy_ratio"]["value"] == pytest.approx(1.5)
 
 
@@ -494,16 +483,9 @@ def test_folded_rounds_count_by_their_mean() -> None:
     parallel, solo = lab.pair()
     single = interference(parallel, solo)["figures"]["background_progress_ratio"]
     rounds = rounds_of(parallel)
-    folded = [
-        {
-            **first,
-            "last": second["last"],
-            "ended": second["ended"],
-            "completed": 2,
-        }
-        for first, second in zip(rounds[::2], rounds[1::2], strict=False)
-    ]
-    rounds[:] = folded
+    for first, second in zip(rounds[::2], rounds[1::2], strict=False):
+        put(first, last=second["last"], end_boottime_s=second["end_boottime_s"], completed=2)
+    rounds[:] = rounds[: len(rounds) // 2 * 2 : 2]
     both = interference(parallel, solo)["figures"]["background_progress_ratio"]
     assert both["value"] == single["value"]
     assert both["uncertainty"] == pytest.approx(single["uncertainty"], rel=0.5)
@@ -512,7 +494,7 @@ def test_folded_rounds_count_by_their_mean() -> None:
 def test_a_round_whose_end_nobody_noted_says_nothing_of_their_lengths() -> None:
     parallel, solo = Lab().pair()
     before = interference(parallel, solo)["figures"]["background_progress_ratio"]
-    rounds_of(parallel)[3].update(completed=0, ended=None)
+    put(rounds_of(parallel)[3], completed=0, end_boottime_s=None)
     after = interference(parallel, solo)["figures"]["background_progress_ratio"]
     assert after["uncertainty"] == pytest.approx(before["uncertainty"], rel=1e-3)
 
@@ -561,40 +543,40 @@ def test_a_control_that_has_not_run() -> None:
 
 
 def fail(record: Record) -> None:
-    record.update(training_success=False, error_message="exit code 3")
+    put(record, training_success=False, error_message="exit code 3")
 
 
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
         (
-            lambda solo: solo.update(
-                valid=False, invalid_reasons=["the monitor ended before the experiment", "more"]
+            lambda solo: put(
+                solo, valid=False, invalid_reasons=["the monitor ended before the experiment", "x"]
             ),
             "not valid: the monitor ended before the experiment",
         ),
         (
-            lambda solo: solo.update(epochs_done=19),
+            lambda solo: put(solo, epochs_done=19),
             "different number of epochs: 19 instead of 20",
         ),
         (
-            lambda solo: solo.update(epochs_done=None),
+            lambda solo: put(solo, epochs_done=None),
             "different number of epochs: unknown instead of 20",
         ),
         (
-            lambda solo: solo["environment"].update(device="cpu"),
+            lambda solo: put(solo["environment"], device="cpu"),
             'different device: "cpu" instead of "cuda"',
         ),
         (
-            lambda solo: solo["hyperparameters"].update(epochs=21),
+            lambda solo: put(solo, hyperparameters={"epochs": 21}),
             'different hyperparameters: "epochs=21" instead of "epochs=20"',
         ),
         (
-            lambda solo: solo["environment"].update(command=["./train.sh"]),
+            lambda solo: put(solo["environment"], command=["./train.sh"]),
             'different command: "./train.sh" instead of "./train.sh --epochs 20"',
         ),
         (
-            lambda solo: solo.update(model="cnn"),
+            lambda solo: put(solo, model="cnn"),
             'different training: "digits/cnn" instead of "digits/mlp"',
         ),
         (
@@ -654,7 +636,7 @@ def test_a_foreground_that_failed_or_was_disturbed_compares_with_nothing(
         stranger(identified=False, memory_mib=None),
     ],
 )
-def test_a_process_that_computes_nothing_disturbs_nothing(harmless: Record) -> None:
+def test_a_process_that_computes_nothing_disturbs_nothing(harmless: Stranger) -> None:
     parallel, solo = Lab().pair()
     for each in (window_of(parallel, "foreground"), window_of(solo, "solo")):
         each["gpus"][0]["strangers"].append(harmless)
@@ -724,10 +706,11 @@ def test_rounds_that_failed_or_have_no_rate(name: str, place: str) -> None:
 
 def test_a_loop_that_ended_early_was_no_load() -> None:
     parallel, solo = Lab().pair()
-    parallel["background"]["problems"] = ["the background loop ended before the foreground"]
+    problem = "the background loop ended before the foreground"
+    put(parallel, **{"background.problems": [problem]})
     reasons = nulls(interference(parallel, solo))
     assert set(reasons) == set(ORDER)
-    assert "the background loop ended before the foreground" in reasons["antt"]
+    assert problem in reasons["antt"]
 
 
 @pytest.mark.parametrize(
@@ -760,7 +743,8 @@ def test_what_is_not_known_of_either_is_said() -> None:
 
 def test_a_record_that_never_reached_its_foreground() -> None:
     parallel, _ = Lab().pair()
-    parallel.update(
+    put(
+        parallel,
         training_success=False,
         status="background not ready",
         error_message=None,
@@ -789,16 +773,16 @@ def test_the_estimate_is_the_foregrounds_part_of_the_utilisation() -> None:
         ({"mig": True}, "MIG"),
         ({"processes_mapped": None}, "no process of the trainings was recognised"),
         ({"foreground": None}, "was not measured"),
-        ({"background": {"sm_avg_percent": None}}, "was not measured"),
+        ({"background.sm_avg_percent": None}, "was not measured"),
         (
-            {"foreground": {"sm_avg_percent": 0.0}, "background": {"sm_avg_percent": 0.0}},
+            {"foreground.sm_avg_percent": 0.0, "background.sm_avg_percent": 0.0},
             "neither training was seen",
         ),
     ],
 )
-def test_gates_of_the_estimate(changes: Record, reason: str) -> None:
+def test_gates_of_the_estimate(changes: dict[str, Any], reason: str) -> None:
     parallel, solo = Lab().pair()
-    window_of(parallel, "foreground")["gpus"][0].update(changes)
+    put(window_of(parallel, "foreground")["gpus"][0], **changes)
     reasons = nulls(interference(parallel, solo))
     assert set(reasons) == {ESTIMATE}
     assert reasons[ESTIMATE].startswith("GPU 0: ")
@@ -811,13 +795,13 @@ def test_gates_of_the_estimate(changes: Record, reason: str) -> None:
 def several(**changes: Any) -> tuple[Record, Record]:
     """A pair of the lab whose load was two backgrounds: they have no rate of rounds together."""
     parallel, solo = Lab().pair()
+    assert parallel["background"]
     [part] = parallel["background"]["parts"]
     parallel["background"]["parts"] = [part, deepcopy(part)]
     for name in ("background", "foreground"):
-        window = window_of(parallel, name)
-        parts = [window["load"], deepcopy(window["load"])]
-        common = {"rounds_per_second": None, "rate_reason": NO_COMMON_RATE, "parts": parts}
-        window["load"] = {**window["load"], **common, **changes}
+        load = window_of(parallel, name)["load"]
+        common = {"rounds_per_second": None, "rate_reason": NO_COMMON_RATE}
+        put(load, parts=[*load["parts"], deepcopy(load["parts"][0])], **(common | changes))
     return parallel, solo
 
 
@@ -837,7 +821,7 @@ def test_several_backgrounds_have_no_figures_that_need_a_common_rate() -> None:
 
 def test_several_backgrounds_without_any_control() -> None:
     parallel, _ = several()
-    parallel.update(twin=None)
+    parallel["twin"] = None
     parallel["windows"] = [it for it in parallel["windows"] if it["name"] != "background"]
     assert set(nulls(interference(parallel, None))) == set(ORDER) - {ESTIMATE}
 
@@ -851,7 +835,7 @@ def test_several_backgrounds_without_any_control() -> None:
     ],
 )
 def test_several_backgrounds_that_were_not_the_load(
-    changes: Record, nothing: set[str], reason: str
+    changes: dict[str, Any], nothing: set[str], reason: str
 ) -> None:
     reasons = nulls(interference(*several(**changes)))
     assert set(reasons) == nothing
@@ -860,7 +844,8 @@ def test_several_backgrounds_that_were_not_the_load(
 
 def test_one_of_several_that_died_is_named() -> None:
     parallel, solo = several()
-    parallel["background"]["problems"] = ["the background 2 loop ended before the foreground"]
+    problem = "the background 2 loop ended before the foreground"
+    put(parallel, **{"background.problems": [problem]})
     reasons = nulls(interference(parallel, solo))
     assert set(reasons) == set(ORDER)
-    assert "the background 2 loop ended before the foreground" in reasons["slowdown"]
+    assert problem in reasons["slowdown"]

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from tandem.machine.host import VERSION, host
+from tandem.machine.host import host, version
 
 
 def test_host_tells_what_other_sources_tell() -> None:
@@ -21,6 +21,6 @@ def test_host_tells_what_other_sources_tell() -> None:
     assert total is not None
     assert facts["memory_total_bytes"] == int(total[1]) * 1024
     assert facts["python"] == sys.version.split()[0]
-    assert facts["tandem"] == VERSION
+    assert facts["tandem"] == version()
     for name in ("os", "cpu_model"):
         assert facts[name] is None or facts[name] == facts[name].strip() != ""

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tandem.measure.rows import last_row, number, read_rows, rows_between
 
-HEADER = "boottime_s,utc_s,kind,power_mean_w\n"
+HEADER = "boottime_s,suspended_s,kind,power_mean_w\n"
 
 
 def write(path: Path, times_s: list[float], end: str = "") -> Path:
@@ -41,10 +41,10 @@ def test_rows_between_two_moments_are_those_inside_and_one_on_each_side(
 
 def test_a_cell_is_a_number_a_text_or_not_measured(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    path.write_text("boottime_s,utc_s,kind,event_reasons,sm_percent\n1.5,2,,a0,\n2.5,3,fresh,,7\n")
+    path.write_text("boottime_s,kind,event_reasons,sm_percent\n1.5,,a0,\n2.5,fresh,,7\n")
     assert list(read_rows(path)) == [
-        {"boottime_s": 1.5, "utc_s": 2.0, "kind": "", "event_reasons": "a0", "sm_percent": None},
-        {"boottime_s": 2.5, "utc_s": 3.0, "kind": "fresh", "event_reasons": "", "sm_percent": 7.0},
+        {"boottime_s": 1.5, "kind": "", "event_reasons": "a0", "sm_percent": None},
+        {"boottime_s": 2.5, "kind": "fresh", "event_reasons": "", "sm_percent": 7.0},
     ]
 
 

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tandem.base.errors import UsageError
 from tandem.measure.rows import GPU_COLUMNS, cpu_columns
 from tandem.measure.windows.edges import Nearby, time_of
+from tandem.measure.windows.lookup import facts_of
 from tandem.measure.windows.window import energy_metrics, window_facts
 
 START_S = 1000.0
@@ -137,7 +139,6 @@ class Board:
         assert self.now_s is not None
         row: dict[str, Any] = {
             "boottime_s": self.now_s,
-            "utc_s": UTC_S + self.now_s,
             "kind": kind,
             "energy_trapezoid_j": self.trapezoid_j,
             "power_mean_w": sum(self.powers_w) / len(self.powers_w),
@@ -225,6 +226,7 @@ def write_monitor(folder: Path, rows: Sequence[dict[str, Any]], **changes: Any) 
     """Write a monitor's folder with one GPU; `changes` are to its part of monitor.json."""
     write_table(folder / "gpu_0.csv", GPU_COLUMNS, rows)
     monitor = {
+        "clock": {"boottime_s": 0.0, "utc_s": UTC_S},
         "gpus": [{**GPU, **changes}],
         "gpus_reason": None,
         "rapl": {"zones": [], "reason": "forbidden"},
@@ -607,7 +609,6 @@ def steady(count: int = 31, **cells: Any) -> list[dict[str, Any]]:
     for second in range(count):
         row = {
             "boottime_s": START_S + second,
-            "utc_s": UTC_S + START_S + second,
             "energy_counter_mj": 10**9 + 100_000 * second,
             "energy_trapezoid_j": 100.0 * second,
             "power_mean_w": 100,
@@ -746,7 +747,7 @@ def test_outside_the_rows_nothing_is_known(
 
 def test_a_gpu_that_was_lost_has_no_energy(folder: Path) -> None:
     rows = steady()
-    bare = [{key: row[key] for key in ("boottime_s", "utc_s")} for row in rows[16:]]
+    bare = [{"boottime_s": row["boottime_s"]} for row in rows[16:]]
     write_monitor(folder, rows[:16] + bare, missing={"energy_counter": "GPU is lost"})
     gpu = gpu_of(folder, START_S + 5.0, START_S + 25.0)
     assert gpu["energy_joules"] is None
@@ -860,7 +861,7 @@ def test_peaks_of_rows_that_lie_mostly_outside_do_not_count(folder: Path) -> Non
 
 
 def test_strangers_of_a_window(folder: Path) -> None:
-    header = "boottime_s,utc_s,gpu,event,pid,kind,user,name,memory_mib,sm_percent"
+    header = "boottime_s,gpu,event,pid,kind,user,name,memory_mib,sm_percent"
     events = [
         (2, "gpu_0", "seen", 1, "compute", "ann", '"a,b"', 10, 5),
         (5, "gpu_0", "seen", 2, "compute", "?", "?", "", ""),
@@ -871,9 +872,7 @@ def test_strangers_of_a_window(folder: Path) -> None:
         (15, "gpu_0", "gone", 5, "compute", "bob", "d", 1, 1),
         (22, "gpu_0", "seen", 6, "compute", "bob", "e", 1, 1),
     ]
-    lines = [
-        f"{START_S + s},{UTC_S + START_S + s},{','.join(map(str, rest))}" for s, *rest in events
-    ]
+    lines = [f"{START_S + s},{','.join(map(str, rest))}" for s, *rest in events]
     (folder / "strangers.csv").write_text("\n".join([header, *lines]) + "\n1030,1")
     write_monitor(folder, steady())
     found = gpu_of(folder, START_S + 9.999, START_S + 20.0)["strangers"]
@@ -974,7 +973,7 @@ def cpu_rows(count: int = 31) -> list[dict[str, Any]]:
     return [
         {
             "boottime_s": START_S + second,
-            "utc_s": UTC_S + START_S + second,
+            "suspended_s": 0,
             **{f"{zone}_uj": watt * second * 10**6 for zone, watt in watts.items()},
             "foreground_cpu_s": max(0, second - 5) * 0.5,
             "foreground_rss_mib": 100 + second,
@@ -1007,7 +1006,65 @@ def test_cpu_energy_is_that_of_all_sockets(tmp_path: Path) -> None:
     }
     assert facts["started"] == "2027-01-15T08:16:42.250000+00:00"
     assert facts["ended"] == "2027-01-15T08:16:52.250000+00:00"
-    assert facts["duration_seconds"] == 10.0
+    assert (facts["duration_seconds"], facts["suspended_seconds"]) == (10.0, 0.0)
+
+
+def suspended(folder: Path, for_s: float) -> None:
+    """Write rows of a machine that was suspended behind the tenth, 3 s before its end."""
+    rows, cpu = steady(21), cpu_rows(21)
+    for each in (*rows[11:], *cpu[11:]):
+        each["boottime_s"] += for_s
+    for row in cpu[11:]:
+        row["suspended_s"] = for_s
+    for row in rows[11:]:
+        row["unsampled_s"] = for_s if row is rows[11] else 0
+    write_monitor(folder, rows)
+    write_cpu(folder, cpu)
+
+
+def test_a_suspension_is_no_part_of_a_duration(tmp_path: Path) -> None:
+    suspended(tmp_path, 60.0)
+    facts = window_facts(tmp_path, START_S + 5.0, START_S + 75.0)
+    assert (facts["duration_seconds"], facts["suspended_seconds"]) == (10.0, 60.0)
+    assert facts["gpus"][0]["energy_joules"] == pytest.approx(1000.0)
+    assert facts["gpus"][0]["power_avg_watts"] == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize(
+    ("from_s", "to_s", "duration_s", "suspended_s"),
+    [
+        (2.0, 9.0, 7.0, 0.0),  # before it
+        (72.0, 78.0, 6.0, 0.0),  # behind it
+        (5.0, 10.5, 5.5, 0.0),  # ends right before it, between the same two rows
+        (70.99, 75.0, 4.01, 0.0),  # begins right behind it
+        (10.5, 70.99, 0.49, 60.0),
+    ],
+)
+def test_a_suspension_lies_where_there_is_room_for_it(
+    tmp_path: Path, from_s: float, to_s: float, duration_s: float, suspended_s: float
+) -> None:
+    suspended(tmp_path, 60.0)
+    facts = window_facts(tmp_path, START_S + from_s, START_S + to_s)
+    assert facts["duration_seconds"] == pytest.approx(duration_s)
+    assert facts["suspended_seconds"] == suspended_s
+
+
+def test_a_suspension_that_no_row_tells_of_is_not_known(tmp_path: Path) -> None:
+    suspended(tmp_path, 60.0)
+    facts = window_facts(tmp_path, START_S - 1.0, START_S + 75.0)
+    assert (facts["duration_seconds"], facts["suspended_seconds"]) == (76.0, None)
+
+
+def test_utc_is_shown_by_one_pair_of_readings(tmp_path: Path) -> None:
+    write_monitor(tmp_path, steady())
+    write_cpu(tmp_path, cpu_rows())
+    assert facts_of([tmp_path], "2027-01-15T08:16:42.25Z", "1012.25", is_run=False)
+    monitor = json.loads((tmp_path / "monitor.json").read_text())
+    (tmp_path / "monitor.json").write_text(json.dumps({**monitor, "clock": None}))
+    assert window_facts(tmp_path, START_S, START_S + 1.0)["started"] is None
+    assert facts_of([tmp_path], "1002.25", "1012.25", is_run=False)
+    with pytest.raises(UsageError, match="--from takes seconds on CLOCK_BOOTTIME here"):
+        facts_of([tmp_path], "2027-01-15T08:16:42.25Z", "", is_run=False)
 
 
 def test_cpu_seconds_of_a_tree_that_the_first_row_inside_knows(tmp_path: Path) -> None:
@@ -1054,6 +1111,7 @@ def test_without_a_monitor_nothing_is_known(tmp_path: Path) -> None:
     facts = window_facts(tmp_path / "nowhere", 10.0, 20.0)
     assert (facts["gpus"], facts["gpus_reason"]) == ([], "there was no monitor")
     assert (facts["started"], facts["cpu"]["reason"]) == (None, "there was no monitor")
+    assert (facts["duration_seconds"], facts["suspended_seconds"]) == (10.0, None)
     reason = "CPU: there was no monitor; GPU: there was no monitor"
     assert energy_metrics(facts) == (None, reason)
 

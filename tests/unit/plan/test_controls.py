@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from tandem.config.options import Controls, Dose
+from tandem.config.options import Controls, Dose, Limits
 from tandem.plan.controls import experiment_id, with_control
 from tandem.plan.model import Background, Experiment, Training
 
@@ -23,11 +23,6 @@ def pair(order: str, repo: str = "r") -> Experiment:
         foreground=training(repo),
         backgrounds=(Background(training(), Dose()),),
         foreground_mode="default",
-        max_retries=0,
-        timeout_s=None,
-        warmup_s=5.0,
-        ready_timeout_s=60.0,
-        grace_s=10.0,
         source_path="experiments[0]",
         source_entry={},
         controls=Controls(solo=True, order=order),
@@ -56,11 +51,11 @@ def test_the_order_of_two_pairs(
 
 
 def test_both_have_the_same_foreground_and_one_has_the_backgrounds() -> None:
-    given = replace(pair("alternate"), cooldown_s=90.0)
+    given = replace(pair("alternate"), limits=Limits(cooldown_s=90.0))
     parallel, solo = with_control(given, cycle((False, True)))
     assert solo.foreground is parallel.foreground is given.foreground
     assert (parallel.backgrounds, solo.backgrounds) == (given.backgrounds, ())
-    assert parallel.cooldown_s == solo.cooldown_s == 90.0
+    assert parallel.limits is solo.limits is given.limits
     assert (parallel.id, solo.id) == ("r_m_999_parallel", "r_m_1000_solo")
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from tandem.base.errors import UsageError
-from tandem.plan.file import NAME, read_plan_file, write_plan
-from tandem.plan.planner import Plan, read_plan
+from tandem.config.problems import Problem
+from tandem.plan.file import NAME, read_plan_file, text_of_reading, write_plan
+from tandem.plan.model import Plan
+from tandem.plan.planner import read_plan
 
 ODD = "a 'b' \"c\" $(d)\n\\e ü \u2028"
 REPOSITORY: dict[str, Any] = {
@@ -75,6 +77,43 @@ def test_what_all_runs_of_an_entry_share_stands_once(plan: Plan, tmp_path: Path)
     ] == [0, 0, 0, 1, 2, 3, 3, 2, 4]
 
 
+def test_a_plan_as_it_is_written(plan: Plan, tmp_path: Path) -> None:
+    write_plan(plan, tmp_path)
+    value = json.loads((tmp_path / NAME).read_text())
+    [parallel] = [each for each in value["entries"] if each["backgrounds"]]
+    assert parallel["controls"] == {
+        "idle_seconds": 2.0,
+        "background_seconds": 0.0,
+        "solo": True,
+        "order": "alternate",
+    }
+    assert parallel["validity"]["min_coverage"] == 0.5
+    assert parallel["limits"]["ready_timeout_seconds"] == 60.0
+    assert [each["dose"]["max_rounds"] for each in parallel["backgrounds"]] == [None, 2]
+    assert [each["dose"]["target_gpu_utilization"] for each in parallel["backgrounds"]] == [
+        None,
+        20,
+    ]
+    first = parallel["backgrounds"][0]["training"]
+    assert first["environment"] == {"GIVEN": ODD, "CUDA_VISIBLE_DEVICES": "0,1"}
+    assert first["work_dir"] == str(tmp_path / "repos" / "back")
+    assert first["command"] == ["./train.sh", "-n", "other", "--folds", "3"]
+    given = value["experiments"][3]
+    assert given["hyperparameters"] == {"note": ODD, "rate": 1e-7}
+    assert (given["number"], given["id"], given["twin"]) == (4, "front_default_004", None)
+
+
+def test_what_check_prints_is_the_plan_as_it_is_written(plan: Plan, tmp_path: Path) -> None:
+    write_plan(plan, tmp_path)
+    problem = Problem("warning", "governor", ODD, "s.json")
+    text = text_of_reading(plan, [problem])
+    written = json.loads((tmp_path / NAME).read_text())
+    del written["sha256_of_the_rest"]
+    assert json.loads(text) == {"problems": [vars(problem)], "plan": written}
+    assert text.endswith((tmp_path / NAME).read_text().split("\n", 3)[3] + "}")
+    assert json.loads(text_of_reading(None, [])) == {"problems": [], "plan": None}
+
+
 def test_names_that_are_no_text_come_back(plan: Plan, tmp_path: Path) -> None:
     odd = Path(b"/a/\xff".decode(errors="surrogateescape"))
     plan = Plan(**{**vars(plan), "root": odd})
@@ -101,7 +140,7 @@ def test_a_file_that_is_none_says_so(tmp_path: Path, text: bytes) -> None:
     ("old", "new"),
     [
         ('"id": "front_default_001"', '"id": "../../front_default_001"'),
-        ('"plan_version": 2', '"plan_version": 1'),
+        ('"plan_version": 3', '"plan_version": 2'),
         ('"max_retries": 2', '"max_retries": 3'),
         ("}\n]\n}\n", "}\n]\n}\n\n"),
     ],

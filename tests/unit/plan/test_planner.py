@@ -14,7 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tandem.config.problems import problem_lines
 from tandem.config.settings import settings_from_arguments
-from tandem.plan.planner import Experiment, PlanReading, read_plan
+from tandem.plan.model import Experiment
+from tandem.plan.planner import PlanReading, read_plan
 
 REGISTRY: dict[str, Any] = {
     "models": {
@@ -97,8 +98,8 @@ def test_a_parallel_experiment_with_everything_decided(read: Reader, tmp_path: P
     [experiment] = experiments(reading)
     assert experiment.id == "vision_resnet20_001_parallel"
     assert (experiment.number, experiment.mode) == (1, "parallel")
-    assert (experiment.foreground_mode, experiment.max_retries) == ("mutation", 1)
-    assert (experiment.timeout_s, experiment.grace_s) == (9.0, 10.0)
+    assert (experiment.foreground_mode, experiment.limits.max_retries) == ("mutation", 1)
+    assert (experiment.limits.timeout_s, experiment.limits.grace_s) == (9.0, 10.0)
     assert (experiment.source_path, experiment.source_entry) == ("experiments[0]", entry)
     rate = experiment.foreground.hyperparameters["learning_rate"]
     assert isinstance(rate, float)
@@ -247,8 +248,8 @@ def test_twins_name_each_other_and_do_the_same_work(read: Reader) -> None:
         assert solo.twin and by_id[solo.twin] is parallel
         assert parallel.twin and by_id[parallel.twin] is solo
         assert (solo.backgrounds, solo.mode, parallel.mode) == ((), "mutation", "parallel")
-        same = {"foreground", "timeout_s", "max_retries", "source_path", "warnings", "validity"}
-        for name in same | {"controls", "foreground_mode", "grace_s"}:
+        same = {"foreground", "limits", "source_path", "warnings", "validity"}
+        for name in same | {"controls", "foreground_mode"}:
             assert getattr(solo, name) == getattr(parallel, name), name
         assert parallel.warnings
         assert parallel.validity.min_coverage == 0.5
@@ -282,7 +283,7 @@ def test_controls_that_are_wrong_are_an_error_of_their_place(read: Reader) -> No
 
 def test_root_and_grace_can_be_given(read: Reader, tmp_path: Path) -> None:
     reading = read([TEXT], {"grace_seconds": 3}, root=tmp_path / "config" / "..", grace_s=0.0)
-    assert experiments(reading)[0].grace_s == 0.0
+    assert experiments(reading)[0].limits.grace_s == 0.0
     assert experiments(reading)[0].foreground.work_dir == tmp_path / "repos" / "text"
     missing = read([TEXT], root=tmp_path / "elsewhere")
     assert "elsewhere/repos/text" in errors(missing)[0][1]
@@ -293,13 +294,13 @@ def test_the_plan_has_digest_and_governor_and_each_experiment_its_cooldown(
 ) -> None:
     entries = [TEXT, PAIR | {"cooldown_seconds": 0.5}, PAIR]
     reading = read(entries, SOLO | {"governor": "performance", "cooldown_seconds": 90}, seed=1)
-    assert [it.cooldown_s for it in experiments(reading)] == [90, 0.5, 0.5, 90, 90]
+    assert [it.limits.cooldown_s for it in experiments(reading)] == [90, 0.5, 0.5, 90, 90]
     assert reading.plan
     assert reading.plan.governor == "performance"
     written = (tmp_path / "night.json").read_bytes()
     assert reading.plan.settings_sha256 == hashlib.sha256(written).hexdigest()
     bare = read([TEXT], {"governor": None})
-    assert [it.cooldown_s for it in experiments(bare)] == [None]
+    assert [it.limits.cooldown_s for it in experiments(bare)] == [None]
     assert bare.plan and bare.plan.governor is None
 
 
@@ -625,7 +626,7 @@ def test_a_broken_repository_is_an_error_even_when_others_can_run(
     entries = [TEXT, {"repo": "broken", "model": "m"}]
     *of_registry, of_entry = errors(read(entries))
     assert [path for path, _ in of_registry] == ["models.broken", "models.broken"]
-    message = 'the registry\'s entry of "broken" is wrong (mend it there)'
+    message = f'the registry\'s entry of "broken" is wrong (fix this in {registry})'
     assert of_entry == ("experiments[1].repo", message)
     assert len(experiments(read(entries, skip_invalid=True))) == 1
 

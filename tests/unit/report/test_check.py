@@ -9,12 +9,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.config.options import Controls, Dose
+from tandem.config.options import Controls, Dose, Limits
 from tandem.config.problems import Problem
 from tandem.config.registry import load_registry
-from tandem.plan.model import Background
-from tandem.plan.planner import Experiment, Plan, Training
-from tandem.report.check import json_of_check, text_of_check, text_of_registry
+from tandem.plan.model import Background, Experiment, Plan, Training
+from tandem.report.check import text_of_check, text_of_registry
 
 
 def training(**changes: Any) -> Training:
@@ -42,11 +41,6 @@ def experiment(**changes: Any) -> Experiment:
         "foreground": training(),
         "backgrounds": (Background(load(), Dose()),),
         "foreground_mode": "mutation",
-        "max_retries": 2,
-        "timeout_s": None,
-        "warmup_s": 5.0,
-        "ready_timeout_s": 60.0,
-        "grace_s": 10.0,
         "source_path": "experiments[0]",
         "source_entry": {},
     }
@@ -92,18 +86,13 @@ def test_the_plan_as_text() -> None:
 def test_without_a_plan_only_the_problems() -> None:
     text = text_of_check(None, PROBLEMS)
     assert text.startswith("nothing is planned\n\n1 error:\n")
-    found = json_of_check(None, PROBLEMS)
-    assert found["experiments"] == []
-    assert found["seed"] is found["root"] is found["registry"] is found["governor"] is None
 
 
 def test_governor_and_cooldown_are_shown_where_they_are_asked_for() -> None:
-    governed = replace(plan(experiment(cooldown_s=90.0)), governor="performance")
+    governed = replace(plan(experiment(limits=Limits(cooldown_s=90.0))), governor="performance")
     text = text_of_check(governed, [])
     assert "\n  governor  performance\n" in text
     assert ", warm-up 5 s, cool-down at most 90 s\n" in text
-    found = json_of_check(governed, [])
-    assert (found["governor"], found["experiments"][0]["cooldown_seconds"]) == ("performance", 90.0)
 
 
 def test_the_totals_count_the_modes() -> None:
@@ -115,8 +104,8 @@ def test_the_totals_count_the_modes() -> None:
 
 
 def test_the_limits_of_an_experiment() -> None:
-    limits = experiment(timeout_s=31536000.0, max_retries=1, warmup_s=0.25)
-    text = text_of_check(plan(limits), [])
+    limits = Limits(timeout_s=31536000.0, max_retries=1, warmup_s=0.25)
+    text = text_of_check(plan(experiment(limits=limits)), [])
     assert "\n  timeout 31536000 s, 1 retry, warm-up 0.25 s\n" in text
 
 
@@ -137,25 +126,13 @@ def test_the_controls_of_an_experiment() -> None:
         "\ns_002_solo  mutation, solo control of vision_resnet20_001_parallel\n"
         "  timeout none, 2 retries, idle 60 s before and after\n"
     ) in text
-    parallel_json, solo_json = json_of_check(plan(pair, solo), [])["experiments"]
-    assert (parallel_json["control"], parallel_json["twin"]) == (None, "s_002_solo")
-    assert (solo_json["control"], solo_json["twin"]) == ("solo", pair.id)
-    assert solo_json["backgrounds"] == []
-    for found in (parallel_json, solo_json):
-        assert found["controls"] == {
-            "idle_seconds": 60.0,
-            "background_seconds": 0.5,
-            "solo": True,
-            "order": "alternate",
-        }
 
 
 def test_the_doses_of_several_backgrounds() -> None:
     dose = Dose(restart_delay_s=3.0, max_rounds=7, intensity=0.25, gpu_memory_mib=900.0)
     share = Dose(target_sm_percent=40.0, gpu_memory_fraction=0.5)
     loads = [Background(load(), each) for each in (dose, Dose(), share)]
-    found = plan(experiment(backgrounds=tuple(loads)))
-    lines = text_of_check(found, []).splitlines()
+    lines = text_of_check(plan(experiment(backgrounds=tuple(loads))), []).splitlines()
     shown = [line.strip() for line in lines if "background" in line or "dose" in line]
     assert shown == [
         "background 1  vision resnet20: no values passed",
@@ -164,74 +141,6 @@ def test_the_doses_of_several_backgrounds() -> None:
         "background 3  vision resnet20: no values passed",
         "dose GPU held at 40 %, at most 0.5 of the GPU's memory",
     ]
-    backgrounds = json_of_check(found, [])["experiments"][0]["backgrounds"]
-    assert [each["restart_delay_seconds"] for each in backgrounds] == [3.0, 0.1, 0.1]
-    assert [each["max_rounds"] for each in backgrounds] == [7, None, None]
-    assert [each["intensity"] for each in backgrounds] == [0.25, None, None]
-    assert [each["target_gpu_utilization"] for each in backgrounds] == [None, None, 40.0]
-    assert [each["gpu_memory_mib"] for each in backgrounds] == [900.0, None, None]
-    assert [each["gpu_memory_fraction"] for each in backgrounds] == [None, None, 0.5]
-
-
-def test_the_plan_for_machines() -> None:
-    found = json.loads(json.dumps(json_of_check(plan(experiment()), PROBLEMS)))
-    assert found == {
-        "seed": 7,
-        "governor": None,
-        "root": "/root",
-        "registry": "/r.json",
-        "errors": [
-            {
-                "file": "s.json",
-                "path": "experiments[0].repo",
-                "message": "is not in the registry",
-            }
-        ],
-        "warnings": [{"file": "s.json", "path": "governor", "message": "not applied"}],
-        "remarks": [],
-        "experiments": [
-            {
-                "id": "vision_resnet20_001_parallel",
-                "mode": "parallel",
-                "control": None,
-                "twin": None,
-                "controls": {
-                    "idle_seconds": 0.0,
-                    "background_seconds": 0.0,
-                    "solo": False,
-                    "order": "alternate",
-                },
-                "timeout_seconds": None,
-                "max_retries": 2,
-                "warmup_seconds": 5.0,
-                "grace_seconds": 10.0,
-                "cooldown_seconds": None,
-                "repo": "vision",
-                "model": "resnet20",
-                "hyperparameters": {"rate": 1e-7},
-                "command": ["./train.sh", "--lr", "1e-07", "a b"],
-                "work_dir": "/data/my repos",
-                "env": {},
-                "backgrounds": [
-                    {
-                        "repo": "vision",
-                        "model": "resnet20",
-                        "hyperparameters": {},
-                        "command": ["./load.sh"],
-                        "work_dir": "/data/my repos",
-                        "env": {"THREADS": "a b"},
-                        "restart_delay_seconds": 0.1,
-                        "max_rounds": None,
-                        "intensity": None,
-                        "target_gpu_utilization": None,
-                        "gpu_memory_mib": None,
-                        "gpu_memory_fraction": None,
-                        "auto": [],
-                    }
-                ],
-            }
-        ],
-    }
 
 
 @given(name=st.text(min_size=1), value=st.text())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tandem.base.errors import LockedError
-from tandem.results.journal import NAME, Journal
+from tandem.results.journal import NAME, Journal, is_active
 
 
 def test_what_was_added_is_there_again(tmp_path: Path) -> None:
@@ -74,3 +74,13 @@ def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
     with pytest.raises(LockedError):
         Journal(tmp_path)
     journal.close()
+
+
+def test_whether_a_run_is_active(tmp_path: Path) -> None:
+    assert not is_active(tmp_path)
+    assert not (tmp_path / NAME).exists()
+    journal = Journal(tmp_path)
+    assert is_active(tmp_path)
+    journal.close()
+    assert not is_active(tmp_path)
+    Journal(tmp_path).close()

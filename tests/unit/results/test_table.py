@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import records
+from support.records import of, put
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.text import SCREEN_COLUMNS
 from tandem.config.options import Dose
 from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.summary import print_table
 from tandem.results import table
+from tandem.results.columns import Row, as_cells, cells_of, columns_of, row_of
+from tandem.results.record import Attempt, BackgroundPart, Interference, Load, Record, Window
 
 OLD_ORDER = [
     "experiment_id",
@@ -51,15 +55,6 @@ OLD_ORDER = [
     "mode",
     "error_message",
 ]
-FREE = dict.fromkeys(
-    [
-        "max_rounds",
-        "intensity",
-        "target_gpu_utilization",
-        "gpu_memory_mib",
-        "gpu_memory_fraction",
-    ]
-)
 OWN = [
     "status",
     "exit_code",
@@ -111,11 +106,6 @@ def plan(*foregrounds: Training) -> Plan:
             foreground=foreground,
             backgrounds=(Background(load, Dose()),),
             foreground_mode="mutation",
-            max_retries=2,
-            timeout_s=None,
-            warmup_s=5,
-            ready_timeout_s=60,
-            grace_s=10,
             source_path=f"experiments[{number - 1}]",
             source_entry={},
         )
@@ -124,45 +114,35 @@ def plan(*foregrounds: Training) -> Plan:
     return Plan("p", None, Path("/registry.json"), Path("/"), 1, experiments)
 
 
-def record(**changes: Any) -> dict[str, Any]:
-    return {
-        "experiment_id": "digits_mlp_001_parallel",
+def record(**changes: Any) -> Record:
+    """Two attempts beside a background that was held at half of the GPU."""
+    values: dict[str, Any] = {
         "timestamp": "2026-01-02T03:04:05Z",
-        "repository": "digits",
-        "model": "mlp",
-        "mode": "parallel",
-        "foreground_mode": "mutation",
-        "status": "finished",
-        "training_success": True,
-        "error_message": None,
+        "experiment_source": "parallel example",
+        "twin": None,
         "duration_seconds": 12.345678901234567,
         "retries": 1,
         "hyperparameters": {"epochs": 20, "learning_rate": 1e-07},
-        "mutated": ["learning_rate"],
         "performance_metrics": {"test_accuracy": 0.9667, "loss": None},
         "energy_metrics": None,
-        "interference": None,
-        "control": None,
-        "twin": None,
-        "valid": True,
-        "invalid_reasons": [],
-        "attempts": [{"number": 1, "exit_code": 1}, {"number": 2, "exit_code": 0}],
-        "windows": [
-            {"name": "foreground", "attempt": 1, "load": {"sm_avg_percent": 1.0}},
-            {"name": "foreground", "attempt": 2, "load": {"sm_avg_percent": 49.5}},
-        ],
-        "background": {
-            "repository": "digits",
-            "model": "wide",
-            "hyperparameters": {"width": 512, "note": "é"},
-            "rounds_completed": 9,
-            "rounds_failed": 0,
-            "coverage": 0.998,
-            "parts": [{**FREE, "target_gpu_utilization": 50}],
-        },
-        "experiment_source": "parallel example",
-        **changes,
+        "attempts": [of(Attempt, number=1, exit_code=1), of(Attempt, number=2, exit_code=0)],
+        "windows": [window(1, 1.0), window(2, 49.5)],
+        "background.model": "wide",
+        "background.hyperparameters": {"width": 512, "note": "é"},
+        "background.rounds_completed": 9,
+        "background.parts[0].target_gpu_utilization": 50,
     }
+    if changes.get("background", records) is None:
+        values = {name: value for name, value in values.items() if "background." not in name}
+    return records.record(**(values | changes))
+
+
+def window(attempt: int, sm_percent: float) -> Window:
+    return of(Window, attempt=attempt, load=of(Load, sm_avg_percent=sm_percent))
+
+
+def row(made: Record, interference: Interference | None = None) -> Row:
+    return row_of(made, interference)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -182,7 +162,7 @@ def file_size_limit(limit_bytes: int) -> Iterator[None]:
 
 
 def test_header_is_the_old_one_and_then_our_own() -> None:
-    columns = table.header(
+    columns = columns_of(
         plan(
             training({"seed": 1, "epochs": 3}, "test_accuracy"),
             training({"learning_rate": 0.1, "epochs": 5}, "test_accuracy", "loss"),
@@ -200,7 +180,7 @@ def test_metrics_stand_in_the_old_order_and_new_ones_behind_them_by_name() -> No
     )
     old = header_of_old.split(",")
     names = sorted([*(name.removeprefix("perf_") for name in old), "f1", "a"])
-    columns = table.header(plan(training({}, *names), training({}, "z", "test_loss")))
+    columns = columns_of(plan(training({}, *names), training({}, "z", "test_loss")))
     found = [name for name in columns if name.startswith("perf_")]
     assert found == [*old, "perf_a", "perf_f1", "perf_z"]
 
@@ -209,7 +189,7 @@ def test_row_is_exact(tmp_path: Path) -> None:
     columns = OLD_ORDER + OWN
     path = tmp_path / "summary.csv"
     table.rewrite(path, columns, [])
-    table.append_row(path, columns, table.row(record()))
+    table.append_row(path, columns, row(record()))
     expected = dict.fromkeys(columns, "") | {
         "experiment_id": "digits_mlp_001_parallel",
         "timestamp": "2026-01-02T03:04:05Z",
@@ -242,16 +222,15 @@ def test_row_is_exact(tmp_path: Path) -> None:
 
 
 def test_the_doses_of_several_backgrounds() -> None:
-    several = record()
-    parts = [FREE, {**FREE, "intensity": 0.5, "max_rounds": 3}]
-    several["background"]["parts"] = parts
-    assert table.row(several)["bg_dose"] == '{"2.intensity": 0.5, "2.max_rounds": 3}'
-    several["background"]["parts"] = [FREE]
-    assert table.row(several)["bg_dose"] == "{}"
+    free, dosed = of(BackgroundPart), of(BackgroundPart, intensity=0.5, max_rounds=3)
+    several = record(**{"background.parts": [free, dosed]})
+    assert row(several)["bg_dose"] == '{"2.intensity": 0.5, "2.max_rounds": 3}'
+    put(several, **{"background.parts": [free]})
+    assert row(several)["bg_dose"] == "{}"
 
 
 def test_row_of_an_experiment_that_never_started() -> None:
-    cells = table.row(
+    found = row(
         record(
             status="background not ready",
             training_success=False,
@@ -265,12 +244,12 @@ def test_row_of_an_experiment_that_never_started() -> None:
             error_message="the load\nnever worked",
         )
     )
-    assert cells["training_success"] == "False"
-    assert cells["valid"] == "False"
-    assert cells["invalid_reasons"] == "no coverage; no metric"
-    assert cells["num_mutated_params"] == "2"
+    assert found["training_success"] is found["valid"] is False
+    assert found["invalid_reasons"] == "no coverage; no metric"
+    assert found["num_mutated_params"] == 2
     empty = ["duration_seconds", "mutated_param", "exit_code", "bg_model", "coverage"]
-    assert [cells[name] for name in empty] == [""] * len(empty)
+    assert [found[name] for name in empty] == [None] * len(empty)
+    assert cells_of(found, ["valid", *empty]) == ["False"] + [""] * len(empty)
 
 
 @given(cells=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
@@ -327,11 +306,30 @@ def test_a_table_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_table_reads_back_without_what_is_torn(tmp_path: Path) -> None:
     path = tmp_path / "summary.csv"
-    rows = [{"a": 'x,"y"\nz', "b": "1"}, {"a": "", "b": "2"}]
+    rows: list[Row] = [{"a": 'x,"y"\nz', "b": "1"}, {"a": None, "b": "2"}]
     table.rewrite(path, ["a", "b"], rows)
     with path.open("a") as stream:
         stream.write('3,"4')
     assert table.read(path, ["a", "b"]) == rows
+    assert table.read_cells(path, ["a", "b"]) == as_cells(rows, ["a", "b"])
+
+
+def test_values_read_back_as_what_they_were(tmp_path: Path) -> None:
+    """Those of hyperparameters stay text: only the plan knows what they are."""
+    path, columns = tmp_path / "summary.csv", OLD_ORDER + OWN
+    whole = row(*measured()) | {"perf_loss": -0.5, "retries": 0, "exit_code": None}
+    table.rewrite(path, columns, [whole])
+    [found] = table.read(path, columns) or []
+    whole = {name: str(value) if "hyperparam_" in name else value for name, value in whole.items()}
+    assert found == dict.fromkeys(columns) | whole
+    assert cells_of(found, columns) == cells_of(whole, columns)
+
+
+@pytest.mark.parametrize("column", ["retries", "duration_seconds", "perf_loss", "slowdown"])
+def test_a_cell_that_is_none_of_its_column_is_no_table(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "summary.csv"
+    table.rewrite(path, [column, "b"], [{column: "much"}])
+    assert table.read(path, [column, "b"]) is None
 
 
 @pytest.mark.parametrize(
@@ -385,29 +383,26 @@ def test_no_row_without_a_whole_header(tmp_path: Path, content: bytes | None) ->
     assert (path.read_bytes() if path.exists() else None) == content
 
 
-def measured(**changes: Any) -> dict[str, Any]:
-    """A record with energy and with figures of interference."""
-    energy = {"gpu_energy_total_joules": 3120.5, "gpu_power_avg_watts": 312.0}
-    figures = {
-        "slowdown": {"value": 1.25, "uncertainty": 0.01, "label": "measured", "reason": None},
-        "antt": {"value": None, "uncertainty": None, "label": "derived", "reason": "no rounds"},
-    }
-    interference = {"twin": "digits_mlp_002_solo", "figures": figures}
-    return record(
-        **{"energy_metrics": energy, "interference": interference, "twin": "digits_mlp_002_solo"},
-        **changes,
-    )
+def measured(**changes: Any) -> tuple[Record, Interference]:
+    """A record with energy, and figures of interference."""
+    energy = dict.fromkeys(records.record()["energy_metrics"] or (), None)
+    energy |= {"gpu_energy_total_joules": 3120.5, "gpu_power_avg_watts": 312.0}
+    figures = {"slowdown.value": 1.25, "antt.value": None, "stp.value": None}
+    interference = records.interference(**{f"figures.{name}": figures[name] for name in figures})
+    made = record(energy_metrics=energy, twin="digits_mlp_002_solo", **changes)
+    return made, interference
 
 
 def test_row_with_energy_and_interference() -> None:
-    cells = table.row(measured())
-    assert cells["energy_gpu_total_joules"] == "3120.5"
-    assert cells["energy_gpu_avg_watts"] == "312.0"
-    assert cells["energy_cpu_pkg_joules"] == ""
-    assert (cells["twin"], cells["control"]) == ("digits_mlp_002_solo", "")
-    assert (cells["slowdown"], cells["antt"], cells["stp"]) == ("1.25", "", "")
-    assert set(cells) <= set(
-        table.header(plan(training({"epochs": 1, "learning_rate": 1}, "loss", "test_accuracy")))
+    found = row(*measured())
+    assert found["energy_gpu_total_joules"] == 3120.5
+    assert found["energy_gpu_avg_watts"] == 312.0
+    assert found["energy_cpu_pkg_joules"] is None
+    assert (found["twin"], found["control"]) == ("digits_mlp_002_solo", None)
+    assert (found["slowdown"], found["antt"], found["stp"]) == (1.25, None, None)
+    assert row(measured()[0])["slowdown"] is None
+    assert set(found) <= set(
+        columns_of(plan(training({"epochs": 1, "learning_rate": 1}, "loss", "test_accuracy")))
     )
 
 
@@ -430,7 +425,7 @@ def test_a_table_written_anew_has_the_new_rows_and_nothing_else(tmp_path: Path) 
 
 def test_the_screen_shows_energy_and_slowdown_where_anybody_has_them() -> None:
     alone = record(experiment_id="digits_mlp_002_solo", mode="default", background=None)
-    lines = _single_gaps(print_table([table.row(measured()), table.row(alone)])).splitlines()
+    lines = _single_gaps(print_table([row(*measured()), row(alone)])).splitlines()
     assert [line.split("  ")[3:] for line in lines] == [
         ["GPU J", "rounds", "coverage", "slowdown", "valid"],
         ["3,120", "9", "99.8 %", "1.250", "yes"],
@@ -453,10 +448,10 @@ def test_the_screen_shows_what_matters() -> None:
         training_success=False,
         invalid_reasons=["coverage 94.9 % is below 95 %", "exit code 1"],
         performance_metrics={"test_accuracy": None, "loss": 1.5},
-        background=record()["background"] | {"coverage": 0.94999, "rounds_failed": 3},
+        **{"background.coverage": 0.94999, "background.rounds_failed": 3},
     )
     alone = record(experiment_id="digits_mlp_003", mode="default", background=None)
-    text = print_table([table.row(record()), table.row(bad), table.row(alone)])
+    text = print_table([row(record()), row(bad), row(alone)])
     columns = ("experiment", "duration", "main metric", "rounds", "coverage", "valid")
     second, third = "test_accuracy 0.9667", "12.3 s"
     assert [line.split("  ") for line in _single_gaps(text).splitlines()[:4]] == [
@@ -483,9 +478,9 @@ def test_the_screen_is_never_wider_than_100_columns() -> None:
         performance_metrics={"a_metric_with_a_very_long_name": 0.123456},
         valid=False,
         invalid_reasons=["because\nof " + "words " * 40, "y" * 150],
-        background=record()["background"] | {"rounds_completed": 1234, "rounds_failed": 567},
+        **{"background.rounds_completed": 1234, "background.rounds_failed": 567},
     )
-    lines = print_table([table.row(long), table.row(record())]).splitlines()
+    lines = print_table([row(long), row(record())]).splitlines()
     assert max(map(len, lines)) <= SCREEN_COLUMNS
     assert lines[1].split()[0].endswith("_042_parallel")
     assert "123456.7 s" in lines[1]
@@ -499,7 +494,7 @@ def test_names_keep_their_end_where_every_column_is_shown() -> None:
         duration_seconds=12345.6,
         performance_metrics={"a_metric_with_a_very_long_name": 0.123456},
     )
-    lines = print_table([table.row(wide)]).splitlines()
+    lines = print_table([row(*wide)]).splitlines()
     assert lines[1].startswith("a_rep")
     assert lines[1].split()[0].endswith("_042_parallel")
     assert max(map(len, lines)) <= SCREEN_COLUMNS
@@ -508,5 +503,5 @@ def test_names_keep_their_end_where_every_column_is_shown() -> None:
 def test_why_falls_back_on_the_error_and_the_status() -> None:
     unknown = record(valid=False, error_message="lost", status="interrupted")
     silent = record(valid=False, status="interrupted")
-    text = print_table([table.row(unknown), table.row(silent)])
+    text = print_table([row(unknown), row(silent)])
     assert [line.rpartition(": ")[2] for line in text.splitlines()[3:]] == ["lost", "interrupted"]

@@ -17,7 +17,7 @@ def experiment(model: str, *beside: str, epochs: int | None = None) -> Experimen
 
     backgrounds = tuple(Background(training(name), Dose()) for name in beside)
     front = training(model)
-    return Experiment(1, "id", front, backgrounds, "default", 0, None, 0, 0, 0, "", {})
+    return Experiment(1, "id", front, backgrounds, "default", "", {})
 
 
 def test_nothing_is_known_before_anything_has_ended() -> None:

@@ -15,10 +15,10 @@ from tandem.background.dose.feedback import Feedback
 from tandem.background.dose.files import CSV, JSON, Rows, row_line
 from tandem.background.dose.targets import Trainings
 from tandem.background.dose.use import Use
-from tandem.base.clock import boottime_s, moment
+from tandem.base.clock import boottime_s, now
 from tandem.base.files import write_whole
 from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
-from tandem.processes.owner import watch_owner
+from tandem.processes.owner import parent_at_start, watch_owner
 from tandem.processes.tree import continue_tree
 
 # Where no training is there, it is looked for so often: at first, and after some seconds.
@@ -28,7 +28,7 @@ _NO_KEEPER_S = 15.0  # bin/bgrun becomes a keeper long before
 # ever other parts of the period, whatever stretch of time NVML's figure is of.
 _BEYOND = (3 - math.sqrt(5)) / 2
 _ROW_S = 0.8
-_READ_S = 0.5  # in less, NVML may have nothing new to tell
+_READ_S = 0.5  # in less, NVML may have nothing new to report
 _WAKEUP_BYTES = 4096
 
 
@@ -45,7 +45,8 @@ class Controller:
         self.is_told_to_end = False
         self.wakeup = catch_stop_signals(self.note)
         self.poll = select.poll()
-        self.end_fds = {self.wakeup, *watch_owner(), os.pidfd_open(options.keeper)}
+        owner_fds = watch_owner(parent_at_start())
+        self.end_fds = {self.wakeup, *owner_fds, os.pidfd_open(options.keeper)}
         for fd in self.end_fds:
             self.poll.register(fd, select.POLLIN)
         self.trainings = Trainings(options.keeper, self.poll)
@@ -54,12 +55,13 @@ class Controller:
         self.period_s: float = options.period
         self.row_s = (round(_ROW_S / self.period_s) + _BEYOND) * self.period_s
         self.rows = Rows(os.path.join(options.out, CSV))
-        self.begin_s = self.row_begin_s = self.counted_s = self.absent_since_s = boottime_s()
+        self.clock = now()
+        self.begin_s = self.row_begin_s = self.counted_s = self.clock.boottime_s
+        self.absent_since_s = self.begin_s
         self.is_off = False  # in the part of the period in which no training runs
         self.present_s = self.stopped_s = 0.0  # in the row that is being made
-        self.started = moment()
-        self.ended: dict[str, Any] | None = None
-        self.told_reason: str | None = None
+        self.end_boottime_s: float | None = None
+        self.noted_reason: str | None = None
 
     def note(self, signum: int, _frame: Any) -> None:
         self.is_told_to_end = self.is_told_to_end or signum in STOP_SIGNALS
@@ -91,7 +93,7 @@ class Controller:
         finally:
             continue_tree(self.options.keeper)
         self.put_row()
-        self.ended = moment()
+        self.end_boottime_s = round(boottime_s(), 6)
         self.write_report()
 
     def check_keeper(self) -> None:
@@ -167,23 +169,23 @@ class Controller:
         if self.feedback and duty is not None and percent is not None and self.use.has_begun():
             self.feedback.learn(duty, percent, span_s)
         self.row_begin_s, self.present_s, self.stopped_s = self.counted_s, 0.0, 0.0
-        if self.use.reason != self.told_reason:
+        if self.use.reason != self.noted_reason:
             self.write_report()
 
     def write_report(self) -> None:
-        self.told_reason = self.use.reason
+        self.noted_reason = self.use.reason
         options = self.options
         is_target = options.target is not None
         report = {
-            "version": 1,
+            "version": 2,
             "pid": os.getpid(),
             "keeper": options.keeper,
-            "started": self.started,
-            "ended": self.ended,
+            "clock": self.clock.readings(),
+            "end_boottime_s": self.end_boottime_s,
             "mode": "target" if is_target else "intensity",
             "target": options.target if is_target else options.intensity,
             "period_s": self.period_s,
-            "reason": self.told_reason,
+            "reason": self.noted_reason,
         }
         path = os.path.join(options.out, JSON)
         write_whole(path, (json.dumps(report, indent=1) + "\n").encode())

@@ -3,8 +3,9 @@
 dose.csv grows by a row about each second. Each is about the `span_s` seconds before `boottime_s`:
 for how long a training was there, for how long of that it was stopped, which duty that makes
 (empty: none was there), and how much of the GPUs the trainings used (empty: not known).
-dose.json says what was asked for, since when and until when (null: it was killed, or it runs), and
-why the use is not known. A controller that is started again in the same folder goes on in dose.csv.
+dose.json says what was asked for, since when (`clock`: both clocks then) and until when (null: it
+was killed, or it runs), and why the use is not known. A controller that is started again in the
+same folder goes on in dose.csv.
 """
 
 from __future__ import annotations

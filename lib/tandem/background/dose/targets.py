@@ -17,16 +17,23 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
 
 from tandem.base.clock import boottime_s
-from tandem.processes.proc import ancestors, has_ended, read, stat
+from tandem.nvml.sensors import REMEMBERED_S
+from tandem.processes.proc import (
+    TICKS_A_SECOND,
+    children,
+    descendants,
+    has_ended,
+    is_below,
+    read,
+    stat,
+)
+from tandem.processes.tree import send_to_group
 
 WALK_SHARE = 0.0004  # of a core, for walking the trees
 YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after a training began
 _MOST_WALKS = 20  # whoever forks faster than we look is caught at a later stop
-_REMEMBERED_S = 10.0  # NVML still tells of a process some time after its end
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _KEEPER = "/lib/keep.py"
 
 
@@ -35,7 +42,7 @@ class Trainings:
 
     `members` maps the process ids of the living to when they started, in seconds on
     CLOCK_BOOTTIME, `ended` those of the last seconds to (start, end); `roots` maps those that were
-    found right below a keeper to their pidfds, of which a poll tells that they have ended.
+    found right below a keeper to their pidfds, which a poll returns when they have ended.
     """
 
     def __init__(self, keeper: int, poll: select.poll) -> None:
@@ -54,7 +61,7 @@ class Trainings:
     # -- stopping ----------------------------------------------------------------------
 
     def stop(self) -> bool:
-        """Stop all trainings; tell whether there are any."""
+        """Stop all trainings; return whether there are any."""
         is_news = False
         for _ in range(_MOST_WALKS):
             self.stopped_groups = self.signal_groups(signal.SIGSTOP)
@@ -65,7 +72,7 @@ class Trainings:
 
     def go_on(self) -> None:
         """Continue what `stop` stopped."""
-        if not self.stopped_groups <= self.groups():  # whoever told us of a group has ended
+        if not self.stopped_groups <= self.groups():  # its process that was known has ended
             self.look(whole=True)
         self.signal_groups(signal.SIGCONT)
         self.stopped_groups = set()
@@ -74,7 +81,7 @@ class Trainings:
         """Signal the groups of all known processes; return those groups."""
         groups = self.groups()
         for group in groups:
-            _send(os.killpg, group, signum)
+            send_to_group(group, signum)
         return groups
 
     def groups(self) -> set[int]:
@@ -97,7 +104,7 @@ class Trainings:
     # -- looking -----------------------------------------------------------------------
 
     def look(self, whole: bool = False) -> bool:
-        """Look for trainings and all below them, where that is due; tell whether there is news.
+        """Look for trainings and all below them, where that is due; return whether there is news.
 
         It is due where none is known, and after a training has ended; else when its cost allows.
         """
@@ -108,7 +115,7 @@ class Trainings:
         news = False
         for pid in self.below_keepers():
             news = self.add(pid, is_root=True) or news
-        for pid in self.below(list(self.roots)):
+        for pid in (*self.roots, *descendants(*self.roots)):
             news = self.add(pid) or news
         self.walked_s = begin_s
         self.cost_s = time.thread_time() - begin_cpu_s
@@ -138,13 +145,8 @@ class Trainings:
         except (OSError, IndexError):
             self.own_sessions = set()
 
-    def below(self, pids: list[int]) -> list[int]:
-        for pid in pids:
-            pids += children(pid)
-        return pids
-
     def add(self, pid: int, is_root: bool = False) -> bool:
-        """Take a process as a training's; tell whether it is a new one."""
+        """Take a process as a training's; return whether it is a new one."""
         if pid in self.members and (not is_root or pid in self.roots):
             return False
         fields = stat(pid)
@@ -159,11 +161,11 @@ class Trainings:
             self.young_until_s = boottime_s() + YOUNG_S
         self.known_sessions.add(int(fields[3]))
         is_new = pid not in self.members
-        self.members[pid] = int(fields[19]) / _TICKS_A_SECOND
+        self.members[pid] = int(fields[19]) / TICKS_A_SECOND
         return is_new
 
     def is_below(self, pid: int) -> bool:
-        return self.keeper in ancestors(pid)
+        return is_below(pid, self.keeper)
 
     def note_end(self, pidfd: int) -> None:
         """Forget the process whose pidfd a poll returned."""
@@ -177,29 +179,9 @@ class Trainings:
             pidfd = self.roots.pop(pid)
             self.poll.unregister(pidfd)
             os.close(pidfd)
-        since_s = now_s - _REMEMBERED_S
+        since_s = now_s - REMEMBERED_S
         self.ended = {each: times for each, times in self.ended.items() if times[1] > since_s}
         self.ended[pid] = (self.members.pop(pid), now_s)
-
-
-def children(pid: int) -> list[int]:
-    """Return what tandem.processes.proc.children does in half the time, which counts here."""
-    found: list[int] = []
-    folder = f"/proc/{pid}/task"
-    try:
-        tasks = [str(pid)] if os.stat(folder).st_nlink == 3 else os.listdir(folder)
-        for task in tasks:
-            file = os.open(f"{folder}/{task}/children", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                data = b""
-                while more := os.read(file, 4096):
-                    data += more
-            finally:
-                os.close(file)
-            found += map(int, data.split())
-    except OSError:  # gone, or hidden from this user
-        pass
-    return found
 
 
 def _has_begun(pid: int, parent: int) -> bool:
@@ -211,11 +193,3 @@ def _has_begun(pid: int, parent: int) -> bool:
         return read(f"/proc/{pid}/cmdline") != read(f"/proc/{parent}/cmdline")
     except OSError:
         return False
-
-
-def _send(how: Callable[[int, int], None], target: int, signum: int) -> None:
-    """Signal a process or a group; one that has ended, or is another user's, is no error."""
-    try:
-        how(target, signum)
-    except (ProcessLookupError, PermissionError):
-        pass

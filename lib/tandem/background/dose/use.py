@@ -1,19 +1,18 @@
-"""How much of the GPUs a background's own processes use, as NVML tells it."""
+"""How much of the GPUs a background's own processes use, as NVML reports it."""
 
 from __future__ import annotations
 
 import os
-import time
 from contextlib import ExitStack
 
 from tandem.background.dose.targets import Trainings
-from tandem.base.clock import boottime_s
+from tandem.base.clock import boottime_s, now
 from tandem.base.variables import VISIBLE
-from tandem.measure.sampling.strangers import uses
 from tandem.nvml import devices as nvml
-from tandem.nvml.sensors import process_samples
+from tandem.nvml.binding import NvmlError, opened
+from tandem.nvml.sensors import ProcessSamples, share_lived, uses
 
-_NOBODY = "NVML tells of no use of a GPU by its processes"
+_NOBODY = "NVML reports no use of a GPU by its processes"
 
 
 class Use:
@@ -26,22 +25,24 @@ class Use:
     def __init__(self, trainings: Trainings, stack: ExitStack) -> None:
         """Open NVML, which `stack` will close."""
         self.trainings = trainings
-        self.devices: list[nvml.Device] = []
-        self.since_utc_s: dict[str, float] = {}
+        self.sources: list[ProcessSamples] = []  # one for each GPU
         self.seen: set[str] = set()  # GPUs that have had processes of ours
         self.users: set[int] = set()  # our processes that have used one
-        self.read_s, self.used = boottime_s(), False
+        begin, self.used = now(), False
+        self.read_s = begin.boottime_s
         self.reason: str | None = _NOBODY
         try:
-            stack.enter_context(nvml.opened())
-            self.devices = nvml.visible(os.environ.get(VISIBLE))
-        except nvml.NvmlError as error:
+            stack.enter_context(opened())
+            devices = nvml.visible(os.environ.get(VISIBLE))
+        except NvmlError as error:
             self.reason = str(error)
             return
-        if not self.devices:
+        if not devices:
             self.reason = "there is no GPU that can be used"
-        if any(device.mig is not None for device in self.devices):
-            self.devices, self.reason = [], "a MIG device has no utilisation by process"
+        elif any(device.mig is not None for device in devices):
+            self.reason = "a MIG device has no utilisation by process"
+        else:
+            self.sources = [ProcessSamples(device, begin) for device in devices]
 
     def read(self) -> float | None:
         """Return the use since the last call in percent of a GPU, the mean over those in use.
@@ -52,11 +53,11 @@ class Use:
         self.used = False
         known: dict[str, float] = {}
         try:
-            for device in self.devices:
-                percent = self.of_device(device, from_s)
+            for source in self.sources:
+                percent = self.of_device(source, from_s)
                 if percent is not None:
-                    known[device.uuid] = percent
-        except nvml.NvmlError as error:
+                    known[source.device.uuid] = percent
+        except NvmlError as error:
             self.reason = str(error)
             return None
         if not known:
@@ -65,32 +66,28 @@ class Use:
         return min(100.0, sum(known.values()) / len(known))
 
     def has_begun(self) -> bool:
-        """Tell whether a training that lives, or lived a moment ago, has used a GPU.
+        """Whether a training that lives, or lived a moment ago, has used a GPU.
 
-        One that still loads its data says nothing of what a duty gives.
+        One that still loads its data shows nothing of what a duty gives.
         """
         self.users &= {*self.trainings.members, *self.trainings.ended}
         return bool(self.users.intersection(self.trainings.members)) or self.used
 
-    def of_device(self, device: nvml.Device, from_s: float) -> float | None:
-        utc_s, to_s = time.time(), self.read_s
-        since_utc_s = self.since_utc_s.get(device.uuid, utc_s - (to_s - from_s))
-        samples = process_samples(device, min(since_utc_s, utc_s))
-        self.since_utc_s[device.uuid] = max((each.utc_s for each in samples), default=utc_s)
-        total = 0.0
-        for pid, (percent, last_utc_s) in uses(samples).items():
+    def of_device(self, source: ProcessSamples, from_s: float) -> float | None:
+        device, total = source.device, 0.0
+        for pid, (percent, last_s) in uses(source.read()).items():
             known = pid in self.trainings.members or pid in self.trainings.ended
             if known or self.trainings.is_below(pid):
                 self.seen.add(device.uuid)
                 self.users.add(pid)
                 self.used = True
-                total += percent * self.share_lived(pid, from_s, last_utc_s - utc_s + to_s)
+                total += percent * self.share_lived(pid, from_s, last_s)
         if device.uuid not in self.seen and not self.is_listed(device):
             return None
         return total
 
     def is_listed(self, device: nvml.Device) -> bool:
-        """Tell whether a training is on a GPU that it does not use yet."""
+        """Whether a training is on a GPU that it does not use yet."""
         ours = [each for each in nvml.processes(device) if each.pid in self.trainings.members]
         if any(each.mps for each in ours):
             self.reason = "under MPS there is no utilisation by process"
@@ -100,14 +97,9 @@ class Use:
         return bool(ours)
 
     def share_lived(self, pid: int, from_s: float, last_s: float) -> float:
-        """Return in which share of the time since the last call a process was there, 0 to 1.
-
-        NVML's figure is its use while it was.
-        """
+        """Return in which share of the time since the last call a process was there, 0 to 1."""
         begin_s, end_s = self.trainings.members.get(pid, from_s), self.read_s
         if pid in self.trainings.ended:
             begin_s, end_s = self.trainings.ended[pid]
             end_s = min(end_s, last_s)
-        if self.read_s <= from_s:
-            return 1.0
-        return min(1.0, max(0.0, end_s - max(begin_s, from_s)) / (self.read_s - from_s))
+        return share_lived(begin_s, end_s, from_s, self.read_s)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tandem.base.clock import moment
+from tandem.base.clock import boottime_s, now
 from tandem.base.files import write_whole
 
 NAME = "powermon"
@@ -53,12 +53,16 @@ class Csv:
 
 
 class Report:
-    """monitor.json: what is measured, what is not and why. Written again when it has changed."""
+    """monitor.json: what is measured, what is not and why. Written again when it has changed.
+
+    `clock` has both clocks at the start. All other stamps, here and in the rows, are on
+    CLOCK_BOOTTIME: with this pair they are shown in UTC.
+    """
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, "monitor.json")
-        self.started = moment()
-        self.ended: dict[str, Any] | None = None
+        self.clock = now()
+        self.end_boottime_s: float | None = None
         self.warnings: list[dict[str, Any]] = []
         self.has_changed = True
 
@@ -67,19 +71,20 @@ class Report:
         known = {(each["sensor"], each["message"]) for each in self.warnings}
         if (sensor, message) in known:
             return
-        self.warnings.append({**moment(), "sensor": sensor, "message": message, "hint": hint})
+        warning = {"sensor": sensor, "message": message, "hint": hint}
+        self.warnings.append({"boottime_s": round(boottime_s(), 6), **warning})
         self.has_changed = True
         say("warning", f"{sensor}: {message}" + (f" ({hint})" if hint else ""))
 
     def end(self) -> None:
-        self.ended = moment()
+        self.end_boottime_s = round(boottime_s(), 6)
         self.has_changed = True
 
     def write(self, facts: Mapping[str, Any]) -> None:
         """Write the facts with times and warnings; OSError if that cannot be (the disk is full)."""
         self.has_changed = False
-        whole = {"version": 1, "pid": os.getpid(), "started": self.started, "ended": self.ended}
-        whole |= {**facts, "warnings": self.warnings}
+        whole = {"version": 2, "pid": os.getpid(), "clock": self.clock.readings()}
+        whole |= {"end_boottime_s": self.end_boottime_s, **facts, "warnings": self.warnings}
         write_whole(self.path, (json.dumps(whole, indent=1) + "\n").encode())
 
 

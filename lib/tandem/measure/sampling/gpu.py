@@ -1,4 +1,4 @@
-"""One GPU, watched: its samples, its rows, and what it does not tell."""
+"""One GPU that is sampled: its samples, its rows, and what it does not report."""
 
 from __future__ import annotations
 
@@ -11,32 +11,24 @@ from tandem.base.clock import Moment, boottime_s, now
 from tandem.measure.rows import GPU_COLUMNS, number
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
-from tandem.measure.sampling.strangers import MOST_UNSEEN, Usage, Users
-from tandem.nvml.binding import NOT_SUPPORTED
-from tandem.nvml.devices import (
-    Device,
-    NvmlError,
-    memory_used_mib,
-    processes,
-    temperature_c,
-    utilisation,
-)
+from tandem.measure.sampling.strangers import MOST_UNSEEN, Occupants, Usage
+from tandem.nvml.binding import NOT_SUPPORTED, NvmlError
+from tandem.nvml.devices import Device, memory_used_mib, processes, temperature_c, utilisation
 from tandem.nvml.sensors import (
     CLOCK_MEMORY,
     CLOCK_SM,
+    ProcessSamples,
     clock_mhz,
     event_reasons,
     power_limit_w,
     power_samples,
-    process_samples,
 )
 
 HUNT_PERIOD_S = 0.002
 LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart
 
 _HUNT_S = 0.15  # a board updates its energy counter more often
-_TIGHT_S = 0.012  # so close must two samples lie to tell when the counter stepped
-_CLOCK_STEP_S = 0.02
+_TIGHT_S = 0.012  # so close must two samples lie to show when the counter stepped
 _UTILISATION = ("sm_percent", "memory_percent")
 _ONCE_A_ROW: dict[str, tuple[str, Callable[[Device], float]]] = {
     "memory": ("memory_used_mib", memory_used_mib),
@@ -53,7 +45,7 @@ _SENSORS = (
 _T = TypeVar("_T")
 
 
-class Gpu:
+class SampledGpu:
     """A GPU with its file.
 
     A sensor that fails is not read again: its cells stay empty from then on, `missing` says why
@@ -67,13 +59,13 @@ class Gpu:
         folder: str,
         interval_s: float,
         report: Report,
-        users: Users,
+        occupants: Occupants,
     ) -> None:
-        """Find out what the GPU tells and begin its file; OSError if that cannot be."""
+        """Find out what the GPU reports and begin its file; OSError if that cannot be."""
         self.device = device
         self.interval_s = interval_s
         self.report = report
-        self.users = users
+        self.occupants = occupants
         self.missing: dict[str, str] = {}
         self.missing_since: dict[str, float] = {}  # on CLOCK_BOOTTIME
         self.is_lost = False
@@ -83,7 +75,7 @@ class Gpu:
         self.longest_s = LATE_INTERVALS * interval_s
         self.integral = Integral(self.longest_s)
         self.power_limit_w = self.ask("power_limit", lambda: power_limit_w(device))
-        self.samples_since_utc_s = self.at.utc_s
+        self.process_samples = ProcessSamples(device, self.at)
         self.fastest_read_s = float("inf")
         self.hunt_until_s: float | None = None
         self.steps_to_see = 0
@@ -99,13 +91,13 @@ class Gpu:
             "mig": self.device.mig is not None,
             "power_limit_w": self.power_limit_w,
             "power_source": self.meter.power_source,
-            "mps": self.users.mps,
-            "processes_mapped": self.users.mapped or None,
+            "mps": self.occupants.mps,
+            "processes_mapped": self.occupants.mapped or None,
             "missing": self.missing,
             "missing_since": self.missing_since,
         }
 
-    # -- what it does not tell ---------------------------------------------------------
+    # -- what it does not report -------------------------------------------------------
 
     def ask(self, sensor: str, read: Callable[[], _T]) -> _T | None:
         """Read a sensor; None if it is missing, from the first time on for good."""
@@ -158,18 +150,13 @@ class Gpu:
 
     def fill(self, before: Moment) -> None:
         """Write what the driver's own buffer of samples knows of the time since the last one."""
-        utc_ahead_s = self.at.utc_s - self.at.boottime_s
-        if abs(before.utc_s - before.boottime_s - utc_ahead_s) > _CLOCK_STEP_S:
-            return  # the clock was set meanwhile, and the buffer goes by that clock
-        samples = self.ask("power_buffer", lambda: power_samples(self.device, before.utc_s))
-        known = [(utc_s - utc_ahead_s, power_w) for utc_s, power_w in samples or []]
-        within = [each for each in known if before.boottime_s < each[0] < self.at.boottime_s]
-        if within and self.integral.samples:
-            self.put("filled", before, self.integral.cells())
-        for at_s, power_w in within:
+        samples = self.ask("power_buffer", lambda: power_samples(self.device, before, self.at))
+        if samples and self.integral.samples:
+            self.put("filled", before.boottime_s, self.integral.cells())
+        for at_s, power_w in samples or []:
             self.integral.add(at_s, power_w)
             if at_s - self.integral.row_s >= self.interval_s:
-                self.put("filled", self.at.at(at_s), self.integral.cells())
+                self.put("filled", at_s, self.integral.cells())
 
     # -- rows --------------------------------------------------------------------------
 
@@ -188,7 +175,7 @@ class Gpu:
         cells["event_reasons"] = "" if reasons is None else f"{reasons:x}"
         for column, value in self.use(sm_percent, is_last).items():
             cells[column] = number(value, 1 if column.endswith("percent") else 0)
-        self.put(kind, self.at, cells)
+        self.put(kind, self.at.boottime_s, cells)
 
     def power_cells(self) -> dict[str, str]:
         """Return the cells of power and energy since the last row."""
@@ -202,29 +189,19 @@ class Gpu:
         return cells
 
     def use(self, sm_percent: float | None, is_last: bool) -> Usage:
-        """Return who uses it, and tell of strangers."""
-        last = self.users.looked
-        set_s = self.at.utc_s - last.utc_s - (self.at.boottime_s - last.boottime_s)
-        if abs(set_s) > _CLOCK_STEP_S:  # the clock was set, by which samples go
-            self.samples_since_utc_s += set_s
-        since_utc_s = self.samples_since_utc_s
+        """Return who uses it, and note strangers."""
         listed = self.ask("processes", lambda: processes(self.device))
-        samples = self.ask("process_utilisation", lambda: process_samples(self.device, since_utc_s))
-        latest_utc_s = now().utc_s  # one that is later was taken before the clock was set back
-        samples = samples and [each for each in samples if each.utc_s <= latest_utc_s]
-        if samples:
-            self.samples_since_utc_s = max(sample.utc_s for sample in samples)
-        users = self.users
-        known = users.mapped, users.mps
-        usage = users.look(self.at, listed, samples, sm_percent, is_last)
-        self.report.has_changed |= known != (users.mapped, users.mps)
-        if users.unseen > MOST_UNSEEN:
+        samples = self.ask("process_utilisation", self.process_samples.read)
+        known = self.occupants.mapped, self.occupants.mps
+        usage = self.occupants.look(self.at.boottime_s, listed, samples, sm_percent, is_last)
+        self.report.has_changed |= known != (self.occupants.mapped, self.occupants.mps)
+        if self.occupants.unseen > MOST_UNSEEN:
             words = f"more than {MOST_UNSEEN} processes ended before they were looked at"
             self.report.warn(self.device.stem, words, "the first of them are in strangers.csv")
         return usage
 
-    def put(self, kind: str, at: Moment, cells: dict[str, str]) -> None:
-        self.csv.put({**at.cells(), "kind": kind, **cells})
+    def put(self, kind: str, at_s: float, cells: dict[str, str]) -> None:
+        self.csv.put({"boottime_s": f"{at_s:.4f}", "kind": kind, **cells})
 
     # -- the moments when the counter steps --------------------------------------------
 
@@ -244,10 +221,10 @@ class Gpu:
         has_stepped = self.values.get(COUNTER) not in (None, counter_mj)
         if has_stepped and is_tight and self.integral.samples:
             counter = {"energy_counter_mj": number(counter_mj, 0)}
-            self.put("stale", before, {**self.integral.cells(), **counter})
+            self.put("stale", before.boottime_s, {**self.integral.cells(), **counter})
         self.integrate(before)
         if has_stepped and is_tight:
-            self.put("fresh", self.at, self.power_cells())
+            self.put("fresh", self.at.boottime_s, self.power_cells())
             self.steps_to_see -= 1
             self.hunt_until_s = self.at.boottime_s + _HUNT_S
         elif has_stepped and self.steps_to_see == 1:

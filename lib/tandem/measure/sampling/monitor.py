@@ -1,4 +1,4 @@
-"""The monitor: samples, and writes rows, until it is told to stop. lib/powermon.py is its program.
+"""The monitor: takes samples and writes rows until it is told to stop. lib/powermon.py starts it.
 
 Samples lie on a fixed grid of moments: one that is late is taken late, and none is made up for.
 The grid is a little finer than asked for: a load that repeats every three samples, say, would for
@@ -17,17 +17,18 @@ from argparse import Namespace
 from contextlib import ExitStack
 from typing import Any
 
-from tandem.base.clock import Moment, boottime_s, now
+from tandem.base.clock import boottime_s, suspended_s
 from tandem.base.variables import VISIBLE
-from tandem.measure.rows import cpu_columns, number
+from tandem.measure.rows import SUSPENDED, cpu_columns, number
 from tandem.measure.sampling.files import Csv, Report
-from tandem.measure.sampling.gpu import HUNT_PERIOD_S, Gpu
+from tandem.measure.sampling.gpu import HUNT_PERIOD_S, SampledGpu
 from tandem.measure.sampling.rapl import Rapl
 from tandem.measure.sampling.roles import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
-from tandem.measure.sampling.strangers import COLUMNS, Users
+from tandem.measure.sampling.strangers import COLUMNS, Occupants
 from tandem.nvml import devices as nvml
+from tandem.nvml.binding import NvmlError, opened, versions
 from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
-from tandem.processes.owner import watch_owner
+from tandem.processes.owner import parent_at_start, watch_owner
 
 ORDER = "CUDA_DEVICE_ORDER"
 
@@ -41,7 +42,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _WAKEUP_BYTES = 65536
 
 
-class Monitor:
+class Sampler:
     """What one bin/powermon does, from its first row to its last."""
 
     def __init__(self, options: Namespace, stack: ExitStack) -> None:
@@ -51,11 +52,11 @@ class Monitor:
         """
         self.interval_s, self.period_s = options.interval, options.row
         self.step_s = _STEP * self.interval_s
-        self.is_asked = self.is_told_to_stop = False
+        self.is_row_asked = self.is_told_to_stop = False
         self.wakeup = catch_stop_signals(self.note)
         signal.signal(signal.SIGUSR1, self.note)
         self.poll = select.poll()
-        for fd in (self.wakeup, *watch_owner()):
+        for fd in (self.wakeup, *watch_owner(parent_at_start())):
             self.poll.register(fd, select.POLLIN)
         self.report = Report(options.out)
         self.facts = {"interval_s": self.interval_s, "row_s": self.period_s}
@@ -66,17 +67,20 @@ class Monitor:
             for pid in getattr(options, role):
                 self.trees.add(role, pid)
         strangers = Csv(os.path.join(options.out, "strangers.csv"), COLUMNS)
-        self.gpus: list[Gpu] = []
+        self.gpus: list[SampledGpu] = []
         for device in devices:
-            users = Users(device.stem, self.trees, strangers, now())
-            self.gpus.append(Gpu(device, options.out, self.interval_s, self.report, users))
+            occupants = Occupants(device.stem, self.trees, strangers, boottime_s())
+            self.gpus.append(
+                SampledGpu(device, options.out, self.interval_s, self.report, occupants)
+            )
         self.rapl = Rapl(options.powercap, boottime_s(), self.report.warn)
         columns = cpu_columns([zone.column for zone in self.rapl.zones])
         self.cpu = Csv(os.path.join(options.out, "cpu.csv"), columns)
+        self.suspended_s = suspended_s()
         self.begin_s = self.next_sample_s = self.next_row_s = boottime_s()
 
     def note(self, signum: int, _frame: Any) -> None:
-        self.is_asked = self.is_asked or signum == signal.SIGUSR1
+        self.is_row_asked = self.is_row_asked or signum == signal.SIGUSR1
         self.is_told_to_stop = self.is_told_to_stop or signum in STOP_SIGNALS
 
     # -- which GPUs --------------------------------------------------------------------
@@ -87,10 +91,10 @@ class Monitor:
             self.facts["gpus_reason"] = "none was asked for (--gpus none)"
             return []
         try:
-            stack.enter_context(nvml.opened())
-            self.facts["driver"], self.facts["nvml_version"] = nvml.versions()
+            stack.enter_context(opened())
+            self.facts["driver"], self.facts["nvml_version"] = versions()
             return self.choose(named)
-        except nvml.NvmlError as error:
+        except NvmlError as error:
             if named is not None:
                 raise
             self.facts["gpus_reason"] = str(error)
@@ -99,7 +103,7 @@ class Monitor:
 
     def choose(self, named: str | None) -> list[nvml.Device]:
         selection = os.environ.get(VISIBLE) if named is None else named
-        problems: list[nvml.NvmlError] = []
+        problems: list[NvmlError] = []
         devices = nvml.visible(selection, named is not None, problems)
         for problem in problems:
             self.report.warn("gpus", str(problem), problem.hint)
@@ -121,12 +125,12 @@ class Monitor:
     # -- running -----------------------------------------------------------------------
 
     def run(self) -> None:
-        """Sample until told to stop; OSError: a file cannot be written (the disk is full)."""
+        """Take samples until told to stop; OSError: a file cannot be written (the disk is full)."""
         self.sample()
         self.write_report()
         while not self.is_told_to_stop:
-            if self.is_asked:
-                self.is_asked = False
+            if self.is_row_asked:
+                self.is_row_asked = False
                 self.put_row("mark")
                 for gpu in self.gpus:
                     gpu.hunt()
@@ -177,12 +181,12 @@ class Monitor:
         """Write a row a file; what must be exact is read before all that takes time."""
         for gpu in self.gpus:
             gpu.sample(full=True)
-        at = now()
-        self.rapl.read(at.boottime_s)
-        has_looked = self.look(at.boottime_s, math.inf if kind else ROW_SHARE)
+        at_s, self.suspended_s = boottime_s(), suspended_s(self.suspended_s)
+        self.rapl.read(at_s)
+        has_looked = self.look(at_s, math.inf if kind else ROW_SHARE)
         for gpu in self.gpus:
             gpu.put_row(kind, kind == "last")
-        self.put_cpu_row(kind, at, has_looked)
+        self.put_cpu_row(kind, at_s, has_looked)
 
     def look(self, now_s: float, share: float) -> bool:
         has_looked = self.trees.look(now_s, share)
@@ -190,11 +194,12 @@ class Monitor:
             self.report.warn(role, f"{why}: what it uses is not known from now on")
         return has_looked
 
-    def put_cpu_row(self, kind: str, at: Moment, has_looked: bool) -> None:
-        cells = {**at.cells(), "kind": kind}
+    def put_cpu_row(self, kind: str, at_s: float, has_looked: bool) -> None:
+        cells = {"boottime_s": f"{at_s:.4f}", "kind": kind}
+        cells[SUSPENDED] = number(self.suspended_s, 4)
         for zone in self.rapl.zones:
             cells[f"{zone.column}_uj"] = "" if zone.known_uj is None else str(zone.known_uj)
-        for role, use in self.trees.uses.items() if has_looked and self.trees.told else ():
+        for role, use in self.trees.uses.items() if has_looked and self.trees.roots_known else ():
             if role not in self.trees.lost:
                 cells[f"{role}_cpu_s"] = number(use.cpu_s, 2)
                 cells[f"{role}_rss_mib"] = number(use.rss_mib, 1)
@@ -207,7 +212,7 @@ class Monitor:
 
 
 def may_mean_others(selection: str | None) -> bool:
-    """Tell whether CUDA's numbers in CUDA_VISIBLE_DEVICES may be others than NVML's."""
+    """Whether CUDA's numbers in CUDA_VISIBLE_DEVICES may be others than NVML's."""
     by_number = any(word.strip().isdecimal() for word in (selection or "").split(","))
     in_order = os.environ.get(ORDER) == "PCI_BUS_ID"
     return by_number and not in_order and len({board.name for board in nvml.boards()}) > 1

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from tandem.measure.rows import number
-from tandem.nvml.devices import Device, NvmlError
+from tandem.nvml.binding import NvmlError
+from tandem.nvml.devices import Device
 from tandem.nvml.sensors import (
     FIELD_ENERGY_MJ,
     FIELD_POWER_AVERAGE_MW,
@@ -34,7 +35,7 @@ class Meter:
     """The sources of power and energy that a GPU has; each is given up at its first error."""
 
     def __init__(self, device: Device, lose: Callable[[str, NvmlError], None]) -> None:
-        """Find the sources; `lose` is told why a sensor is not there, or is read no more."""
+        """Find the sources; `lose` takes why a sensor is not there, or is read no more."""
         self.device = device
         self.lose = lose
         values, errors = self.read_fields(list(_FIELDS))

@@ -17,7 +17,7 @@ from typing import Any
 HIGHEST_W = 1000.0  # no package draws more: within its range / this, a counter wraps once at most
 STILL_S = 3.0  # a counter that has not moved for so long never will: it moves every millisecond
 
-_FRESH_S = 0.1  # a counter that moved so long ago still tells what was used so far
+_FRESH_S = 0.1  # a counter that moved so long ago still holds what was used so far
 _READ_S = 1.0  # a reading may come so long after the moment that is noted for it
 
 _ZONE = re.compile(r"intel-rapl:\d+(:\d+)?")
@@ -108,7 +108,7 @@ class Rapl:
             except PermissionError:
                 refused.append(folder)
             except (OSError, RaplError) as error:
-                self.tell(column, error)
+                self.give_reason(column, error)
         if refused:
             self.reason = f"{refused[0]}/energy_uj: Permission denied"
             warn("rapl", self.reason, _how_to_open(powercap, refused))
@@ -116,7 +116,7 @@ class Rapl:
             self.reason = self.reason or f"no package in {powercap}"
             warn("rapl", self.reason, _NO_ZONE)
 
-    def tell(self, column: str, error: Exception) -> None:
+    def give_reason(self, column: str, error: Exception) -> None:
         self.reason = f"{column}: {text_of(error)}"
         self.warn(f"rapl {column}", text_of(error), "")
 
@@ -135,7 +135,7 @@ class Rapl:
                 hint = _how_to_open(self.powercap, [zone.folder])
                 self.warn(f"rapl {zone.column}", text_of(error), hint)
             except (OSError, RaplError) as error:
-                self.tell(zone.column, error)
+                self.give_reason(zone.column, error)
 
     def facts(self) -> dict[str, Any]:
         """Return what monitor.json says; a column that has ended keeps its place."""

@@ -1,8 +1,8 @@
-"""Whose a process is: the foreground's, the background's, or nobody's of ours.
+"""Whose a process is: the foreground's, the background's, or neither's.
 
 Each role has roots; a process belongs to the nearest root at or above it. The roots come by hand
 and from a file that grows while the monitor runs: ROLE<TAB>PID<TAB>START_TICKS a line, START_TICKS
-being what tells the root from a later process of the same id.
+which a later process of the same id does not share.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from tandem.processes.proc import ancestors, children, stat
+from tandem.nvml.sensors import REMEMBERED_S
+from tandem.processes.proc import TICKS_A_SECOND, ancestors, descendants, stat
 
 ROLES = ("foreground", "background")
-REMEMBERED_S = 10.0  # NVML still tells of a process some time after its end
 
 # Shares of one core's time that looking may take: once a row, and between rows. Between rows it
-# finds processes of ours that do not live long, of which NVML tells only after their end.
+# finds processes of ours that do not live long, which NVML reports only after their end.
 ROW_SHARE, SAMPLE_SHARE = 0.0015, 0.0005
-YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after somebody told of a root
+YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after a root was named
 
 _LATE_S = 3.0  # what a root used before its end since the last look at it is small up to here
 
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGES_A_MIB = 1024 * 1024 / os.sysconf("SC_PAGE_SIZE")
 
 
@@ -79,7 +78,7 @@ class Use:
 
 
 class Trees:
-    """The processes of both roles. `told` is true once somebody has said whose processes are whose.
+    """The processes of both roles. `roots_known`: it is known whose processes are whose.
 
     `lost` says of a role why a part of it was never seen: what it uses is not known from then on.
     Looking costs some 50 µs a process, so where there are many it is not done at every row.
@@ -88,7 +87,7 @@ class Trees:
     def __init__(self, path: str) -> None:
         """Take the file that names the roots; it need not exist yet."""
         self.path = path
-        self.told = False
+        self.roots_known = False
         self.offset = 0
         self.lost: dict[str, str] = {}
         self.roots: dict[int, Root] = {}
@@ -100,7 +99,7 @@ class Trees:
 
     def add(self, role: str, pid: int, start_ticks: str | None = None) -> bool:
         """Add a root; False if there is no such process (any more): then its role is lost."""
-        self.told = True
+        self.roots_known = True
         ticks = stat(pid)[19:20]
         if not ticks or start_ticks not in (None, ticks[0]):
             self.lost.setdefault(role, f"there is no process {pid} (any more)")
@@ -111,9 +110,9 @@ class Trees:
         return True
 
     def look(self, now_s: float, share: float = math.inf) -> bool:
-        """Look at all trees if that stays within a share of a core; tell whether it was done.
+        """Look at all trees if that stays within a share of a core; return whether it was done.
 
-        Where somebody has told of a new root it is done in any case, and more often for a while.
+        After a new root was named it is done in any case, and more often for a while.
         """
         begin_s = time.thread_time()
         is_news = self.read_roots(now_s)
@@ -137,16 +136,16 @@ class Trees:
         return True
 
     def read_roots(self, now_s: float) -> bool:
-        """Take the lines that the file has got since it was last read; tell whether it has any."""
+        """Take the lines that were added to the file since; return whether there are any."""
         try:
-            if os.stat(self.path).st_size == self.offset and self.told:
+            if os.stat(self.path).st_size == self.offset and self.roots_known:
                 return False
             with open(self.path, "rb") as file:
                 file.seek(self.offset)
                 lines = file.read()
         except OSError:
             return False
-        self.told = True
+        self.roots_known = True
         whole = lines[: lines.rfind(b"\n") + 1]
         self.offset += len(whole)
         for line in whole.decode("ascii", "replace").splitlines():
@@ -159,22 +158,21 @@ class Trees:
 
     def look_at(self, root: Root, now_s: float) -> None:
         self.active_s[root.role] = now_s
-        pids, cpu_ticks, rss_pages = [root.pid], 0, 0
+        cpu_ticks, rss_pages = 0, 0
         if not root.is_alive():
             if now_s - root.looked_s > max(_LATE_S, 2 * self.cost_s / ROW_SHARE):
                 why = f"process {root.pid} ended while nobody looked"
                 self.lost.setdefault(root.role, why)
             self.drop(root)
             return
-        for pid in pids:
+        for pid in (root.pid, *descendants(root.pid, without=self.roots)):
             fields = stat(pid)
             if len(fields) > 21:
                 cpu_ticks += sum(map(int, fields[11:15]))
                 rss_pages += int(fields[21])
                 self.members[pid] = Member(root.role, fields[19], now_s)
-            pids += [child for child in children(pid) if child not in self.roots]
         root.looked_s = now_s
-        root.count(cpu_ticks / _TICKS_A_SECOND)
+        root.count(cpu_ticks / TICKS_A_SECOND)
         self.uses[root.role].rss_mib += rss_pages / _PAGES_A_MIB
 
     def drop(self, root: Root) -> None:

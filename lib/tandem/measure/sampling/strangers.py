@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tandem.base.clock import Moment
 from tandem.measure.rows import number
 from tandem.measure.sampling.files import Csv
-from tandem.measure.sampling.roles import REMEMBERED_S, ROLES, Trees
+from tandem.measure.sampling.roles import ROLES, Trees
 from tandem.nvml.devices import Process
-from tandem.nvml.sensors import ProcessSample
-from tandem.processes.proc import alive, name, stat, user
+from tandem.nvml.sensors import REMEMBERED_S, ProcessSample, share_lived, uses
+from tandem.processes.proc import TICKS_A_SECOND, alive, name, stat, user
 
 COLUMNS = (
     "boottime_s",
-    "utc_s",
     "gpu",
     "event",
     "pid",
@@ -27,15 +24,14 @@ COLUMNS = (
     "sm_percent",
 )
 
-MOST_UNSEEN = 100  # so many of them are told of by their ids
+MOST_UNSEEN = 100  # so many of them are named by their ids
 
 _STRANGERS = "strangers"
 _UNSEEN = "unseen"  # it had ended before it was looked at: one of ours, perhaps
 _MPS_SERVER = "nvidia-cuda-mps"  # as /proc cuts its name; it works for its clients alone
-_SETTLE_S = 0.5  # a process may use a GPU before the monitor is told whose it is
-_SAMPLE_S = 1.0  # a sample tells of up to so long before it
-_GROWN = 1.1  # by so much more, a stranger is told of again
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_SETTLE_S = 0.5  # a process may use a GPU before the monitor knows whose it is
+_SAMPLE_S = 1.0  # a sample is of up to so long before it
+_GROWN = 1.1  # after so much more, a stranger is written again
 
 Usage = dict[str, float | None]
 
@@ -49,11 +45,11 @@ class Stranger:
     start_ticks: list[str]
     user: str
     name: str
-    seen: Moment
+    seen_s: float
     noticed_s: float
     memory_mib: float | None = None
     sm_percent: float | None = None
-    told: tuple[float, float] | None = None
+    written: tuple[float, float] | None = None
 
     @property
     def most(self) -> tuple[float, float]:
@@ -61,8 +57,8 @@ class Stranger:
 
     @property
     def has_grown(self) -> bool:
-        pairs = zip(self.most, self.told or (0.0, 0.0), strict=True)
-        return any(value > told * _GROWN + 1 for value, told in pairs)
+        pairs = zip(self.most, self.written or (0.0, 0.0), strict=True)
+        return any(value > written * _GROWN + 1 for value, written in pairs)
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ class Left:
     at_s: float
 
 
-class Users:
+class Occupants:
     """The processes on one GPU, row by row.
 
     `mapped` is true once a process of ours was seen: before that, an empty list may as well mean
@@ -82,58 +78,58 @@ class Users:
     at, while there were trees of ours to which they may have belonged.
     """
 
-    def __init__(self, gpu: str, trees: Trees, file: Csv, since: Moment) -> None:
+    def __init__(self, gpu: str, trees: Trees, file: Csv, since_s: float) -> None:
         """Take the name of the GPU in the strangers' file, and when watching it begins."""
         self.gpu = gpu
         self.trees = trees
         self.file = file
-        self.looked = since
+        self.looked_s = since_s
         self.mapped = False
         self.mps = False
         self.unseen = 0
         self.present: dict[int, Stranger] = {}
-        # For some time after they left, as NVML tells of their use for a while:
+        # For some time after they left, as NVML reports their use for a while:
         self.left: dict[int, Left] = {}
         self.listed_s: dict[int, float] = {}  # whose memory was seen, and when
 
     def look(
         self,
-        now: Moment,
+        now_s: float,
         listed: Sequence[Process] | None,
         samples: Sequence[ProcessSample] | None,
         sm_percent: float | None,
         is_last: bool,
     ) -> Usage:
-        """Return the columns of the row, and tell of the strangers that came or went.
+        """Return the columns of the row, and write which strangers came or went.
 
-        `listed` is who is on the GPU, `samples` what was used since the last look, None where NVML
-        does not tell; `sm_percent` is the use of the whole GPU.
+        `listed` is who is on the GPU, `samples` what was used since the last look, None where that
+        is not reported; `sm_percent` is the use of the whole GPU.
         """
         memory = None if listed is None else {each.pid: each.memory_mib for each in listed}
         used = uses(samples or [])
         sm = {
-            pid: mean * self.share_lived(pid, last_utc_s, now, listed)
-            for pid, (mean, last_utc_s) in used.items()
+            pid: mean * self.share_lived(pid, last_s, now_s, listed)
+            for pid, (mean, last_s) in used.items()
         }
         processes = {pid: Process(pid, "compute", None) for pid in sm}
         processes |= {each.pid: each for each in listed or []}
-        hosts = self.trees.active_since(self.looked.boottime_s - _SAMPLE_S)
+        hosts = self.trees.active_since(self.looked_s - _SAMPLE_S)
         owners = {
-            pid: self.owner_of(each, now, bool(hosts) and pid not in (memory or ()))
+            pid: self.owner_of(each, now_s, bool(hosts) and pid not in (memory or ()))
             for pid, each in processes.items()
         }
         self.mapped = self.mapped or not set(ROLES).isdisjoint(owners.values())
-        self.remember(memory or (), now.boottime_s)
+        self.remember(memory or (), now_s)
         for pid, process in processes.items():
             if self.is_news(pid, owners[pid]):
                 percent = used[pid][0] if pid in used else None
-                self.meet(process, owners[pid], now, samples or [], percent)
+                self.meet(process, owners[pid], now_s, samples or [], percent)
         for pid in list(self.present):
             on_it = pid in (memory or ()) or ((pid in sm or memory is None) and alive(pid))
             is_stranger = owners.get(pid, _STRANGERS) in (_STRANGERS, _UNSEEN)
-            self.tell(pid, now, is_stranger, on_it, is_last)
-        self.looked = now
-        # Without samples of any process the driver has none yet, or nobody did anything.
+            self.write_changes(pid, now_s, is_stranger, on_it, is_last)
+        self.looked_s = now_s
+        # Without samples of any process the driver has none yet, or no process did anything.
         is_known = samples is not None and (bool(sm) or sm_percent == 0.0)
         unlisted = {owners[pid] for pid in sm if sm[pid] and pid not in self.listed_s}
         unseen = {owners[pid] for pid in sm if sm[pid]} & {_UNSEEN}
@@ -155,27 +151,19 @@ class Users:
         return {*self.trees.lost, *owners} | ({_STRANGERS, *hosts} if _UNSEEN in owners else set())
 
     def share_lived(
-        self, pid: int, last_utc_s: float, now: Moment, listed: Sequence[Process] | None
+        self, pid: int, last_s: float, to_s: float, listed: Sequence[Process] | None
     ) -> float:
-        """Return in which share of the time since the last look a process was there, 0 to 1.
-
-        NVML's figure is its use while it was. Rounds that follow each other within a row would
-        otherwise count as if they had run side by side.
-        """
-        from_s, to_s = self.looked.boottime_s, now.boottime_s
+        """Return in which share of the time since the last look a process was there, 0 to 1."""
         ticks, member = stat(pid)[19:20], self.trees.members.get(pid)
         start_ticks = ticks[0] if ticks else member.start_ticks if member else "0"
-        begin_s = max(from_s, int(start_ticks) / _TICKS_A_SECOND)
         is_there = ticks and (listed is None or any(each.pid == pid for each in listed))
-        end_s = to_s if is_there else min(to_s, last_utc_s - now.utc_s + now.boottime_s)
-        if to_s <= from_s:
-            return 1.0
-        return min(1.0, max(0.0, end_s - begin_s) / (to_s - from_s))
+        begin_s, end_s = int(start_ticks) / TICKS_A_SECOND, to_s if is_there else last_s
+        return share_lived(begin_s, end_s, self.looked_s, to_s)
 
-    def owner_of(self, process: Process, now: Moment, may_be_unseen: bool) -> str:
+    def owner_of(self, process: Process, now_s: float, may_be_unseen: bool) -> str:
         pid = process.pid
         self.mps = self.mps or process.mps
-        role = self.trees.role_of(pid, now.boottime_s)
+        role = self.trees.role_of(pid, now_s)
         if role is None and name(pid).startswith(_MPS_SERVER):
             self.mps = True
             return _MPS_SERVER
@@ -187,7 +175,7 @@ class Users:
         return role or _STRANGERS
 
     def is_news(self, pid: int, owner: str) -> bool:
-        """Tell whether to tell of a process: not ours, and not known to be gone."""
+        """Whether a process is to be written: not ours, and not known to be gone."""
         if owner not in (_STRANGERS, _UNSEEN) or (pid in self.left and not alive(pid)):
             return False
         self.unseen += owner == _UNSEEN
@@ -212,7 +200,7 @@ class Users:
         self,
         process: Process,
         owner: str,
-        now: Moment,
+        now_s: float,
         samples: Iterable[ProcessSample],
         sm_percent: float | None,
     ) -> None:
@@ -220,46 +208,47 @@ class Users:
         pid, ticks = process.pid, stat(process.pid)[19:20]
         stranger = self.present.get(pid)
         if stranger and ticks and ticks != stranger.start_ticks:
-            self.tell(pid, now, True, False, False)  # its id is another's now
+            self.write_changes(pid, now_s, True, False, False)  # its id is another's now
             stranger = None
         if stranger is None:
-            used_s = [each.utc_s for each in samples if each.pid == pid]
-            since_s = self.looked.boottime_s
+            used_s = [each.at_s for each in samples if each.pid == pid]
+            since_s = self.looked_s
             if ticks:
-                since_s = max(since_s, int(ticks[0]) / _TICKS_A_SECOND)
+                since_s = max(since_s, int(ticks[0]) / TICKS_A_SECOND)
             elif used_s:
-                first_s = now.boottime_s - now.utc_s + min(used_s) - _SAMPLE_S
-                since_s = max(since_s, first_s)
-            seen = now.at(min(since_s, now.boottime_s))
-            stranger = Stranger(process, owner, ticks, user(pid), name(pid), seen, now.boottime_s)
+                since_s = max(since_s, min(used_s) - _SAMPLE_S)
+            seen_s = min(since_s, now_s)
+            stranger = Stranger(process, owner, ticks, user(pid), name(pid), seen_s, now_s)
             self.present[pid] = stranger
-        if ticks or now.boottime_s > stranger.noticed_s:  # else it ended just now: ours, perhaps
+        if ticks or now_s > stranger.noticed_s:  # else it ended just now: ours, perhaps
             stranger.memory_mib = most(stranger.memory_mib, process.memory_mib)
         stranger.sm_percent = most(stranger.sm_percent, sm_percent)
 
-    def tell(self, pid: int, now: Moment, is_stranger: bool, on_it: bool, is_last: bool) -> None:
+    def write_changes(
+        self, pid: int, now_s: float, is_stranger: bool, on_it: bool, is_last: bool
+    ) -> None:
         """Write that a stranger is there, has grown, or is gone; forget it when it is gone."""
         stranger = self.present[pid]
         leaves = not (on_it and is_stranger)
         if leaves:
             del self.present[pid]
-        if stranger.told is None:
-            is_settled = leaves or is_last or now.boottime_s >= stranger.noticed_s + _SETTLE_S
+        if stranger.written is None:
+            is_settled = leaves or is_last or now_s >= stranger.noticed_s + _SETTLE_S
             if not (is_stranger and is_settled):
                 return
-            self.write("seen", stranger, stranger.seen)
-        elif not leaves and (stranger.has_grown or (is_last and stranger.told != stranger.most)):
-            self.write("seen", stranger, now)
+            self.write("seen", stranger, stranger.seen_s)
+        elif not leaves and (stranger.has_grown or (is_last and stranger.written != stranger.most)):
+            self.write("seen", stranger, now_s)
         if leaves:
-            self.left[pid] = Left(stranger.owner, now.boottime_s)
-            self.write("gone", stranger, now)
+            self.left[pid] = Left(stranger.owner, now_s)
+            self.write("gone", stranger, now_s)
 
-    def write(self, event: str, stranger: Stranger, when: Moment) -> None:
-        stranger.told = stranger.most
+    def write(self, event: str, stranger: Stranger, when_s: float) -> None:
+        stranger.written = stranger.most
         process = stranger.process
         self.file.put_text(
             {
-                **when.cells(),
+                "boottime_s": f"{when_s:.4f}",
                 "gpu": self.gpu,
                 "event": event,
                 "pid": str(process.pid),
@@ -270,20 +259,6 @@ class Users:
                 "sm_percent": number(stranger.sm_percent, 1),
             }
         )
-
-
-def uses(samples: Iterable[ProcessSample]) -> dict[int, tuple[float, float]]:
-    """Return each process's mean use over its samples, and when the last was taken (UTC)."""
-    values: dict[int, list[ProcessSample]] = {}
-    for sample in samples:
-        values.setdefault(sample.pid, []).append(sample)
-    return {
-        pid: (
-            sum(each.sm_percent for each in of_pid) / len(of_pid),
-            max(each.utc_s for each in of_pid),
-        )
-        for pid, of_pid in values.items()
-    }
 
 
 def most(one: float | None, other: float | None) -> float | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tandem.base.clock import Moment
 from tandem.measure.windows.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
 from tandem.measure.windows.steps import counter_at
 from tandem.measure.windows.strangers import strangers
@@ -37,12 +39,25 @@ EVENT_REASONS = (  # NVML's nvmlClocksEventReasons, from the lowest bit on
 Facts = dict[str, Any]
 
 
-def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) -> Facts:
+@dataclass(frozen=True)
+class Span:
+    """A window between two moments on CLOCK_BOOTTIME.
+
+    `duration_s` is its length without a suspension; `clock` turns stamps into UTC.
+    """
+
+    from_s: float
+    to_s: float
+    duration_s: float
+    clock: Moment | None
+
+
+def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span) -> Facts:
     """Return the figures of one GPU; a mean is None where less than half of the window is known.
 
     What power was highest and lowest is None where less of it was sampled than a trapezoid needs.
     """
-    tally = tallied(GpuTally(from_s, to_s), folder / gpu["file"])
+    tally = tallied(GpuTally(span.from_s, span.to_s), folder / gpu["file"])
     energy = energy_facts(gpu, tally)
     peaks, is_sampled = tally.peaks, (coverage(tally) or 0.0) >= MIN_COVERAGE
     return {
@@ -51,7 +66,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) 
         "name": gpu["name"],
         "mig": gpu["mig"],
         **energy,
-        "power_avg_watts": mean_power_w(energy["energy_joules"], to_s - from_s),
+        "power_avg_watts": mean_power_w(energy["energy_joules"], span.duration_s),
         "power_max_watts": peaks.get("power_max_w") if is_sampled else None,
         "power_min_watts": tally.power_min_w if is_sampled else None,
         "temperature_start_celsius": tally.temperature_start_c,
@@ -68,9 +83,9 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float) 
         "mps": gpu["mps"],
         "foreground": role_facts(tally, "foreground"),
         "background": role_facts(tally, "background"),
-        "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally),
+        "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally, span.clock),
         "hidden_memory_mib": hidden_memory_mib(gpu, tally),
-        "strangers_reason": missing(gpu, "processes", to_s + SLACK_S),
+        "strangers_reason": missing(gpu, "processes", span.to_s + SLACK_S),
         "warnings": gpu_warnings(gpu, energy, tally),
     }
 
@@ -182,13 +197,13 @@ def coverage(tally: GpuTally) -> float | None:
 
 
 def hidden_memory_mib(gpu: Mapping[str, Any], tally: GpuTally) -> float | None:
-    """Return the most memory held by nobody to be seen; a MIG slice and MPS do not tell."""
+    """Return the most memory held by no visible process; None with a MIG device or MPS."""
     is_told = gpu["processes_mapped"] and not gpu["mig"] and not gpu["mps"]
     return tally.hidden_mib if is_told else None
 
 
 def role_facts(tally: GpuTally, role: str) -> Facts | None:
-    """Return how much of a GPU a role's processes used; None where nobody could tell."""
+    """Return how much of a GPU a role's processes used; None where that is not known."""
     facts = {
         "sm_avg_percent": tally.mean(f"{role}_sm_percent"),
         "memory_max_mib": tally.peaks.get(f"{role}_memory_mib"),

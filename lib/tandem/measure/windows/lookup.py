@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.text import quote
-from tandem.measure.rows import last_row, read_rows, rows_between
-from tandem.measure.windows.edges import number_in, time_of
+from tandem.measure.rows import last_row, read_rows
+from tandem.measure.windows.edges import time_of
 from tandem.measure.windows.gpu import Facts
-from tandem.measure.windows.window import read_monitor, window_facts
+from tandem.measure.windows.window import clock_of, read_monitor, window_facts
 
 
 def facts_of(
@@ -59,7 +59,7 @@ def name_of(folder: Path) -> str:
 
 
 def row_files(folder: Path) -> list[Path]:
-    """Return the files that hold rows; each row tells both clocks."""
+    """Return the files that hold rows."""
     names = ["cpu.csv", *(gpu["file"] for gpu in read_monitor(folder)["gpus"])]
     return [folder / name for name in names if last_row(folder / name)]
 
@@ -85,7 +85,7 @@ def moment_s(folder: Path, option: str, text: str) -> float:
     try:
         when_s = float(text)
     except ValueError:
-        return boottime_s(folder, utc_s(option, text))
+        return boottime_s(folder, option, utc_s(option, text))
     if not math.isfinite(when_s):
         raise not_a_time(option, text)
     return when_s
@@ -106,11 +106,12 @@ def not_a_time(option: str, text: str) -> UsageError:
     )
 
 
-def boottime_s(folder: Path, when_utc_s: float) -> float:
-    """Return when that was, by both clocks of the rows about it: UTC may have been set since."""
-    file = row_files(folder)[0]
-    row = next(read_rows(file))
-    for _ in range(3):
-        when_s = when_utc_s - (number_in(row, "utc_s") or 0.0) + time_of(row)
-        row = next(rows_between(file, when_s, when_s), row)
-    return round(when_s, 4)  # as rows are
+def boottime_s(folder: Path, option: str, when_utc_s: float) -> float:
+    """Return when that was, by both clocks as they were when the monitor began."""
+    clock = clock_of(read_monitor(folder))
+    if clock is None:
+        raise UsageError(
+            f"{option} takes seconds on CLOCK_BOOTTIME here: a monitor of an earlier version wrote"
+            f" {quote(str(folder))}"
+        )
+    return round(when_utc_s - clock.utc_s + clock.boottime_s, 4)  # as rows are

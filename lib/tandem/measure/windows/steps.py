@@ -1,7 +1,7 @@
 """Where a board's energy counter stood at a mark, from its own steps around that moment.
 
 A counter that steps every 0.1 s is exact when it does, and says nothing in between; power, as the
-board tells it, can be as old as that. But between two steps no more can have been used than the
+board reports it, can be as old as that. But between two steps no more can have been used than the
 highest power allows, and no less than the lowest. If power changed once in between, as where a
 training begins to work or has just ended, the counter lay on one of these two bounds.
 """
@@ -73,7 +73,7 @@ class Steps:
     def range_w(self) -> tuple[float, float]:
         """Return the lowest and highest power that may have been.
 
-        What was read may all be old still, which the counter tells. Where it tells of more or less
+        What was read may all be old still, which the counter shows. Where it shows more or less
         than that between the first two steps, as much again is allowed for.
         """
         low_w, high_w = (pick(*self.around_w, self.mean_w) for pick in (min, max))

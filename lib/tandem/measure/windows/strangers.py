@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.base.clock import iso_utc
+from tandem.base.clock import Moment
 from tandem.measure.windows.tallies import Tally
 from tandem.nvml.devices import HIDDEN_MIB
 
@@ -17,50 +17,50 @@ Facts = dict[str, Any]
 View = Mapping[str, Any]
 
 
-def strangers(path: Path, gpu: str, tally: Tally) -> list[Facts]:
+def strangers(path: Path, gpu: str, tally: Tally, clock: Moment | None) -> list[Facts]:
     """Return the processes that were no part of the experiment and used a GPU in the window.
 
     Processes are listed at rows: who is seen by the last row inside came within the window, who is
-    gone by the first row inside left within it. Memory and use are the most of the whole visit.
+    gone by the first row inside left within it. Memory and use are the most of the whole stay.
+    `clock` turns stamps into UTC.
     """
     from_s = tally.from_s if tally.first_inside_s is None else tally.first_inside_s
     to_s = tally.to_s if tally.last_inside_s is None else max(tally.to_s, tally.last_inside_s)
     return [
-        visit.facts()
-        for visit in visits(path, gpu)
-        if visit.seen_s <= to_s and (visit.gone_s is None or visit.gone_s >= from_s)
+        stay.facts(clock)
+        for stay in stays(path, gpu)
+        if stay.seen_s <= to_s and (stay.gone_s is None or stay.gone_s >= from_s)
     ]
 
 
-def visits(path: Path, gpu: str) -> list[Visit]:
+def stays(path: Path, gpu: str) -> list[Stay]:
     """Return every stay of a stranger on a GPU; a line that a kill left torn is none."""
-    found: list[Visit] = []
-    present: dict[tuple[str, str], Visit] = {}
+    found: list[Stay] = []
+    present: dict[tuple[str, str], Stay] = {}
     for event in stranger_events(path):
         if event["gpu"] != gpu:
             continue
         who = (event["pid"], event["kind"])
-        visit = present.get(who)
-        if visit is None:
-            visit = present[who] = Visit(event, float(event["boottime_s"]))
-            found.append(visit)
-        visit.last = event
+        stay = present.get(who)
+        if stay is None:
+            stay = present[who] = Stay(float(event["boottime_s"]))
+            found.append(stay)
+        stay.last = event
         if event["event"] == "gone":
-            visit.gone_s = float(event["boottime_s"])
+            stay.gone_s = float(event["boottime_s"])
             del present[who]
     return found
 
 
 @dataclass
-class Visit:
+class Stay:
     """One stay of a stranger; both events hold the most of memory and use so far."""
 
-    first: Mapping[str, str]
     seen_s: float
     gone_s: float | None = None
     last: Mapping[str, str] = field(default_factory=dict)
 
-    def facts(self) -> Facts:
+    def facts(self, clock: Moment | None) -> Facts:
         last = self.last
         return {
             "pid": int(last["pid"]),
@@ -70,8 +70,8 @@ class Visit:
             "memory_mib": float(last["memory_mib"]) if last["memory_mib"] else None,
             "sm_percent": float(last["sm_percent"]) if last["sm_percent"] else None,
             "identified": last["name"] != "?",
-            "seen": iso_utc(float(self.first["utc_s"])),
-            "gone": None if self.gone_s is None else iso_utc(float(last["utc_s"])),
+            "seen": clock and clock.iso_at(self.seen_s),
+            "gone": None if clock is None or self.gone_s is None else clock.iso_at(self.gone_s),
         }
 
 
@@ -90,20 +90,20 @@ GRAPHICS_SM_PERCENT = 10.0  # a desktop's windows use less, now and then
 
 
 def disturbances(window: View | None, limits: View) -> Iterator[str]:
-    """Yield who used a GPU beyond the limits (a record's `validity`), and where nobody can say."""
+    """Yield who used a GPU beyond the limits (a record's `validity`), and where it is unknown."""
     for gpu in window["gpus"] if window else ():
         for stranger in gpu["strangers"]:
             if disturbs(stranger, gpu, limits):
                 yield f"GPU {gpu['index']} was used by {text(stranger)}"
         hidden_mib = gpu.get("hidden_memory_mib") or 0.0  # records of before do not have it
         if hidden_mib > max(HIDDEN_MIB, limits["max_strangers_memory_mib"]):
-            yield f"GPU {gpu['index']}: {hidden_mib:.0f} MiB were held by nobody to be seen"
+            yield f"GPU {gpu['index']}: {hidden_mib:.0f} MiB were held by no visible process"
         if gpu["strangers_reason"]:
             yield f"who used GPU {gpu['index']} is not known: {gpu['strangers_reason']}"
 
 
 def disturbs(stranger: View, gpu: View, limits: View) -> bool:
-    """Tell whether a process that is not ours used a GPU beyond the limits.
+    """Whether a process that is not ours used a GPU beyond the limits.
 
     Who cannot be named may be ours where our own process ids do not map, and where it had ended
     before anybody could look (then its memory is not known). A desktop draws on every workstation:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from tandem.base.clock import iso_utc
 from tandem.measure.rows import Row, rows_between
 from tandem.measure.windows.edges import COUNTER, REACH_S, Nearby, Spread, number_in, time_of
 
@@ -91,7 +89,7 @@ class GpuTally(Tally):
     `sampled_s` is for how long power was sampled; None where there is no power at all.
     `stale_s` is for how long the energy counter stood still at most while power was drawn.
     `hidden_mib` is the most memory that no process in the list held, in two rows running at least
-    `APART_S` apart and all between them, of those that tell; None where there are no two.
+    `APART_S` apart and all between them, of those that know it; None where there are no two.
     """
 
     def __init__(self, from_s: float, to_s: float) -> None:
@@ -196,7 +194,7 @@ class GpuTally(Tally):
 
 
 def hidden_mib(row: Row) -> float | None:
-    """Return the memory in use that no process of the row holds; None where it does not tell."""
+    """Return the memory in use that no process of the row holds; None where it does not know."""
     used_mib = number_in(row, "memory_used_mib")
     held_mib = [number_in(row, column) for column in HELD]
     if used_mib is None or None in held_mib:
@@ -212,10 +210,3 @@ def tallied(tally: AnyTally, path: Path) -> AnyTally:
     for row in rows_between(path, tally.from_s - tally.reach_s, tally.to_s + tally.reach_s):
         tally.add(row)
     return tally
-
-
-def utc_of(rows: Iterable[Row], when_s: float) -> str | None:
-    """Return a moment in UTC, by both clocks of the row nearest to it; None without a row."""
-    nearest = min(rows, key=lambda row: abs(time_of(row) - when_s), default=None)
-    utc_s = number_in(nearest, "utc_s") if nearest else None
-    return None if nearest is None or utc_s is None else iso_utc(utc_s + when_s - time_of(nearest))

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.windows.edges import linear, number_in, time_of
-from tandem.measure.windows.gpu import Facts, edge_reason, gpu_facts
-from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied, utc_of
+from tandem.base.clock import Moment
+from tandem.measure.rows import SUSPENDED, Row
+from tandem.measure.windows.edges import around, linear, number_in, time_of
+from tandem.measure.windows.gpu import Facts, Span, edge_reason, gpu_facts
+from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied
 
 OF_ENERGY = ("gpu_energy_total_joules", "gpu_power_avg_watts")  # null where the energy is
 
@@ -19,17 +21,23 @@ def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
 
     Moments are seconds on CLOCK_BOOTTIME; a cumulative reading between two rows is interpolated.
     What is not known is None, and a reason stands beside it: `gpus_reason` says why there is no
-    GPU; `started` and `ended` are None where no row tells what time it was.
+    GPU; `started` and `ended` are None where no monitor noted what time it was.
+    `suspended_seconds` is for how long the machine was suspended meanwhile, and None where no row
+    shows that; it is no part of `duration_seconds`.
     """
     monitor = read_monitor(folder)
+    clock = clock_of(monitor)
     roles = tallied(RoleTally(from_s, to_s), folder / "cpu.csv")
+    suspended_s = suspension(roles)
+    span = Span(from_s, to_s, to_s - from_s - (suspended_s or 0.0), clock)
     return {
-        "started": utc_of(roles.start.rows, from_s),
-        "ended": utc_of(roles.end.rows, to_s),
+        "started": clock and clock.iso_at(from_s),
+        "ended": clock and clock.iso_at(to_s),
         "start_boottime_s": from_s,
         "end_boottime_s": to_s,
-        "duration_seconds": to_s - from_s,
-        "gpus": [gpu_facts(folder, gpu, from_s, to_s) for gpu in monitor["gpus"]],
+        "duration_seconds": span.duration_s,
+        "suspended_seconds": suspended_s,
+        "gpus": [gpu_facts(folder, gpu, span) for gpu in monitor["gpus"]],
         "gpus_reason": monitor["gpus_reason"],
         "cpu": cpu_facts(monitor["rapl"], roles),
         "warnings": [
@@ -47,9 +55,36 @@ def read_monitor(folder: Path) -> Facts:
     except FileNotFoundError:
         reason = "there was no monitor"
         rapl = {"zones": [], "reason": reason}
-        return {"gpus": [], "gpus_reason": reason, "rapl": rapl, "warnings": []}
+        return {"clock": None, "gpus": [], "gpus_reason": reason, "rapl": rapl, "warnings": []}
     monitor: Facts = json.loads(text)
     return monitor
+
+
+def clock_of(monitor: Mapping[str, Any]) -> Moment | None:
+    """Return the pair of readings that turns the monitor's stamps into UTC; None without one."""
+    clock = monitor.get("clock")  # monitors of before had both clocks in every row instead
+    return Moment(**clock) if clock else None
+
+
+def suspension(roles: RoleTally) -> float | None:
+    """Return for how long the machine was suspended in a window; None where an edge is unknown."""
+    before_s = suspended_at(roles.start.rows, roles.from_s)
+    after_s = suspended_at(roles.end.rows, roles.to_s)
+    return None if before_s is None or after_s is None else round(after_s - before_s, 4)
+
+
+def suspended_at(rows: Sequence[Row], when_s: float) -> float | None:
+    """Return for how long the machine had been suspended by a moment; None where no row shows that.
+
+    Nothing happens while it is suspended, so a suspension between two rows lies before the moment
+    or behind it. It lies behind if there is room: a row that a moment has asked for comes at once.
+    """
+    pair = around(rows, SUSPENDED, when_s)
+    if pair is None:
+        return None
+    before_s, after_s = (number_in(row, SUSPENDED) or 0.0 for row in pair)
+    has_room = time_of(pair[1]) - when_s >= after_s - before_s
+    return before_s if has_room else after_s
 
 
 def cpu_facts(rapl: Mapping[str, Any], roles: RoleTally) -> Facts:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -39,6 +41,9 @@ STAYS = {
 }
 
 
+ENDED: dict[str, object] = {"event": "ended", "duration_s": 1.5}
+
+
 def utc(days_ago: float) -> str:
     return (datetime.now(timezone.utc) - timedelta(days=days_ago)).isoformat()
 
@@ -57,9 +62,10 @@ def make_run(results: Path, name: str, days_ago: float, *, has_ended: bool = Tru
     make_experiment(folder / "cut_off" / "e.1")
     (folder / "summary.csv").write_text("experiment_id,timestamp\ne,\n")
     (folder / "plan.json").write_text(json.dumps({"plan_version": 1, "experiments": [{"id": "e"}]}))
-    events = [{"event": "run_started"}, {"event": "started", "experiment": "e"}]
+    events: list[dict[str, object]] = [{"event": "run_started"}]
+    events.append({"event": "started", "experiment": "e"})
     if has_ended:
-        events += [{"event": "ended", "experiment": "e"}, {"event": "run_ended"}]
+        events += [{**ENDED, "experiment": "e"}, {"event": "run_ended"}]
     lines = [json.dumps({**event, "utc": utc(days_ago)}) for event in events]
     (folder / "journal.jsonl").write_text("\n".join(lines) + "\n")
     return folder
@@ -112,6 +118,22 @@ def no_file_grows() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@contextmanager
+def cannot_be_changed(folder: Path) -> Iterator[None]:
+    """Let nothing be removed from a folder, not even by root."""
+    command = ["chattr", "+i", str(folder)]
+    if os.geteuid() != 0:
+        command = ["chmod", "a-w", str(folder)]
+    elif shutil.which("chattr") is None or subprocess.run(command, check=False).returncode:
+        pytest.skip("there is no folder here that root may not change")
+    subprocess.run(command, check=True)
+    try:
+        yield
+    finally:
+        undo = {"+i": "-i", "a-w": "u+w"}[command[1]]
+        subprocess.run([command[0], undo, str(folder)], check=True)
 
 
 @pytest.mark.parametrize(
@@ -227,15 +249,26 @@ def test_a_run_that_can_be_gone_on_with_keeps_everything(tmp_path: Path) -> None
     before = files(folder), events(folder)
     said = pruned(tmp_path, "logs=30d", "samples=0")
     assert (files(folder), events(folder)) == before
-    assert said == [f"{folder}: kept whole: 1 of 1 experiments have not ended"]
+    assert said == [f"{folder}: skipped: unfinished run (1 of 1 still to do)"]
     assert pruned(tmp_path, "logs=40d") == []
+
+
+def test_a_run_that_was_started_again_keeps_everything(tmp_path: Path) -> None:
+    """Its record was lost: it had ended once, and has not ended again."""
+    folder = make_run(tmp_path, "run_1", 31)
+    again = {"event": "started", "experiment": "e", "utc": utc(31)}
+    with open(folder / "journal.jsonl", "a") as file:
+        file.write(json.dumps(again) + "\n")
+    said = pruned(tmp_path, "logs=30d", "samples=0")
+    assert said == [f"{folder}: skipped: unfinished run (1 of 1 still to do)"]
+    assert has(folder / "e", LOGS | SAMPLES)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"experiments": 3}', '{"experiments": [{}]}'])
 def test_a_run_whose_plan_cannot_be_read_keeps_everything(tmp_path: Path, text: str) -> None:
     folder = make_run(tmp_path, "run_1", 31)
     (folder / "plan.json").write_text(text)
-    assert pruned(tmp_path, "logs=30d") == [f"{folder}: kept whole: its plan.json cannot be read"]
+    assert pruned(tmp_path, "logs=30d") == [f"{folder}: skipped: plan.json cannot be read"]
     assert has(folder / "e", LOGS)
 
 
@@ -262,7 +295,7 @@ def test_a_run_at_work_is_left_alone(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "run_1", 31)
     at_work = Journal(folder)
     before = files(folder), events(folder)
-    assert pruned(tmp_path, "logs=30d") == [f"{folder}: kept whole: it is at work"]
+    assert pruned(tmp_path, "logs=30d") == [f"{folder}: skipped: a process works on it"]
     assert (files(folder), events(folder)) == before
     at_work.close()
     pruned(tmp_path, "logs=30d")
@@ -281,8 +314,9 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     folder = make_run(results, "run_1", 31)
     (results / "run_2").symlink_to(other)
     (folder / "linked").symlink_to(other / "e")
+    (folder / "half").mkdir()
+    (folder / "half" / "fg_run.sh").touch()
     for name in ("attempts", "background_logs", "energy"):
-        (folder / "half" / name).parent.mkdir(exist_ok=True)
         (folder / "half" / name).symlink_to(other / "e" / name)
     (folder / "e" / "attempts" / "3").symlink_to(other / "e" / "attempts" / "1")
     (folder / "e" / "attempts" / "1" / "link.log").symlink_to(other / "e" / "experiment.json")
@@ -291,6 +325,74 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     pruned(results, "logs=0d", "samples=0")
     assert files(elsewhere) == before
     assert not has(folder / "e", LOGS | SAMPLES)
+
+
+def test_a_folder_of_cut_off_experiments_that_is_a_link(tmp_path: Path) -> None:
+    results, elsewhere = tmp_path / "results", tmp_path / "elsewhere"
+    other, folder = make_run(elsewhere, "run_0", 31), make_run(results, "run_1", 31)
+    shutil.rmtree(folder / "cut_off")
+    (folder / "cut_off").symlink_to(other / "cut_off")
+    before = files(elsewhere)
+    pruned(results, "logs=0d", "samples=0")
+    assert files(elsewhere) == before
+
+
+@pytest.mark.parametrize("name", ["-delete", "e\n", "*", "[a] (b) ! , \\", "e\udcff", "--help"])
+def test_a_name_is_only_a_name(tmp_path: Path, name: str) -> None:
+    folder = make_run(tmp_path, "run_1", 31)
+    make_experiment(folder / name)
+    other = folder / "e" / "notes"
+    other.mkdir()
+    (other / "fit.log").touch()
+    said = pruned(tmp_path, "logs=0", "samples=0")
+    assert said[0] == f"{folder}: 18 files of logs, 0.0 MiB, were removed"
+    assert not has(folder / name, LOGS | SAMPLES)
+    assert has(folder / name, STAYS)
+    assert has(folder / "e", STAYS | {"notes/fit.log"})
+
+
+def test_deeper_and_foreign_files_stay(tmp_path: Path) -> None:
+    """Only what a run itself writes goes, at the place where it writes it."""
+    folder = make_run(tmp_path, "run_1", 31)
+    names = {
+        *("my.log", "attempts/1/2/my.log", "analysis/energy/cpu.csv", "energy/old/cpu.csv"),
+        *("analysis/attempts/my.log", "background_logs/old/run_1.log", "energy/cpu.csv.txt"),
+        *("background_logs_x/run_1.log", "doses/dose.csv", "attempts/1/my.log.gz"),
+    }
+    for name in names:
+        (folder / "e" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "e" / name).touch()
+    for name in ("background_logs_2/tried_8/run_1.log", "dose/dose.csv", "dose_12/dose.csv"):
+        (folder / "e" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "e" / name).touch()
+    pruned(tmp_path, "logs=0", "samples=0")
+    assert has(folder / "e", names)
+    assert not has(folder / "e", {"background_logs_2/tried_8/run_1.log"})
+    assert not has(folder / "e", {"dose/dose.csv", "dose_12/dose.csv"})
+
+
+def test_many_experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one command line has room for."""
+    monkeypatch.setattr("tandem.results.prune._FOLDERS_AT_ONCE", 2)
+    folder = make_run(tmp_path, "run_1", 31)
+    for name in "abcd":
+        make_experiment(folder / name)
+    assert pruned(tmp_path, "logs=0") == [f"{folder}: 36 files of logs, 0.0 MiB, were removed"]
+    assert not any(has(folder / name, LOGS) for name in "abcde")
+
+
+def test_a_file_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    """Everything else goes all the same."""
+    failing, other = make_run(tmp_path, "run_1", 31), make_run(tmp_path, "run_2", 32)
+    place, said = failing / "e" / "attempts" / "1", list[str]()
+    with cannot_be_changed(place), pytest.raises(NotReadyError) as error:
+        prune(tmp_path, [rule_of("logs=30d")], False, said.append)
+    lines = str(error.value).splitlines()
+    assert lines[0].startswith(f"{failing}: find: cannot delete './e/attempts/1/")
+    assert (len(lines), lines[1][:27]) == (2, "everything else was pruned ")
+    assert said[0] == f"{failing}: 10 files of logs, 0.0 MiB, were removed"
+    assert events(failing)[-1]["files"] == 10
+    assert not has(other / "e", LOGS)
 
 
 def test_a_link_that_leads_somewhere_stays(tmp_path: Path) -> None:
@@ -339,7 +441,7 @@ def test_what_cannot_be_done_in_one_run_keeps_no_other_from_it(tmp_path: Path) -
     said: list[str] = []
     with (
         no_file_grows(),
-        pytest.raises(NotReadyError, match=r"run_1: its journal: .*\nthe rest was pruned"),
+        pytest.raises(NotReadyError, match=r"run_1: its journal: .*\neverything else was pruned"),
     ):
         prune(tmp_path, [rule_of("logs=30d")], False, said.append)
     assert len(said) == 2

@@ -1,0 +1,48 @@
+"""What a person sees of one experiment while it runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from tandem.report.progress import Progress, View
+
+
+@dataclass
+class Live:
+    """The messages and the live line of experiment `number` of `total`.
+
+    `expected_s` is how long it will take and `later_s` how long those after it, None: not known.
+    """
+
+    progress: Progress
+    number: int
+    total: int
+    expected_s: float | None = None
+    later_s: float | None = None
+    begin_s: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str) -> None:
+        self.progress.event(f"experiment {self.number} of {self.total}: {text}")
+
+    def show(
+        self,
+        phase: str,
+        epochs: tuple[int | None, int | None],
+        background_round: int | None,
+        elapsed_s: float,
+        left_s: float | None,
+    ) -> None:
+        """Show the phase, the epoch and how many there are; None for what is not known."""
+        run_left_s = self.run_left_s(left_s)
+        place = self.number, self.total, phase
+        view = View(*place, *epochs, background_round, elapsed_s, left_s, run_left_s)
+        self.progress.update(view)
+
+    def run_left_s(self, left_s: float | None) -> float | None:
+        """Return how long the run will go on; None: not known, or this is the last experiment."""
+        if not self.later_s:
+            return None
+        if left_s is None:
+            left_s = (self.expected_s or 0.0) - (time.monotonic() - self.begin_s)
+        return max(left_s, 0.0) + self.later_s

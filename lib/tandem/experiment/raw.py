@@ -1,0 +1,65 @@
+"""The raw files that an experiment's figures rest on, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tandem.background.dose.files import CSV, JSON
+from tandem.base.files import open_log
+from tandem.experiment.attempt import attempt_folder
+from tandem.experiment.outcome import NAME, Outcome
+from tandem.measure.windows.window import read_monitor
+from tandem.results.record import Record
+
+_PIECE_BYTES = 1 << 20
+
+
+def last_log(outcome: Outcome) -> str | None:
+    """Return the log that metrics are read from: the last attempt's; None without any."""
+    return f"{attempt_folder(outcome.attempts)}/training.log" if outcome.attempts else None
+
+
+def sample_files(folder: Path, outcome: Outcome) -> list[str]:
+    """Return the files that grow with time, which `prune` may remove."""
+    gpus = [gpu["file"] for gpu in read_monitor(folder / "energy")["gpus"]]
+    names = [f"energy/{name}" for name in ("cpu.csv", "strangers.csv", *gpus)]
+    return names + [f"{each['dose']}/{CSV}" for each in outcome.backgrounds if each["dose"]]
+
+
+def raw_files(folder: Path, outcome: Outcome) -> Iterator[str]:
+    """Yield the paths of all raw files, relative to the experiment's folder."""
+    yield NAME
+    yield from (f"{attempt_folder(n)}/keeper.json" for n in range(1, outcome.attempts + 1))
+    yield from filter(None, [last_log(outcome)])
+    for each in outcome.backgrounds:
+        yield f"{each['logs']}/rounds.tsv"
+        if each["dose"]:
+            yield f"{each['dose']}/{JSON}"
+    yield "energy/monitor.json"
+    yield from sample_files(folder, outcome)
+
+
+def gone_files(folder: Path, record: Record) -> list[str]:
+    """Return the raw files that a record knows and that are there no longer."""
+    return [name for name in record["digests"] if not (folder / name).exists()]
+
+
+def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each file that is there, by its relative path."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = digest(folder / name)
+        except OSError:  # gone, or something else stands in its place
+            continue
+    return found
+
+
+def digest(path: Path) -> str:
+    total = hashlib.sha256()
+    with open_log(path) as file:
+        while piece := file.read(_PIECE_BYTES):
+            total.update(piece)
+    return total.hexdigest()

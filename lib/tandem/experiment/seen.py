@@ -1,0 +1,107 @@
+"""What the driver finds out while an experiment runs, until it becomes the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
+
+from tandem.background.backgrounds import Backgrounds
+from tandem.base.clock import Moment, boottime_s, now
+from tandem.base.git import GitState
+from tandem.experiment.outcome import VERSION, Outcome, WindowEdges
+from tandem.machine.gpus import Gpu
+from tandem.plan.model import Experiment
+from tandem.processes.census import Found
+from tandem.processes.namespace import Isolation
+from tandem.processes.watch import Interrupted
+from tandem.results.record import Census, Process, Status
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is the same for all experiments of a run; `git` as in Outcome."""
+
+    isolation: Isolation
+    host: Mapping[str, Any]
+    git: Mapping[str, GitState]
+    leftovers: Sequence[Found]  # of earlier runs, removed when this one started
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was before an experiment, as in Outcome."""
+
+    cooldown: Mapping[str, Any] | None
+    cpu_governor: str | None
+    cut_off: Sequence[str]
+
+
+@dataclass
+class Seen:
+    """What is found out on the way, for the outcome; `gpus` None: NVML does not answer."""
+
+    clock: Moment = field(default_factory=now)
+    status: Status = "finished"
+    error_message: str | None = None
+    stop_reason: str = "foreground ended"
+    attempts: int = 0
+    backgrounds: Backgrounds | None = None
+    windows: list[WindowEdges] = field(default_factory=list)
+    monitor_problem: str | None = None
+    gpus_before: list[Gpu] | None = None
+    gpus_after: list[Gpu] | None = None
+    busy: list[str] = field(default_factory=list)  # why they were not free, and it ran all the same
+    holders_before: list[Found] = field(default_factory=list)
+    holders_after: list[Found] = field(default_factory=list)
+    strays: list[Found] = field(default_factory=list)
+    left: list[Found] = field(default_factory=list)
+    interrupted: Interrupted | None = None
+
+
+def outcome_of(experiment: Experiment, around: Surroundings, before: Before, seen: Seen) -> Outcome:
+    """Return what only this process knows, for the record."""
+    backgrounds = seen.backgrounds
+    loops: Any = [loop.facts() for loop in backgrounds.each] if backgrounds else []
+    return Outcome(
+        outcome_version=VERSION,
+        experiment_id=experiment.id,
+        clock=seen.clock.readings(),
+        started_s=round(seen.clock.boottime_s, 6),
+        ended_s=round(boottime_s(), 6),
+        status=seen.status,
+        error_message=seen.error_message,
+        stop_reason=seen.stop_reason,
+        attempts=seen.attempts,
+        windows=seen.windows,
+        backgrounds=loops,
+        misfits=list(backgrounds.misfits) if backgrounds else [],
+        monitor_problem=seen.monitor_problem,
+        before=census_facts(seen.holders_before, seen.gpus_before),
+        after=census_facts(seen.holders_after, seen.gpus_after),
+        busy=seen.busy,
+        leftovers=processes(around.leftovers),
+        strays_killed=processes(seen.strays),
+        left=processes(seen.left),
+        cut_off=before.cut_off,
+        cooldown=before.cooldown,
+        cpu_governor=before.cpu_governor,
+        isolation={"mode": around.isolation.mode, "reason": around.isolation.reason},
+        host=around.host,
+        git={folder: around.git[folder] for folder in folders_of(experiment)},
+    )
+
+
+def folders_of(experiment: Experiment) -> list[str]:
+    """Return the folders whose state in git the record tells; "" is Tandem's own."""
+    trainings = experiment.foreground, *(each.training for each in experiment.backgrounds)
+    return list(dict.fromkeys(["", *(str(training.work_dir) for training in trainings)]))
+
+
+def census_facts(holders: Sequence[Found], gpus: Sequence[Gpu] | None) -> Census:
+    now_there = None if gpus is None else [asdict(gpu) for gpu in gpus]
+    return {"gpu_holders": processes(holders), "gpus": cast(Any, now_there)}
+
+
+def processes(found: Sequence[Found]) -> list[Process]:
+    return [{"pid": each.pid, "name": each.name} for each in found]

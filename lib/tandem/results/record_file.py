@@ -1,0 +1,114 @@
+"""experiment.json and interference.json as files: written once, read only as far as trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from tandem.base.errors import UsageError
+from tandem.base.files import write_whole
+from tandem.results.record import Interference, Record
+
+NAME = "experiment.json"
+VERSION = 3
+INTERFERENCE = "interference.json"
+INTERFERENCE_VERSION = 1
+
+_ANY_VERSION = frozenset({"experiment_id", "repository", "model", "mode", "valid", "environment"})
+_END = b"\n}\n"  # nothing inside a record stands so far to the left
+
+
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """Return a file's content; bytes of a path that are no UTF-8 stay as JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    return f"{text}\n".encode(errors="backslashreplace")
+
+
+def write_record(record: Record, folder: Path) -> None:
+    _write(folder / NAME, record)
+
+
+def write_interference(interference: Interference, folder: Path) -> None:
+    _write(folder / INTERFERENCE, interference)
+
+
+def _write(file: Path, value: Mapping[str, Any]) -> None:
+    for left in file.parent.glob(f".{file.name}.*.tmp"):  # by whoever was killed in the middle
+        left.unlink()
+    write_whole(str(file), json_bytes(value))
+
+
+def digest_of(folder: Path) -> str:
+    """Return the SHA-256 of the record in an experiment's folder; OSError: there is none."""
+    return hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
+
+
+def read_record(folder: Path) -> Record:
+    """Return the record in an experiment's folder, also one of an earlier version.
+
+    UsageError: it cannot be read, or is no record.
+    """
+    file = folder / NAME
+    record = _read_object(file, "no record of an experiment (move its folder away)")
+    if not record.keys() >= _ANY_VERSION:
+        raise UsageError(f"{file}: no record of an experiment (move its folder away)")
+    return cast(Record, record)
+
+
+def read_interference(folder: Path, record: Record | None = None) -> Interference | None:
+    """Return the interference of the experiment in a folder; None: there is no whole one.
+
+    Before version 3 it stood in the `record`.
+    """
+    try:
+        value = _read_object(folder / INTERFERENCE, "no figures of interference")
+    except UsageError:
+        older = cast(Mapping[str, Any], record or {})
+        return cast("Interference | None", older.get("interference"))
+    is_whole = value.keys() == Interference.__required_keys__
+    return cast(Interference, value) if is_whole else None
+
+
+def _read_object(file: Path, otherwise: str) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror} (check the file)") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"{file}: not JSON (restore it, or move its folder away)") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{file}: {otherwise}")
+    return value
+
+
+def record_of(name: str, run: Path) -> Record | None:
+    """Return the record of a run's experiment, of this version with all its keys; None: no such."""
+    try:
+        record = read_record(run / name)
+    except UsageError:
+        return None
+    is_of_this = (record.get("record_version"), record["experiment_id"]) == (VERSION, name)
+    return record if is_of_this and record.keys() >= Record.__required_keys__ else None
+
+
+def is_there(name: str, run: Path) -> bool:
+    """Whether an experiment's record is there, by its first two lines and its last.
+
+    That is a hundredth of the time that reading it takes. A file that was cut off, or that a power
+    cut left full of zeros, lacks its end; one that begins or ends otherwise is read whole.
+    """
+    quoted = json.dumps(name, ensure_ascii=False)
+    begin = f'{{\n  "record_version": {VERSION},\n  "experiment_id": {quoted},\n'
+    begin_bytes = begin.encode(errors="backslashreplace")
+    try:
+        with open(run / name / NAME, "rb", buffering=0) as file:
+            is_begun = file.read(len(begin_bytes)) == begin_bytes
+            file.seek(-len(_END), 2)
+            if is_begun and file.read() == _END:
+                return True
+    except OSError:
+        return False
+    return record_of(name, run) is not None
