@@ -53,7 +53,7 @@ def keeper(**values: Any) -> dict[str, Any]:
     """Return the report of a foreground's keeper."""
     stop = {"duration_s": 0.0, "terminated": [], "killed": [], "left": []}
     return {
-        **{"command": ["./train.sh"], "clock": CLOCK.facts(), "started_s": BEGIN_S},
+        **{"command": ["./train.sh"], "clock": CLOCK.readings(), "started_s": BEGIN_S},
         **{"ended_s": END_S, "all_ended_s": END_S, "start_took_s": 0.002, "suspended_s": 0.0},
         **{"duration_s": END_S - BEGIN_S, "exit_code": 0, "signal": None, "reason": "ended"},
         **{"error": None, "cpu_user_s": 8.0, "cpu_system_s": 1.0, "peak_memory_bytes": 2**26},
@@ -87,7 +87,7 @@ def write_experiment(
     loops = [loop_facts(f"logs_{n}", name=f"b {n}") for n in range(len(experiment.backgrounds))]
     made = outcome(
         experiment_id=experiment.id,
-        clock=CLOCK.facts(),
+        clock=CLOCK.readings(),
         started_s=1000.0,
         git=dict.fromkeys(("", *(str(each.work_dir) for each in trainings)), state),
         **{"attempts": len(reports), "backgrounds": loops} | values,
@@ -313,12 +313,12 @@ def test_a_clock_that_is_set_in_between_changes_only_what_is_shown(
     plan = plan_of(tmp_path)
     before = made(write_experiment(tmp_path, plan, {1: keeper()}, rounds), plan)
     later = Moment(CLOCK.boottime_s, CLOCK.utc_s + set_by_s)
-    report = keeper(clock=later.facts())
+    report = keeper(clock=later.readings())
     after = made(write_experiment(tmp_path / "set", plan, {1: report}, rounds), plan)
     assert before["invalid_reasons"] == after["invalid_reasons"] == reasons
     assert before["windows"] == after["windows"]
     assert before["background"] == after["background"]
     [shown] = after["attempts"]
-    assert shown["started"] == later.utc_at(BEGIN_S) != before["attempts"][0]["started"]
+    assert shown["started"] == later.iso_at(BEGIN_S) != before["attempts"][0]["started"]
     times = ("start_boottime_s", "end_boottime_s", "duration_seconds", "coverage")
     assert [shown[name] for name in times] == [before["attempts"][0][name] for name in times]  # type: ignore[literal-required]
