@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from support.stage import Stage
+from support.stage import DEADLINE_S, Stage, command_line, wait_for
+from tandem.processes.proc import stat
+
+LOG = "results/*/*/attempts/1/training.log"
 
 
 def test_hanging_foreground_is_timed_out_and_retried(stage: Stage) -> None:
@@ -31,6 +35,27 @@ def test_hanging_foreground_is_timed_out_and_retried(stage: Stage) -> None:
             assert not Path(f"/proc/{process['pid']}").exists()
     assert record["training_success"] is False
     assert record["invalid_reasons"] == ["foreground failed: timeout after 2 s"]
+
+
+def test_no_attempt_begins_before_the_one_before_has_ended(stage: Stage) -> None:
+    """Its script is killed alone: the keeper gives the training, which ignores TERM, its grace."""
+    deaf = "[ -e once ] && echo Test Accuracy: 50 && exit 0; touch once; trap '' TERM; echo deaf;"
+    stage.build(f"{deaf} while true; do sleep 0.1; done", stage.worker("back"), max_retries=1)
+    driver = stage.start(stage.command())
+    log = wait_for(
+        "the foreground works",
+        lambda: next((p for p in stage.folder.glob(LOG) if p.read_text()), None),
+    )
+    keepers = [pid for pid, line in stage.everything().items() if str(log) in line]
+    (keeper,) = [pid for pid in keepers if "keep.py" in command_line(pid)]
+    os.kill(int(stat(keeper)[1]), signal.SIGKILL)
+    said, _ = driver.communicate(timeout=DEADLINE_S)
+    record = stage.record()
+    first, last = record["attempts"]
+    assert (first["reason"], last["exit_code"]) == ("owner gone", 0), said
+    assert first["end_boottime_s"] <= last["start_boottime_s"]
+    assert record["invalid_reasons"] == []
+    assert stage.everything() == {}
 
 
 def test_failed_attempt_is_kept_and_not_mixed_in(stage: Stage) -> None:

@@ -391,7 +391,7 @@ def test_a_file_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
     assert lines[0].startswith(f"{failing}: find: cannot delete './e/attempts/1/")
     assert (len(lines), lines[1][:27]) == (2, "everything else was pruned ")
     assert said[0] == f"{failing}: 10 files of logs, 0.0 MiB, were removed"
-    assert events(failing)[-1]["files"] == 10
+    assert events(failing)[-1]["files"] == 12  # what was due: the line is written first
     assert not has(other / "e", LOGS)
 
 
@@ -444,8 +444,8 @@ def test_what_cannot_be_done_in_one_run_keeps_no_other_from_it(tmp_path: Path) -
         pytest.raises(NotReadyError, match=r"run_1: its journal: .*\neverything else was pruned"),
     ):
         prune(tmp_path, [rule_of("logs=30d")], False, said.append)
-    assert len(said) == 2
-    assert not has(failing / "e", LOGS)
+    assert len(said) == 1
+    assert has(failing / "e", LOGS)  # nothing goes that the journal does not tell of
     assert not has(other / "e", LOGS)
     Journal(failing).close()
 

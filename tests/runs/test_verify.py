@@ -264,6 +264,23 @@ def add_row(run: Path) -> None:
 
 
 LOG, ROUNDS = "attempts/1/training.log", "background_logs/rounds.tsv"
+
+
+def remove_experiment(run: Path) -> None:
+    shutil.rmtree(run / SOLO)
+    table = run / "summary.csv"
+    rows = [line for line in table.read_text().splitlines() if not line.startswith(SOLO)]
+    table.write_text("\n".join(rows) + "\n")
+
+
+def replace_by_folder(name: str) -> Callable[[Path], None]:
+    def change(run: Path) -> None:
+        (run / name).unlink()
+        (run / name).mkdir()
+
+    return change
+
+
 FOUND: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "a digit of a GPU's samples": (
         change_energy,
@@ -303,7 +320,7 @@ FOUND: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     ),
     "a cell": (
         change_cell,
-        [r"summary\.csv: front_default_001_parallel\.duration_seconds: '1\.5' found, '\d"],
+        [r"summary\.csv: front_default_001_parallel\.duration_seconds: 1\.5 found, \d"],
     ),
     "a row too much": (add_row, [r"summary\.csv: has an experiment twice"]),
     "a keeper's report that is gone": (
@@ -365,6 +382,18 @@ FOUND: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "no table": (
         remove("summary.csv"),
         [r"summary\.csv: is missing, damaged, or has other columns"],
+    ),
+    "an experiment that was removed with its row": (
+        remove_experiment,
+        [r"\S+_solo/experiment\.json: .*_solo: holds no outcome\.json"],
+    ),
+    "samples that are a folder": (
+        replace_by_folder(f"{SOLO}/energy/strangers.csv"),
+        [r"\S+_solo: energy/strangers\.csv cannot be read"],
+    ),
+    "an outcome that is damaged inside": (
+        lambda run: edit(run / SOLO / "outcome.json", lambda outcome: outcome.update(git={})),
+        [r"\S+_solo: its files cannot be read: KeyError"],
     ),
     "a plan": (change_plan, [r"\S+plan\.json: not as this version of Tandem wrote it"]),
     "all that was ended": (
@@ -430,7 +459,7 @@ def test_what_does_not_rest_on_what_was_pruned_is_checked_still(pruned: Path) ->
     done = driver("verify", pruned)
     assert done.returncode == 1
     assert "rounds[1].end_boottime_s" in done.stdout
-    assert "duration_seconds: '1.5' found" in done.stdout
+    assert "duration_seconds: 1.5 found" in done.stdout
 
 
 def test_what_was_pruned_is_taken_from_the_records_themselves(

@@ -23,7 +23,7 @@ from tandem.base.git import GitState
 from tandem.config.schema import schema
 from tandem.experiment.outcome import VERSION, Outcome
 from tandem.results.record import Census, Interference, Load, Record
-from tandem.results.record_file import write_interference, write_record
+from tandem.results.record_file import digest_of, write_interference, write_record
 
 Part = TypeVar("Part")
 
@@ -102,7 +102,8 @@ def write_run(run: Path, *records: Record | tuple[Record, Interference | None]) 
         folder.mkdir(parents=True)
         write_record(made, folder)
         if figures:
-            write_interference(figures, folder)
+            own = {made["experiment_id"]: digest_of(folder)}
+            write_interference({**figures, "records": own}, folder)
     return run
 
 

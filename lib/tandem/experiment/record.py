@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from tandem.background.account import Account, coverage_of
+from tandem.base.errors import UsageError
 from tandem.base.files import write_whole
 from tandem.base.text import printable
 from tandem.config.options import as_settings
 from tandem.experiment.attempt import Tried, attempt_folder, read_tried
 from tandem.experiment.background import account_of, backgrounds_facts, command_facts
 from tandem.experiment.log import EpochReader, device_of, read_metrics
+from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import Outcome, read_outcome
 from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
 from tandem.experiment.validity import everyone_left, invalid_reasons
@@ -90,7 +92,11 @@ def record_whatever_happens(
     except Exception as error:
         text = traceback.format_exc().encode(errors="backslashreplace")
         write_whole(str((to or folder) / ERROR_NAME), text)
-        return bare_record(folder, plan, outcome, f"{type(error).__name__}: {error}")
+        kind = f"{type(error).__name__}: {error}"
+    try:
+        return bare_record(folder, plan, outcome, kind)
+    except Exception:  # then it is the outcome itself
+        raise UsageError(f"{folder / OUTCOME}: damaged: {kind} (restore it)") from None
 
 
 def bare_record(folder: Path, plan: Plan, outcome: Outcome, error: str) -> Record:

@@ -10,6 +10,7 @@ from tandem.config.options import Validity
 from tandem.experiment.outcome import Outcome
 from tandem.measure.windows.strangers import disturbances
 from tandem.results.record import (
+    Attempt,
     Background,
     DoseInWindow,
     GpuMemory,
@@ -56,6 +57,19 @@ def _foreground_reasons(record: Record, outcome: Outcome) -> Iterator[str]:
         yield f"foreground failed: {record['attempts'][-1]['error_message']}"
     else:
         yield from _metric_reasons(record["performance_metrics"], record["required_metrics"])
+    yield from _attempt_reasons(record["attempts"])
+
+
+def _attempt_reasons(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Why the last attempt was not alone, or not all the time awake."""
+    if not attempts or (start_s := attempts[-1]["start_boottime_s"]) is None:
+        return
+    for earlier in attempts[:-1]:
+        if (earlier["end_boottime_s"] or 0.0) > start_s:
+            last = attempts[-1]["number"]
+            yield f"attempt {earlier['number']} was still running when attempt {last} began"
+    if suspended_s := attempts[-1]["suspended_seconds"]:
+        yield f"the machine was suspended for {suspended_s:.3g} s beside the foreground"
 
 
 def _metric_reasons(metrics: Mapping[str, float | None], required: Sequence[str]) -> Iterator[str]:

@@ -25,9 +25,10 @@ from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.results import table
-from tandem.results.columns import cells_of, columns_of, row_of
+from tandem.results.columns import cells_of, columns_of, row_of, value_of
 from tandem.results.folder import TABLE
-from tandem.results.journal import pruned_in
+from tandem.results.journal import NAME as JOURNAL
+from tandem.results.journal import ended_in, pruned_in
 from tandem.results.record import NOT_RECORDED, UNFINISHED, Interference, Record
 from tandem.results.record_file import (
     INTERFERENCE,
@@ -89,9 +90,18 @@ def verify_run(run: Path) -> Verdict:
         verdict.differences.append(str(error))
         return verdict
     again: dict[str, Record] = {}
+    journal = ended_in((run / JOURNAL).read_bytes()) if (run / JOURNAL).exists() else {}
     for experiment in plan.experiments:
         folder = run / experiment.id
-        if is_due(folder) and (record := verify_record(folder, plan, verdict)):
+        if not is_due(folder, journal):
+            continue
+        try:
+            record = verify_record(folder, plan, verdict)
+        except Exception as error:  # damaged in a way that nobody has thought of
+            kind = f"{type(error).__name__}: {error}"
+            verdict.differ(experiment.id, iter([f"its files cannot be read: {kind}"]))
+            continue
+        if record:
             again[experiment.id] = record
     ended = {name: each for name, each in again.items() if each["status"] not in UNFINISHED}
     shown = {name: (each, verify_pair(run, ended, each, verdict)) for name, each in ended.items()}
@@ -100,9 +110,9 @@ def verify_run(run: Path) -> Verdict:
     return verdict
 
 
-def is_due(folder: Path) -> bool:
-    """Whether there is, or should be, a record in an experiment's folder."""
-    if (folder / NAME).exists():
+def is_due(folder: Path, journal: Collection[str]) -> bool:
+    """Whether there is, or should be, a record of an experiment; `journal` is who has ended."""
+    if (folder / NAME).exists() or folder.name in journal:
         return True
     try:
         return read_outcome(folder).status not in UNFINISHED
@@ -136,16 +146,20 @@ def verify_record(folder: Path, plan: Plan, verdict: Verdict) -> Record | None:
     if pruned:
         what = what_rests_on(pruned)
         verdict.unchecked.append(f"{place}: {what} (pruned: {', '.join(pruned)})")
+    unequal = {"digests"}
     if found["status"] == NOT_RECORDED == again["status"]:
-        return again  # there are no figures in either
-    verdict.differ(place, differences(without_digests(found), without_digests(again)))
+        unequal |= {"error_message", "invalid_reasons"}  # another Python has other words for it
+    verdict.differ(place, differences(without(found, unequal), without(again, unequal)))
     return again
 
 
 def changed_files(folder: Path, found: Record, again: Record) -> Iterator[str]:
     """Yield the raw files that are no longer what they were when the record was made."""
     known = found["digests"]
-    for name, value in (again["digests"] or digests(folder, known)).items():
+    now = again["digests"] or digests(folder, known)
+    unread = [name for name in known if name not in now and (folder / name).exists()]
+    yield from (f"{name} cannot be read" for name in unread)
+    for name, value in now.items():
         if name not in known:
             yield f"{name} was not there when the record was made"
         elif known[name] != value:
@@ -164,9 +178,9 @@ def what_rests_on(files: Sequence[str]) -> str:
     return ", ".join(text for kind, text in parts.items() if kind in kinds)
 
 
-def without_digests(record: Record) -> dict[str, Any]:
-    """Return a record without what changed_files tells."""
-    return {name: value for name, value in record.items() if name != "digests"}
+def without(record: Record, names: Collection[str]) -> dict[str, Any]:
+    """Return a record without some of its keys; the digests are the business of changed_files."""
+    return {name: value for name, value in record.items() if name not in names}
 
 
 def verify_pair(
@@ -201,13 +215,24 @@ def table_differences(
     strays = [name for name in listed if name not in shown and name not in lost]
     yield from (f"{name} has a row, and no record" for name in strays)
     for name, each in shown.items():
-        cells = dict(zip(columns, cells_of(row_of(*each), columns), strict=True))
         if name in listed:
-            yield from differences(listed[name], cells, name)
+            cells = dict(zip(columns, cells_of(row_of(*each), columns), strict=True))
+            yield from differences(values_of(listed[name]), values_of(cells), name)
         else:
             yield f"{name} has no row"
     if len(rows) > len(listed):
         yield "has an experiment twice"
+
+
+def values_of(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the cells of a row say; one that says nothing of its column as its text."""
+    values: dict[str, Any] = {}
+    for column, cell in cells.items():
+        try:
+            values[column] = value_of(column, cell)
+        except ValueError:
+            values[column] = cell
+    return values
 
 
 def differences(found: Any, again: Any, path: str = "") -> Iterator[str]:

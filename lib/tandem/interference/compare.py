@@ -15,7 +15,7 @@ from tandem.interference.figures import NAMES
 from tandem.interference.quantity import Quantity
 from tandem.interference.repeats import is_below_resolution, repeats_of
 from tandem.results.record import Figure, Interference, Record, last_window
-from tandem.results.record_file import NAME, read_interference, read_record
+from tandem.results.record_file import NAME, current_interference, read_record
 
 # What each would be if the two did not touch each other, or (STP, saving) took turns.
 NO_EFFECT = {
@@ -62,7 +62,7 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
         for folder, record in records.items():
             if record["mode"] != "parallel":
                 continue
-            interference = read_interference(folder, record)
+            interference = current_interference(folder, record)
             try:
                 if reason := why_left_out(record, interference):
                     left_out.append(reason)
@@ -113,7 +113,7 @@ def why_left_out(record: Record, interference: Interference | None) -> str | Non
     if not record["valid"]:
         return f"not valid: {record['invalid_reasons'][0]}"
     if not interference:
-        return "without figures of interference (its solo control has not ended)"
+        return "without figures of interference (its control has not ended, or one was changed)"
     return None
 
 

@@ -115,7 +115,9 @@ def failure(record: Record) -> str | None:
 
 
 def disturbance(record: Record, window: Window | None) -> str | None:
-    """Return who else computed on a GPU in a window, beyond what the record allows."""
+    """Return who else computed on a GPU in a window, beyond what is allowed, or that it slept."""
+    if window and window["suspended_seconds"]:
+        return f"the machine was suspended for {window['suspended_seconds']:.3g} s"
     return next(disturbances(window, record["validity"]), None)
 
 

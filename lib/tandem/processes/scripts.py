@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Any
 
 from tandem.base.files import last_lines
 from tandem.base.variables import LIFELINE, MONITOR
-from tandem.processes.tree import KEEPER_MARGIN_S, LONGEST_WAIT_S
+from tandem.processes.proc import children, has_ended, stat
+from tandem.processes.tree import KEEPER_MARGIN_S, LONGEST_WAIT_S, send
 
 
 @dataclass
@@ -107,7 +109,29 @@ def end_script(script: Script, grace_s: float) -> int:
     wait_s = min(grace_s + KEEPER_MARGIN_S, LONGEST_WAIT_S)
     if not select.select([script.pidfd], [], [], wait_s)[0]:
         script.signal(signal.SIGKILL)
-    return script.close()
+    status = script.close()
+    end_orphans(script.pid, wait_s)
+    return status
+
+
+def end_orphans(session: int, wait_s: float) -> None:
+    """Wait for a keeper that has lost its script, and was adopted by this subreaper; then KILL it.
+
+    It has noticed, and gives what is below it its grace. Nothing may begin before that has ended.
+    """
+    deadline_s = time.monotonic() + wait_s
+    while orphans := [pid for pid in children(os.getpid()) if is_in(session, pid)]:
+        if time.monotonic() >= deadline_s:
+            for pid in orphans:
+                send(pid, signal.SIGKILL)
+            return
+        time.sleep(0.01)
+
+
+def is_in(session: int, pid: int) -> bool:
+    """Whether a process is alive and in a session."""
+    fields = stat(pid)
+    return not has_ended(fields) and fields[3] == str(session)
 
 
 def last_words(status: int, log: Path) -> str:

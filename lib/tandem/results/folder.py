@@ -27,7 +27,7 @@ from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import Journal, ended_in
 from tandem.results.record import Interference, Record
 from tandem.results.record_file import NAME as RECORD
-from tandem.results.record_file import is_there, read_interference, record_of, write_record
+from tandem.results.record_file import current_interference, is_there, record_of, write_record
 
 CUT_OFF = "cut_off"
 TABLE = "summary.csv"
@@ -125,7 +125,10 @@ class RunFolder:
         self.lost = [name for name in ended if name not in rows]
         for name in self.lost:
             del self.journal.ended[name]
-        is_sound = found is not None and len(rows) == len(found) and rows.keys() <= listed.keys()
+            twin = self.plan.by_id[name].twin
+            if twin in rows and (row := self.sound_row(twin, None)):
+                rows[twin] = row  # what the two told together is no longer so
+        is_sound = found is not None and len(rows) == len(found) and not self.lost
         if not is_sound:
             if rows:
                 self.say(f"rebuilt {self.table} ({len(rows)} row{'s' * (len(rows) != 1)})")
@@ -137,7 +140,7 @@ class RunFolder:
         if row:
             return row if is_there(name, self.path) else None
         record = record_of(name, self.path)
-        return row_of(record, read_interference(self.path / name)) if record else None
+        return row_of(record, current_interference(self.path / name, record)) if record else None
 
     def has_ended(self, experiment: Experiment) -> bool:
         """Whether it has, and its record is there still."""

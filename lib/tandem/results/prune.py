@@ -188,12 +188,14 @@ def _remove(
     words = ["-mindepth", "2", "-maxdepth", "3", "-regextype", "posix-extended", "-type", "f"]
     words += ["-regex", rf"\./(cut_off/)?[^/]+/{_FILES[what]}"]
     words += ["-links", "+0"]  # true of all: it has find(1) see the size before the file is gone
-    sizes, problems = _find(folder, [*words, *_delete(dry_run), "-printf", r"%s\n"])
+    sizes, problems = _find(folder, [*words, "-printf", r"%s\n"])
+    if sizes and not dry_run:
+        if log:  # first: what a kill leaves half done has been pruned
+            log.add("pruned", what=what, files=len(sizes), bytes=sum(map(int, sizes)))
+        sizes, problems = _find(folder, [*words, "-delete", "-printf", r"%s\n"])
     if sizes:
         verb, size_bytes = "would be" if dry_run else "were", sum(map(int, sizes))
         say(f"{folder}: {len(sizes)} files of {what}, {size_bytes / 2**20:.1f} MiB, {verb} removed")
-        if log:
-            log.add("pruned", what=what, files=len(sizes), bytes=size_bytes)
     if what == "logs" and not dry_run:  # the link to a log that is gone
         words = ["-maxdepth", "1", "-name", "training.log", "-type", "l", "-xtype", "l"]
         problems += _find(folder, [*words, *_delete(dry_run)])[1]

@@ -72,6 +72,21 @@ def read_interference(folder: Path, record: Record | None = None) -> Interferenc
     return cast(Interference, value) if is_whole else None
 
 
+def current_interference(folder: Path, record: Record) -> Interference | None:
+    """Return the interference of a record, if it is of the records that are there now.
+
+    One of them may be gone, or have been run again. Before version 3 nobody can tell.
+    """
+    found = read_interference(folder, record)
+    if found is None or "records" not in found:
+        return found
+    try:
+        now = {name: digest_of(folder.parent / name) for name in found["records"]}
+    except OSError:
+        return None
+    return found if now == found["records"] else None
+
+
 def _read_object(file: Path, otherwise: str) -> dict[str, Any]:
     try:
         value = json.loads(file.read_bytes())

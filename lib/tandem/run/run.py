@@ -101,16 +101,9 @@ class Run:
         options, say = self.options, self.progress.event
         refuse_odd_name(self.path or options.results)
         give_what_was_left(options.results)
-        has_machine = False
-        if not (self.path and is_whole(self.path, self.plan)):
-            if self.has_no_time():
-                return
-            gpus = gpus_in_use()
-            has_machine = gpus is None
-            take = partial(gpu_locks, gpus)
-            stack.enter_context(held(take, self.longest_wait_s(), watch, say))
-            if self.has_no_time():
-                return
+        is_locked = not (self.path and is_whole(self.path, self.plan))
+        if is_locked and not self.lock_gpus(watch, stack):
+            return
         if self.find and (found := self.find()):
             say(f"continuing {found[0]}")
             self.path, self.plan = found
@@ -119,9 +112,12 @@ class Run:
         if not self.missing():
             say("nothing is missing: all experiments have ended")
             return
+        if not is_locked and not self.lock_gpus(watch, stack):  # it only seemed to be whole
+            return
         stack.enter_context(nvml_held())
         around = self.make_ready(watch)
         wanted, cpufreq = self.plan.governor, options.cpufreq
+        has_machine = gpus_in_use() is None
         stack.enter_context(governor(wanted, cpufreq, say, has_machine=has_machine))
         is_new = self.folder is None
         if self.folder is None:
@@ -129,6 +125,14 @@ class Run:
         assert self.folder
         self.sweep = Sweep(self.folder, around, options, watch, self.progress)
         self.sweep.run(is_new=is_new)
+
+    def lock_gpus(self, watch: Watch, stack: ExitStack) -> bool:
+        """Take the locks of the GPUs; False: there is no time left."""
+        if self.has_no_time():
+            return False
+        take = partial(gpu_locks, gpus_in_use())
+        stack.enter_context(held(take, self.longest_wait_s(), watch, self.progress.event))
+        return not self.has_no_time()
 
     def has_no_time(self) -> bool:
         self.is_too_late = self.options.left_s() <= 0

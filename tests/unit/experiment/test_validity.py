@@ -136,12 +136,27 @@ def test_an_unnamed_process_may_be_ours_where_our_own_are_not_found() -> None:
 def test_only_the_last_attempt_at_the_foreground_counts() -> None:
     windows = [window(gpu(stranger())), window(gpu()), window(gpu(stranger()), name="idle")]
     windows[1]["attempt"] = 2
-    twice = record(windows=windows, attempts=[of(Attempt), of(Attempt)])
+    last = of(Attempt, number=2, start_boottime_s=BEGIN_S + 90)
+    twice = record(windows=windows, attempts=[of(Attempt), last])
     assert foreground_window(twice) is windows[1]
     assert reasons(twice) == []
     thrice = record(windows=windows, attempts=[of(Attempt)] * 3)
     assert foreground_window(thrice) is None
     assert foreground_window(record(windows=windows, control="solo")) is None
+
+
+def test_an_earlier_attempt_that_was_still_running_is_a_reason() -> None:
+    first, last = (of(Attempt, number=number) for number in (1, 2))
+    first["end_boottime_s"] = last["start_boottime_s"] = BEGIN_S
+    found = record(attempts=[first, last], windows=[])
+    assert reasons(found) == []
+    first["end_boottime_s"] = BEGIN_S + 0.001
+    assert reasons(found) == ["attempt 1 was still running when attempt 2 began"]
+
+
+def test_a_machine_that_was_suspended_beside_the_foreground_is_a_reason() -> None:
+    found = record(**{"attempts[0].suspended_seconds": 20.0})
+    assert reasons(found) == ["the machine was suspended for 20 s beside the foreground"]
 
 
 def test_where_nobody_can_say_who_was_there_that_is_a_reason() -> None:
