@@ -131,12 +131,11 @@ def processes_below(pid: int) -> list[int]:
 
 
 def is_ours(pid: int) -> bool:
-    """Tell a driver, keeper, loop or unshare from a training."""
+    """Tell a driver, keeper, script or unshare from a training."""
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     line = b" ".join(words)
-    return any(part in line for part in (b"driver.py", b"keep.py", b"bg_loop.sh")) or (
-        words[0] == b"unshare"
-    )
+    ours = (b"driver.py", b"keep.py", b"bg_loop.sh", b"fg_run.sh")
+    return words[0] == b"unshare" or any(part in line for part in ours)
 
 
 def cpu_s(pid: int) -> float:

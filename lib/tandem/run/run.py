@@ -145,7 +145,6 @@ class Run:
 
     def open(self, path: Path, watch: Watch, stack: ExitStack) -> None:
         """Open the run's folder, which nobody else may work in meanwhile."""
-        claim(path)
         stack.callback(give_to_caller, path)
 
         def take() -> closing[RunFolder]:
@@ -153,6 +152,7 @@ class Run:
 
         wait_s = self.longest_wait_s()
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
+        claim(path)
         make_up(self.folder)
         self.rows_before = frozenset(self.folder.rows)
 
