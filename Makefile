@@ -59,7 +59,7 @@ doctor: $(READY) ## print what this machine has, and what is lost without the re
 	@$(DRIVER) doctor $(OPTIONS)
 
 .PHONY: test
-test: $(DEV) ## test this installation, in minutes; no GPU is needed
+test: $(DEV) ## test this installation, in minutes; no GPU is needed (ONLY=PATHS: only those)
 	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test $(ONLY)
 
 .PHONY: test-all

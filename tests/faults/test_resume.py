@@ -183,6 +183,37 @@ def test_one_whose_record_is_gone_gets_it_again(pair: tuple[Stage, Path]) -> Non
     assert "nothing is missing" in driver(stage, "--resume", run).stdout
 
 
+def test_a_record_that_was_not_made_is_made_by_hand(pair: tuple[Stage, Path]) -> None:
+    """The driver was killed between the outcome and the record: `record` completes the run."""
+    stage, run = pair
+    before, told = rows(run), made(run)
+    cut_journal(run, "ended")
+    table = (run / "summary.csv").read_bytes()
+    (run / "summary.csv").write_bytes(table[: table.rstrip(b"\n").rindex(b"\n") + 1])
+    for name in (f"{SOLO}/experiment.json", f"{PARALLEL}/interference.json"):
+        (run / name).unlink()
+    done = stage.run_command([sys.executable, str(ROOT / "driver.py"), "record", str(run)])
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines() == [
+        f"{SOLO} had ended: made its experiment.json from its files",
+        f"{run}: 2 records, 0 experiments still to run",
+    ]
+    assert (rows(run), made(run)) == (before, told)
+    assert "nothing is missing" in driver(stage, "--resume", run).stdout
+
+
+def test_a_run_at_work_is_not_recorded_by_hand(stage: Stage) -> None:
+    stage.build(stage.worker("front"), None)
+    first = stage.start(stage.command())
+    stage.wait_for_foreground()
+    command = [sys.executable, str(ROOT / "driver.py"), "record", str(run_of(stage))]
+    refused = stage.run_command(command)
+    assert refused.returncode == 75
+    assert f"process {first.pid} (" in refused.stdout
+    stage.release("front")
+    assert first.wait(DEADLINE_S) == 0
+
+
 def test_one_whose_record_and_outcome_are_gone_is_missing_again(pair: tuple[Stage, Path]) -> None:
     stage, run = pair
     (run / SOLO / "experiment.json").unlink()

@@ -19,7 +19,10 @@ import pytest
 from support.records import flaws
 from tandem.base.clock import Moment
 from tandem.base.paths import ROOT
-from tandem.results.record_file import is_there, record_of
+from tandem.experiment.record import make_record
+from tandem.experiment.verify import verify_run
+from tandem.plan.file import read_plan_file
+from tandem.results.record_file import is_there, json_bytes, record_of
 
 DEADLINE_S = 120.0  # a hang guard, not a figure
 pytestmark = pytest.mark.xdist_group("record")  # one measured run for all that reads it
@@ -231,6 +234,16 @@ def test_a_record_is_known_by_its_beginning_and_its_end(
 @every
 def test_a_record_fits_the_schema(runs: dict[str, Ended], name: str) -> None:
     assert flaws(runs[name].record) == [], runs[name].output
+
+
+@every
+def test_a_record_says_what_its_files_say(runs: dict[str, Ended], name: str) -> None:
+    """However it ended: made again it is the same, byte for byte."""
+    folder = runs[name].experiment
+    assert verify_run(folder.parent).differences == []
+    plan = read_plan_file(folder.parent)
+    again = json_bytes(make_record(folder, plan))
+    assert again == (folder / "experiment.json").read_bytes()
 
 
 def test_a_record_with_something_missing_or_more_does_not_fit(runs: dict[str, Ended]) -> None:

@@ -520,6 +520,17 @@ def test_an_unknown_uncertainty_of_an_energy_stays_unknown() -> None:
     assert figures["marginal_energy_joules"]["uncertainty"] > 0
 
 
+def test_a_clock_that_was_set_changes_no_figure() -> None:
+    """Moments are shown in UTC beside CLOCK_BOOTTIME, by which alone is reckoned."""
+    parallel, solo = Lab().pair()
+    before = interference(parallel, solo)
+    for each in rounds_of(parallel)[5:]:
+        put(each, started="2026-01-31T07:00:00+00:00", ended="2026-01-31T07:00:01+00:00")
+    for window in (*parallel["windows"][1:], *solo["windows"]):
+        put(window, started="2026-01-31T18:00:00+00:00", ended=None)
+    assert interference(parallel, solo) == before
+
+
 # -- missing and wrong controls --------------------------------------------------------
 
 
