@@ -46,7 +46,7 @@ needs_fashion = pytest.mark.skipif(
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "TRAIN_PYTHON": PYTHON, **environment}
     texts = [str(part) for part in command]
-    return subprocess.run(texts, env=env, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(texts, env=env, capture_output=True, text=True, timeout=280, check=False)
 
 
 def train(data: Path, flags: str) -> subprocess.CompletedProcess[str]:

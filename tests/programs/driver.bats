@@ -187,7 +187,7 @@ JSON
   local results=$'a $(touch pwned) "folder"; \'x\''
   driver run --root . --results "$results" settings.json >/dev/null 2>&1
   local found=("$results"/run_*)
-  rm "${found[0]}"/journal.jsonl "${found[0]}"/summary.csv
+  rm "${found[0]}"/journal.jsonl "${found[0]}"/summary.csv "${found[0]}"/fast_tiny_001/outcome.json
   mv "${found[0]}"/fast_tiny_001/experiment.json kept
   run -0 --separate-stderr make -s -C "$ROOT" resume RUN="$PWD/${found[0]}"
   [[ $stderr == *'fast_tiny_001 started'*', valid'* ]]
