@@ -29,6 +29,7 @@ from simgpu import (
     SimGpu,
 )
 from simgpu_state import now_s
+from support.stage import wait_for
 from tandem.base.clock import suspended_s
 from tandem.base.paths import POWERMON, ROOT
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
@@ -45,13 +46,6 @@ POWER_COLUMNS = {"energy_trapezoid_j", "power_mean_w", "power_min_w", "power_max
 ROLE_COLUMNS = {column for column in GPU_COLUMNS if column.startswith(("fore", "back"))}
 
 Watch = Callable[..., "Watched"]
-
-
-def wait_for(what: str, condition: Callable[[], object]) -> None:
-    end_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end_s, f"never: {what}"
-        time.sleep(0.005)
 
 
 @dataclass
