@@ -19,14 +19,8 @@ from support.stage import Stage, processes, training_line, wait_for
 from support.truth import is_true
 from tandem.processes.tree import send
 
+pytestmark = pytest.mark.usefixtures("on_gpu")
 LOAD = {"watts": 100, "memory_mib": 3000, "sm_percent": 40, "seconds": 600}
-
-
-@pytest.fixture
-def stage(stage: Stage, gpu: SimGpu) -> Stage:
-    """The stage of the fault tests, where NVML is the simulated one."""
-    stage.more_environment = gpu.environment({})
-    return stage
 
 
 def front(gpu: SimGpu, **flags: Any) -> str:
