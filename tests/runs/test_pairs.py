@@ -77,7 +77,7 @@ def test_every_figure_is_the_truth_within_its_uncertainty(pair: Pair) -> None:
 
 
 def test_the_slowdown_and_the_progress_are_those_of_the_windows(pair: Pair) -> None:
-    """How near they come to those of the loads is printed by bench/pairs.py."""
+    """How near they come to those of the loads is printed by bench/figures.py."""
     rates = {
         each["name"]: each["load"]["rounds_per_second"]
         for each in pair.parallel["windows"]
