@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "lib"))
 
 from gpu_report import Cost, Measured, report, smi_samples  # noqa: E402
+from speed import cpu_s  # noqa: E402
 from tandem.background.rounds import read_rounds  # noqa: E402
 from tandem.base.errors import NotReadyError, TandemError, UsageError  # noqa: E402
 from tandem.base.files import last_lines  # noqa: E402
@@ -128,12 +129,6 @@ def cost_of_monitor(folder: Path, background: int) -> Cost:
         time.sleep(COST_S)
         used_s, duration_s = cpu_s(monitor.pid) - before_s, time.monotonic() - begin_s
         return Cost(used_s / duration_s, peak_mib(monitor.pid))
-
-
-def cpu_s(pid: int) -> float:
-    """Return CPU seconds to the nanosecond; /proc/PID/stat counts in steps of 10 ms."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
 def peak_mib(pid: int) -> float:

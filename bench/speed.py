@@ -8,73 +8,42 @@ the spread. docs/speed.md keeps the figures of one machine.
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests")]
+
+from support.stage import GRACE_S, Stage  # noqa: E402
+from tandem.base.clock import boottime_s  # noqa: E402
+
 DRIVER = [sys.executable, str(ROOT / "driver.py")]
 WARMUP_S = 0.5
-FOREGROUND_S = 0.5
-GRACE_S = 0.5
+FOREGROUND = "echo started\nsleep 0.5\necho Test Accuracy: 1"
 SHARE_S = 10.0
 
 
-def boottime_s() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+def staged(folder: Path, background: str, foreground: str = FOREGROUND) -> Stage:
+    """Return a stage with a parallel experiment; both trainings are lines of Bash."""
+    stage = Stage(folder)
+    stage.build(foreground, f"echo started\n{background}", warmup_seconds=WARMUP_S)
+    return stage
 
 
-def write_settings(folder: Path, background: str) -> list[str]:
-    """Write a parallel experiment whose foreground sleeps; return the driver's command."""
-    models = {}
-    lines = {"front": f"sleep {FOREGROUND_S}; echo Accuracy: 1", "back": background}
-    for name, line in lines.items():
-        script = folder / "repos" / name / "train.sh"
-        script.parent.mkdir(parents=True)
-        script.write_text(f"#!/bin/bash\necho started\n{line}\n")
-        script.chmod(0o755)
-        models[name] = {
-            "path": f"repos/{name}",
-            "train_script": "./train.sh",
-            "models": ["default"],
-            "supported_hyperparams": {},
-            "performance_metrics": {"log_patterns": {"accuracy": "Accuracy: ([0-9.]+)"}},
-        }
-    entry = {
-        "mode": "parallel",
-        "foreground": {"repo": "front", "model": "default", "mode": "default"},
-        "background": {"repo": "back", "model": "default"},
-    }
-    settings = {"warmup_seconds": WARMUP_S, "experiments": [entry]}
-    (folder / "registry.json").write_text(json.dumps({"models": models}))
-    (folder / "settings.json").write_text(json.dumps(settings))
-    return [
-        *(*DRIVER, "run", "--registry", str(folder / "registry.json"), "--root", str(folder)),
-        *("--results", str(folder / "results"), "--grace", str(GRACE_S)),
-        str(folder / "settings.json"),
-    ]
-
-
-def run_once(command: list[str], folder: Path) -> dict[str, float]:
+def run_once(stage: Stage) -> dict[str, float]:
     """Run one experiment; return its figures in seconds."""
     begin_s = boottime_s()
-    environment = {**os.environ, "TANDEM_LOCKS": str(folder)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = stage.run()
     total_s = boottime_s() - begin_s
     if done.returncode != 0:
-        raise SystemExit(f"bench: error: the experiment failed:\n{done.stderr}")
-    newest = max(
-        folder.glob("results/run_*/*/experiment.json"), key=lambda path: path.stat().st_mtime
-    )
-    front = json.loads((newest.parent / "attempts/1/keeper.json").read_text())
-    back = json.loads((newest.parent / "background_logs/keeper.json").read_text())
-    first_round = (newest.parent / "background_logs/rounds.tsv").read_text().split()
+        raise SystemExit(f"bench: error: the experiment failed:\n{done.stdout}")
+    front = stage.read("attempts/1/keeper.json")
+    back = stage.read("background_logs/keeper.json")
+    first_round = (stage.experiment / "background_logs/rounds.tsv").read_text().split()
     load_s = float(first_round[2])
     return {
         "to first background": load_s - begin_s,
@@ -107,16 +76,16 @@ def bench_experiment(runs: int) -> None:
         "neither warm-up nor foreground": "1 s",
     }
     with tempfile.TemporaryDirectory() as name:
-        command = write_settings(Path(name), "exec sleep 1000")
-        results = [run_once(command, Path(name)) for _ in range(runs)]
+        stage = staged(Path(name), "exec sleep 1000")
+        results = [run_once(stage) for _ in range(runs)]
     for what, limit in limits.items():
         show(what, [result[what] for result in results], limit)
 
 
 def bench_deaf(runs: int) -> None:
     with tempfile.TemporaryDirectory() as name:
-        command = write_settings(Path(name), "trap '' TERM; while true; do sleep 1; done")
-        results = [run_once(command, Path(name)) for _ in range(runs)]
+        stage = staged(Path(name), "trap '' TERM; while true; do sleep 1; done")
+        results = [run_once(stage) for _ in range(runs)]
     what = "foreground end to load gone"
     values = [result[what] - GRACE_S for result in results]
     show(f"{what}, TERM ignored, beyond the grace", values, "0.15 s")
@@ -152,17 +121,13 @@ def memory_bytes(pid: int, key: str) -> int:
 def bench_share(runs: int) -> None:
     """Sample all that is not a training while a foreground runs beside a background."""
     with tempfile.TemporaryDirectory() as name:
-        command = write_settings(Path(name), "exec sleep 1000")
-        front = Path(name) / "repos/front/train.sh"
-        front.write_text(f"#!/bin/bash\necho Accuracy: 1\nexec sleep {(runs + 1) * SHARE_S}\n")
-        environment = {**os.environ, "TANDEM_LOCKS": name}
-        driver = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        front = f"echo Test Accuracy: 1\nexec sleep {(runs + 1) * SHARE_S}"
+        stage = staged(Path(name), "exec sleep 1000", front)
+        driver = stage.start(stage.command(), stdout=subprocess.DEVNULL)
         time.sleep(WARMUP_S + 3)
         ours = [pid for pid in processes_below(driver.pid) if is_ours(pid)]
         shares = [share_of(ours) for _ in range(runs)]
-        memory: dict[str, Any] = {
+        memory = {
             key: sum(memory_bytes(pid, key) for pid in ours) / 2**20 for key in ("Rss", "Pss")
         }
         driver.terminate()

@@ -14,6 +14,7 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "si
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 from simgpu import SimGpu, build  # noqa: E402
+from support.gitbox import plain_git  # noqa: E402, F401
 from support.kept import pytest_cmdline_main  # noqa: E402, F401
 from support.stage import Stage  # noqa: E402
 
@@ -52,3 +53,16 @@ def gpu(tmp_path: Path, simgpu_library: Path) -> Iterator[SimGpu]:
     """A simulated GPU; what a test starts on it is ended with the test."""
     with SimGpu(tmp_path / "gpu.state", simgpu_library) as made:
         yield made
+
+
+@pytest.fixture
+def two_gpus(tmp_path: Path, simgpu_library: Path) -> Iterator[SimGpu]:
+    """A machine with two GPUs."""
+    with SimGpu(tmp_path / "two.state", simgpu_library, devices=2) as made:
+        yield made
+
+
+@pytest.fixture
+def on_gpu(stage: Stage, gpu: SimGpu) -> None:
+    """Make the simulated GPU that of the stage."""
+    stage.more_environment = gpu.environment({})

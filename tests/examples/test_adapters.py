@@ -22,7 +22,6 @@ from support import ROOT
 from support.stage import processes, wait_for
 from tandem.experiment.log import EpochReader
 
-STANDINS = ROOT / "tests" / "support" / "standins"
 RESNET, REID = "pytorch_resnet_cifar10", "Person_reID_baseline_pytorch"
 EXAMPLE = ROOT / "examples" / "resnet_beside_densenet.json"
 DEADLINE_S = 90.0  # a hang guard, not a figure

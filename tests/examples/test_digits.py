@@ -329,27 +329,6 @@ def test_registry_names_the_flags_and_defaults_of_the_training(
             assert vars(parser.parse_args([entry["flag"], str(value)]))[name] == value
 
 
-def test_registry_names_a_script_that_can_be_run(registry_entry: dict[str, Any]) -> None:
-    script = ROOT / registry_entry["path"] / registry_entry["train_script"]
-    assert script.resolve() == SCRIPT
-    assert os.access(script, os.X_OK)
-
-
-def test_registry_patterns_find_the_metrics(registry_entry: dict[str, Any]) -> None:
-    output = (
-        "Device: cpu (NumPy 2.2.6)\n"
-        "Epoch 1/1 loss 0.1234 train accuracy 98.12 % (0.51 s)\n"
-        "Test Accuracy: 97.22\n"
-    )
-    patterns = registry_entry["performance_metrics"]["log_patterns"]
-    found = {name: re.findall(pattern, output) for name, pattern in patterns.items()}
-    assert found == {
-        "test_accuracy": ["97.22"],
-        "train_accuracy": ["98.12"],
-        "train_loss": ["0.1234"],
-    }
-
-
 @pytest.mark.parametrize("name", ["parallel.json", "single.json"])
 def test_settings_use_what_the_registry_has(name: str, registry_entry: dict[str, Any]) -> None:
     settings = json.loads((ROOT / "examples" / name).read_text())

@@ -513,27 +513,6 @@ result = [vars(parse([])), list(models.MODELS), values]
             assert next(parsed)[name] == value
 
 
-def test_registry_names_a_script_that_can_be_run(registry_entry: dict[str, Any]) -> None:
-    script = ROOT / registry_entry["path"] / registry_entry["train_script"]
-    assert script.resolve() == SCRIPT
-    assert os.access(script, os.X_OK)
-
-
-def test_registry_patterns_find_the_metrics(registry_entry: dict[str, Any]) -> None:
-    output = (
-        "Device: cuda (NVIDIA A100, PyTorch 2.13.0)\n"
-        "Epoch 1/1 loss 0.1234 train accuracy 98.12 % (0.51 s)\n"
-        "Test Accuracy: 97.22\n"
-    )
-    patterns = registry_entry["performance_metrics"]["log_patterns"]
-    found = {name: re.findall(pattern, output) for name, pattern in patterns.items()}
-    assert found == {
-        "test_accuracy": ["97.22"],
-        "train_accuracy": ["98.12"],
-        "train_loss": ["0.1234"],
-    }
-
-
 def test_gpu_pair_plans_a_pair_and_its_control() -> None:
     settings = ROOT / "examples" / "gpu_pair.json"
     result = run(sys.executable, ROOT / "driver.py", "check", "--json", settings)

@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.gitbox import git, use_plain_git
+from support.gitbox import git
 from tandem.base.paths import ROOT
 
-
-@pytest.fixture(autouse=True)
-def plain_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    use_plain_git(monkeypatch, tmp_path)
+pytestmark = pytest.mark.usefixtures("plain_git")
 
 
 @pytest.fixture

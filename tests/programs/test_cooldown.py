@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,12 +91,6 @@ def cooling(gpu: SimGpu) -> Iterator[Callable[..., Cooling]]:
     for each in started:
         each.process.kill()
         each.process.communicate(timeout=DEADLINE_S)
-
-
-@pytest.fixture
-def two(tmp_path: Path, simgpu_library: Path) -> Iterator[SimGpu]:
-    with SimGpu(tmp_path / "two.state", simgpu_library, devices=2) as made:
-        yield made
 
 
 @contextmanager
@@ -197,17 +190,17 @@ def test_the_limit_ends_it(
     assert facts["reason"] == reason
 
 
-def test_every_gpu_is_waited_for(two: SimGpu, cooling: Callable[..., Cooling]) -> None:
-    one = cooling(two)
-    two.set(1, idle_c=IDLE_C + 20)
+def test_every_gpu_is_waited_for(two_gpus: SimGpu, cooling: Callable[..., Cooling]) -> None:
+    one = cooling(two_gpus)
+    two_gpus.set(1, idle_c=IDLE_C + 20)
     facts = one.cool(0.6)
     assert facts["reason"] == "GPU 1: still 20 °C above its coolest start"
     assert [each["end_celsius"] for each in facts["gpus"]] == [IDLE_C, IDLE_C + 20]
 
 
-def test_only_the_gpus_of_this_run(two: SimGpu, cooling: Callable[..., Cooling]) -> None:
-    one = cooling(two, CUDA_VISIBLE_DEVICES="0")
-    two.set(1, idle_c=IDLE_C + 20)
+def test_only_the_gpus_of_this_run(two_gpus: SimGpu, cooling: Callable[..., Cooling]) -> None:
+    one = cooling(two_gpus, CUDA_VISIBLE_DEVICES="0")
+    two_gpus.set(1, idle_c=IDLE_C + 20)
     facts = one.cool(1000)
     assert facts["reached"]
     assert [each["index"] for each in facts["gpus"]] == [0]
@@ -281,12 +274,12 @@ def test_without_both(gpu: SimGpu, cooling: Callable[..., Cooling]) -> None:
     assert sorted(facts["reason"].split("; ")) == sorted(reasons)
 
 
-def test_a_gpu_that_is_lost_meanwhile(two: SimGpu, cooling: Callable[..., Cooling]) -> None:
-    one = cooling(two)
-    two.set(1, idle_c=IDLE_C + 20)
+def test_a_gpu_that_is_lost_meanwhile(two_gpus: SimGpu, cooling: Callable[..., Cooling]) -> None:
+    one = cooling(two_gpus)
+    two_gpus.set(1, idle_c=IDLE_C + 20)
     one.begin(3.0)
     one.ticks(1)
-    two.lose(1)
+    two_gpus.lose(1)
     facts = one.facts()
     assert (facts["reached"], facts["reason"]) == (False, "GPU 1: cannot be read any more")
     assert [each["end_celsius"] for each in facts["gpus"]] == [IDLE_C, None]

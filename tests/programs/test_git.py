@@ -6,13 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from support.gitbox import git, use_plain_git
+from support.gitbox import git
 from tandem.base.git import git_state
 
-
-@pytest.fixture(autouse=True)
-def plain_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    use_plain_git(monkeypatch, tmp_path)
+pytestmark = pytest.mark.usefixtures("plain_git")
 
 
 @pytest.fixture

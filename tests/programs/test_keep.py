@@ -15,12 +15,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.stage import wait_for
 from tandem.base.paths import ROOT
 from tandem.base.variables import COOKIE
 from tandem.processes import census
@@ -102,13 +103,6 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path)
     yield made
     made.clean_up()
-
-
-def wait_for(what: str, condition: Callable[[], object]) -> None:
-    end_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end_s, f"never: {what}"
-        time.sleep(0.002)
 
 
 def first_line(process: subprocess.Popen[str]) -> str:

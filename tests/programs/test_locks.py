@@ -105,12 +105,6 @@ def take(monkeypatch: pytest.MonkeyPatch, devices: str | None) -> None:
         pass
 
 
-@pytest.fixture
-def two_gpus(tmp_path: Path, simgpu_library: Path) -> Iterator[SimGpu]:
-    with SimGpu(tmp_path / "two.state", simgpu_library, devices=2) as made:
-        yield made
-
-
 @pytest.mark.parametrize(
     ("first", "second", "what"),
     [

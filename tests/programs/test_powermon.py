@@ -29,6 +29,7 @@ from simgpu import (
     SimGpu,
 )
 from simgpu_state import now_s
+from support.stage import wait_for
 from tandem.base.clock import suspended_s
 from tandem.base.paths import POWERMON, ROOT
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
@@ -45,13 +46,6 @@ POWER_COLUMNS = {"energy_trapezoid_j", "power_mean_w", "power_min_w", "power_max
 ROLE_COLUMNS = {column for column in GPU_COLUMNS if column.startswith(("fore", "back"))}
 
 Watch = Callable[..., "Watched"]
-
-
-def wait_for(what: str, condition: Callable[[], object]) -> None:
-    end_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end_s, f"never: {what}"
-        time.sleep(0.005)
 
 
 @dataclass
@@ -543,16 +537,9 @@ FIRST, SECOND = (f"GPU-5150000{index}-0000-4000-8000-000000000000" for index in 
 
 
 @pytest.fixture
-def two(tmp_path: Path, simgpu_library: Path) -> Iterator[SimGpu]:
-    """A machine with two GPUs."""
-    with SimGpu(tmp_path / "two.state", simgpu_library, devices=2) as made:
-        yield made
-
-
-@pytest.fixture
-def watch_two(two: SimGpu, watch: Watch) -> Watch:
+def watch_two(two_gpus: SimGpu, watch: Watch) -> Watch:
     def start(*options: str, env: Mapping[str, str] | None = None) -> Watched:
-        return watch(*options, env=two.environment() | dict(env or {}))
+        return watch(*options, env=two_gpus.environment() | dict(env or {}))
 
     return start
 
@@ -574,7 +561,7 @@ def visible(gpu: SimGpu, *selections: str | None) -> list[list[str]]:
     return stems
 
 
-def test_cuda_visible_devices_means_what_it_means_to_cuda(two: SimGpu) -> None:
+def test_cuda_visible_devices_means_what_it_means_to_cuda(two_gpus: SimGpu) -> None:
     meanings: dict[str | None, list[str]] = {
         None: ["gpu_0", "gpu_1"],
         "": [],
@@ -594,11 +581,11 @@ def test_cuda_visible_devices_means_what_it_means_to_cuda(two: SimGpu) -> None:
         "0x1": [],
         "none": [],
     }
-    assert dict(zip(meanings, visible(two, *meanings), strict=True)) == meanings
+    assert dict(zip(meanings, visible(two_gpus, *meanings), strict=True)) == meanings
 
 
-def test_a_board_in_mig_mode_stands_for_its_mig_devices(two: SimGpu) -> None:
-    two.set(0, mig=1)
+def test_a_board_in_mig_mode_stands_for_its_mig_devices(two_gpus: SimGpu) -> None:
+    two_gpus.set(0, mig=1)
     slices = ["gpu_0_mig_0", "gpu_0_mig_1"]
     meanings: dict[str | None, list[str]] = {
         None: [*slices, "gpu_1"],
@@ -607,7 +594,7 @@ def test_a_board_in_mig_mode_stands_for_its_mig_devices(two: SimGpu) -> None:
         f"MIG-{FIRST[4:-1]}1,1": ["gpu_0_mig_1", "gpu_1"],
         f"MIG-{FIRST[4:-1]}": [],  # fits both
     }
-    assert dict(zip(meanings, visible(two, *meanings), strict=True)) == meanings
+    assert dict(zip(meanings, visible(two_gpus, *meanings), strict=True)) == meanings
 
 
 @pytest.mark.parametrize(
@@ -648,9 +635,11 @@ def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(watch_two: Watch
     assert not list(watched.folder.iterdir())
 
 
-def test_a_lost_board_does_not_keep_the_other_from_being_watched(two: SimGpu, watch: Watch) -> None:
-    two.lose(0)
-    watched = watch(env=two.environment())
+def test_a_lost_board_does_not_keep_the_other_from_being_watched(
+    two_gpus: SimGpu, watch: Watch
+) -> None:
+    two_gpus.lose(0)
+    watched = watch(env=two_gpus.environment())
     watched.stop()
     assert [gpu["index"] for gpu in watched.report()["gpus"]] == [1]
     assert "GPU 0: NVML: GPU is lost" in watched.stderr
@@ -661,9 +650,9 @@ def test_a_lost_board_does_not_keep_the_other_from_being_watched(two: SimGpu, wa
     [("0", "", True), ("0", "PCI_BUS_ID", False), (FIRST, "", False), (None, "", False)],
 )
 def test_numbers_that_may_mean_another_gpu_to_cuda_are_warned_of(
-    two: SimGpu, watch_two: Watch, variable: str | None, order: str, warns: bool
+    two_gpus: SimGpu, watch_two: Watch, variable: str | None, order: str, warns: bool
 ) -> None:
-    two.set(1, name="Another Kind")
+    two_gpus.set(1, name="Another Kind")
     env = {} if variable is None else {"CUDA_VISIBLE_DEVICES": variable}
     watched = watch_two(env=env | {"CUDA_DEVICE_ORDER": order})
     watched.stop()

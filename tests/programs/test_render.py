@@ -9,8 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
+from support.stage import wait_for
 from tandem.base.paths import BGRUN, FGRUN, ROOT, TEMPLATES
 from tandem.base.templates import TemplateError, Values, render, render_file
 from tandem.experiment.scripts import prepare
@@ -136,13 +136,6 @@ def run(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProc
         stdin=subprocess.DEVNULL,
         timeout=DEADLINE_S,
     )
-
-
-def wait_for(what: str, condition: Callable[[], object]) -> None:
-    end_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end_s, f"never: {what}"
-        time.sleep(0.005)
 
 
 # -- values arrive -------------------------------------------------------------------------

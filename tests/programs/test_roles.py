@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.stage import wait_for
 from tandem.measure.sampling.roles import YOUNG_S, YOUNG_SHARE, Root, Trees
 from tandem.nvml.sensors import REMEMBERED_S
 from tandem.processes.proc import children, cpu_s, descendants, stat
 
-DEADLINE_S = 120.0  # a guard, not a figure
 PYTHON = [sys.executable, "-S", "-E", "-c"]
 WAIT = "import sys; sys.stdin.readline()"
 # Starts as many children as it is told, and passes its own standard input on to them all.
@@ -24,13 +23,6 @@ PARENT = (
 SPIN = "import time; [0 for _ in iter(lambda: time.process_time() < 0.2, False)]"
 
 Start = Callable[..., subprocess.Popen[str]]
-
-
-def wait_for(what: str, condition: Callable[[], object]) -> None:
-    end_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end_s, f"never: {what}"
-        time.sleep(0.005)
 
 
 def ticks(pid: int) -> str:

@@ -9,18 +9,12 @@ import pytest
 from simgpu import SimGpu
 from support.stage import Stage, processes, training_line, wait_for
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("on_gpu")]
 LOAD = {"seconds": 600, "sm_percent": 90, "watts": 100, "memory_mib": 500}
 
 
 def front(gpu: SimGpu, seconds: float) -> str:
     return training_line(gpu.command(seconds=seconds, sm_percent=5, watts=20, memory_mib=100))
-
-
-@pytest.fixture
-def stage(stage: Stage, gpu: SimGpu) -> Stage:
-    stage.more_environment = gpu.environment({})
-    return stage
 
 
 @pytest.mark.parametrize("dose", [{"target_gpu_utilization": 45}, {"intensity": 0.5}])

@@ -12,15 +12,8 @@ from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
 from support.stage import Stage, training_line
 from tandem.base.clock import now
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("on_gpu")]
 SIZES = [16, 32, 64, 128]
-
-
-@pytest.fixture
-def stage(stage: Stage, gpu: SimGpu) -> Stage:
-    """The stage of the fault tests, where NVML is the simulated one."""
-    stage.more_environment = gpu.environment({})
-    return stage
 
 
 def front(gpu: SimGpu, **flags: Any) -> str:

@@ -77,7 +77,7 @@ def test_every_figure_is_the_truth_within_its_uncertainty(pair: Pair) -> None:
 
 
 def test_the_slowdown_and_the_progress_are_those_of_the_windows(pair: Pair) -> None:
-    """How near they come to those of the loads is printed by bench/pairs.py."""
+    """How near they come to those of the loads is printed by bench/figures.py."""
     rates = {
         each["name"]: each["load"]["rounds_per_second"]
         for each in pair.parallel["windows"]
@@ -112,8 +112,8 @@ def test_the_table_has_the_figures_in_whichever_order_they_came(pair: Pair) -> N
     assert by_id[pair.solo["experiment_id"]]["slowdown"] == ""
 
 
+@pytest.mark.usefixtures("on_gpu")
 def test_without_a_window_of_the_background_alone(stage: Stage, gpu: SimGpu) -> None:
-    stage.more_environment = gpu.environment({})
     stage.build(
         training_line(gpu.command(**FRONT, work_seconds=2)),
         training_line(gpu.command(**BACK, seconds=600)),
@@ -130,11 +130,11 @@ def test_without_a_window_of_the_background_alone(stage: Stage, gpu: SimGpu) -> 
     assert "no background window" in figures["background_progress_ratio"]["reason"]
 
 
+@pytest.mark.usefixtures("on_gpu")
 @pytest.mark.parametrize("wrong", ["epochs", "exit code"])
 def test_a_control_that_did_other_work_gives_no_figures(
     wrong: str, stage: Stage, gpu: SimGpu
 ) -> None:
-    stage.more_environment = gpu.environment({})
     once = gpu.command(**FRONT, seconds=2, epochs=4)
     again = gpu.command(**FRONT, seconds=2, epochs=3, exit_code=3 if wrong == "exit code" else 0)
     stage.build(

@@ -19,14 +19,8 @@ from support.stage import Stage, processes, training_line, wait_for
 from support.truth import is_true
 from tandem.processes.tree import send
 
+pytestmark = pytest.mark.usefixtures("on_gpu")
 LOAD = {"watts": 100, "memory_mib": 3000, "sm_percent": 40, "seconds": 600}
-
-
-@pytest.fixture
-def stage(stage: Stage, gpu: SimGpu) -> Stage:
-    """The stage of the fault tests, where NVML is the simulated one."""
-    stage.more_environment = gpu.environment({})
-    return stage
 
 
 def front(gpu: SimGpu, **flags: Any) -> str:
@@ -337,32 +331,26 @@ def test_without_a_driver_nothing_is_measured_and_the_reason_is_said(
 
 
 @pytest.mark.long
-def test_a_killed_monitor_costs_the_figures_and_makes_the_record_invalid(
-    stage: Stage, gpu: SimGpu
+@pytest.mark.parametrize(
+    ("signum", "reason"),
+    [
+        (signal.SIGKILL, "the monitor ended before the experiment: ended by signal 9"),
+        (signal.SIGSTOP, "the monitor did not answer at the end: ended by signal 9"),
+    ],
+)
+def test_a_monitor_that_is_killed_or_hangs_costs_the_figures_and_makes_the_record_invalid(
+    stage: Stage, gpu: SimGpu, signum: int, reason: str
 ) -> None:
     stage.build(front(gpu, seconds=3), None)
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
-    os.kill(monitor_pid(stage), signal.SIGKILL)
+    os.kill(monitor_pid(stage), signum)
     output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 1, output
     record = stage.record()
     assert record["training_success"] is True
-    assert any("monitor ended before the experiment" in why for why in record["invalid_reasons"])
+    assert reason in record["invalid_reasons"]
     assert window_of(record)["gpus"][0]["energy_joules"] is None
-
-
-@pytest.mark.long
-def test_a_monitor_that_hangs_makes_the_record_invalid(stage: Stage, gpu: SimGpu) -> None:
-    stage.build(front(gpu, seconds=3), None)
-    driver = stage.start(stage.command())
-    stage.wait_for_foreground()
-    os.kill(monitor_pid(stage), signal.SIGSTOP)
-    output, _ = driver.communicate(timeout=120)
-    assert driver.returncode == 1, output
-    record = stage.record()
-    assert record["training_success"] is True
-    assert "the monitor did not answer at the end: ended by signal 9" in record["invalid_reasons"]
     assert not stage.everything()
 
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from simgpu import (
 )
 from simgpu_state import SHAPES, SLOTS, Slot, State, now_s
 from support import ROOT
+from support.stage import wait_for
 
 pytestmark = [
     pytest.mark.long,
@@ -109,14 +110,6 @@ def nvml(gpu: SimGpu) -> Iterator[Nvml]:
 @pytest.fixture
 def state(gpu: SimGpu) -> State:
     return State(gpu.environment()["SIMGPU_STATE"])
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    end_s = time.monotonic() + 120
-    while not (answer := condition()):
-        assert time.monotonic() < end_s
-        time.sleep(0.005)
-    return answer
 
 
 def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -398,13 +391,13 @@ def test_sensors_follow_the_load(gpu: SimGpu, nvml: Nvml) -> None:
     assert nvml.ask("n.nvmlDeviceGetMemoryInfo(d[0]).used") == (2048 + 400) * 2**20
     assert nvml.ask("n.nvmlDeviceGetMemoryInfo(d[0], n.nvmlMemory_v2).used") == 2048 * 2**20
     rates = "(lambda r: [r.gpu, r.memory])(n.nvmlDeviceGetUtilizationRates(d[0]))"
-    assert wait_for(lambda: nvml.ask(rates) == [90, 45])
-    assert wait_for(lambda: now_s() > gpu.slots()[0].start_s + 1.3)
+    wait_for("its use", lambda: nvml.ask(rates) == [90, 45])
+    wait_for("some time", lambda: now_s() > gpu.slots()[0].start_s + 1.3)
     assert nvml.ask(rates) == [90, 45]
     gpu.add(sm_percent=80)
-    assert wait_for(lambda: now_s() > gpu.slots()[-1].start_s + 0.5)
+    wait_for("some time", lambda: now_s() > gpu.slots()[-1].start_s + 0.5)
     assert nvml.ask(rates) == [100, 50]
-    assert wait_for(lambda: nvml.ask(temperature)[0] >= 40)
+    wait_for("it is warm", lambda: nvml.ask(temperature)[0] >= 40)
 
 
 def test_buffer_holds_the_power_of_the_last_seconds(gpu: SimGpu, nvml: Nvml) -> None:
@@ -458,13 +451,15 @@ def test_utilisation_samples_name_those_that_have_ended(gpu: SimGpu, nvml: Nvml)
     gpu.add(pid=12, kind="hidden", sm_percent=50)
     stranger.wait()
     (pid, sm_percent, stamp_us) = wait_for(
-        lambda: [sample for sample in nvml.ask(expression.format(0)) if sample[0] == stranger.pid]
+        "its sample",
+        lambda: [sample for sample in nvml.ask(expression.format(0)) if sample[0] == stranger.pid],
     )[0]
     assert (pid, sm_percent) == (stranger.pid, 33)
     assert 12 not in {sample[0] for sample in nvml.ask(expression.format(0))}
     end_us = (gpu.slots()[0].end_s + wall_s()) * 1e6
     final_us = wait_for(
-        lambda: time.time() * 1e6 > end_us + 400_000 and nvml.ask(expression.format(0))[0][2]
+        "its last sample",
+        lambda: time.time() * 1e6 > end_us + 400_000 and nvml.ask(expression.format(0))[0][2],
     )
     assert end_us - 1000 <= final_us <= end_us + 167_667
     assert stamp_us <= final_us
@@ -476,22 +471,22 @@ def test_a_stopped_training_uses_no_sm(gpu: SimGpu, nvml: Nvml) -> None:
     expression = "[[s.smUtil] for s in n.nvmlDeviceGetProcessUtilization(d[0], {})]"
     training = gpu.start_training(work_seconds=1.0, sm_percent=80)
     slot = gpu.slots()[0]
-    wait_for(lambda: nvml.ask(expression.format(0)) == [[80]])
-    wait_for(lambda: now_s() > slot.start_s + 0.5)
+    wait_for("its use", lambda: nvml.ask(expression.format(0)) == [[80]])
+    wait_for("some time", lambda: now_s() > slot.start_s + 0.5)
     training.send_signal(signal.SIGSTOP)
     from_s = now_s()
-    wait_for(lambda: now_s() > from_s + 0.5)
+    wait_for("some time", lambda: now_s() > from_s + 0.5)
     since_us = (wall_s() + from_s + 0.25) * 1e6
     assert nvml.ask(expression.format(int(since_us))) == "NVMLError_NotFound"
-    wait_for(lambda: nvml.ask("n.nvmlDeviceGetUtilizationRates(d[0]).gpu") == 0)
+    wait_for("no use", lambda: nvml.ask("n.nvmlDeviceGetUtilizationRates(d[0]).gpu") == 0)
     to_s = now_s()
     training.send_signal(signal.SIGCONT)
-    wait_for(lambda: slot.stop_count == 1)
+    wait_for("it goes on", lambda: slot.stop_count == 1)
     assert slot.stops[0][0] <= from_s + 0.01  # a tick
     assert slot.stops[0][1] >= to_s
     assert training.wait(timeout=120) == 0
     assert slot.end_s - slot.start_s >= 1.0 + 0.9 * (to_s - from_s)
-    wait_for(lambda: time.time() > slot.end_s + wall_s() + 0.4)
+    wait_for("some time", lambda: time.time() > slot.end_s + wall_s() + 0.4)
     percent = 80 * (1 - (slot.stops[0][1] - slot.stops[0][0]) / (slot.end_s - slot.start_s))
     assert abs(nvml.ask(expression.format(0))[0][0] - percent) <= 2
 
@@ -502,7 +497,7 @@ def test_mps_shows_the_server_and_its_clients_apart(gpu: SimGpu, nvml: Nvml) -> 
         gpu.add(pid=pid, sm_percent=30)
     assert (pids(nvml), pids(nvml, "MPSCompute")) == ([77], [21, 22])
     expression = "[[s.pid, s.smUtil] for s in n.nvmlDeviceGetProcessUtilization(d[0], 0)]"
-    assert wait_for(lambda: nvml.ask(expression) == [[77, 60]])
+    wait_for("the server", lambda: nvml.ask(expression) == [[77, 60]])
 
 
 def test_mig_instances_have_memory_and_processes_only(gpu: SimGpu, nvml: Nvml) -> None:
@@ -627,12 +622,12 @@ def test_pid_is_the_outer_one_of_a_pid_namespace(gpu: SimGpu, nvml: Nvml, state:
         pytest.skip("no PID namespaces for this user")
     command = [*namespace, *gpu.command(seconds=60)]
     with subprocess.Popen(command, env=gpu.environment(), stdout=subprocess.DEVNULL) as outer:
-        wait_for(lambda: state.layout.slots[0].used)
-        (pid,) = wait_for(lambda: pids(nvml))
+        wait_for("a training", lambda: state.layout.slots[0].used)
+        (pid,) = wait_for("it is shown", lambda: pids(nvml))
         assert str(outer.pid) == Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
         assert state.layout.slots[0].pid == pid
         outer.kill()
-    assert wait_for(lambda: pids(nvml) == [])
+    wait_for("it is gone", lambda: pids(nvml) == [])
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLI
         answer = condition()
         if answer:
             return answer
-        time.sleep(max(0.01, time.monotonic() - look_s))  # looking takes half a core at most
+        time.sleep(max(0.005, time.monotonic() - look_s))  # looking takes half a core at most
     raise AssertionError(f"not within {deadline_s:g} s: {what}")
 
 

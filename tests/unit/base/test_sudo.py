@@ -144,6 +144,7 @@ def test_without_a_calling_user(
 def test_what_is_gone(tmp_path: Path) -> None:
     give_to_caller(tmp_path / "nowhere")
     claim(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
 
 
 @only_root
