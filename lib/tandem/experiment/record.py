@@ -33,7 +33,7 @@ from tandem.results.record import (
     Record,
     StopOfAll,
     Window,
-    foreground_window,
+    last_window,
 )
 from tandem.results.record_file import VERSION
 
@@ -170,6 +170,8 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         coverage_of(raw.accounts, *tried.window_s) if raw.accounts and tried.window_s else None
         for tried in raw.tries
     ]
+    window = last_window(raw.windows, experiment.control or "foreground", len(raw.tries))
+    energy, energy_reason = energy_of(window, is_beside=bool(raw.accounts))
     record: Record = {
         "record_version": VERSION,
         "experiment_id": experiment.id,
@@ -192,9 +194,9 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "performance_metrics": dict(raw.log.metrics),
         "required_metrics": list(foreground.required_metrics),
         "epochs_done": raw.log.epochs_done,
-        "energy_metrics": None,
-        "energy_reason": None,
-        "valid": False,
+        "energy_metrics": energy,
+        "energy_reason": energy_reason,
+        "valid": False,  # until all the rest is there to be judged
         "invalid_reasons": [],
         "validity": as_settings(experiment.validity),
         "windows": list(raw.windows),
@@ -232,8 +234,6 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         },
         "digests": dict(sorted(raw.digests.items())),
     }
-    energy, reason = energy_of(foreground_window(record), is_beside=bool(raw.accounts))
-    record["energy_metrics"], record["energy_reason"] = energy, reason
     record["invalid_reasons"] = invalid_reasons(record, outcome, experiment.validity)
     record["valid"] = not record["invalid_reasons"]
     return record
