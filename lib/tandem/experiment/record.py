@@ -21,7 +21,7 @@ from tandem.experiment.background import account_of, backgrounds_facts, command_
 from tandem.experiment.log import EpochReader, device_of, read_metrics
 from tandem.experiment.outcome import Outcome, read_outcome
 from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
-from tandem.experiment.validity import everyone_left, invalid_reasons
+from tandem.experiment.validity import invalid_reasons
 from tandem.experiment.windows import edges_of, energy_of, measured_window
 from tandem.plan.model import Experiment, Plan
 from tandem.processes.reports import stop_of
@@ -234,7 +234,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         },
         "digests": dict(sorted(raw.digests.items())),
     }
-    record["invalid_reasons"] = invalid_reasons(record, outcome, experiment.validity)
+    record["invalid_reasons"] = invalid_reasons(record, outcome.monitor_problem)
     record["valid"] = not record["invalid_reasons"]
     return record
 
@@ -245,6 +245,7 @@ def stop_facts(raw: Raw) -> StopOfAll:
     stops = [stop_of(report) for report in last]
     reports = [tried.report for tried in raw.tries if tried.report]
     reports += [report for each in raw.outcome.backgrounds for report in each["reports"]]
+    of_keepers = [process for report in reports for process in report["stop"]["left"]]
 
     def together(key: str) -> list[Process]:
         return [process for stop in stops for process in stop[key]]
@@ -255,5 +256,5 @@ def stop_facts(raw: Raw) -> StopOfAll:
         "terminated": together("terminated"),
         "killed": together("killed"),
         "strays_killed": list(raw.outcome.strays_killed),
-        "left": everyone_left(reports, raw.outcome.left),
+        "left": [*of_keepers, *raw.outcome.left],
     }
