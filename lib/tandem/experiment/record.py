@@ -75,22 +75,32 @@ def make_record(folder: Path, plan: Plan, kept: Record | None = None) -> Record:
     return record_from(experiment, plan, read_raw(folder, experiment, read_outcome(folder), kept))
 
 
-def record_whatever_happens(
-    folder: Path, plan: Plan, kept: Record | None = None, to: Path | None = None
-) -> Record:
+def record_or_why(folder: Path, plan: Plan, kept: Record | None) -> tuple[Record, str]:
     """Return the record, or, where none can be made of what was left, one that says only that.
 
-    Then the traceback is in record_error.txt beside it (in the folder `to`, where that is another),
-    for whoever mends Tandem; the raw files are there still. FileNotFoundError: the folder is gone.
-    UsageError, and `kept`, as for make_record.
+    With the latter comes the traceback, else "". UsageError, and `kept`, as for make_record.
     """
     outcome = read_outcome(folder)
     try:
-        return make_record(folder, plan, kept)
+        return make_record(folder, plan, kept), ""
     except Exception as error:
-        text = traceback.format_exc().encode(errors="backslashreplace")
-        write_whole(str((to or folder) / ERROR_NAME), text)
-        return bare_record(folder, plan, outcome, f"{type(error).__name__}: {error}")
+        record = bare_record(folder, plan, outcome, f"{type(error).__name__}: {error}")
+        return record, traceback.format_exc()
+
+
+def record_whatever_happens(
+    folder: Path, plan: Plan, kept: Record | None = None, to: Path | None = None
+) -> Record:
+    """Return the record as record_or_why does, with the traceback in record_error.txt beside it.
+
+    That is for whoever mends Tandem, and in the folder `to`, where that is another; the raw files
+    are there still. FileNotFoundError: the folder is gone.
+    """
+    record, why = record_or_why(folder, plan, kept)
+    if why:
+        data = why.encode(errors="backslashreplace")
+        write_whole(str((to or folder) / ERROR_NAME), data)
+    return record
 
 
 def bare_record(folder: Path, plan: Plan, outcome: Outcome, error: str) -> Record:

@@ -133,6 +133,11 @@ ESTIMATE = "foreground_energy_estimate_joules"
 NAMES = (*FIGURES, ESTIMATE)
 
 
+def is_due(record: Record, solo: Record | None) -> bool:
+    """Whether a record can have figures: it had a background, and its solo twin, if any, ended."""
+    return record["background"] is not None and (solo is not None or record["twin"] is None)
+
+
 def interference_of(run: Path, parallel: Record, solo: Record | None) -> Interference:
     """Return what two records, whose files are in the folder of a run, say together."""
     names = [record["experiment_id"] for record in (parallel, solo) if record]
