@@ -37,6 +37,17 @@ def write_whole(path: str, data: bytes) -> None:
     sync_folder(folder or ".")
 
 
+def sweep(folder: str, name: str = "") -> None:
+    """Remove what killed writers of a file left under temporary names; "": those of any file.
+
+    Nobody else may be writing there now.
+    """
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder):
+            if entry.startswith(f".{name}") and entry.endswith(".tmp"):
+                os.unlink(os.path.join(folder, entry))
+
+
 def sync_folder(folder: str) -> None:
     """Have the names in a folder on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tandem.base.errors import UsageError
-from tandem.base.files import write_whole
+from tandem.base.files import sweep, write_whole
 from tandem.results.record import Interference, Record
 
 NAME = "experiment.json"
@@ -36,8 +36,7 @@ def write_interference(interference: Interference, folder: Path) -> None:
 
 
 def _write(file: Path, value: Mapping[str, Any]) -> None:
-    for left in file.parent.glob(f".{file.name}.*.tmp"):  # by whoever was killed in the middle
-        left.unlink()
+    sweep(str(file.parent), file.name)
     write_whole(str(file), json_bytes(value))
 
 
