@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,11 +37,6 @@ def write_interference(interference: Interference, folder: Path) -> None:
 def _write(file: Path, value: Mapping[str, Any]) -> None:
     sweep(str(file.parent), file.name)
     write_whole(str(file), json_bytes(value))
-
-
-def digest_of(folder: Path) -> str:
-    """Return the SHA-256 of the record in an experiment's folder; OSError: there is none."""
-    return hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
 
 
 def read_record(folder: Path) -> Record:
