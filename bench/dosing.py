@@ -127,9 +127,11 @@ class Dosed:
 
     def points_off(self) -> float:
         """Return by how many points the window is off what was asked for."""
-        value = dose_facts(self.folder, self.begin_s, self.end_s)[self.case.column]
+        column, wanted = self.case.column, self.case.wanted
+        mode = "intensity" if column == DUTY else "target"
+        value = dose_facts(self.folder, mode, wanted, self.begin_s, self.end_s)[column]
         assert isinstance(value, float), f"{self.case.what}: not known"
-        return abs(value - self.case.wanted) * (100 if self.case.column == DUTY else 1)
+        return abs(value - wanted) * (100 if column == DUTY else 1)
 
 
 def bench(library: Path, folder: Path) -> list[Dosed]:

@@ -29,7 +29,7 @@ monitored() { # FOLDER FIRST_SECOND SECONDS WATTS
     done
   } >"$1/cpu.csv"
   echo '{"clock": {"boottime_s": 1000, "utc_s": 1767225600}, "gpus": [{"file": "gpu_0.csv", "index": 0, "uuid": "GPU-1", "name": "Board", "mig": false,
-    "power_source": "instant", "mps": false, "processes_mapped": true, "missing": {}}],
+    "power_source": "instant", "mps": false, "processes_mapped": true, "missing": {}, "missing_since": {}}],
     "gpus_reason": null, "rapl": {"zones": [{"column": "package_0_uj"}], "reason": null},
     "warnings": []}' >"$1/monitor.json"
 }

@@ -6,6 +6,7 @@ far off a window is on average is printed by bench/dosing.py.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -46,7 +47,11 @@ class Dosed:
 
     def facts(self, from_s: float, to_s: float) -> dict[str, Any]:
         self.wait_until(to_s)
-        return dose_facts(self.folder, from_s, to_s)
+        return self.facts_now(from_s, to_s)
+
+    def facts_now(self, from_s: float, to_s: float) -> dict[str, Any]:
+        asked = json.loads((self.folder / "dose.json").read_text())
+        return dose_facts(self.folder, asked["mode"], asked["target"], from_s, to_s)
 
     def began_s(self) -> float:
         """Return when the first training began to use the GPU."""
@@ -74,7 +79,7 @@ class Dosed:
 
         def reasons() -> list[str]:
             spans = [(end_s(row) - span_s(row), end_s(row)) for row in self.rows()]
-            facts = [dose_facts(self.folder, *span) for span in spans]
+            facts = [self.facts_now(*span) for span in spans]
             return [str(each["reason"]) for each in facts if "the target" in str(each["reason"])]
 
         return str(wait_for("why it is off its target", reasons)[0])
@@ -247,7 +252,7 @@ def test_a_controller_that_was_killed_says_so(start: Start) -> None:
     dosed.dose.wait()
     to_s = now_s()
     wait_for("some time", lambda: now_s() > to_s + 1.5)
-    facts = dose_facts(dosed.folder, begin_s + 0.5, to_s + 1.5)
+    facts = dosed.facts_now(begin_s + 0.5, to_s + 1.5)
     assert facts["duty_mean"] is facts["sm_avg_percent"] is facts["stopped_seconds"] is None
     assert facts["reason"].startswith("the controller did not run in ")
     with open(dosed.folder / "dose.csv", "a") as file:
@@ -288,22 +293,24 @@ def test_a_window_is_added_up_from_parts_of_rows(tmp_path: Path) -> None:
     header = "boottime_s,span_s,present_s,stopped_s,duty,sm_percent\n"
     rows = row(11, 1, 1, 0.5, 0.5, 30) + row(12, 1, 0.5, 0.1, 0.8, 50) + row(13, 1, 1, 1, 0, 10)
     (tmp_path / "dose.csv").write_text(header + rows + "14,1,1")
-    facts = dose_facts(tmp_path, 10.5, 12.0)
+    facts = dose_facts(tmp_path, "target", 40, 10.5, 12.0)
     assert facts["stopped_seconds"] == 0.35
     assert facts["duty_mean"] == pytest.approx(1 - 0.35 / 1.0)
     assert facts["sm_avg_percent"] == pytest.approx((30 * 0.5 + 50) / 1.5, abs=0.01)
     assert facts["reason"] is None
-    late = dose_facts(tmp_path, 12.0, 14.0)
+    late = dose_facts(tmp_path, "target", 40, 12.0, 14.0)
     assert late["duty_mean"] is None
     assert late["reason"] == "the controller did not run in 1.0 s of the window"
 
 
 def test_no_training_and_no_files(tmp_path: Path) -> None:
-    facts = dose_facts(tmp_path, 1.0, 2.0)
-    assert set(facts.values()) == {None, "the controller did not run in 1.0 s of the window"}
+    dose = tmp_path, "intensity", 0.5
+    facts = dose_facts(*dose, 1.0, 2.0)
+    reason = "the controller did not run in 1.0 s of the window"
+    assert set(facts.values()) == {None, "intensity", 0.5, reason}
     (tmp_path / "dose.json").write_text('{"mode": "intensity", "target": 0.5, "reason": null}')
     header = "boottime_s,span_s,present_s,stopped_s,duty,sm_percent\n"
     (tmp_path / "dose.csv").write_text(header + row(2, 1, 0, 0, "", ""))
-    facts = dose_facts(tmp_path, 1.0, 2.0)
+    facts = dose_facts(*dose, 1.0, 2.0)
     assert facts["duty_mean"] is None
     assert facts["reason"] == "no training was there to be dosed"

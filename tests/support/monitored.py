@@ -39,11 +39,15 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any
 
 
 def write_monitor(folder: Path, rows: Sequence[dict[str, Any]], **changes: Any) -> None:
-    """Write a monitor's folder with one GPU; `changes` are to its part of monitor.json."""
+    """Write a monitor's folder with one GPU; `changes` are to its part of monitor.json.
+
+    What is missing was so from the beginning, unless they say otherwise.
+    """
     write_table(folder / "gpu_0.csv", GPU_COLUMNS, rows)
+    since = {"missing_since": dict.fromkeys(changes.get("missing", ()), 0.0)}
     monitor = {
         "clock": {"boottime_s": 0.0, "utc_s": UTC_S},
-        "gpus": [{**GPU, **changes}],
+        "gpus": [{**GPU, **since, **changes}],
         "gpus_reason": None,
         "rapl": {"zones": [], "reason": "forbidden"},
         "warnings": [],

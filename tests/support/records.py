@@ -19,11 +19,12 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
 
 import jsonschema
+from tandem.base.files import sha256_of
 from tandem.base.git import GitState
 from tandem.config.schema import schema
 from tandem.experiment.outcome import VERSION, Outcome
 from tandem.results.record import Census, Interference, Load, Record
-from tandem.results.record_file import digest_of, write_interference, write_record
+from tandem.results.record_file import NAME, write_interference, write_record
 
 Part = TypeVar("Part")
 
@@ -102,7 +103,7 @@ def write_run(run: Path, *records: Record | tuple[Record, Interference | None]) 
         folder.mkdir(parents=True)
         write_record(made, folder)
         if figures:
-            own = {made["experiment_id"]: digest_of(folder)}
+            own = {made["experiment_id"]: sha256_of(folder / NAME)}
             write_interference({**figures, "records": own}, folder)
     return run
 

@@ -29,8 +29,7 @@ class Dosed:
 
     def figures(self, from_s: float, to_s: float) -> dict[str, Any]:
         """Return what the controller did in a window, see dose_facts."""
-        facts = dose_facts(self.folder, from_s, to_s)
-        facts |= {"mode": self.mode, "target": self.target}
+        facts = dose_facts(self.folder, self.mode, self.target, from_s, to_s)
         if self.problem:
             facts["reason"] = "; ".join(filter(None, [self.problem, facts["reason"]]))
         return facts

@@ -65,9 +65,7 @@ def limit_of(dose: Dose, training: Training) -> Limit:
     return Limit(devices, mib, fraction, problem)
 
 
-def environment_of(
-    limit: Limit, training: Training, around: Mapping[str, str] = os.environ
-) -> dict[str, str]:
+def environment_of(limit: Limit, training: Training) -> dict[str, str]:
     """Return the variables that tell a training, and the frameworks in it, of its limit.
 
     What the training's own environment says already is left to it. docs/load.md has the sources.
@@ -79,7 +77,7 @@ def environment_of(
         told["XLA_PYTHON_CLIENT_MEM_FRACTION"] = share  # its older name
         told["FLAGS_fraction_of_gpu_memory_to_use"] = share
         if PYTORCH in training.memory_limit:
-            told |= _pytorch_options(share, training, around)
+            told |= _pytorch_options(share, training)
     if limit.mib is not None:
         mib = str(max(1, math.floor(limit.mib)))
         told[MIB] = told["FLAGS_gpu_memory_limit_mb"] = mib
@@ -88,11 +86,11 @@ def environment_of(
     return {name: text for name, text in told.items() if name not in training.environment}
 
 
-def _pytorch_options(share: str, training: Training, around: Mapping[str, str]) -> dict[str, str]:
+def _pytorch_options(share: str, training: Training) -> dict[str, str]:
     """The options of its allocator, beside those that are set already."""
     if not set(PYTORCH_OPTIONS).isdisjoint(training.environment):
         return {}  # whichever of the two counts, it is the registry's
-    given = {name: around[name] for name in PYTORCH_OPTIONS if around.get(name)}
+    given = {name: text for name in PYTORCH_OPTIONS if (text := os.environ.get(name))}
     given.setdefault(PYTORCH_OPTIONS[0], given.get(PYTORCH_OPTIONS[1], ""))
     option = f"per_process_memory_fraction:{share}"
     return {name: ",".join(filter(None, [text, option])) for name, text in given.items()}

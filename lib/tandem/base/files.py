@@ -10,6 +10,7 @@ import os
 import stat
 from typing import BinaryIO
 
+_PIECE_BYTES = 1 << 20
 _TO_SYNC = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -35,6 +36,17 @@ def write_whole(path: str, data: bytes) -> None:
         error.filename = error.filename or path
         raise
     sync_folder(folder or ".")
+
+
+def sweep(folder: str, name: str = "") -> None:
+    """Remove what killed writers of a file left under temporary names; "": those of any file.
+
+    Nobody else may be writing there now.
+    """
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder):
+            if entry.startswith(f".{name}") and entry.endswith(".tmp"):
+                os.unlink(os.path.join(folder, entry))
 
 
 def sync_folder(folder: str) -> None:
@@ -67,6 +79,17 @@ def open_log(path: str | os.PathLike[str]) -> BinaryIO:
         os.close(descriptor)
         raise OSError(None, "not a regular file", str(path))
     return open(descriptor, "rb")
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a regular file; OSError as for open_log."""
+    import hashlib  # which costs a keeper's start as much as pathlib does
+
+    total = hashlib.sha256()
+    with open_log(path) as file:
+        while piece := file.read(_PIECE_BYTES):
+            total.update(piece)
+    return total.hexdigest()
 
 
 def last_lines(log: str | os.PathLike[str], count: int) -> list[str]:

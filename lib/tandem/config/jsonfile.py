@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tandem.base.files import sha256_of
 from tandem.base.text import printable, quote
 from tandem.config.problems import Problem, ProblemsError, path_of
 
@@ -79,11 +79,9 @@ def read_json(path: Path) -> Any:
     return value
 
 
-def sha256_of(path: Path) -> str | None:
-    """That of a regular file; a pipe has been read and has nothing more to say."""
-    if not os.path.isfile(path):
-        return None
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def digest_of(path: Path) -> str | None:
+    """Return a file's SHA-256; None: it is a pipe, which has nothing more to say, or not there."""
+    return sha256_of(path) if os.path.isfile(path) else None
 
 
 def _refusal(path: Path, message: str) -> ProblemsError:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tandem.base.paths import ROOT
@@ -12,23 +11,6 @@ from tandem.base.text import quote, quote_path
 
 TANDEM = "{tandem}/"
 """What a word of `train_command` begins with that is a file of Tandem's own folder."""
-
-
-def beginning_of(
-    train_script: str | None, train_command: Sequence[str], environment: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The first arguments of a training: the script, or the words of `train_command`.
-
-    A program without a slash is looked for in PATH now, so that the plan says which one it is (the
-    training's own PATH, where `environment` has one); the name itself where there is none.
-    """
-    if train_script is not None:
-        # Without a slash the system would look for it in PATH instead of in the folder.
-        return (train_script if "/" in train_script else f"./{train_script}",)
-    program, *words = map(of_tandem, train_command)
-    if "/" not in program and (found := shutil.which(program, path=environment.get("PATH"))):
-        program = os.path.abspath(found)
-    return (program, *words)
 
 
 def of_tandem(word: str) -> str:

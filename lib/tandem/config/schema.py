@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache, reduce
 from itertools import islice
 from operator import getitem
@@ -46,8 +46,6 @@ MUTATION_MODES = ("mixed", "batch", "nonparallel")
 """Other words for the mode "mutation": understood, but never suggested."""
 _ABOUT_MEMBERS = ("required", "minProperties")
 
-Keys = tuple[str | int, ...]
-
 
 @lru_cache
 def schema(name: str) -> dict[str, Any]:
@@ -83,30 +81,21 @@ def _with_shared(part: dict[str, Any]) -> dict[str, Any]:
     return {key: item for key, item in part.items() if key != "allOf"} | {"properties": properties}
 
 
-def check(value: Any, schema_name: str, file: str = "") -> list[Problem]:
-    """Everything in the value that does not fit the schema, as errors; [] if it fits."""
-    return _problems(_errors(value, schema_name), file)
-
-
 def sift(value: Any, schema_name: str, file: str = "") -> tuple[Any, list[Problem]]:
-    """The value without the parts that do not fit the schema, and the problems of `check`.
+    """Return the value without the parts that do not fit the schema, and an error for each.
 
     What is left has the types that the schema gives, so it can be read on for further problems.
     The value itself is not changed.
     """
-    errors = list(_errors(value, schema_name))
+    import jsonschema  # takes 0.13 s, and not every command needs it
+
+    validator = jsonschema.Draft202012Validator(schema(schema_name))
+    errors = list(islice(validator.iter_errors(value), _MOST_ERRORS))
     if errors:
         value = copy.deepcopy(value)
         for error in errors:
             _remove(value, error)
     return value, _problems(errors, file)
-
-
-def _errors(value: Any, schema_name: str) -> Iterator[ValidationError]:
-    import jsonschema  # takes 0.13 s, and not every command needs it
-
-    validator = jsonschema.Draft202012Validator(schema(schema_name))
-    return islice(validator.iter_errors(value), _MOST_ERRORS)
 
 
 def _remove(value: Any, error: ValidationError) -> None:

@@ -18,7 +18,7 @@ from tandem.config.dialect import (
     unknown_notes,
 )
 from tandem.config.entries import BackgroundEntry, Entry, Settings, TrainingEntry
-from tandem.config.jsonfile import is_annotation, read_json, sha256_of
+from tandem.config.jsonfile import digest_of, is_annotation, read_json
 from tandem.config.keys import EXCLUSIVE, names_to_draw, tables_of, visible_gpus
 from tandem.config.options import Controls, Dose, Limits, Validity, read_options
 from tandem.config.problems import Problem, ProblemsError, has_errors, join
@@ -34,7 +34,7 @@ def load_settings(path: Path) -> Settings:
     Raises ProblemsError when the file as a whole cannot be used.
     """
     written = read_json(path)
-    sha256 = sha256_of(path)
+    sha256 = digest_of(path)
     _refuse_unlike(path, written)
     value, problems = sift(written, "settings", str(path))
     if not isinstance(value, dict) or "experiments" not in value:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tandem.background.dose.files import CSV, JSON
-from tandem.base.files import open_log
+from tandem.base.files import sha256_of
 from tandem.experiment.attempt import attempt_folder
 from tandem.experiment.outcome import NAME, Outcome
 from tandem.measure.windows.window import read_monitor
 from tandem.results.record import Record
-
-_PIECE_BYTES = 1 << 20
 
 
 def last_log(outcome: Outcome) -> str | None:
@@ -51,15 +48,7 @@ def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in names:
         try:
-            found[name] = digest(folder / name)
+            found[name] = sha256_of(folder / name)
         except OSError:  # gone, or something else stands in its place
             continue
     return found
-
-
-def digest(path: Path) -> str:
-    total = hashlib.sha256()
-    with open_log(path) as file:
-        while piece := file.read(_PIECE_BYTES):
-            total.update(piece)
-    return total.hexdigest()

@@ -23,7 +23,7 @@ from tandem.experiment.log import EpochReader, device_of, read_metrics
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import Outcome, read_outcome
 from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
-from tandem.experiment.validity import everyone_left, invalid_reasons
+from tandem.experiment.validity import invalid_reasons
 from tandem.experiment.windows import edges_of, energy_of, measured_window
 from tandem.plan.model import Experiment, Plan
 from tandem.processes.reports import stop_of
@@ -35,7 +35,7 @@ from tandem.results.record import (
     Record,
     StopOfAll,
     Window,
-    foreground_window,
+    last_window,
 )
 from tandem.results.record_file import VERSION
 
@@ -77,26 +77,35 @@ def make_record(folder: Path, plan: Plan, kept: Record | None = None) -> Record:
     return record_from(experiment, plan, read_raw(folder, experiment, read_outcome(folder), kept))
 
 
-def record_whatever_happens(
-    folder: Path, plan: Plan, kept: Record | None = None, to: Path | None = None
-) -> Record:
+def record_or_why(folder: Path, plan: Plan, kept: Record | None) -> tuple[Record, str]:
     """Return the record, or, where none can be made of what was left, one that says only that.
 
-    Then the traceback is in record_error.txt beside it (in the folder `to`, where that is another),
-    for whoever mends Tandem; the raw files are there still. FileNotFoundError: the folder is gone.
-    UsageError, and `kept`, as for make_record.
+    With the latter comes the traceback, else "". UsageError, and `kept`, as for make_record.
     """
     outcome = read_outcome(folder)
     try:
-        return make_record(folder, plan, kept)
+        return make_record(folder, plan, kept), ""
     except Exception as error:
-        text = traceback.format_exc().encode(errors="backslashreplace")
-        write_whole(str((to or folder) / ERROR_NAME), text)
-        kind = f"{type(error).__name__}: {error}"
+        kind, why = f"{type(error).__name__}: {error}", traceback.format_exc()
     try:
-        return bare_record(folder, plan, outcome, kind)
+        return bare_record(folder, plan, outcome, kind), why
     except Exception:  # then it is the outcome itself
         raise UsageError(f"{folder / OUTCOME}: damaged: {kind} (restore it)") from None
+
+
+def record_whatever_happens(
+    folder: Path, plan: Plan, kept: Record | None = None, to: Path | None = None
+) -> Record:
+    """Return the record as record_or_why does, with the traceback in record_error.txt beside it.
+
+    That is for whoever mends Tandem, and in the folder `to`, where that is another; the raw files
+    are there still. FileNotFoundError: the folder is gone.
+    """
+    record, why = record_or_why(folder, plan, kept)
+    if why:
+        data = why.encode(errors="backslashreplace")
+        write_whole(str((to or folder) / ERROR_NAME), data)
+    return record
 
 
 def bare_record(folder: Path, plan: Plan, outcome: Outcome, error: str) -> Record:
@@ -176,6 +185,8 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         coverage_of(raw.accounts, *tried.window_s) if raw.accounts and tried.window_s else None
         for tried in raw.tries
     ]
+    window = last_window(raw.windows, experiment.control or "foreground", len(raw.tries))
+    energy, energy_reason = energy_of(window, is_beside=bool(raw.accounts))
     record: Record = {
         "record_version": VERSION,
         "experiment_id": experiment.id,
@@ -198,9 +209,9 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "performance_metrics": dict(raw.log.metrics),
         "required_metrics": list(foreground.required_metrics),
         "epochs_done": raw.log.epochs_done,
-        "energy_metrics": None,
-        "energy_reason": None,
-        "valid": False,
+        "energy_metrics": energy,
+        "energy_reason": energy_reason,
+        "valid": False,  # until all the rest is there to be judged
         "invalid_reasons": [],
         "validity": as_settings(experiment.validity),
         "windows": list(raw.windows),
@@ -238,9 +249,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         },
         "digests": dict(sorted(raw.digests.items())),
     }
-    energy, reason = energy_of(foreground_window(record), is_beside=bool(raw.accounts))
-    record["energy_metrics"], record["energy_reason"] = energy, reason
-    record["invalid_reasons"] = invalid_reasons(record, outcome, experiment.validity)
+    record["invalid_reasons"] = invalid_reasons(record, outcome.monitor_problem)
     record["valid"] = not record["invalid_reasons"]
     return record
 
@@ -251,6 +260,7 @@ def stop_facts(raw: Raw) -> StopOfAll:
     stops = [stop_of(report) for report in last]
     reports = [tried.report for tried in raw.tries if tried.report]
     reports += [report for each in raw.outcome.backgrounds for report in each["reports"]]
+    of_keepers = [process for report in reports for process in report["stop"]["left"]]
 
     def together(key: str) -> list[Process]:
         return [process for stop in stops for process in stop[key]]
@@ -261,5 +271,5 @@ def stop_facts(raw: Raw) -> StopOfAll:
         "terminated": together("terminated"),
         "killed": together("killed"),
         "strays_killed": list(raw.outcome.strays_killed),
-        "left": everyone_left(reports, raw.outcome.left),
+        "left": [*of_keepers, *raw.outcome.left],
     }

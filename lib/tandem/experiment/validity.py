@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from tandem.config.options import Validity
-from tandem.experiment.outcome import Outcome
 from tandem.measure.windows.strangers import disturbances
 from tandem.results.record import (
     Attempt,
@@ -28,31 +25,22 @@ SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
 MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
 
 
-def invalid_reasons(record: Record, outcome: Outcome, validity: Validity) -> list[str]:
-    """Return why a record does not count, [] if it does.
-
-    Looked at are its `performance_metrics`, `required_metrics`, `background`, `windows`, `stop` and
-    `census`. Its `validity` holds the same limits.
-    """
+def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:
+    """Return why a record does not count by the limits in its `validity`, [] if it does."""
+    lost = [monitor_problem] if monitor_problem and record["census"]["before"]["gpus"] else []
     return [
-        *_foreground_reasons(record, outcome),
-        *_background_reasons(record, validity),
+        *_foreground_reasons(record),
+        *_background_reasons(record),
         *_process_reasons(record),
-        *_gpu_reasons(record, validity),
+        *_gpu_reasons(record),
         *_census_reasons(record),
-        *([outcome.monitor_problem] if outcome.monitor_problem and outcome.before["gpus"] else []),
+        *lost,
     ]
 
 
-def everyone_left(reports: Iterable[Mapping[str, Any]], left: Sequence[Process]) -> list[Process]:
-    """Return who could not be ended, as any keeper or the census says."""
-    of_keepers = [process for report in reports for process in report["stop"]["left"]]
-    return [*of_keepers, *left]
-
-
-def _foreground_reasons(record: Record, outcome: Outcome) -> Iterator[str]:
-    if outcome.status != "finished":
-        yield outcome.error_message or outcome.status
+def _foreground_reasons(record: Record) -> Iterator[str]:
+    if record["status"] != "finished":
+        yield record["error_message"] or record["status"]
     elif not record["training_success"]:
         yield f"foreground failed: {record['attempts'][-1]['error_message']}"
     else:
@@ -80,12 +68,12 @@ def _metric_reasons(metrics: Mapping[str, float | None], required: Sequence[str]
         yield "no metric found in the foreground's log"
 
 
-def _background_reasons(record: Record, validity: Validity) -> Iterator[str]:
-    background = record["background"]
+def _background_reasons(record: Record) -> Iterator[str]:
+    background, limits = record["background"], record["validity"]
     if not background:
         return
     yield from background["problems"]
-    coverage, least = background["coverage"], validity.min_coverage
+    coverage, least = background["coverage"], limits["min_coverage"]
     if record["attempts"] and coverage is None:
         yield "coverage unknown"
     elif record["attempts"] and coverage is not None and coverage < least:
@@ -100,7 +88,7 @@ def _background_reasons(record: Record, validity: Validity) -> Iterator[str]:
             yield f"the {part['name']} held GPU memory and was never seen to use the GPU"
         elif len(background["parts"]) > 1 and _rested(part["gpu_memory"], window):
             yield f"the {part['name']} was not seen to use the GPU beside the foreground"
-    yield from _idle_background_reasons(window, validity)
+    yield from _idle_background_reasons(window, limits)
     yield from _dose_reasons(window, background)
 
 
@@ -128,8 +116,8 @@ def _rested(memory: GpuMemory, window: Window | None) -> bool:
     return used_s < window["start_boottime_s"]
 
 
-def _idle_background_reasons(window: Window | None, validity: Validity) -> Iterator[str]:
-    load, least = window and window["load"], validity.min_background_sm_percent
+def _idle_background_reasons(window: Window | None, limits: Mapping[str, float]) -> Iterator[str]:
+    load, least = window and window["load"], limits["min_background_sm_percent"]
     if not load:
         return
     used = load["sm_avg_percent"]
@@ -194,9 +182,10 @@ def _names(processes: Sequence[Process]) -> str:
     return ", ".join(f"{each['name']} {each['pid']}" for each in processes[:5]) + more
 
 
-def _gpu_reasons(record: Record, validity: Validity) -> Iterator[str]:
-    window, least = foreground_window(record), validity.min_sampling_coverage
-    yield from disturbances(window, record["validity"])
+def _gpu_reasons(record: Record) -> Iterator[str]:
+    window, limits = foreground_window(record), record["validity"]
+    least = limits["min_sampling_coverage"]
+    yield from disturbances(window, limits)
     for gpu in window["gpus"] if window else []:
         coverage = gpu["sampling_coverage"]  # None: no power at all, which energy_reason explains
         if coverage is not None and coverage < least:

@@ -19,8 +19,8 @@ from tandem.config.problems import join
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import read_outcome
 from tandem.experiment.raw import digests, gone_files
-from tandem.experiment.record import bare_record, make_record
-from tandem.interference.figures import interference_of
+from tandem.experiment.record import record_or_why
+from tandem.interference.figures import interference_of, is_due
 from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
@@ -93,7 +93,7 @@ def verify_run(run: Path) -> Verdict:
     journal = ended_in((run / JOURNAL).read_bytes()) if (run / JOURNAL).exists() else {}
     for experiment in plan.experiments:
         folder = run / experiment.id
-        if not is_due(folder, journal):
+        if not is_recorded(folder, journal):
             continue
         try:
             record = verify_record(folder, plan, verdict)
@@ -110,7 +110,7 @@ def verify_run(run: Path) -> Verdict:
     return verdict
 
 
-def is_due(folder: Path, journal: Collection[str]) -> bool:
+def is_recorded(folder: Path, journal: Collection[str]) -> bool:
     """Whether there is, or should be, a record of an experiment; `journal` is who has ended."""
     if (folder / NAME).exists() or folder.name in journal:
         return True
@@ -127,17 +127,14 @@ def verify_record(folder: Path, plan: Plan, verdict: Verdict) -> Record | None:
     """
     place, found = f"{folder.name}/{NAME}", record_of(folder.name, folder.parent)
     try:
-        outcome = read_outcome(folder)
+        read_outcome(folder)
         if found is None:
             read_record(folder)  # to say what is wrong with it
             raise UsageError("not a whole record of this experiment and this version")
     except UsageError as error:
         verdict.differ(place, iter([str(error)]))
         return None
-    try:
-        made = make_record(folder, plan, found)
-    except Exception as error:
-        made = bare_record(folder, plan, outcome, f"{type(error).__name__}: {error}")
+    made, _ = record_or_why(folder, plan, found)
     again: Record = json.loads(json.dumps(made))
     verdict.differ(folder.name, changed_files(folder, found, again))
     gone, prunable = gone_files(folder, found), pruned_in(folder.parent)
@@ -187,11 +184,11 @@ def verify_pair(
     run: Path, records: Mapping[str, Record], record: Record, verdict: Verdict
 ) -> Interference | None:
     """Compare a parallel record's interference with what both records say, which is returned."""
-    name, twin = record["experiment_id"], record["twin"]
-    if record["background"] is None or (twin and twin not in records):
+    name, solo = record["experiment_id"], records.get(record["twin"] or "")
+    if not is_due(record, solo):
         return None
     place, found = f"{name}/{INTERFERENCE}", read_interference(run / name)
-    again = interference_of(run, record, records[twin] if twin else None)
+    again = interference_of(run, record, solo)
     if found is None:
         verdict.differ(place, iter(["is missing or damaged"]))
     else:

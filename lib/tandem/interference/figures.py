@@ -19,11 +19,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tandem.base.files import sha256_of
 from tandem.interference.quantity import Quantity, Reading, Values, propagated
 from tandem.interference.readings import DRIFTING, idle_drift_w, read, unknown_work
 from tandem.results.record import Figure as Facts
 from tandem.results.record import Interference, Record, WindowGpu, foreground_window
-from tandem.results.record_file import INTERFERENCE_VERSION, digest_of
+from tandem.results.record_file import INTERFERENCE_VERSION
+from tandem.results.record_file import NAME as RECORD
 
 
 def slowdown(x: Values) -> float:
@@ -133,10 +135,15 @@ ESTIMATE = "foreground_energy_estimate_joules"
 NAMES = (*FIGURES, ESTIMATE)
 
 
+def is_due(record: Record, solo: Record | None) -> bool:
+    """Whether a record can have figures: it had a background, and its solo twin, if any, ended."""
+    return record["background"] is not None and (solo is not None or record["twin"] is None)
+
+
 def interference_of(run: Path, parallel: Record, solo: Record | None) -> Interference:
     """Return what two records, whose files are in the folder of a run, say together."""
     names = [record["experiment_id"] for record in (parallel, solo) if record]
-    return interference(parallel, solo, {name: digest_of(run / name) for name in names})
+    return interference(parallel, solo, {name: sha256_of(run / name / RECORD) for name in names})
 
 
 def interference(parallel: Record, solo: Record | None, records: Mapping[str, str]) -> Interference:

@@ -39,11 +39,10 @@ class Check:
     lost: str
 
 
-def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list[Check]:
+def examine(results: Path = Path("results")) -> list[Check]:
     """Return all checks, in the order in which they are shown.
 
-    `results` is where results will go; it need not exist yet. /proc and /sys are looked for below
-    `sys_root`, except for processes, which are always those of this machine.
+    `results` is where results will go; it need not exist yet.
     """
     return [
         _bash(),
@@ -52,9 +51,9 @@ def examine(results: Path = Path("results"), sys_root: Path = Path("/")) -> list
         _git(),
         _python(),
         _numpy(),
-        _gpu_driver(sys_root),
+        _gpu_driver(),
         _nvml(),
-        _rapl(sys_root),
+        _rapl(),
         _namespaces(),
         _disk(results),
         _leftovers(),
@@ -149,7 +148,7 @@ def _numpy() -> Check:
         return Check("NumPy", False, str(error).split("\n", 1)[0], lost)
 
 
-def _gpu_driver(sys_root: Path) -> Check:
+def _gpu_driver(sys_root: Path = Path("/")) -> Check:
     lost = "trainings run on the CPU only"
     path = sys_root / "proc/driver/nvidia/version"
     try:
@@ -172,7 +171,7 @@ def _nvml() -> Check:
     return Check("NVML", bool(names), ", ".join(names) or "no device", lost)
 
 
-def _rapl(sys_root: Path) -> Check:
+def _rapl(sys_root: Path = Path("/")) -> Check:
     pattern = "sys/class/powercap/intel-rapl:*/energy_uj"
     lost = "CPU and DRAM energy are not measured: null; CPU seconds are recorded all the same"
     counters = sorted(sys_root.glob(pattern))

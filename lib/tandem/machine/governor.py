@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tandem.base.files import write_whole
+from tandem.base.files import sweep, write_whole
 from tandem.base.text import quote
 from tandem.base.variables import VISIBLE
 from tandem.processes.cookie import lock_folder
@@ -184,8 +184,7 @@ def _saved() -> _State | None:
 
 def _save(state: _State) -> None:
     path = _state_path()
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        left.unlink(missing_ok=True)  # its writer was killed: only one at a time writes
+    sweep(str(path.parent), path.name)  # only one at a time writes
     before = os.umask(0o022)  # all users may read it, nobody else change it
     try:
         write_whole(str(path), json.dumps(asdict(state)).encode())

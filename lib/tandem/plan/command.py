@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from tandem.base.errors import UsageError
 from tandem.base.text import quote, show
-from tandem.config.program import beginning_of
+from tandem.config.program import of_tandem
 from tandem.config.registry import Hyperparameter, Repository
 
 # The kernel takes no single argument longer than this, its closing NUL included.
@@ -56,8 +58,19 @@ def refuse_unusable(value: Value) -> None:
 
 
 def beginning(repository: Repository) -> tuple[str, ...]:
-    """The first arguments of its trainings, as `beginning_of` tells them."""
-    return beginning_of(repository.train_script, repository.train_command, repository.environment)
+    """Return the first arguments of its trainings: the script, or the words of `train_command`.
+
+    A program without a slash is looked for in PATH now, so that the plan says which one it is (the
+    training's own PATH, where its environment has one); the name itself where there is none.
+    """
+    script, path = repository.train_script, repository.environment.get("PATH")
+    if script is not None:
+        # Without a slash the system would look for it in PATH instead of in the folder.
+        return (script if "/" in script else f"./{script}",)
+    program, *words = map(of_tandem, repository.train_command)
+    if "/" not in program and (found := shutil.which(program, path=path)):
+        program = os.path.abspath(found)
+    return (program, *words)
 
 
 def training_command(

@@ -14,7 +14,7 @@ from pathlib import Path
 from tandem.base.errors import UsageError
 from tandem.base.text import show
 from tandem.config.entries import Entry, Settings
-from tandem.config.jsonfile import sha256_of
+from tandem.config.jsonfile import digest_of
 from tandem.config.problems import Problem, ProblemsError, has_errors, is_within, join, line_of
 from tandem.config.registry import Registry, absolute, load_registry, root_of
 from tandem.config.settings import load_settings
@@ -123,7 +123,7 @@ def make_plan(
         seed=seed,
         experiments=tuple(experiments),
         settings_sha256=settings.sha256,
-        registry_sha256=sha256_of(registry.file),
+        registry_sha256=digest_of(registry.file),
         governor=settings.governor,
     )
     return plan, problems
@@ -133,9 +133,9 @@ def origin_of(settings_file: Path, registry_file: Path, root: Path | None) -> Or
     """The origin that a plan of these files has; the root is by default as for `read_plan`."""
     return Origin(
         absolute(settings_file),
-        sha256_of(settings_file),
+        digest_of(settings_file),
         absolute(registry_file),
-        sha256_of(registry_file),
+        digest_of(registry_file),
         root_of(registry_file, root),
     )
 

@@ -42,9 +42,6 @@ class Found:
     name: str
     cookie: str = ""
 
-    def facts(self) -> dict[str, int | str]:
-        return {"pid": self.pid, "name": self.name}
-
 
 def process_ids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]

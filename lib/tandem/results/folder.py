@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError, TandemError
-from tandem.base.files import sync_all, sync_folder
+from tandem.base.files import sweep, sync_all, sync_folder
 from tandem.base.sudo import give_to_caller
 from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file, write_plan
@@ -108,8 +108,7 @@ class RunFolder:
         self.journal = Journal(path)
         self.columns = columns_of(plan)
         self.table = path / TABLE
-        for left in path.glob(".*.tmp"):  # whoever wrote it was killed: the lock is ours
-            left.unlink()
+        sweep(str(path))  # the lock is ours
         self.lost: list[str] = []
         self.rows = self.rows_so_far()
 

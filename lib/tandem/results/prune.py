@@ -30,7 +30,6 @@ _FILES = {
     "samples": r"(energy/(gpu_[^/]*|cpu|strangers)|dose(_[0-9]+)?/dose)\.csv",
 }
 _FOLDERS_AT_ONCE = 500
-_TABLE = b"experiment_id,"
 _RULE = re.compile(r"(logs|samples)=([0-9]{1,6})(d?)")
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -103,21 +102,9 @@ def _runs(results: Path) -> list[tuple[float, Path]]:
     runs = [
         (_ended_s(folder), folder)
         for folder in folders
-        if folder.name.startswith("run_") and (_has_plan(folder) or _has_table(folder))
+        if folder.name.startswith("run_") and os.path.lexists(folder / planfile.NAME)
     ]
     return sorted(runs, reverse=True)
-
-
-def _has_plan(folder: Path) -> bool:
-    return os.path.lexists(folder / planfile.NAME)
-
-
-def _has_table(folder: Path) -> bool:
-    try:
-        with open(os.open(folder / "summary.csv", _TO_READ), "rb") as stream:
-            return stream.read(len(_TABLE)) == _TABLE
-    except OSError:
-        return False
 
 
 def _ended_s(folder: Path) -> float:
@@ -126,11 +113,7 @@ def _ended_s(folder: Path) -> float:
         with contextlib.suppress(KeyError, TypeError, ValueError):
             if event["event"] != "pruned":
                 return datetime.fromisoformat(event["utc"]).timestamp()
-    return max(
-        os.lstat(folder / name).st_mtime
-        for name in ("summary.csv", planfile.NAME)
-        if os.path.lexists(folder / name)
-    )
+    return os.lstat(folder / planfile.NAME).st_mtime
 
 
 def _journal(folder: Path) -> bytes:
@@ -149,9 +132,6 @@ def _read(path: Path) -> bytes:
 
 def _why_skipped(folder: Path) -> str | None:
     """Return why a run must keep everything, None if it need not."""
-    if not _has_plan(folder):  # an earlier version's run is complete if it has no journal
-        has_journal = os.path.lexists(folder / journal.NAME)
-        return f"{planfile.NAME} is missing" if has_journal else None
     try:
         planned = {each["id"] for each in json.loads(_read(folder / planfile.NAME))["experiments"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -165,9 +145,9 @@ def _prune_run(folder: Path, due: Sequence[str], dry_run: bool, say: Callable[[s
     if why := _why_skipped(folder):
         say(f"{folder}: skipped: {why}")
         return
-    if dry_run or not _has_plan(folder):
+    if dry_run:
         for what in due:
-            _remove(folder, what, dry_run, None, say)
+            _remove(folder, what, None, say)
         return
     try:
         log = Journal(folder)
@@ -176,15 +156,14 @@ def _prune_run(folder: Path, due: Sequence[str], dry_run: bool, say: Callable[[s
         return
     try:
         for what in due:
-            _remove(folder, what, dry_run, log, say)
+            _remove(folder, what, log, say)
     finally:
         log.close()
 
 
-def _remove(
-    folder: Path, what: str, dry_run: bool, log: Journal | None, say: Callable[[str], None]
-) -> None:
-    """Remove logs or samples, say so, and note it in the run's journal."""
+def _remove(folder: Path, what: str, log: Journal | None, say: Callable[[str], None]) -> None:
+    """Remove logs or samples, say so, and note it in the run's journal; without one, only say."""
+    dry_run = log is None
     words = ["-mindepth", "2", "-maxdepth", "3", "-regextype", "posix-extended", "-type", "f"]
     words += ["-regex", rf"\./(cut_off/)?[^/]+/{_FILES[what]}"]
     words += ["-links", "+0"]  # true of all: it has find(1) see the size before the file is gone

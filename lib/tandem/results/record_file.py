@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from tandem.base.errors import UsageError
-from tandem.base.files import write_whole
+from tandem.base.files import sha256_of, sweep, write_whole
 from tandem.results.record import Interference, Record
 
 NAME = "experiment.json"
@@ -36,14 +35,8 @@ def write_interference(interference: Interference, folder: Path) -> None:
 
 
 def _write(file: Path, value: Mapping[str, Any]) -> None:
-    for left in file.parent.glob(f".{file.name}.*.tmp"):  # by whoever was killed in the middle
-        left.unlink()
+    sweep(str(file.parent), file.name)
     write_whole(str(file), json_bytes(value))
-
-
-def digest_of(folder: Path) -> str:
-    """Return the SHA-256 of the record in an experiment's folder; OSError: there is none."""
-    return hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
 
 
 def read_record(folder: Path) -> Record:
@@ -81,7 +74,7 @@ def current_interference(folder: Path, record: Record) -> Interference | None:
     if found is None or "records" not in found:
         return found
     try:
-        now = {name: digest_of(folder.parent / name) for name in found["records"]}
+        now = {name: sha256_of(folder.parent / name / NAME) for name in found["records"]}
     except OSError:
         return None
     return found if now == found["records"] else None

@@ -12,7 +12,7 @@ from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.raw import gone_files
 from tandem.experiment.record import record_whatever_happens
 from tandem.experiment.verify import refuse_old
-from tandem.interference.figures import interference_of
+from tandem.interference.figures import interference_of, is_due
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.results import table
@@ -72,10 +72,8 @@ def write_pairs(to: Path, plan: Plan, records: dict[str, Record]) -> None:
     """Write interference.json of every pair whose records are there, and the table of all."""
     ended = {name: each for name, each in records.items() if each["status"] not in UNFINISHED}
     for name, record in ended.items():
-        twin = record["twin"]
-        if record["background"] is None or (twin and twin not in ended):
-            continue
-        solo = ended[twin] if twin else None
-        write_interference(interference_of(to, record, solo), to / name)
+        solo = ended.get(record["twin"] or "")
+        if is_due(record, solo):
+            write_interference(interference_of(to, record, solo), to / name)
     rows = [row_of(record, read_interference(to / name)) for name, record in ended.items()]
     table.rewrite(to / TABLE, columns_of(plan), rows)

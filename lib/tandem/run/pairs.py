@@ -14,7 +14,7 @@ from tandem.base.sudo import give_to_caller
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import read_outcome
 from tandem.experiment.record import record_whatever_happens
-from tandem.interference.figures import interference_of
+from tandem.interference.figures import interference_of, is_due
 from tandem.results.folder import RunFolder
 from tandem.results.journal import pruned_in
 from tandem.results.record import UNFINISHED, Interference, Record
@@ -49,7 +49,7 @@ def with_twin(
     other = record_of(twin, folder.path) if twin in folder.journal.ended and twin else None
     parallel, solo = (other, record) if record["control"] else (record, other)
     shown: dict[str, tuple[Record, Interference | None]] = {name: (record, None)}
-    if parallel and parallel["background"] is not None and (solo or twin is None):
+    if parallel and is_due(parallel, solo):
         shown[parallel["experiment_id"]] = (parallel, told(folder.path, parallel, solo))
     return shown
 

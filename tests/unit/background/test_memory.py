@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support import records
 from support.records import of
-from tandem.background.memory import Limit, environment_of, limit_of
+from tandem.background.memory import PYTORCH_OPTIONS, Limit, environment_of, limit_of
 from tandem.config.options import Dose
 from tandem.nvml.devices import Device
 from tandem.plan.model import Training
@@ -27,8 +27,14 @@ def training(environment: Mapping[str, str] | None = None, **more: Any) -> Train
     return Training("back", "default", values, (), command, Path("/"), {}, own, **more)
 
 
-def told(limit: Limit, around: Mapping[str, str] | None = None, **more: Any) -> dict[str, str]:
-    return environment_of(limit, training(**more), around or {})
+@pytest.fixture(autouse=True)
+def _no_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PYTORCH_OPTIONS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def told(limit: Limit, **more: Any) -> dict[str, str]:
+    return environment_of(limit, training(**more))
 
 
 def test_no_limit_no_variable() -> None:
@@ -64,14 +70,16 @@ def test_what_is_known_is_handed_on_and_no_more() -> None:
     ],
 )
 def test_pytorch_keeps_the_options_that_it_has(
-    around: dict[str, str], options: dict[str, str]
+    around: dict[str, str], options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = told(Limit(TWO, 800, 0.5), around, memory_limit=("pytorch",))
+    for name, text in around.items():
+        monkeypatch.setenv(name, text)
+    found = told(Limit(TWO, 800, 0.5), memory_limit=("pytorch",))
     ours = "per_process_memory_fraction:0.5"
     assert {name: text for name, text in found.items() if "ALLOC" in name} == {
         name: text.replace("OURS", ours) for name, text in options.items()
     }
-    assert not any("ALLOC" in name for name in told(Limit(TWO, 800, 0.5), around))
+    assert not any("ALLOC" in name for name in told(Limit(TWO, 800, 0.5)))
 
 
 @pytest.mark.parametrize("name", ["PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"])

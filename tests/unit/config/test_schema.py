@@ -17,7 +17,7 @@ from support import ROOT
 from support.records import missing
 from tandem.config import schema as module
 from tandem.config.problems import Problem, has_errors, join, problem_lines
-from tandem.config.schema import check, schema, sift
+from tandem.config.schema import schema, sift
 from tandem.results.record_file import INTERFERENCE_VERSION, VERSION
 
 VERSIONS = {
@@ -137,7 +137,7 @@ def test_an_alias_is_described_as_one() -> None:
 
 
 def found(value: Any, name: str = "settings") -> list[tuple[str, str]]:
-    return [(problem.path, problem.message) for problem in check(value, name)]
+    return [(problem.path, problem.message) for problem in sift(value, name)[1]]
 
 
 def test_all_errors_at_once_each_a_sentence() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from support import records
-from support.records import of, outcome, put
+from support.records import of, put
 from tandem.base.clock import Moment
 from tandem.config.options import Validity
 from tandem.experiment.validity import invalid_reasons
@@ -57,9 +57,8 @@ def record(**changes: Any) -> Record:
 
 
 def reasons(record: Record, **limits: float) -> list[str]:
-    validity = Validity(**limits)
-    put(record, validity=asdict(validity))
-    return invalid_reasons(record, outcome(), validity)
+    put(record, validity=asdict(Validity(**limits)))
+    return invalid_reasons(record, None)
 
 
 def test_a_clean_record_is_valid() -> None:
@@ -211,11 +210,10 @@ def test_what_was_busy_and_memory_that_did_not_come_back_count() -> None:
 
 
 def test_a_monitor_that_died_is_a_reason_where_there_are_gpus() -> None:
-    census = {"gpu_holders": [], "gpus": [of(GpuNow)]}
-    died = outcome(monitor_problem="the monitor ended", before=census)
-    assert invalid_reasons(record(), died, Validity()) == ["the monitor ended"]
-    without = replace(died, before={"gpu_holders": [], "gpus": None})
-    assert invalid_reasons(record(), without, Validity()) == []
+    seen = record(**{"census.before.gpus": [of(GpuNow)]})
+    assert invalid_reasons(seen, "the monitor ended") == ["the monitor ended"]
+    without = record(**{"census.before.gpus": None})
+    assert invalid_reasons(without, "the monitor ended") == []
 
 
 def test_who_survived_is_named() -> None:

@@ -71,7 +71,9 @@ class _Sums:
     percent_s: float = 0.0
 
 
-def dose_facts(folder: Path, from_s: float, to_s: float) -> dict[str, Any]:
+def dose_facts(
+    folder: Path, mode: str, target: float, from_s: float, to_s: float
+) -> dict[str, Any]:
     """Return what a controller did in a window, in seconds on CLOCK_BOOTTIME.
 
     `duty_mean` is the share of the time with a training in which it ran, 0 to 1, `sm_avg_percent`
@@ -79,11 +81,11 @@ def dose_facts(folder: Path, from_s: float, to_s: float) -> dict[str, Any]:
     says why a target was not reached.
     """
     try:
-        report = json.loads((folder / JSON).read_text())
+        unknown_reason = json.loads((folder / JSON).read_text())["reason"]
     except (OSError, ValueError):
-        report = {"mode": None, "target": None, "reason": None}
+        unknown_reason = None
     sums = _sums(folder / CSV, from_s, to_s)
-    facts: dict[str, Any] = {"mode": report["mode"], "target": report["target"]}
+    facts: dict[str, Any] = {"mode": mode, "target": target}
     facts |= dict.fromkeys(("duty_mean", "stopped_seconds", "sm_avg_percent"))
     missing_s = to_s - from_s - sums.covered_s
     if missing_s > _MISSING_S:
@@ -94,7 +96,7 @@ def dose_facts(folder: Path, from_s: float, to_s: float) -> dict[str, Any]:
     facts["duty_mean"] = round(1 - sums.stopped_s / sums.present_s, 4)
     unknown_s = sums.covered_s - sums.known_s
     if unknown_s > _UNKNOWN_S or not sums.known_s:
-        why = report["reason"] or f"it is not known for {unknown_s:.1f} s of the window"
+        why = unknown_reason or f"it is not known for {unknown_s:.1f} s of the window"
         return facts | {"reason": f"utilisation: {why}"}
     facts["sm_avg_percent"] = round(sums.percent_s / sums.known_s, 2)
     return facts | {"reason": _why_off(facts)}

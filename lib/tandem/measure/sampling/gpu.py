@@ -25,7 +25,7 @@ from tandem.nvml.sensors import (
 )
 
 HUNT_PERIOD_S = 0.002
-LATE_INTERVALS = 2.5  # two samples in time are at most 1.6 apart
+LATE_INTERVALS = 2.5  # no two samples that are taken in time are so far apart
 
 _HUNT_S = 0.15  # a board updates its energy counter more often
 _TIGHT_S = 0.012  # so close must two samples lie to show when the counter stepped

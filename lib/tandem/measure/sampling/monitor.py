@@ -35,10 +35,6 @@ ORDER = "CUDA_DEVICE_ORDER"
 # Of an interval. Sampled so, square waves of 0.3 to 3 s that are a multiple of 0.05 s give their
 # energy within 1 % in 20 s, which is about the best of the steps between 0.9 and 1 (simulated).
 _STEP = 0.981
-# Multiples of it, modulo 1, fill the interval more evenly than chance would; two in a row lie
-# between 0.6 and 1.6 intervals apart (Kuipers and Niederreiter, Uniform distribution of sequences,
-# 1974, chapter 2).
-_GOLDEN = (math.sqrt(5) - 1) / 2
 _WAKEUP_BYTES = 65536
 
 

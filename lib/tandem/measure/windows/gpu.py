@@ -41,21 +41,18 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Span:
-    """A window between two moments on CLOCK_BOOTTIME.
-
-    `duration_s` is its length without a suspension; `clock` turns stamps into UTC.
-    """
+    """A window between two moments on CLOCK_BOOTTIME; `duration_s` is without a suspension."""
 
     from_s: float
     to_s: float
     duration_s: float
-    clock: Moment | None
 
 
-def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span) -> Facts:
+def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -> Facts:
     """Return the figures of one GPU; a mean is None where less than half of the window is known.
 
     What power was highest and lowest is None where less of it was sampled than a trapezoid needs.
+    `clock` turns stamps into UTC.
     """
     tally = tallied(GpuTally(span.from_s, span.to_s), folder / gpu["file"])
     energy = energy_facts(gpu, tally)
@@ -83,7 +80,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span) -> Facts:
         "mps": gpu["mps"],
         "foreground": role_facts(tally, "foreground"),
         "background": role_facts(tally, "background"),
-        "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally, span.clock),
+        "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally, clock),
         "hidden_memory_mib": hidden_memory_mib(gpu, tally),
         "strangers_reason": missing(gpu, "processes", span.to_s + SLACK_S),
         "warnings": gpu_warnings(gpu, energy, tally),
@@ -170,9 +167,9 @@ def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | Non
 
 
 def missing(gpu: Mapping[str, Any], sensor: str, until_s: float) -> str | None:
-    """Return why a sensor was not there any more by a moment; monitors of before had no times."""
+    """Return why a sensor was not there any more by a moment; None if it was."""
     reason: str | None = gpu["missing"].get(sensor)
-    return reason if gpu.get("missing_since", {}).get(sensor, until_s) <= until_s else None
+    return reason if reason and gpu["missing_since"][sensor] <= until_s else None
 
 
 def edge_reason(tally: Tally, what: str) -> str:

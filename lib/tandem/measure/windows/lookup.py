@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tandem.base.clock import Moment
 from tandem.base.errors import UsageError
 from tandem.base.text import quote
 from tandem.measure.rows import last_row, read_rows
 from tandem.measure.windows.edges import time_of
 from tandem.measure.windows.gpu import Facts
-from tandem.measure.windows.window import clock_of, read_monitor, window_facts
+from tandem.measure.windows.window import read_monitor, window_facts
 
 
 def facts_of(
@@ -85,7 +86,7 @@ def moment_s(folder: Path, option: str, text: str) -> float:
     try:
         when_s = float(text)
     except ValueError:
-        return boottime_s(folder, option, utc_s(option, text))
+        return boottime_s(folder, utc_s(option, text))
     if not math.isfinite(when_s):
         raise not_a_time(option, text)
     return when_s
@@ -106,12 +107,7 @@ def not_a_time(option: str, text: str) -> UsageError:
     )
 
 
-def boottime_s(folder: Path, option: str, when_utc_s: float) -> float:
+def boottime_s(folder: Path, when_utc_s: float) -> float:
     """Return when that was, by both clocks as they were when the monitor began."""
-    clock = clock_of(read_monitor(folder))
-    if clock is None:
-        raise UsageError(
-            f"{option} takes seconds on CLOCK_BOOTTIME here: a monitor of an earlier version wrote"
-            f" {quote(str(folder))}"
-        )
+    clock = Moment(**read_monitor(folder)["clock"])
     return round(when_utc_s - clock.utc_s + clock.boottime_s, 4)  # as rows are

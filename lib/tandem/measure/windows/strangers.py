@@ -17,7 +17,7 @@ Facts = dict[str, Any]
 View = Mapping[str, Any]
 
 
-def strangers(path: Path, gpu: str, tally: Tally, clock: Moment | None) -> list[Facts]:
+def strangers(path: Path, gpu: str, tally: Tally, clock: Moment) -> list[Facts]:
     """Return the processes that were no part of the experiment and used a GPU in the window.
 
     Processes are listed at rows: who is seen by the last row inside came within the window, who is
@@ -60,7 +60,7 @@ class Stay:
     gone_s: float | None = None
     last: Mapping[str, str] = field(default_factory=dict)
 
-    def facts(self, clock: Moment | None) -> Facts:
+    def facts(self, clock: Moment) -> Facts:
         last = self.last
         return {
             "pid": int(last["pid"]),
@@ -70,8 +70,8 @@ class Stay:
             "memory_mib": float(last["memory_mib"]) if last["memory_mib"] else None,
             "sm_percent": float(last["sm_percent"]) if last["sm_percent"] else None,
             "identified": last["name"] != "?",
-            "seen": clock and clock.iso_at(self.seen_s),
-            "gone": None if clock is None or self.gone_s is None else clock.iso_at(self.gone_s),
+            "seen": clock.iso_at(self.seen_s),
+            "gone": None if self.gone_s is None else clock.iso_at(self.gone_s),
         }
 
 
@@ -95,7 +95,7 @@ def disturbances(window: View | None, limits: View) -> Iterator[str]:
         for stranger in gpu["strangers"]:
             if disturbs(stranger, gpu, limits):
                 yield f"GPU {gpu['index']} was used by {text(stranger)}"
-        hidden_mib = gpu.get("hidden_memory_mib") or 0.0  # records of before do not have it
+        hidden_mib = gpu["hidden_memory_mib"] or 0.0
         if hidden_mib > max(HIDDEN_MIB, limits["max_strangers_memory_mib"]):
             yield f"GPU {gpu['index']}: {hidden_mib:.0f} MiB were held by no visible process"
         if gpu["strangers_reason"]:

@@ -21,15 +21,15 @@ def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
 
     Moments are seconds on CLOCK_BOOTTIME; a cumulative reading between two rows is interpolated.
     What is not known is None, and a reason stands beside it: `gpus_reason` says why there is no
-    GPU; `started` and `ended` are None where no monitor noted what time it was.
+    GPU; `started` and `ended` are None where there was no monitor.
     `suspended_seconds` is for how long the machine was suspended meanwhile, and None where no row
     shows that; it is no part of `duration_seconds`.
     """
     monitor = read_monitor(folder)
-    clock = clock_of(monitor)
+    clock = Moment(**monitor["clock"]) if monitor["clock"] else None
     roles = tallied(RoleTally(from_s, to_s), folder / "cpu.csv")
     suspended_s = suspension(roles)
-    span = Span(from_s, to_s, to_s - from_s - (suspended_s or 0.0), clock)
+    span = Span(from_s, to_s, to_s - from_s - (suspended_s or 0.0))
     return {
         "started": clock and clock.iso_at(from_s),
         "ended": clock and clock.iso_at(to_s),
@@ -37,7 +37,7 @@ def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
         "end_boottime_s": to_s,
         "duration_seconds": span.duration_s,
         "suspended_seconds": suspended_s,
-        "gpus": [gpu_facts(folder, gpu, span) for gpu in monitor["gpus"]],
+        "gpus": [gpu_facts(folder, gpu, span, clock) for gpu in monitor["gpus"] if clock],
         "gpus_reason": monitor["gpus_reason"],
         "cpu": cpu_facts(monitor["rapl"], roles),
         "warnings": [
@@ -58,12 +58,6 @@ def read_monitor(folder: Path) -> Facts:
         return {"clock": None, "gpus": [], "gpus_reason": reason, "rapl": rapl, "warnings": []}
     monitor: Facts = json.loads(text)
     return monitor
-
-
-def clock_of(monitor: Mapping[str, Any]) -> Moment | None:
-    """Return the pair of readings that turns the monitor's stamps into UTC; None without one."""
-    clock = monitor.get("clock")  # monitors of before had both clocks in every row instead
-    return Moment(**clock) if clock else None
 
 
 def suspension(roles: RoleTally) -> float | None:

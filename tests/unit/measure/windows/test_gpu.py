@@ -142,7 +142,6 @@ def test_windows_too_short_for_the_sensor(
 
 
 def test_a_sensor_is_missing_from_its_loss_on(folder: Path) -> None:
-    """Not before; a monitor that did not say when may have meant any time."""
     rows = steady()
     for row in rows[21:]:
         row["energy_counter_mj"] = row["energy_trapezoid_j"] = None
@@ -156,5 +155,3 @@ def test_a_sensor_is_missing_from_its_loss_on(folder: Path) -> None:
     assert at_the_end["strangers_reason"] == "forbidden"
     after = gpu_of(folder, START_S + 5.0, START_S + 25.0)
     assert (after["strangers_reason"], after["energy_reason"]) == ("forbidden", "lost; gone")
-    write_monitor(folder, rows, missing=lost)
-    assert gpu_of(folder, START_S + 5.0, START_S + 20.0)["strangers_reason"] == "forbidden"
