@@ -18,12 +18,7 @@ from tandem.interference.figures import interference_of, is_due
 from tandem.results.folder import RunFolder
 from tandem.results.journal import pruned_in
 from tandem.results.record import UNFINISHED, Interference, Record
-from tandem.results.record_file import (
-    NAME,
-    read_interference,
-    record_of,
-    write_interference,
-)
+from tandem.results.record_file import NAME, read_interference, record_of, write_interference
 
 _NAMED = 5  # of those that will run again though they have ended
 
