@@ -119,7 +119,7 @@ def has_used_gpu(loop: Loop) -> bool:
     Before that, nobody can say that what a training needs fits into the memory.
     """
     succeeded = any(stretch.completed for stretch in loop.rounds())
-    return succeeded or not loop.memory.is_told or bool(loop.memory.sm_max_percent)
+    return succeeded or not loop.memory.is_reported or bool(loop.memory.sm_max_percent)
 
 
 def shows_work(loop: Loop) -> bool:

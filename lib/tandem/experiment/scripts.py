@@ -44,7 +44,7 @@ def prepare(
         script, logs = folder / f"bg_loop{several}.sh", folder / f"background_logs{several}"
         memory = memory_use(name, background, say)
         values = {**common, "isolation": isolation.command}
-        render = partial(render_loop, script, background.dose, memory.told, values)
+        render = partial(render_loop, script, background.dose, memory.variables, values)
         render(background.training)
         parts = environment, monitor, memory
         dosing = dosing_of(background, folder / f"dose{several}", environment)
