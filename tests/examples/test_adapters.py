@@ -157,7 +157,7 @@ def test_the_example_runs_as_it_stands(place: Place) -> None:
     [round_1] = place.root.glob("results/run_*/*/background_logs/run_1.log")
     assert "Rank@1:0.550000" in round_1.read_text()
     assert record["environment"]["pin"]["matches"] is None  # a stand-in is at no commit
-    assert "whether its folder is at commit d5489e8995e8 cannot be told" in done.stderr
+    assert "whether its folder is at commit d5489e8995e8 is not known" in done.stderr
     assert left_over(place) == []
 
 

@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.background.dose.files import dose_facts
-from tandem.background.rounds import (
-    Stretch,
-    failures,
-    has_unknown_end,
-    pauses,
-    rate,
-    running_s,
-)
+from tandem.background.rounds import Stretch, failures, has_unknown_end, pauses, rate, running_s
 
 
 @dataclass(frozen=True)

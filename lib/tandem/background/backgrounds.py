@@ -8,19 +8,14 @@ from dataclasses import dataclass, field
 from tandem.background.footprints import Room
 from tandem.background.loop import Loop, tell_to_stop
 from tandem.background.memory import MemoryWatch
-from tandem.background.warmup import (
-    BackgroundNotReady,
-    MemoryFull,
-    check_startable,
-    wait_ready,
-)
+from tandem.background.warmup import BackgroundNotReady, MemoryFull, check_startable, wait_ready
 from tandem.processes.scripts import Script
 from tandem.processes.watch import Watch
 
 
 @dataclass
 class Backgrounds:
-    """All loads of an experiment, at least one.
+    """All backgrounds of an experiment, at least one.
 
     `misfits` say what cannot fit into a GPU's memory, `room` is what the foreground leaves of it.
     """
@@ -32,11 +27,11 @@ class Backgrounds:
 
     @property
     def scripts(self) -> list[Script]:
-        return [load.script for load in self.each if load.script]
+        return [loop.script for loop in self.each if loop.script]
 
     def running(self) -> bool:
-        """Whether all are a load: one that rests is gone."""
-        return all(load.running() and not load.rests() for load in self.each)
+        """Whether all put load on the GPU: one that rests does not."""
+        return all(loop.running() and not loop.rests() for loop in self.each)
 
     def ensure(self, watch: Watch, tick: Callable[[], None], say: Callable[[str], None]) -> None:
         """Start whichever is not running, and return when all are ready.
@@ -46,34 +41,34 @@ class Backgrounds:
         They warm up side by side. Those whose size is to be found come after all others, one by
         one: they get the memory that is left.
         """
-        missing = [load for load in self.each if not load.running()]
-        decided = [load for load in missing if not load.is_choosing()]
-        for load in missing:
-            load.stop()
-        for load in decided:
-            load.start()
-        for load in decided:
-            wait_ready(load, watch, tick)
-        for load in missing:
-            if load.is_choosing():
-                choose(load, watch, tick, say, self.crowding)
-        for load in self.each:
-            check_startable(load)  # others may have taken long
+        missing = [loop for loop in self.each if not loop.running()]
+        decided = [loop for loop in missing if not loop.is_choosing()]
+        for loop in missing:
+            loop.stop()
+        for loop in decided:
+            loop.start()
+        for loop in decided:
+            wait_ready(loop, watch, tick)
+        for loop in missing:
+            if loop.is_choosing():
+                choose(loop, watch, tick, say, self.crowding)
+        for loop in self.each:
+            check_startable(loop)  # others may have taken long
 
     def crowding(self) -> str:
         """Say why the foreground will not fit beside what they hold; "": it will, or who knows."""
-        return self.room.lacking([load.memory for load in self.each]) if self.room else ""
+        return self.room.lacking([loop.memory for loop in self.each]) if self.room else ""
 
     def look(self) -> list[str]:
         """See what there is to be seen while they run, and return warnings."""
-        for load in self.each:
-            if load.dosing and not load.is_stopping:
-                load.dosing.check()  # where it has died, the trainings must go on
+        for loop in self.each:
+            if loop.dosing and not loop.is_stopping:
+                loop.dosing.check()  # where it has died, the trainings must go on
         return self.look_at_memory()
 
     def look_at_memory(self) -> list[str]:
         """Note what GPU memory they hold, once a second at most; return warnings about limits."""
-        return self.memory.look([(load.memory, load.script) for load in self.each])
+        return self.memory.look([(loop.memory, loop.script) for loop in self.each])
 
     def tell_to_stop(self) -> None:
         tell_to_stop(self.each)
@@ -81,12 +76,12 @@ class Backgrounds:
     def stop(self) -> None:
         """End all of them, which are told before any is waited for."""
         self.tell_to_stop()
-        for load in self.each:
-            load.stop()
+        for loop in self.each:
+            loop.stop()
 
 
 def choose(
-    load: Loop,
+    loop: Loop,
     watch: Watch,
     tick: Callable[[], None],
     say: Callable[[str], None],
@@ -99,23 +94,23 @@ def choose(
     `crowding` says why the foreground will not fit beside what is held now, "" if it will. The
     smallest size is taken all the same, as one that is not to be found would be.
     """
-    sizes, lines = load.background.auto, list[str]()
+    sizes, lines = loop.background.auto, list[str]()
     for size in sizes:
-        load.use(size)
-        load.start()
+        loop.use(size)
+        loop.start()
         try:
-            wait_ready(load, watch, tick)
+            wait_ready(loop, watch, tick)
             if size is not sizes[-1] and (reason := crowding()):
                 raise MemoryFull(reason, [])
         except MemoryFull as problem:
-            load.stop()
-            load.put_aside(size, str(problem))
+            loop.stop()
+            loop.put_aside(size, str(problem))
             lines = problem.lines
-            say(f"{load.name}: {size.name} {size.value} does not fit: {problem}")
+            say(f"{loop.name}: {size.name} {size.value} does not fit: {problem}")
             continue
-        load.chosen = size
-        say(f"{load.name}: {size.name} {size.value} fits")
+        loop.chosen = size
+        say(f"{loop.name}: {size.name} {size.value} fits")
         return
     tried = ", ".join(str(size.value) for size in sizes)
-    reason = f"{load.name} not ready: none of {sizes[0].name} {tried} fits into the GPU's memory"
+    reason = f"{loop.name} not ready: none of {sizes[0].name} {tried} fits into the GPU's memory"
     raise BackgroundNotReady(reason, lines)

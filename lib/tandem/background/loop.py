@@ -1,4 +1,4 @@
-"""The background of one experiment: started, seen to work, stopped, accounted for."""
+"""One background of an experiment: its loop started, stopped, and what its owner knows of it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from typing import Any
 
 from tandem.background.dosing import Dosing, stop_all
 from tandem.background.memory import MemoryUse
-from tandem.background.rounds import (
-    Stretch,
-    read_rounds,
-)
+from tandem.background.rounds import Stretch, read_rounds
 from tandem.base.clock import boottime_s
 from tandem.base.paths import BGRUN
 from tandem.measure.powermon import Powermon
@@ -98,7 +95,7 @@ class Loop:
         return not self.loop_pid or alive(self.loop_pid)
 
     def rests(self) -> bool:
-        """Whether there have been as many rounds as there may be: the load is gone."""
+        """Whether there have been as many rounds as there may be: no load is left."""
         most, rounds = self.background.dose.max_rounds, self.rounds()
         if most is None or not rounds or rounds[-1].end_s is None:
             return False
@@ -149,18 +146,18 @@ class Loop:
         }
 
 
-def tell_to_stop(loads: Sequence[Loop]) -> None:
+def tell_to_stop(loops: Sequence[Loop]) -> None:
     """Begin the stop of all in the same instant, that of their controllers just before it.
 
     Notice first whose loop had ended by itself.
     """
-    going = [(load, load.script) for load in loads if load.script and not load.is_stopping]
-    for load, _ in going:
-        load.is_stopping = True
-        if not load.running():
-            load.problems.append(f"the {load.name} loop ended before the foreground")
-    stop_all([load.dosing for load, _ in going if load.dosing])
-    for load, script in going:
-        if load.dosing and load.dosing.problem:
-            load.problems.append(f"{load.name}: {load.dosing.problem}")
+    going = [(loop, loop.script) for loop in loops if loop.script and not loop.is_stopping]
+    for loop, _ in going:
+        loop.is_stopping = True
+        if not loop.running():
+            loop.problems.append(f"the {loop.name} loop ended before the foreground")
+    stop_all([loop.dosing for loop, _ in going if loop.dosing])
+    for loop, script in going:
+        if loop.dosing and loop.dosing.problem:
+            loop.problems.append(f"{loop.name}: {loop.dosing.problem}")
         script.signal(signal.SIGTERM)

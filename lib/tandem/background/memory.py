@@ -1,4 +1,4 @@
-"""The GPU memory of a background: what it may hold, who is told of that, what it really holds."""
+"""The GPU memory of a background: its limit, how the training learns of it, and what it holds."""
 
 from __future__ import annotations
 
@@ -70,20 +70,22 @@ def environment_of(limit: Limit, training: Training) -> dict[str, str]:
 
     What the training's own environment says already is left to it. docs/load.md has the sources.
     """
-    told: dict[str, str] = {}
+    variables: dict[str, str] = {}
     if limit.fraction is not None:
         share = f"{max(LEAST_FRACTION, math.floor(limit.fraction * 10000) / 10000):g}"
-        told |= dict.fromkeys((FRACTION, "XLA_CLIENT_MEM_FRACTION"), share)
-        told["XLA_PYTHON_CLIENT_MEM_FRACTION"] = share  # its older name
-        told["FLAGS_fraction_of_gpu_memory_to_use"] = share
+        variables |= dict.fromkeys((FRACTION, "XLA_CLIENT_MEM_FRACTION"), share)
+        variables["XLA_PYTHON_CLIENT_MEM_FRACTION"] = share  # its older name
+        variables["FLAGS_fraction_of_gpu_memory_to_use"] = share
         if PYTORCH in training.memory_limit:
-            told |= _pytorch_options(share, training)
+            variables |= _pytorch_options(share, training)
     if limit.mib is not None:
         mib = str(max(1, math.floor(limit.mib)))
-        told[MIB] = told["FLAGS_gpu_memory_limit_mb"] = mib
+        variables[MIB] = variables["FLAGS_gpu_memory_limit_mb"] = mib
         places = range(max(1, len(limit.devices)))
-        told["CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"] = ",".join(f"{place}={mib}M" for place in places)
-    return {name: text for name, text in told.items() if name not in training.environment}
+        variables["CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"] = ",".join(
+            f"{place}={mib}M" for place in places
+        )
+    return {name: text for name, text in variables.items() if name not in training.environment}
 
 
 def _pytorch_options(share: str, training: Training) -> dict[str, str]:
@@ -101,34 +103,34 @@ class MemoryUse:
     """What a background, spoken of as `name`, holds of the memory of one of its GPUs, at most.
 
     It is what all its processes hold together; `max_mib` is None as long as none was seen there.
-    `unknown` says why not everything could be seen, or "". `told` are the variables that the limit
-    was handed over in. `sm_max_percent` is the most that one of them was seen to use of a GPU, and
-    `used_s` when that any was seen last; that nobody tells it, `is_told` says.
+    `unknown` says why not everything could be seen, or "". `variables` are those that the limit
+    was passed in. `sm_max_percent` is the most that one of them was seen to use of a GPU, and
+    `used_s` when that any was seen last; `is_reported` says whether NVML reports that.
     """
 
     name: str
     limit: Limit
-    told: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     max_mib: float | None = None
     exceeded_s: float | None = None  # on CLOCK_BOOTTIME, as `used_s`
     unknown: str = ""
-    is_told: bool = True
+    is_reported: bool = True
     sm_max_percent: float | None = None
     used_s: float | None = None
 
     def forget(self) -> None:
         """Begin again: what was seen so far is not what counts."""
         self.max_mib, self.exceeded_s, self.unknown = None, None, ""
-        self.is_told, self.sm_max_percent, self.used_s = True, None, None
+        self.is_reported, self.sm_max_percent, self.used_s = True, None, None
 
     def idles(self) -> bool:
-        """Whether it holds memory, and was not seen to use the GPU, as far as that is told."""
-        return bool(self.max_mib) and self.is_told and not self.sm_max_percent
+        """Whether it holds memory, and was not seen to use the GPU, as far as that is reported."""
+        return bool(self.max_mib) and self.is_reported and not self.sm_max_percent
 
     def note_use(self, script: Script, used: Mapping[str, Sequence[ProcessSample] | None]) -> None:
-        """Take who has used the GPUs since the last time, by `key_of`; None: that is not told."""
+        """Take who has used the GPUs since the last time, by `key_of`; None: not reported."""
         samples = [used.get(key_of(device)) for device in self.limit.devices]
-        self.is_told = self.is_told and bool(samples) and None not in samples
+        self.is_reported = self.is_reported and bool(samples) and None not in samples
         for sample in (each for those in samples for each in those or ()):
             if is_below(sample.pid, script.pid):
                 self.sm_max_percent = max(self.sm_max_percent or 0.0, sample.sm_percent)
@@ -160,7 +162,7 @@ class MemoryUse:
         exceeded: bool | None = self.exceeded_s is not None
         if not exceeded and (self.limit.mib is None or self.max_mib is None or self.unknown):
             exceeded = None
-        is_seen = self.is_told and self.max_mib is not None
+        is_seen = self.is_reported and self.max_mib is not None
         reasons = [self.limit.problem, self.unknown]
         if self.max_mib is None and not any(reasons):
             reasons = ["none of its processes was seen on a GPU"]
@@ -172,19 +174,19 @@ class MemoryUse:
             "sm_max_percent": self.sm_max_percent or 0.0 if is_seen else None,
             "used_boottime_s": self.used_s if is_seen else None,
             "reason": "; ".join(filter(None, reasons)) or None,
-            "env": dict(self.told),
+            "env": dict(self.variables),
         }
 
 
 def memory_use(name: str, background: Background, say: Callable[[str], None]) -> MemoryUse:
     """Find out what a background may hold, and say what of that cannot be handed on."""
     limit = limit_of(background.dose, background.training)
-    told = environment_of(limit, background.training)
-    if limit.problem and told:
-        say(f"{name}: {limit.problem}; of its limit only {', '.join(told)} can be set")
+    variables = environment_of(limit, background.training)
+    if limit.problem and variables:
+        say(f"{name}: {limit.problem}; of its limit only {', '.join(variables)} can be set")
     elif limit.problem and (limit.mib, limit.fraction) != (None, None):
         say(f"{name}: {limit.problem}; of its limit nothing can be set")
-    return MemoryUse(name, limit, told)
+    return MemoryUse(name, limit, variables)
 
 
 def key_of(device: nvml.Device) -> str:

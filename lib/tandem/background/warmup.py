@@ -49,87 +49,87 @@ def says_memory_is_full(log: Path) -> bool:
         return False
 
 
-def wait_ready(load: Loop, watch: Watch, tick: Callable[[], None]) -> None:
+def wait_ready(loop: Loop, watch: Watch, tick: Callable[[], None]) -> None:
     """Return when the loop has been alive for the warm-up and has shown work.
 
     Raises BackgroundNotReady when it ends, cannot start its training, or shows no work in time.
     """
-    assert load.script is not None
-    waited_s = load.experiment.limits.warmup_s + load.experiment.limits.ready_timeout_s
+    assert loop.script is not None
+    waited_s = loop.experiment.limits.warmup_s + loop.experiment.limits.ready_timeout_s
     give_up_s = time.monotonic() + waited_s
 
     def after_tick(condition: Callable[[], object]) -> Callable[[], bool]:
         def is_true() -> bool:
             tick()
-            return bool(condition()) or flaw_of(load) is not None
+            return bool(condition()) or flaw_of(loop) is not None
 
         return is_true
 
-    watch.wait([load.script], give_up_s, after_tick(load.rounds), period_s=0.02)
-    load.loop_pid = next(iter(children(load.script.pid)), 0)
-    check_startable(load)
+    watch.wait([loop.script], give_up_s, after_tick(loop.rounds), period_s=0.02)
+    loop.loop_pid = next(iter(children(loop.script.pid)), 0)
+    check_startable(loop)
     now_s = boottime_s()
-    alive_s = now_s - load.rounds()[0].start_s if load.rounds() else 0.0
-    warm_s = time.monotonic() + load.experiment.limits.warmup_s - alive_s
-    watch.wait([load.script], warm_s, after_tick(lambda: False), period_s=0.25)
-    check_startable(load)
-    watch.wait([load.script], give_up_s, after_tick(lambda: shows_work(load)), period_s=0.1)
-    if load.is_choosing():
-        watch.wait([load.script], give_up_s, after_tick(lambda: has_used_gpu(load)), period_s=0.1)
-    check_startable(load)
-    if load.is_choosing() and not has_used_gpu(load):
-        raise not_ready(load, f"no use of the GPU in {waited_s:g} s: whether it fits is unknown")
-    if not shows_work(load):
-        raise not_ready(load, f"{what_is_missing(load)} in {waited_s:g} s")
+    alive_s = now_s - loop.rounds()[0].start_s if loop.rounds() else 0.0
+    warm_s = time.monotonic() + loop.experiment.limits.warmup_s - alive_s
+    watch.wait([loop.script], warm_s, after_tick(lambda: False), period_s=0.25)
+    check_startable(loop)
+    watch.wait([loop.script], give_up_s, after_tick(lambda: shows_work(loop)), period_s=0.1)
+    if loop.is_choosing():
+        watch.wait([loop.script], give_up_s, after_tick(lambda: has_used_gpu(loop)), period_s=0.1)
+    check_startable(loop)
+    if loop.is_choosing() and not has_used_gpu(loop):
+        raise not_ready(loop, f"no use of the GPU in {waited_s:g} s: whether it fits is unknown")
+    if not shows_work(loop):
+        raise not_ready(loop, f"{what_is_missing(loop)} in {waited_s:g} s")
 
 
-def check_startable(load: Loop) -> None:
+def check_startable(loop: Loop) -> None:
     """Raise what is wrong with the loop, if anything is."""
-    if (flaw := flaw_of(load)) is not None:
+    if (flaw := flaw_of(loop)) is not None:
         raise flaw
 
 
-def flaw_of(load: Loop) -> BackgroundNotReady | None:
+def flaw_of(loop: Loop) -> BackgroundNotReady | None:
     """Return why it will not be a load: it has ended, rests, or no round can run.
 
     MemoryFull: a size is still to be found, and this one does not fit.
     """
-    if (full := full_round(load)) is not None:
-        lines = last_lines(load.folder / f"run_{full}.log", LAST_LINES)
+    if (full := full_round(loop)) is not None:
+        lines = last_lines(loop.folder / f"run_{full}.log", LAST_LINES)
         return MemoryFull(f"out of memory in round {full}", lines)
-    if not load.running():
-        return not_ready(load, "the loop ended")
-    rounds = load.rounds()
+    if not loop.running():
+        return not_ready(loop, "the loop ended")
+    rounds = loop.rounds()
     ended = [stretch for stretch in rounds if stretch.end_s is not None]
     if ended and all(stretch.exit_code in NOT_STARTED_CODES for stretch in ended):
-        return not_ready(load, f"its training cannot be run (exit code {ended[-1].exit_code})")
-    return not_ready(load, "all its rounds (max_rounds) are over") if load.rests() else None
+        return not_ready(loop, f"its training cannot be run (exit code {ended[-1].exit_code})")
+    return not_ready(loop, "all its rounds (max_rounds) are over") if loop.rests() else None
 
 
-def full_round(load: Loop) -> int | None:
+def full_round(loop: Loop) -> int | None:
     """Return a round that failed because the memory is full; None also where none may."""
-    failed = [each.last for each in load.rounds() if each.failed] if load.is_choosing() else []
-    logs = ((number, load.folder / f"run_{number}.log") for number in failed)
+    failed = [each.last for each in loop.rounds() if each.failed] if loop.is_choosing() else []
+    logs = ((number, loop.folder / f"run_{number}.log") for number in failed)
     return next((number for number, log in logs if says_memory_is_full(log)), None)
 
 
-def has_used_gpu(load: Loop) -> bool:
+def has_used_gpu(loop: Loop) -> bool:
     """Whether a round succeeded, or the GPU was used, if that can be seen at all.
 
     Before that, nobody can say that what a training needs fits into the memory.
     """
-    succeeded = any(stretch.completed for stretch in load.rounds())
-    return succeeded or not load.memory.is_told or bool(load.memory.sm_max_percent)
+    succeeded = any(stretch.completed for stretch in loop.rounds())
+    return succeeded or not loop.memory.is_reported or bool(loop.memory.sm_max_percent)
 
 
-def shows_work(load: Loop) -> bool:
+def shows_work(loop: Loop) -> bool:
     """Whether a round of this start succeeded, or what runs writes or uses CPU time.
 
     After failed rounds it must have lived longer than they did, or it may be the next of them.
     One that holds GPU memory must be seen to use the GPU, one that is to be dosed must be.
     """
-    rounds = load.rounds()
-    if load.memory.idles() or (load.dosing and not load.dosing.has_begun()):
+    rounds = loop.rounds()
+    if loop.memory.idles() or (loop.dosing and not loop.dosing.has_begun()):
         return False
     if any(stretch.completed for stretch in rounds):
         return True
@@ -139,34 +139,34 @@ def shows_work(load: Loop) -> bool:
     lived_s = boottime_s() - rounds[-1].start_s
     if failed_s and lived_s < LONGER * max(failed_s) + LONGER_S:
         return False
-    log = load.folder / f"run_{rounds[-1].first}.log"
+    log = loop.folder / f"run_{rounds[-1].first}.log"
     if log.exists() and log.stat().st_size > 0:
         return True
-    return sum(map(cpu_s, training_processes(load))) >= WORK_CPU_S
+    return sum(map(cpu_s, training_processes(loop))) >= WORK_CPU_S
 
 
-def what_is_missing(load: Loop) -> str:
+def what_is_missing(loop: Loop) -> str:
     """Say why it does not show work."""
-    failed = sum(stretch.failed for stretch in load.rounds())
-    if load.dosing and not load.dosing.has_begun():
-        return ": ".join(filter(None, ["its dose did not begin", load.dosing.problem]))
-    if load.memory.idles():
+    failed = sum(stretch.failed for stretch in loop.rounds())
+    if loop.dosing and not loop.dosing.has_begun():
+        return ": ".join(filter(None, ["its dose did not begin", loop.dosing.problem]))
+    if loop.memory.idles():
         return "no use of the GPU"
     return f"no round succeeded, {failed} failed," if failed else "no output and no CPU time"
 
 
-def training_processes(load: Loop) -> list[int]:
+def training_processes(loop: Loop) -> list[int]:
     """Return who is below a round's keeper: whoever left the sessions of loop and keeper."""
-    assert load.script is not None
-    everyone = [(pid, stat(pid)) for pid in descendants(load.script.pid)]
-    own_sessions = {str(load.script.pid), *(str(pid) for pid, _ in everyone[:1])}
+    assert loop.script is not None
+    everyone = [(pid, stat(pid)) for pid in descendants(loop.script.pid)]
+    own_sessions = {str(loop.script.pid), *(str(pid) for pid, _ in everyone[:1])}
     return [pid for pid, fields in everyone if fields and fields[3] not in own_sessions]
 
 
-def not_ready(load: Loop, reason: str) -> BackgroundNotReady:
-    rounds = load.rounds()
+def not_ready(loop: Loop, reason: str) -> BackgroundNotReady:
+    rounds = loop.rounds()
     newest = [each for each in rounds if each.failed][-1:] or rounds[-1:]
-    logs = [load.folder / f"run_{each.last}.log" for each in newest]
-    logs.append(load.folder / "bgrun.log")
+    logs = [loop.folder / f"run_{each.last}.log" for each in newest]
+    logs.append(loop.folder / "bgrun.log")
     lines = [line for log in logs for line in last_lines(log, LAST_LINES)]
-    return BackgroundNotReady(f"{load.name} not ready: {reason}", lines[:LAST_LINES])
+    return BackgroundNotReady(f"{loop.name} not ready: {reason}", lines[:LAST_LINES])

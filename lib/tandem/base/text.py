@@ -74,10 +74,10 @@ def suggestion(name: str, known: Collection[str]) -> str:
 
 
 SCREEN_COLUMNS = 100
-_GAP = "  "
+GAP = "  "
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """The rows as lines, each column as wide as its widest cell, nothing trailing."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [_GAP.join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return [GAP.join(map(str.ljust, row, widths)).rstrip() for row in rows]

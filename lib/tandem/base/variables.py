@@ -8,5 +8,5 @@ MONITOR = "TANDEM_MONITOR_FD"  # the number of a pidfd of the monitor that sampl
 OUT = "TANDEM_OUT"  # in the environment of a training: the folder of its log
 LOCKS = "TANDEM_LOCKS"  # the folder of the lock files
 COOKIE = "TANDEM_COOKIE"  # in the environment of every process that has an owner
+OWNER_FILE = "owner"  # the same in a file beside its log, for those that clear their environment
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-OWNER_FILE = "owner"  # the same beside its log, for those that clear their environment

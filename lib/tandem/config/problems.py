@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from tandem.base.errors import UsageError
-from tandem.base.text import (
-    PLAIN_KEY,
-    printable,
-    quote,
-)
+from tandem.base.text import PLAIN_KEY, printable, quote
 
 _LISTED = 50
 _LISTED_ALIKE = 5

@@ -200,10 +200,10 @@ def _pattern_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
 @cache  # the compiler's warnings come once, for then it remembers the pattern
 def _reading_of(pattern: str) -> tuple[str, tuple[str, ...]]:
     """Why the pattern cannot be compiled, or "", and what else is odd about it."""
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         why = _why_not(re.compile, pattern)
-    doubts = [f"{warning.message} (escape it if it is meant as it stands)" for warning in told]
+    doubts = [f"{warning.message} (escape it if it is meant as it stands)" for warning in caught]
     if not why and {"\n", "\r"} & set(pattern) and not re.compile(pattern).flags & re.VERBOSE:
         doubts.append("its line break is never found, because every line is looked at by itself")
     return why, tuple(doubts)

@@ -59,7 +59,7 @@ class ExperimentRun:
         """
         seen, self.begin_s = self.seen, time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
-        self.monitor = Powermon(self.folder / "energy", self.sensors.monitor_options)
+        self.monitor = Powermon(self.folder / "energy", self.sensors.powercap)
         try:
             self.begin()
             self.run_attempts()
@@ -80,8 +80,14 @@ class ExperimentRun:
             seen.stop_reason = seen.error_message = f"interrupted by {interrupted}"
         finally:
             self.stop()
-        seen.attempts, seen.backgrounds = len(self.attempts), self.backgrounds
-        outcome = outcome_of(self.experiment, self.around, self.before, seen)
+        outcome = outcome_of(
+            self.experiment,
+            self.around,
+            self.before,
+            seen,
+            attempts=len(self.attempts),
+            backgrounds=self.backgrounds,
+        )
         write_outcome(outcome, self.folder)
         return outcome
 

@@ -1,9 +1,9 @@
-"""Before an experiment: its folder, the scripts of foreground and backgrounds, the loads."""
+"""Before an experiment: its folder, the scripts of foreground and backgrounds, their loops."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tandem.background.dosing import Dosing, mode_of
 from tandem.background.loop import Loop
 from tandem.background.memory import memory_use
 from tandem.base.paths import ROOT, TEMPLATES
-from tandem.base.templates import render_file
+from tandem.base.templates import Values, render_file
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose
 from tandem.measure.powermon import Powermon
@@ -21,8 +21,6 @@ from tandem.processes.namespace import Isolation
 
 LOGS_KEPT = 20
 ROUNDS_KEPT = 500
-
-Values = Mapping[str, str | Sequence[str]]
 
 
 def prepare(
@@ -34,24 +32,24 @@ def prepare(
     monitor: Powermon,
     say: Callable[[str], None],
 ) -> Backgrounds | None:
-    """Make the folder, render what will run, and return the loads; None without a background."""
+    """Make the folder, render what will run, and return the backgrounds; None: there are none."""
     folder.mkdir()
     grace_s = repr(experiment.limits.grace_s)
     common = {"root": str(ROOT), "python": sys.executable, "grace_s": grace_s}
     render_foreground(experiment, folder / "fg_run.sh", common)
-    loads = []
+    loops = []
     for number, background in enumerate(experiment.backgrounds, start=1):
         several = f"_{number}" if len(experiment.backgrounds) > 1 else ""
         name = f"background {number}" if several else "background"
         script, logs = folder / f"bg_loop{several}.sh", folder / f"background_logs{several}"
         memory = memory_use(name, background, say)
         values = {**common, "isolation": isolation.command}
-        render = partial(render_loop, script, background.dose, memory.told, values)
+        render = partial(render_loop, script, background.dose, memory.variables, values)
         render(background.training)
         parts = environment, monitor, memory
         dosing = dosing_of(background, folder / f"dose{several}", environment)
-        loads.append(Loop(name, experiment, background, render, script, logs, *parts, dosing))
-    return Backgrounds(loads) if loads else None
+        loops.append(Loop(name, experiment, background, render, script, logs, *parts, dosing))
+    return Backgrounds(loops) if loops else None
 
 
 def dosing_of(
@@ -77,9 +75,9 @@ def render_foreground(experiment: Experiment, script: Path, common: Values) -> N
 
 
 def render_loop(
-    script: Path, dose: Dose, told: Mapping[str, str], common: Values, training: Training
+    script: Path, dose: Dose, added: Mapping[str, str], common: Values, training: Training
 ) -> None:
-    """Render a background's loop; `told` is what it is told besides its own environment."""
+    """Render a background's loop; `added` are variables besides its own environment's."""
     values: Values = {
         **common,
         "work_dir": str(training.work_dir),
@@ -87,7 +85,7 @@ def render_loop(
         "max_rounds": str(dose.max_rounds or 0),
         "logs_kept": str(LOGS_KEPT),
         "rounds_kept": str(ROUNDS_KEPT),
-        "environment": assignments({**training.environment, **told}),
+        "environment": assignments({**training.environment, **added}),
         "command": training.command,
     }
     render_file(TEMPLATES / "bg_loop.sh.j2", script, values)

@@ -45,8 +45,6 @@ class Seen:
     status: Status = "finished"
     error_message: str | None = None
     stop_reason: str = "foreground ended"
-    attempts: int = 0
-    backgrounds: Backgrounds | None = None
     windows: list[WindowEdges] = field(default_factory=list)
     monitor_problem: str | None = None
     gpus_before: list[Gpu] | None = None
@@ -59,9 +57,16 @@ class Seen:
     interrupted: Interrupted | None = None
 
 
-def outcome_of(experiment: Experiment, around: Surroundings, before: Before, seen: Seen) -> Outcome:
+def outcome_of(
+    experiment: Experiment,
+    around: Surroundings,
+    before: Before,
+    seen: Seen,
+    *,
+    attempts: int,
+    backgrounds: Backgrounds | None,
+) -> Outcome:
     """Return what only this process knows, for the record."""
-    backgrounds = seen.backgrounds
     loops: Any = [loop.facts() for loop in backgrounds.each] if backgrounds else []
     return Outcome(
         outcome_version=VERSION,
@@ -72,7 +77,7 @@ def outcome_of(experiment: Experiment, around: Surroundings, before: Before, see
         status=seen.status,
         error_message=seen.error_message,
         stop_reason=seen.stop_reason,
-        attempts=seen.attempts,
+        attempts=attempts,
         windows=seen.windows,
         backgrounds=loops,
         misfits=list(backgrounds.misfits) if backgrounds else [],

@@ -209,8 +209,8 @@ def table_differences(
         yield "is missing, damaged, or has other columns"
         return
     listed = {row["experiment_id"]: row for row in rows}
-    strays = [name for name in listed if name not in shown and name not in lost]
-    yield from (f"{name} has a row, and no record" for name in strays)
+    extra = [name for name in listed if name not in shown and name not in lost]
+    yield from (f"{name} has a row, and no record" for name in extra)
     for name, each in shown.items():
         if name in listed:
             cells = dict(zip(columns, cells_of(row_of(*each), columns), strict=True))

@@ -46,7 +46,7 @@ class Pair:
 
 
 def compare(runs: Sequence[Path]) -> dict[str, Any]:
-    """Return the same for a machine: "groups", "left_out", a count by reason, and "damaged".
+    """Return "groups", "left_out" (a count by reason) and "damaged", as JSON.
 
     The last one names each record that cannot be read; a run of which none can is a UsageError.
     A group has "foreground", its "values" (those not drawn, and its GPUs), "background", its

@@ -137,10 +137,6 @@ class Sensors:
     wait_idle_s: float
     allow_busy: bool
 
-    @property
-    def monitor_options(self) -> list[str]:
-        return ["--powercap", str(self.powercap)]
-
     def wait_free(
         self, watch: Watch, say: Callable[[str], None]
     ) -> tuple[list[Gpu] | None, list[str]]:

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +23,13 @@ STOP_GRACE_S = 5.0
 
 @dataclass
 class Powermon:
-    """The monitor beside an experiment; `folder` gets its files.
+    """The monitor beside an experiment; `folder` gets its files, RAPL is in `powercap`.
 
     What goes wrong with it costs its figures, never the experiment: `problem` says what.
     """
 
     folder: Path
-    options: Sequence[str]
+    powercap: Path
     script: Script | None = None
     problem: str | None = None
 
@@ -40,7 +39,7 @@ class Powermon:
         # Not the experiment's cookie: whoever has that is ended before the last idle window.
         mark = f"{cookie(os.getpid())}/monitor"
         environment = {**os.environ, COOKIE: mark, "TANDEM_PYTHON": sys.executable}
-        arguments = ["--out", str(self.folder), *self.options]
+        arguments = ["--out", str(self.folder), "--powercap", str(self.powercap)]
         self.script = start(POWERMON, arguments, self.folder / "powermon.log", environment)
 
     def wait_ready(self, watch: Watch) -> None:

@@ -1,4 +1,4 @@
-"""NVML, NVIDIA's management library: which GPUs there are, and what their sensors say.
+"""NVML, NVIDIA's management library: which GPUs there are, what is used of each, and by whom.
 
 All of it is called while NVML is open (binding.opened). Whatever cannot be read raises NvmlError,
 whose text says why and whose hint says what would help.

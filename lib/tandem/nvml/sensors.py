@@ -1,4 +1,4 @@
-"""What the monitor reads of a GPU beside its processes. NVML must be open (see nvml).
+"""What the monitor reads of a GPU beside its processes. NVML must be open (binding.opened).
 
 Whatever cannot be read raises NvmlError. Temperature and clocks of a MIG device are its board's;
 power and energy are not, and NVML has none of its own for it.

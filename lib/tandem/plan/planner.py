@@ -98,8 +98,8 @@ def make_plan(
     given_seed = settings.seed if seed is None else seed
     seed = int.from_bytes(os.urandom(4), "big") if given_seed is None else given_seed
     file = str(settings.file or "")
-    history, told = read_history(settings.tables, registry, root, file)
-    problems = [*settings.problems, *registry.problems, *told]
+    history, unread = read_history(settings.tables, registry, root, file)
+    problems = [*settings.problems, *registry.problems, *unread]
     planner = _Planner(settings, registry, root, seed, grace_s=grace_s, history=history)
     experiments = planner.experiments() if _fits(settings, problems) else []
     problems += [*planner.problems, *history.remarks()]

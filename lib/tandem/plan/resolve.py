@@ -142,7 +142,9 @@ class Resolver:
                 message = f"{quote(name)} is not a hyperparameter of {of}{near}"
                 problems.append(self._error(place, message))
             elif not supported[name].has_range:
-                message = f"{quote(name)} of {of} has no range to draw from (add it there)"
+                message = (
+                    f"{quote(name)} of {of} has no range to draw from (add one to the registry)"
+                )
                 problems.append(self._error(place, message))
             elif entry.draws_all:
                 message = f'{quote(name)} is drawn with all others, because "all" is given'
@@ -234,7 +236,8 @@ def _auto_flaw(
         return '"auto" is for a background: a foreground\'s values are its own (give a number)'
     if not hyperparameter.sizes:
         name = word(repository.name)
-        return f'"auto" has nothing to choose from: {name} lists no "sizes" for it (add them there)'
+        why = f'{name} lists no "sizes" for it (add them to the registry)'
+        return f'"auto" has nothing to choose from: {why}'
     return ""
 
 
@@ -252,7 +255,7 @@ def _commit_doubt(folder: Path, commit: str | None) -> str:
         return ""
     state = git_state(folder)
     if state["commit"] is None:
-        return f"whether its folder is at commit {commit[:12]} cannot be told: {state['reason']}"
+        return f"whether its folder is at commit {commit[:12]} is not known: {state['reason']}"
     if state["commit"] == commit:
         return ""
     return f"its folder is at commit {state['commit'][:12]}, the registry names {commit[:12]}"

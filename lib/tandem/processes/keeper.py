@@ -237,9 +237,9 @@ class Keeper:
             "peak_memory_bytes": usage.ru_maxrss * 1024,
             "stop": {
                 "duration_s": round(self.tree.stop_duration_s, 6),
-                "terminated": people(self.tree.terminated),
-                "killed": people(self.tree.killed),
-                "left": people(self.tree.left),
+                "terminated": named(self.tree.terminated),
+                "killed": named(self.tree.killed),
+                "left": named(self.tree.left),
             },
         }
 
@@ -289,5 +289,5 @@ def rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 6)
 
 
-def people(processes: dict[int, str]) -> list[dict[str, Any]]:
+def named(processes: dict[int, str]) -> list[dict[str, Any]]:
     return [{"pid": pid, "name": name} for pid, name in sorted(processes.items())]

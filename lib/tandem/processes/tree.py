@@ -77,13 +77,13 @@ class Tree:
         """TERM to the command's group and, once each, to the adopted; True if all ended."""
         term_ticks = int(boottime_s() * TICKS_A_SECOND)
         self.signal_group(signal.SIGTERM)
-        told = {self.main}
+        signalled = {self.main}
         pause_s, continue_s = 0.002, 0.0
         while self.reap():
             if time.monotonic() >= deadline_s:
                 return False
-            for pid in set(self.living()) - told:
-                told.add(pid)
+            for pid in set(self.living()) - signalled:
+                signalled.add(pid)
                 if not self.got_group_signal(pid, term_ticks):
                     send(pid, signal.SIGTERM)
                     send(pid, signal.SIGCONT)

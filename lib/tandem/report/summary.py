@@ -1,4 +1,4 @@
-"""Plain tables for the screen: the small one at the end of a run, and columns that line up."""
+"""Plain tables for the screen: the small one at the end of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 
-from tandem.base.text import _GAP, SCREEN_COLUMNS, aligned
+from tandem.base.text import GAP, SCREEN_COLUMNS, aligned
 from tandem.results.columns import Row
 
 _TITLES = (
@@ -25,7 +25,7 @@ def print_table(rows: Sequence[Row]) -> str:
     """
     cells = _known_columns([_TITLES, *(_screen_cells(row) for row in rows)])
     others = max(map(len, aligned([rest for _, *rest in cells])))
-    left = max(_SHORTEST, SCREEN_COLUMNS - others - len(_GAP))
+    left = max(_SHORTEST, SCREEN_COLUMNS - others - len(GAP))
     lines = aligned([(_shortened(experiment, left), *rest) for experiment, *rest in cells])
     return "\n".join(lines + [line for row in rows for line in _why(row)])
 

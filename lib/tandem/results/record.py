@@ -148,7 +148,18 @@ class Command(TypedDict):
     pin: Pin | None
 
 
-class BackgroundPart(Command):
+class RoundCounts(TypedDict):
+    rounds_completed: int
+    rounds_failed: int
+    rounds_stopped: int
+    rounds_open: int
+    training_seconds: float
+    cpu_seconds: float | None
+    cpu_reason: str | None
+    coverage: float | None
+
+
+class BackgroundPart(Command, RoundCounts):
     name: str
     repository: str
     model: str
@@ -161,34 +172,18 @@ class BackgroundPart(Command):
     gpu_memory_fraction: float | None
     gpu_memory: GpuMemory
     auto: Auto | None
-    rounds_completed: int
-    rounds_failed: int
-    rounds_stopped: int
-    rounds_open: int
-    training_seconds: float
-    cpu_seconds: float | None
-    cpu_reason: str | None
-    coverage: float | None
     rounds: list[Round]
     problems: list[str]
     logs: str
 
 
-class Background(TypedDict):
+class Background(RoundCounts):
     repository: str
     model: str
     hyperparameters: dict[str, Value]
     warmup_seconds: float
     isolation: str
     isolation_reason: str
-    rounds_completed: int
-    rounds_failed: int
-    rounds_stopped: int
-    rounds_open: int
-    training_seconds: float
-    cpu_seconds: float | None
-    cpu_reason: str | None
-    coverage: float | None
     problems: list[str]
     misfits: list[str]
     parts: list[BackgroundPart]

@@ -11,11 +11,7 @@ from pathlib import Path
 
 from tandem.base.errors import NotReadyError
 from tandem.base.files import write_whole
-from tandem.results.columns import (
-    Row,
-    cells_of,
-    value_of,
-)
+from tandem.results.columns import Row, cells_of, value_of
 
 
 class _TornError(OSError):

@@ -18,12 +18,7 @@ from tandem.interference.figures import interference_of, is_due
 from tandem.results.folder import RunFolder
 from tandem.results.journal import pruned_in
 from tandem.results.record import UNFINISHED, Interference, Record
-from tandem.results.record_file import (
-    NAME,
-    read_interference,
-    record_of,
-    write_interference,
-)
+from tandem.results.record_file import NAME, read_interference, record_of, write_interference
 
 _NAMED = 5  # of those that will run again though they have ended
 
@@ -50,11 +45,11 @@ def with_twin(
     parallel, solo = (other, record) if record["control"] else (record, other)
     shown: dict[str, tuple[Record, Interference | None]] = {name: (record, None)}
     if parallel and is_due(parallel, solo):
-        shown[parallel["experiment_id"]] = (parallel, told(folder.path, parallel, solo))
+        shown[parallel["experiment_id"]] = (parallel, written(folder.path, parallel, solo))
     return shown
 
 
-def told(run: Path, parallel: Record, solo: Record | None) -> Interference:
+def written(run: Path, parallel: Record, solo: Record | None) -> Interference:
     """Return the figures of a pair, which are written if they are not there, or of other records.
 
     Those of other records are there when one of the two has been run again.

@@ -84,7 +84,8 @@ class Sweep:
     def stop_early(self, experiment: Experiment, expected_s: float | None) -> None:
         self.is_out_of_time = True
         about = f"would take about {duration_text(expected_s)}" if expected_s else "has no time"
-        self.say(experiment, f"not started: it {about}, and the time is over soon (--until)")
+        live = Live(self.progress, experiment.number, len(self.folder.plan.experiments))
+        live.say(f"not started: it {about}, and the time is over soon (--until)")
         self.folder.journal.add("stopped", reason="until", experiment=experiment.id)
 
     def cool_down(self, experiment: Experiment) -> dict[str, Any]:
@@ -144,10 +145,6 @@ class Sweep:
     def rest(self) -> str:
         rest_s = self.forecast.rest_s()
         return f"; all done in about {duration_text(rest_s)}" if rest_s else ""
-
-    def say(self, experiment: Experiment, text: str) -> None:
-        number, total = experiment.number, len(self.folder.plan.experiments)
-        self.progress.event(f"experiment {number} of {total}: {text}")
 
 
 def summary(record: Record) -> str:

@@ -42,7 +42,7 @@ class Controller:
     def __init__(self, options: Namespace, stack: ExitStack) -> None:
         """Begin the files, find the GPUs; OSError, OwnerError: see lib/dose.py."""
         self.options = options
-        self.is_told_to_end = False
+        self.is_ending = False
         self.wakeup = catch_stop_signals(self.note)
         self.poll = select.poll()
         owner_fds = watch_owner(parent_at_start())
@@ -64,7 +64,7 @@ class Controller:
         self.noted_reason: str | None = None
 
     def note(self, signum: int, _frame: Any) -> None:
-        self.is_told_to_end = self.is_told_to_end or signum in STOP_SIGNALS
+        self.is_ending = self.is_ending or signum in STOP_SIGNALS
 
     @property
     def duty(self) -> float:
@@ -79,10 +79,10 @@ class Controller:
         try:
             self.write_report()
             due_s = boottime_s()
-            while not self.is_told_to_end:
+            while not self.is_ending:
                 duty = self.duty
                 self.wait_until(due_s + duty * self.period_s)
-                if duty < 1 and not self.is_told_to_end:
+                if duty < 1 and not self.is_ending:
                     self.stop_until(due_s + self.period_s)
                 else:
                     self.look(self.trainings.look)
@@ -110,7 +110,7 @@ class Controller:
 
     def wait_until(self, until_s: float) -> None:
         """Wait for a moment, or until told to end; meanwhile write rows, stop who begins."""
-        while not self.is_told_to_end and (now_s := boottime_s()) < until_s:
+        while not self.is_ending and (now_s := boottime_s()) < until_s:
             row_due_s = self.row_begin_s + self.row_s
             if now_s >= row_due_s:
                 self.put_row()
@@ -130,7 +130,7 @@ class Controller:
             if fd == self.wakeup:
                 os.read(fd, _WAKEUP_BYTES)
             elif fd in self.end_fds:
-                self.is_told_to_end = True
+                self.is_ending = True
             else:
                 self.count()
                 self.trainings.note_end(fd)

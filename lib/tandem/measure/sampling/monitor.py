@@ -48,7 +48,7 @@ class Sampler:
         """
         self.interval_s, self.period_s = options.interval, options.row
         self.step_s = _STEP * self.interval_s
-        self.is_row_asked = self.is_told_to_stop = False
+        self.is_row_asked = self.is_stopping = False
         self.wakeup = catch_stop_signals(self.note)
         signal.signal(signal.SIGUSR1, self.note)
         self.poll = select.poll()
@@ -77,7 +77,7 @@ class Sampler:
 
     def note(self, signum: int, _frame: Any) -> None:
         self.is_row_asked = self.is_row_asked or signum == signal.SIGUSR1
-        self.is_told_to_stop = self.is_told_to_stop or signum in STOP_SIGNALS
+        self.is_stopping = self.is_stopping or signum in STOP_SIGNALS
 
     # -- which GPUs --------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ class Sampler:
         """Take samples until told to stop; OSError: a file cannot be written (the disk is full)."""
         self.sample()
         self.write_report()
-        while not self.is_told_to_stop:
+        while not self.is_stopping:
             if self.is_row_asked:
                 self.is_row_asked = False
                 self.put_row("mark")
@@ -155,7 +155,7 @@ class Sampler:
             if fd == self.wakeup:
                 os.read(fd, _WAKEUP_BYTES)
             else:
-                self.is_told_to_stop = True
+                self.is_stopping = True
 
     def sample(self) -> None:
         """Take the sample whose moment has come, and the row if it is its moment too."""

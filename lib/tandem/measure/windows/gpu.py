@@ -195,8 +195,8 @@ def coverage(tally: GpuTally) -> float | None:
 
 def hidden_memory_mib(gpu: Mapping[str, Any], tally: GpuTally) -> float | None:
     """Return the most memory held by no visible process; None with a MIG device or MPS."""
-    is_told = gpu["processes_mapped"] and not gpu["mig"] and not gpu["mps"]
-    return tally.hidden_mib if is_told else None
+    is_known = gpu["processes_mapped"] and not gpu["mig"] and not gpu["mps"]
+    return tally.hidden_mib if is_known else None
 
 
 def role_facts(tally: GpuTally, role: str) -> Facts | None:

@@ -13,14 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tandem.measure.rows import Row
-from tandem.measure.windows.edges import (
-    COUNTER,
-    Reading,
-    anchored_at,
-    extremes,
-    number_in,
-    time_of,
-)
+from tandem.measure.windows.edges import COUNTER, Reading, anchored_at, extremes, number_in, time_of
 
 SLOW_S = 0.02  # a mark lies no further behind the moment that it is for
 
