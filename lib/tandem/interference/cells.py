@@ -49,6 +49,6 @@ def dose_of(parts: Sequence[Mapping[str, Any]]) -> str:
 
 
 def gpus_given(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the GPUs that a training was given, where it was; records of before do not say."""
-    gpus = facts.get("env", {}).get(VISIBLE)
+    """Return the GPUs that a training was given, where it was."""
+    gpus = facts["env"].get(VISIBLE)
     return {} if gpus is None else {"gpus": gpus}

@@ -147,7 +147,7 @@ def group_facts(key: tuple[str, ...], pairs: Sequence[Pair]) -> dict[str, Any]:
 
 def different_epochs(pairs: Sequence[Pair]) -> str | None:
     """Return why the joules of pairs have no median: they are of different work."""
-    epochs = {done for pair in pairs if (done := pair.record.get("epochs_done")) is not None}
+    epochs = {done for pair in pairs if (done := pair.record["epochs_done"]) is not None}
     if len(epochs) < 2:
         return None
     return f"a median of joules, which are of {min(epochs)} to {max(epochs)} epochs"
