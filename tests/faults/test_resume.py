@@ -58,22 +58,13 @@ def made(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in files}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def pair(stage: Stage) -> tuple[Stage, Path]:
     """A whole run of a parallel experiment and, after it, its solo control."""
-    stage = Stage(tmp_path_factory.mktemp("pair"))
     stage.build(FRONT, BACK, controls={"solo": True, "order": "parallel_first"})
     done = stage.run()
     assert done.returncode == 0, done.stdout
-    return run_of(stage)
-
-
-@pytest.fixture
-def pair(whole: Path, stage: Stage) -> tuple[Stage, Path]:
-    """A copy of it, to be damaged and gone on with."""
-    run = stage.folder / "results" / whole.name
-    shutil.copytree(whole, run, symlinks=True)
-    return stage, run
+    return stage, run_of(stage)
 
 
 def cut_journal(run: Path, event: str) -> None:

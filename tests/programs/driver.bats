@@ -188,7 +188,7 @@ JSON
   driver run --root . --results "$results" settings.json >/dev/null 2>&1
   local found=("$results"/run_*)
   rm "${found[0]}"/journal.jsonl "${found[0]}"/summary.csv
-  rm "${found[0]}"/fast_tiny_001/{outcome,experiment}.json
+  mv "${found[0]}"/fast_tiny_001/experiment.json kept
   run -0 --separate-stderr make -s -C "$ROOT" resume RUN="$PWD/${found[0]}"
   [[ $stderr == *'fast_tiny_001 started'*', valid'* ]]
   [[ -e ${found[0]}/cut_off/fast_tiny_001.1/training.log ]]

@@ -224,8 +224,6 @@ class MemoryWatch:
                 for use, _ in running:
                     if any(key_of(each) == key for each in use.limit.devices):
                         use.unknown = f"who is on GPU {device.index} is not known: {error}"
-        if self.since_utc_s > (utc_s := time.time()):  # the clock was set back
-            self.since_utc_s = utc_s - PERIOD_S
         used = {key: used_since(device, self.since_utc_s) for key, device in devices.items()}
         newest = [sample.utc_s for those in used.values() for sample in those or ()]
         self.since_utc_s = max([self.since_utc_s, *newest])
@@ -235,12 +233,8 @@ class MemoryWatch:
 
 
 def used_since(device: nvml.Device, since_utc_s: float) -> Sequence[ProcessSample] | None:
-    """Return the use of a GPU by process since a moment; None: the GPU does not tell.
-
-    What is later than now was sampled before the clock was set back.
-    """
+    """Return the use of a GPU by process since a moment; None: the GPU does not tell."""
     try:
-        samples = process_samples(device, since_utc_s)
+        return process_samples(device, since_utc_s)
     except nvml.NvmlError:
         return None
-    return [each for each in samples if each.utc_s <= time.time()]

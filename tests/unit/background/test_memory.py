@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support import records
 from support.records import of
-from tandem.background import memory
-from tandem.background.memory import (
-    Limit,
-    MemoryUse,
-    MemoryWatch,
-    environment_of,
-    limit_of,
-)
-from tandem.base.clock import boottime_s
+from tandem.background.memory import Limit, environment_of, limit_of
 from tandem.config.options import Dose
 from tandem.nvml.devices import Device
-from tandem.nvml.sensors import ProcessSample
 from tandem.plan.model import Training
 from tandem.results.earlier import MOST_RECORDS, Footprints
 from tandem.results.record import GpuUse, Record, WindowGpu
@@ -100,26 +89,6 @@ def test_without_nvml_the_limit_is_what_was_given() -> None:
     assert limit.problem.startswith("its GPU cannot be asked: ")
     limit = limit_of(Dose(gpu_memory_fraction=0.5), training())
     assert (limit.mib, limit.fraction) == (None, 0.5)
-
-
-def test_a_clock_that_is_set_back_hides_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The driver stamps its samples with UTC: those of before are hours away from then on."""
-    now_s = time.time()
-    sampled = [ProcessSample(1, now_s + 7201, 90.0), ProcessSample(1, now_s - 0.5, 50.0)]
-
-    def samples(_device: Device, since_utc_s: float) -> list[ProcessSample]:
-        return [each for each in sampled if each.utc_s > since_utc_s]
-
-    monkeypatch.setattr(memory, "process_samples", samples)
-    monkeypatch.setattr("tandem.nvml.devices.processes", lambda _: [])
-    monkeypatch.setattr(memory, "is_below", lambda *_: True)
-    script: Any = SimpleNamespace(ended=lambda: False)
-    use, watch = MemoryUse("background", Limit(TWO[:1])), MemoryWatch(since_utc_s=now_s + 7200)
-    watch.look([(use, script)])
-    assert use.sm_max_percent == 50.0
-    assert use.used_boottime_s is not None
-    assert 0 < boottime_s() - use.used_boottime_s < 3600
-    assert watch.since_utc_s == now_s - 0.5
 
 
 # -- what earlier records measured -------------------------------------------------------------
