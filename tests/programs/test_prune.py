@@ -27,7 +27,7 @@ LOGS = {
 }
 SAMPLES = {"energy/gpu_0.csv", "energy/cpu.csv", "energy/strangers.csv"}
 STAYS = {
-    "experiment.json",
+    *("experiment.json", "interference.json", "outcome.json"),
     "fg_run.sh",
     "attempts/1/keeper.json",
     "attempts/1/owner",

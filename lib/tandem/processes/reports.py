@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+_KEYS = {"clock", "started_s", "ended_s", "exit_code", "signal", "reason", "error", "stop"}
+
 
 def read_report(folder: Path, since_s: float = 0.0) -> dict[str, Any] | None:
-    """Return the report in a folder, None if the keeper never wrote one.
+    """Return the report in a folder, None if the keeper never wrote one, or not this one.
 
     A report of a command that started before `since_s` (CLOCK_BOOTTIME) is an earlier one's.
     """
     try:
         report: dict[str, Any] = json.loads((folder / "keeper.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+    if not isinstance(report, dict) or not report.keys() >= _KEYS:
+        return None  # by somebody else
     started_s = report["started_s"]
     return report if started_s is not None and started_s >= since_s else None
 

@@ -163,14 +163,13 @@ class RunFolder:
         return folder
 
     def store(self, record: Record) -> None:
-        """Write a record, if it is not there whole already: it is written once.
+        """Write a record, once, when all that it rests on is on the disk.
 
         FileNotFoundError: the experiment's folder is gone. OSError: the disk is full.
         """
         folder = self.path / record["experiment_id"]
         sync_all(str(folder))
-        if record_of(folder.name, self.path) is None:
-            write_record(record, folder)
+        write_record(record, folder)
         sync_folder(str(self.path))
 
     def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:

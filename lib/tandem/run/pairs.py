@@ -29,6 +29,11 @@ def finish(folder: RunFolder, record: Record, duration_s: float | None) -> None:
     FileNotFoundError: its folder is gone. OSError: the disk is full.
     """
     folder.store(record)
+    end(folder, record, duration_s)
+
+
+def end(folder: RunFolder, record: Record, duration_s: float | None) -> None:
+    """Write the same, where the record is there."""
     folder.show(with_twin(folder, record))
     folder.note_ended(record, duration_s)
 
@@ -77,7 +82,7 @@ def make_up(folder: RunFolder) -> None:
         place = folder.path / experiment.id
         record = record_of(experiment.id, folder.path) or made_again(folder, place)
         if record and record["status"] not in UNFINISHED:
-            finish(folder, record, None)
+            end(folder, record, None)
             give_to_caller(place)
         elif experiment.id in folder.lost:
             again.append(experiment.id)
@@ -87,11 +92,11 @@ def make_up(folder: RunFolder) -> None:
 
 
 def made_again(folder: RunFolder, place: Path) -> Record | None:
-    """Return the record of an experiment that ended without one; None: it did not end.
+    """Return the record of an experiment that ended without one, written; None: it did not end.
 
     Nor is one made where raw files have been pruned: it would say less than the one that is lost.
     """
-    if not (place / OUTCOME).exists() or pruned_in(folder.path):
+    if not (place / OUTCOME).is_file() or (place / NAME).is_dir() or pruned_in(folder.path):
         return None
     try:
         if read_outcome(place).status in UNFINISHED:
@@ -99,5 +104,6 @@ def made_again(folder: RunFolder, place: Path) -> Record | None:
         record = record_whatever_happens(place, folder.plan)
     except UsageError:
         return None
+    folder.store(record)
     folder.say(f"{place.name} had ended: made its {NAME} from its files")
     return record

@@ -28,6 +28,8 @@ from tandem.run.forecast import Forecast
 from tandem.run.options import Options
 from tandem.run.pairs import finish
 
+NOT_OURS = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
 
 @dataclass
 class Sweep:
@@ -127,7 +129,7 @@ class Sweep:
                 self.folder.interrupt(record)
             else:
                 finish(self.folder, record, time.monotonic() - begin_s)
-        except FileNotFoundError as error:  # the training removed its own folder
+        except NOT_OURS as error:  # the training removed its own folder, or put something there
             self.has_lost_record = True
             live.say(f"no record: {error.filename}: {error.strerror}")
             return
