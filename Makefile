@@ -11,9 +11,10 @@ DEV := .venv/.dev-installed
 TORCH := .venv/.torch-installed
 
 # The names of files reach the driver as written, whatever is in them.
-unexport CONFIG RUN
+unexport CONFIG RUN ONLY
 export SETTINGS := $(value CONFIG)
 export RUN_FOLDER := $(value RUN)
+export TESTED := $(value ONLY)
 needs-config = $(if $(SETTINGS),,$(error which settings? make $@ CONFIG=examples/parallel.json))
 needs-run = $(if $(RUN_FOLDER),,$(error which run? make $@ RUN=results/run_...))
 
@@ -59,8 +60,8 @@ doctor: $(READY) ## print what this machine has, and what is lost without the re
 	@$(DRIVER) doctor $(OPTIONS)
 
 .PHONY: test
-test: $(DEV) ## test this installation, in minutes; no GPU is needed (ONLY=PATHS: only those)
-	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test $(ONLY)
+test: $(DEV) ## test this installation, in minutes; no GPU is needed (ONLY=PATH: those alone)
+	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test $${TESTED:+"$$TESTED"}
 
 .PHONY: test-all
 test-all: $(DEV) $(TORCH) ## all tests but the long random ones, with PyTorch

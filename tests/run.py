@@ -44,18 +44,22 @@ class Part:
 
 def pytest(paths: Sequence[str], marks: str, workers: int) -> list[str]:
     """Return the command for the tests of these paths; with most of them all others wait."""
-    options = ["-n", str(workers), "--dist", "loadgroup", "-m", marks, "--durations", "5"]
+    options = ["-n", str(workers), "--dist", "loadgroup", "-m", marks, "-rs", "--durations", "5"]
     return [sys.executable, "-m", "pytest", *options, *paths]
 
 
 def parts(which: str, paths: list[str]) -> list[Part]:
     many = min(3 * CPUS, 24)  # most tests wait most of the time
-    marks = {"test": "not long and not soak", "test-all": "not soak", "soak": "soak"}[which]
     if paths:
         return [Part("the tests of " + ", ".join(paths), pytest(paths, "", many))]
     folders = [f"tests/{name}" for name in WAITING]
     if which == "soak":
-        return [Part("random kills and long hypotheses", pytest(["tests"], marks, CPUS))]
+        examples = ["--hypothesis-profile", "soak", "--timeout", "7200"]
+        return [
+            Part("kills at random moments and at every line", pytest(folders, "soak", many)),
+            Part("properties with many examples", pytest(["tests"], "hypothesis", CPUS) + examples),
+        ]
+    marks = {"test": "not long and not soak", "test-all": "not soak"}[which]
     return [
         Part("unit: pure functions", pytest(["tests/unit"], marks, CPUS)),
         Part(", ".join(WAITING) + ": processes", pytest(folders, marks, many)),
