@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ def not_root() -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
+    codecs.lookup("ascii")  # Python may lie where only root can read, and this is imported late
     os.setresuid(NOBODY, NOBODY, 0)
     try:
         yield
