@@ -393,7 +393,7 @@ FOUND: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     ),
     "an outcome that is damaged inside": (
         lambda run: edit(run / SOLO / "outcome.json", lambda outcome: outcome.update(git={})),
-        [r"\S+_solo: its files cannot be read: KeyError"],
+        [r"\S+_solo: its files cannot be read: .*outcome\.json: damaged: KeyError"],
     ),
     "a plan": (change_plan, [r"\S+plan\.json: not as this version of Tandem wrote it"]),
     "all that was ended": (

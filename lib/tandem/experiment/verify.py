@@ -98,8 +98,8 @@ def verify_run(run: Path) -> Verdict:
         try:
             record = verify_record(folder, plan, verdict)
         except Exception as error:  # damaged in a way that nobody has thought of
-            kind = f"{type(error).__name__}: {error}"
-            verdict.differ(experiment.id, iter([f"its files cannot be read: {kind}"]))
+            kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+            verdict.differ(experiment.id, iter([f"its files cannot be read: {kind}{error}"]))
             continue
         if record:
             again[experiment.id] = record
