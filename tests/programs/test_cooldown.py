@@ -16,8 +16,7 @@ import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
 from simgpu_state import Slot, now_s
 from tandem.base.paths import ROOT
-from tandem.machine.cooldown import DEFAULT_LIMIT_S, Cooldown
-from tandem.machine.gpus import Gpu
+from tandem.machine.cooldown import DEFAULT_LIMIT_S
 
 DEADLINE_S = 120.0  # a guard, not a figure
 IDLE_C = 35.0
@@ -302,23 +301,3 @@ def test_a_signal_ends_it(gpu: SimGpu, cooling: Callable[..., Cooling]) -> None:
     one.ticks(2)
     one.process.send_signal(signal.SIGTERM)
     assert one.facts() == "SIGTERM"
-
-
-# -- the baseline --------------------------------------------------------------------------
-
-
-def state(uuid: str, temperature_c: float | None) -> Gpu:
-    return Gpu(0, uuid, "GPU", 0.0, 0.0, temperature_c, ())
-
-
-def test_the_baseline_never_creeps_up() -> None:
-    cooldown = Cooldown()
-    for temperature_c in (40.0, None, 38.0, 41.0, 44.0):
-        cooldown.note_start([state("a", temperature_c), state("b", 0.0)])
-    cooldown.note_start(None)
-    assert cooldown.baseline_c == {"a": 38.0, "b": 0.0}
-
-
-def test_two_runs_have_a_baseline_each() -> None:
-    Cooldown().note_start([state("a", 40.0)])
-    assert Cooldown().baseline_c == {}

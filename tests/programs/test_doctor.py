@@ -8,18 +8,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
+from support.person import not_root, put
 from tandem.base.variables import COOKIE
 from tandem.machine import doctor
-from tandem.machine.doctor import Check, examine, text
-from tandem.processes import census, namespace, proc
+from tandem.machine.doctor import examine
+from tandem.processes import namespace, proc
 from tandem.processes.cookie import realm
 
-NOBODY = 65534
 NAMES = [
     *("bash", "util-linux", "find", "git", "Python", "NumPy", "GPU driver", "NVML", "RAPL"),
     *("namespaces", "disk", "leftovers", "GPU in use"),
@@ -35,24 +34,6 @@ def root() -> Iterator[Path]:
         yield path
 
 
-@contextmanager
-def not_root() -> Iterator[None]:
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setresuid(NOBODY, NOBODY, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-
-
-def put(path: Path, content: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
-    return path
-
-
 def program(folder: Path, name: str, script: str) -> None:
     put(folder / name, f"#!/bin/sh\n{script}\n").chmod(0o755)
 
@@ -62,21 +43,6 @@ def test_examine_looks_at_everything() -> None:
     assert [check.name for check in checks] == NAMES
     assert all(check.found and check.lost for check in checks)
     assert next(check.ok for check in checks if check.name == "Python")
-
-
-def test_text_is_aligned_and_wrapped() -> None:
-    words = "word " * 30
-    checks = [
-        Check("a", True, "found", "not shown"),
-        Check("long name", False, words.strip(), "all\nsudo chmod " + "x" * 100),
-    ]
-    assert text(checks) == (
-        "ok   a          found\n"
-        "no   long name  " + ("word " * 17).strip() + "\n"
-        "                " + ("word " * 13).strip() + "\n"
-        "                lost: all\n"
-        "                  sudo chmod " + "x" * 100
-    )
 
 
 @pytest.mark.parametrize(
@@ -111,39 +77,6 @@ def test_programs_that_are_missing_or_fail(root: Path, monkeypatch: pytest.Monke
     assert (doctor._find().ok, doctor._find().found) == (True, "GNU find 4.9.0")
     program(root, "git", "echo git version 2.39.5")
     assert (doctor._git().ok, doctor._git().found) == (True, "2.39.5")
-
-
-def test_modules_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("numpy", "pynvml"):
-        monkeypatch.setitem(sys.modules, name, None)
-    assert not doctor._numpy().ok
-    check = doctor._nvml()
-    assert not check.ok
-    assert "pip install nvidia-ml-py" in check.found
-
-
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (
-            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 2023",
-            "NVIDIA 535.104.05",
-        ),
-        (
-            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.14  Release Build\n"
-            "GCC version:  gcc version 12.3.0\n",
-            "NVIDIA 550.54.14",
-        ),
-        ("", "NVIDIA of unknown version"),
-    ],
-)
-def test_gpu_driver(root: Path, content: str, found: str) -> None:
-    path = root / "proc/driver/nvidia/version"
-    check = doctor._gpu_driver(root)
-    assert (check.ok, check.found) == (False, f"{path}: No such file or directory")
-    put(path, content)
-    check = doctor._gpu_driver(root)
-    assert (check.ok, check.found) == (True, found)
 
 
 def seen_by(gpu: SimGpu, function: str) -> list[object]:
@@ -217,24 +150,6 @@ def test_namespaces_says_what_a_run_would_have(root: Path, monkeypatch: pytest.M
     assert check.found.startswith("keepers only: not permitted: ")
 
 
-def test_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = root / "results" / "here"
-    monkeypatch.setattr(doctor, "ENOUGH_DISK_BYTES", 0)
-    check = doctor._disk(results)
-    assert check.ok
-    assert check.found.endswith(f" GiB free in {root}")
-    assert not results.exists()
-    results.mkdir(parents=True)
-    results.chmod(0o555)
-    with not_root():
-        check = doctor._disk(results)
-    assert not check.ok
-    assert check.found.endswith(f"{results}, but this user may not write there")
-    results.chmod(0o755)
-    monkeypatch.setattr(doctor, "ENOUGH_DISK_BYTES", 2**63)
-    assert not doctor._disk(results).ok
-
-
 def test_leftovers_of_an_owner_that_is_gone() -> None:
     owner = subprocess.Popen(["true"])
     owner.wait()
@@ -247,15 +162,3 @@ def test_leftovers_of_an_owner_that_is_gone() -> None:
         left.wait()
     assert not check.ok
     assert f"sleep ({left.pid})" in check.found
-
-
-def test_the_persistence_daemon_is_no_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
-    holders = [census.Found(7, "nvidia-persiste")]
-    monkeypatch.setattr(census, "device_holders", lambda: holders)
-    assert doctor._gpu_holders().ok
-    holders.append(census.Found(8, "python"))
-    check = doctor._gpu_holders()
-    assert not check.ok
-    assert check.found.startswith("nvidia-persiste (7), python (8)")
-    holders.extend(census.Found(pid, "x") for pid in range(100, 110))
-    assert "x (105), and 4 more" in doctor._gpu_holders().found

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.person import not_root
 from tandem.measure.sampling.rapl import STILL_S, Rapl, RaplError, Zone
 
 RANGE_UJ = 262_143_328_850
@@ -214,14 +215,8 @@ def test_what_this_user_may_not_read_comes_with_the_command_that_opens_it(
     make_zone(open_folder / "intel-rapl:0" / "intel-rapl:0:0", "dram")
     for path in open_folder.rglob("energy_uj"):
         path.chmod(0o400 if os.geteuid() == 0 else 0o000)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
+    with not_root():
         rapl, warnings = found(open_folder)
-    finally:
-        if user == 0:
-            os.seteuid(0)
     assert not rapl.zones
     assert rapl.reason == f"{open_folder}/intel-rapl:0/energy_uj: Permission denied"
     ((sensor, message, hint),) = warnings
