@@ -628,6 +628,7 @@ VISIBLE nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
     EACH_SLOT(slot) {
         int hidden = slot->kind == HIDDEN || board(device)->processes == LISTS_HIDDEN;
         if (slot->device != device->index || hidden || slot->start_s > now) continue;
+        if (slot->held && !slot->pid) continue; /* it ended before anybody saw it */
         uint64_t start_us = at_us - (uint64_t)(1e6 * (now - slot->start_s));
         uint64_t ago_us = (uint64_t)(1e6 * fmax(now - end_s(slot), 0));
         uint64_t time_us = (at_us - ago_us + UTILISATION_US - 1) / UTILISATION_US * UTILISATION_US;
