@@ -70,7 +70,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     one = registry.repos["one"]
     assert (one.train_script, one.train_command) == (None, ("python3", ADAPTER, "-x"))
     assert one.model_args["dense"] == ("--dense", "a b")
-    assert (one.environment, one.required_metrics) == ({"GIVEN": "a $(b) c"}, ("rank",))
+    assert (one.environment, one.log.required) == ({"GIVEN": "a $(b) c"}, ("rank",))
     assert (one.url, one.commit, one.is_fetched) == (FOREIGN["url"], FOREIGN["commit"], True)
     assert not load(tmp_path, url="absent").repos["one"].is_fetched
 

@@ -33,6 +33,7 @@ _CLEAN: Mapping[str, Any] = {  # what the examples of single keys say is not of 
     "error_message": None,
     "energy_reason": None,
     "invalid_reasons": [],
+    "warnings": [],
     "required_metrics": [],
     "cut_off": [],
     "windows[0].warnings": [],

@@ -13,17 +13,18 @@ MAY_IMPORT = {
     "base": "",
     "nvml": "base",
     "processes": "base",
-    "config": "base processes",
+    "log": "base",
+    "config": "base processes log",
     "machine": "base nvml processes",
     "measure": "base nvml processes",
-    "plan": "base config",
-    "background": "base nvml processes config measure plan",
+    "plan": "base config log",
+    "background": "base nvml processes log config measure plan",
     "results": "base processes measure plan",
     "interference": "base config measure results",
     "report": "base nvml config plan results interference",
-    "experiment": "base nvml processes config machine measure plan background results"
+    "experiment": "base nvml processes log config machine measure plan background results"
     " interference report",
-    "run": "base nvml processes config machine measure plan background results interference"
+    "run": "base nvml processes log config machine measure plan background results interference"
     " report experiment",
 }
 

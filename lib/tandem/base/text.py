@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
@@ -30,6 +31,11 @@ def quote(text: str, most: int = _SHOWN_CHARACTERS) -> str:
 def quote_path(path: Path) -> str:
     """The path in double quotes; it is shortened only where nobody could use it."""
     return quote(str(path), most=500)
+
+
+def share(value: float) -> str:
+    """In percent, rounded down, so that what is below a limit never looks as if it were not."""
+    return f"{math.floor(value * 1000) / 10}%"
 
 
 def word(name: str) -> str:

@@ -18,6 +18,7 @@ from tandem.config.jsonfile import is_annotation, read_json
 from tandem.config.problems import Problem, ProblemsError, is_within, join
 from tandem.config.registry_checks import Flaw, foreign_flaws
 from tandem.config.schema import schema, sift
+from tandem.log.rules import LogRules
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,12 @@ class Repository:
 
     Either `train_script` or `train_command` is given, the latter the first words of the command.
     `model_args` are the arguments by model, `environment` the variables that its trainings get.
-    `required_metrics` are the names of those patterns without which a run is not valid; none: any
-    one will do. `url` and `commit` say where it comes from. `safe_to_share` says that several
-    trainings may run in its folder at once, `memory_limit` which frameworks can be told of a limit
-    of the GPU's memory in ways that older versions of them refuse.
+    `log` says how to read its log. `device` is what its trainings are meant to run on: "gpu", "cpu"
+    or "auto". `helpers` are the names of programs that may go on for a moment when the training has
+    ended. `line_buffered` says that its output is to be written line by line. `url` and `commit`
+    say where it comes from. `safe_to_share` says that several trainings may run in its folder at
+    once, `memory_limit` which frameworks can be told of a limit of the GPU's memory in ways that
+    older versions of them refuse.
     """
 
     name: str
@@ -64,15 +67,17 @@ class Repository:
     hyperparameters: Mapping[str, Hyperparameter]
     model_flag: str | None
     required_args: tuple[str, ...]
-    log_patterns: Mapping[str, str]
+    log: LogRules
     safe_to_share: bool = False
     train_command: tuple[str, ...] = ()
     model_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
-    required_metrics: tuple[str, ...] = ()
     url: str | None = None
     commit: str | None = None
     memory_limit: tuple[str, ...] = ()
+    device: str = "auto"
+    helpers: tuple[str, ...] = ()
+    line_buffered: bool = False
 
     @property
     def is_fetched(self) -> bool:
@@ -255,15 +260,28 @@ def _repository(name: str, raw: Mapping[str, Any]) -> Repository:
         },
         model_flag=raw.get("model_flag"),
         required_args=tuple(argument for text in texts for argument in shlex.split(text)),
-        log_patterns=dict(raw.get("performance_metrics", {}).get("log_patterns", {})),
+        log=_log_rules(raw),
         safe_to_share=raw.get("safe_to_share", False),
         train_command=tuple(raw.get("train_command", ())),
         model_args={model: tuple(words) for model, words in raw.get("model_args", {}).items()},
         environment=dict(raw.get("env", {})),
-        required_metrics=tuple(raw.get("required_metrics", ())),
         url=raw.get("url"),
         commit=raw.get("commit"),
         memory_limit=tuple(raw.get("memory_limit", ())),
+        device=raw.get("device", "auto"),
+        helpers=tuple(raw.get("helpers", ())),
+        line_buffered=raw.get("line_buffered", False),
+    )
+
+
+def _log_rules(raw: Mapping[str, Any]) -> LogRules:
+    return LogRules(
+        patterns=dict(raw.get("performance_metrics", {}).get("log_patterns", {})),
+        required=tuple(raw.get("required_metrics", ())),
+        epoch_pattern=raw.get("epoch_pattern"),
+        early_stopping=raw.get("early_stopping", False),
+        decimal_comma=raw.get("decimal_comma", False),
+        failure_patterns=dict(raw.get("failure_patterns", {})),
     )
 
 

@@ -19,7 +19,7 @@ from tandem.base.git import GitState
 from tandem.results.record import Census, Isolation, Process, Status
 
 NAME = "outcome.json"
-VERSION = 1
+VERSION = 2
 
 
 class BackgroundOutcome(TypedDict):

@@ -23,7 +23,7 @@ from tandem.experiment.log import EpochReader, device_of, read_metrics
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import Outcome, read_outcome
 from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
-from tandem.experiment.validity import invalid_reasons
+from tandem.experiment.validity.verdict import invalid_reasons, warnings_of
 from tandem.experiment.windows import edges_of, energy_of, measured_window
 from tandem.plan.model import Experiment, Plan
 from tandem.processes.reports import stop_of
@@ -151,12 +151,12 @@ def read_log(folder: Path, experiment: Experiment, outcome: Outcome) -> LogFacts
     if name is None:
         return no_log(experiment)
     log = folder / name
-    metrics = read_metrics(log, experiment.foreground.log_patterns)
+    metrics = read_metrics(log, experiment.foreground.log.patterns)
     return LogFacts(metrics, EpochReader(log, None).poll()[0], device_of(log))
 
 
 def no_log(experiment: Experiment) -> LogFacts:
-    return LogFacts(dict.fromkeys(experiment.foreground.log_patterns), None, None)
+    return LogFacts(dict.fromkeys(experiment.foreground.log.patterns), None, None)
 
 
 def kept_log(kept: Record) -> LogFacts:
@@ -207,12 +207,13 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "mutated": list(foreground.mutated),
         "seed": plan.seed,
         "performance_metrics": dict(raw.log.metrics),
-        "required_metrics": list(foreground.required_metrics),
+        "required_metrics": list(foreground.log.required),
         "epochs_done": raw.log.epochs_done,
         "energy_metrics": energy,
         "energy_reason": energy_reason,
         "valid": False,  # until all the rest is there to be judged
         "invalid_reasons": [],
+        "warnings": [],
         "validity": as_settings(experiment.validity),
         "windows": list(raw.windows),
         "attempts": [
@@ -251,6 +252,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
     }
     record["invalid_reasons"] = invalid_reasons(record, outcome.monitor_problem)
     record["valid"] = not record["invalid_reasons"]
+    record["warnings"] = warnings_of(record)
     return record
 
 

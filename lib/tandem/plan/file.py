@@ -23,7 +23,7 @@ from tandem.config.problems import Problem
 from tandem.plan.model import Experiment, Plan
 
 NAME = "plan.json"
-VERSION = 3
+VERSION = 4
 
 # What each experiment has of its own; its foreground has values and command.
 _OWN = ("number", "id", "twin")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.config.options import Controls, Dose, Limits, Validity
+from tandem.log.rules import LogRules
 
 BATCH_SIZE = "batch_size"  # the hyperparameter that GPU memory hangs on most
 
@@ -20,10 +21,11 @@ class Training:
     `hyperparameters` are exactly those passed as flags, `mutated` the names among them that were
     drawn. `command` is the argv; its first element is the train script as the registry writes it,
     relative to `work_dir`, the absolute folder of the repository, or another program's own path.
-    `environment` are variables of its alone. Of the metrics in `log_patterns`, those in
-    `required_metrics` must be found; none there: any one. `commit` is the one at which the registry
-    wants the folder, None where it does not say. `memory_limit` names the frameworks that may be
-    told of a limit of the GPU's memory in ways that older versions of them refuse.
+    `environment` are variables of its alone. `log` says how to read what it prints. `commit` is the
+    one at which the registry wants the folder, None where it does not say. `memory_limit` names the
+    frameworks that may be told of a limit of the GPU's memory in ways that older versions of them
+    refuse. `device` is what it is meant to run on: "gpu", "cpu" or "auto". `helpers` are the names
+    of programs that may go on for a moment when it has ended.
     """
 
     repo: str
@@ -32,11 +34,12 @@ class Training:
     mutated: tuple[str, ...]
     command: tuple[str, ...]
     work_dir: Path
-    log_patterns: Mapping[str, str]
+    log: LogRules
     environment: Mapping[str, str] = field(default_factory=dict)
-    required_metrics: tuple[str, ...] = ()
     commit: str | None = None
     memory_limit: tuple[str, ...] = ()
+    device: str = "auto"
+    helpers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

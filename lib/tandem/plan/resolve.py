@@ -287,9 +287,10 @@ def training_of(
         mutated=tuple(hyperparameter.name for hyperparameter in resolved.drawn),
         command=training_command(repository, resolved.model, hyperparameters),
         work_dir=resolved.work_dir,
-        log_patterns=repository.log_patterns,
+        log=repository.log,
         environment={**repository.environment, **({} if gpus is None else {VISIBLE: gpus})},
-        required_metrics=repository.required_metrics,
         commit=repository.commit,
         memory_limit=repository.memory_limit,
+        device=repository.device,
+        helpers=repository.helpers,
     )

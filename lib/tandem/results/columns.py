@@ -84,6 +84,7 @@ _OWN = (
     "coverage",
     "valid",
     "invalid_reasons",
+    "warnings",
     "control",
     "twin",
     *_INTERFERENCE,
@@ -94,7 +95,7 @@ _COUNTS = (
     *("bg_rounds_completed", "bg_rounds_failed"),
 )
 _NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_INTERFERENCE)
-_TEXT = ("invalid_reasons",)  # where there is nothing, that is known
+_TEXT = ("invalid_reasons", "warnings")  # where there is nothing, that is known
 Value = str | int | float | bool | None
 Row = dict[str, Value]
 
@@ -106,7 +107,7 @@ def columns_of(plan: Plan) -> list[str]:
     """
     foregrounds = [experiment.foreground for experiment in plan.experiments]
     hyperparameters = {name for training in foregrounds for name in training.hyperparameters}
-    metrics = {name for training in foregrounds for name in training.log_patterns}
+    metrics = {name for training in foregrounds for name in training.log.patterns}
     return [
         *_FIRST,
         *(f"hyperparam_{name}" for name in sorted(hyperparameters)),
@@ -157,6 +158,7 @@ def row_of(record: Record, interference: Interference | None) -> Row:
         "twin": record["twin"],
         "valid": record["valid"],
         "invalid_reasons": "; ".join(record["invalid_reasons"]),
+        "warnings": "; ".join(record["warnings"]),
     }
     return values
 

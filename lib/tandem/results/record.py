@@ -354,6 +354,7 @@ class Record(TypedDict):
     energy_reason: str | None
     valid: bool
     invalid_reasons: list[str]
+    warnings: list[str]
     validity: dict[str, float]
     windows: list[Window]
     attempts: list[Attempt]

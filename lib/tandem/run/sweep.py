@@ -138,6 +138,8 @@ class Sweep:
         if outcome.status not in UNFINISHED:
             if record["training_success"]:
                 self.forecast.note(experiment, time.monotonic() - begin_s)
+            for warning in record["warnings"]:
+                live.say(f"warning: {warning}")
             live.say(f"{summary(record)}{self.rest()}")
         if run.seen.interrupted:  # perhaps after the foreground had ended
             raise run.seen.interrupted

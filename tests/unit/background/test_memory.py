@@ -12,6 +12,7 @@ from support import records
 from support.records import of
 from tandem.background.memory import PYTORCH_OPTIONS, Limit, environment_of, limit_of
 from tandem.config.options import Dose
+from tandem.log.rules import LogRules
 from tandem.nvml.devices import Device
 from tandem.plan.model import Training
 from tandem.results.earlier import MOST_RECORDS, Footprints
@@ -24,7 +25,7 @@ TWO = tuple(Device(index, f"GPU-{index}", "", None, None, None) for index in ran
 def training(environment: Mapping[str, str] | None = None, **more: Any) -> Training:
     values, command = {"batch_size": 32}, ("train",)
     own = environment or {}
-    return Training("back", "default", values, (), command, Path("/"), {}, own, **more)
+    return Training("back", "default", values, (), command, Path("/"), LogRules({}), own, **more)
 
 
 @pytest.fixture(autouse=True)

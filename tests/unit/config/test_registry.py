@@ -67,7 +67,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert one.models == ("small", "large")
     assert one.model_flag == "-n"
     assert one.required_args == ("-d", "a b", "--fast")
-    assert one.log_patterns == {"accuracy": "acc: ([0-9.]+)"}
+    assert one.log.patterns == {"accuracy": "acc: ([0-9.]+)"}
     assert list(one.hyperparameters) == ["rate", "epochs", "label"]
     assert one.hyperparameters["rate"] == Hyperparameter(
         "rate", "--lr", "float", 1e-4, 1e-5, 1e-3, "log_uniform", 0.25

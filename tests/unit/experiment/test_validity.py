@@ -10,7 +10,7 @@ from support import records
 from support.records import of, put
 from tandem.base.clock import Moment
 from tandem.config.options import Validity
-from tandem.experiment.validity import invalid_reasons
+from tandem.experiment.validity.verdict import invalid_reasons
 from tandem.results.record import (
     Attempt,
     BackgroundPart,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tandem.base.errors import UsageError
 from tandem.config.registry import Hyperparameter, Repository
+from tandem.log.rules import LogRules
 from tandem.plan.command import MAX_ARGUMENT_BYTES, Value, text_of, training_command, typed_value
 
 
@@ -29,7 +30,7 @@ REPOSITORY = Repository(
     },
     model_flag="-n",
     required_args=("-d", "a b"),
-    log_patterns={},
+    log=LogRules({}),
 )
 
 

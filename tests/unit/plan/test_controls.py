@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from tandem.config.options import Controls, Dose, Limits
+from tandem.log.rules import LogRules
 from tandem.plan.controls import experiment_id, with_control
 from tandem.plan.model import Background, Experiment, Training
 
 
 def training(repo: str = "r", model: str = "m") -> Training:
-    return Training(repo, model, {}, (), ("./t.sh",), Path("/r"), {})
+    return Training(repo, model, {}, (), ("./t.sh",), Path("/r"), LogRules({}))
 
 
 def pair(order: str, repo: str = "r") -> Experiment:

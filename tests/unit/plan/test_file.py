@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tandem.base.errors import UsageError
 from tandem.config.problems import Problem
-from tandem.plan.file import NAME, read_plan_file, text_of_reading, write_plan
+from tandem.plan.file import NAME, VERSION, read_plan_file, text_of_reading, write_plan
 from tandem.plan.model import Plan
 from tandem.plan.planner import read_plan
 
@@ -140,7 +140,7 @@ def test_a_file_that_is_none_says_so(tmp_path: Path, text: bytes) -> None:
     ("old", "new"),
     [
         ('"id": "front_default_001"', '"id": "../../front_default_001"'),
-        ('"plan_version": 3', '"plan_version": 2'),
+        (f'"plan_version": {VERSION}', '"plan_version": 2'),
         ('"max_retries": 2', '"max_retries": 3'),
         ("}\n]\n}\n", "}\n]\n}\n\n"),
     ],

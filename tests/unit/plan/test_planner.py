@@ -109,7 +109,7 @@ def test_a_parallel_experiment_with_everything_decided(read: Reader, tmp_path: P
         *("./train.sh", "-d", "cifar", "-n", "resnet20", "--lr", repr(rate)),
     )
     assert experiment.foreground.work_dir == tmp_path / "repos" / "vision"
-    assert experiment.foreground.log_patterns == {"accuracy": "acc ([0-9.]+)"}
+    assert experiment.foreground.log.patterns == {"accuracy": "acc ([0-9.]+)"}
     [load] = experiment.backgrounds
     assert load.training.command == ("./train.sh", "--folds", "3")
     assert load.training.mutated == ()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tandem.config.options import Controls, Dose, Limits
 from tandem.config.problems import Problem
 from tandem.config.registry import load_registry
+from tandem.log.rules import LogRules
 from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.check import text_of_check, text_of_registry
 
@@ -24,7 +25,7 @@ def training(**changes: Any) -> Training:
         "mutated": ("rate",),
         "command": ("./train.sh", "--lr", "1e-07", "a b"),
         "work_dir": Path("/data/my repos"),
-        "log_patterns": {},
+        "log": LogRules({}),
     }
     return Training(**values | changes)
 

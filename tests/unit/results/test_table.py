@@ -19,6 +19,7 @@ from support.records import of, put
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.text import SCREEN_COLUMNS
 from tandem.config.options import Dose
+from tandem.log.rules import LogRules
 from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.summary import print_table
 from tandem.results import table
@@ -69,6 +70,7 @@ OWN = [
     "coverage",
     "valid",
     "invalid_reasons",
+    "warnings",
     "control",
     "twin",
     "slowdown",
@@ -93,7 +95,7 @@ def training(hyperparameters: dict[str, int | float | str], *metrics: str) -> Tr
         mutated=(),
         command=("./train.sh",),
         work_dir=Path("/repos/digits"),
-        log_patterns=dict.fromkeys(metrics, "x ([0-9.]+)"),
+        log=LogRules(dict.fromkeys(metrics, "x ([0-9.]+)")),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tandem.config.options import Dose
+from tandem.log.rules import LogRules
 from tandem.plan.model import Background, Experiment, Training
 from tandem.run.forecast import Forecast
 
@@ -13,7 +14,7 @@ from tandem.run.forecast import Forecast
 def experiment(model: str, *beside: str, epochs: int | None = None) -> Experiment:
     def training(name: str) -> Training:
         values = {"epochs": epochs} if epochs else {}
-        return Training("repo", name, values, (), ("./train.sh",), Path("/"), {})
+        return Training("repo", name, values, (), ("./train.sh",), Path("/"), LogRules({}))
 
     backgrounds = tuple(Background(training(name), Dose()) for name in beside)
     front = training(model)

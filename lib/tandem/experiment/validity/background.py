@@ -1,18 +1,15 @@
-"""Whether a record counts as what the experiment was meant to be, and if not, why."""
+"""Whether the background really worked, and as it was meant to."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from tandem.measure.windows.strangers import disturbances
+from tandem.base.text import share
 from tandem.results.record import (
-    Attempt,
     Background,
     DoseInWindow,
     GpuMemory,
     LoadPart,
-    Process,
     Record,
     Round,
     Window,
@@ -22,53 +19,9 @@ from tandem.results.record import (
 DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of the GPU or the time
 EDGE_S = 0.25  # half a period of the controller: so far off may each stretch of running be as well
 SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
-MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
 
 
-def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:
-    """Return why a record does not count by the limits in its `validity`, [] if it does."""
-    lost = [monitor_problem] if monitor_problem and record["census"]["before"]["gpus"] else []
-    return [
-        *_foreground_reasons(record),
-        *_background_reasons(record),
-        *_process_reasons(record),
-        *_gpu_reasons(record),
-        *_census_reasons(record),
-        *lost,
-    ]
-
-
-def _foreground_reasons(record: Record) -> Iterator[str]:
-    if record["status"] != "finished":
-        yield record["error_message"] or record["status"]
-    elif not record["training_success"]:
-        yield f"foreground failed: {record['attempts'][-1]['error_message']}"
-    else:
-        yield from _metric_reasons(record["performance_metrics"], record["required_metrics"])
-    yield from _attempt_reasons(record["attempts"])
-
-
-def _attempt_reasons(attempts: Sequence[Attempt]) -> Iterator[str]:
-    """Why the last attempt was not alone, or not all the time awake."""
-    if not attempts or (start_s := attempts[-1]["start_boottime_s"]) is None:
-        return
-    for earlier in attempts[:-1]:
-        if (earlier["end_boottime_s"] or 0.0) > start_s:
-            last = attempts[-1]["number"]
-            yield f"attempt {earlier['number']} was still running when attempt {last} began"
-    if suspended_s := attempts[-1]["suspended_seconds"]:
-        yield f"the machine was suspended for {suspended_s:.3g} s beside the foreground"
-
-
-def _metric_reasons(metrics: Mapping[str, float | None], required: Sequence[str]) -> Iterator[str]:
-    missing = [name for name in required if metrics[name] is None]
-    if missing:
-        yield f"required metrics not found in the foreground's log: {', '.join(missing)}"
-    elif all(value is None for value in metrics.values()):
-        yield "no metric found in the foreground's log"
-
-
-def _background_reasons(record: Record) -> Iterator[str]:
+def reasons(record: Record) -> Iterator[str]:
     background, limits = record["background"], record["validity"]
     if not background:
         return
@@ -77,7 +30,7 @@ def _background_reasons(record: Record) -> Iterator[str]:
     if record["attempts"] and coverage is None:
         yield "coverage unknown"
     elif record["attempts"] and coverage is not None and coverage < least:
-        yield f"coverage {_share(coverage)} is below {least:.0%}"
+        yield f"coverage {share(coverage)} is below {least:.0%}"
     window = foreground_window(record)
     for place, part in enumerate(background["parts"]):
         if part["rounds_failed"] and not part["rounds_completed"]:
@@ -90,6 +43,10 @@ def _background_reasons(record: Record) -> Iterator[str]:
             yield f"the {part['name']} was not seen to use the GPU beside the foreground"
     yield from _idle_background_reasons(window, limits)
     yield from _dose_reasons(window, background)
+
+
+def warnings(record: Record) -> Iterator[str]:
+    yield from ()
 
 
 def _failed_beside(window: Window | None, place: int, rounds: Sequence[Round]) -> int:
@@ -155,51 +112,9 @@ def _intensity_reasons(
     """A window or a round of a few periods cannot be near its duty."""
     duty, target = dose["duty_mean"], dose["target"]
     if duty is None:
-        share = f"{100 * target:g} %"
-        yield f"whether the {name} ran for {share} of the time is not known: {dose['reason']}"
+        wanted = f"{100 * target:g} %"
+        yield f"whether the {name} ran for {wanted} of the time is not known: {dose['reason']}"
         return
     stretches = 1 + part["rounds_completed"] + part["rounds_failed"]
     if abs(duty - target) * duration_s > DOSE_POINTS / 100 * duration_s + EDGE_S * stretches:
         yield f"the {name} ran for {100 * duty:.1f} % of the time instead of {100 * target:g} %"
-
-
-def _share(value: float) -> str:
-    """In percent, rounded down, so that what is below a limit never looks as if it were not."""
-    return f"{math.floor(value * 1000) / 10}%"
-
-
-def _process_reasons(record: Record) -> Iterator[str]:
-    left = record["stop"]["left"]
-    killed = [process for process in record["stop"]["strays_killed"] if process not in left]
-    if killed:
-        yield f"processes outlived their keepers and were killed: {_names(killed)}"
-    if left:
-        yield f"processes are still alive: {_names(left)}"
-
-
-def _names(processes: Sequence[Process]) -> str:
-    more = f" and {len(processes) - 5} more" if len(processes) > 5 else ""
-    return ", ".join(f"{each['name']} {each['pid']}" for each in processes[:5]) + more
-
-
-def _gpu_reasons(record: Record) -> Iterator[str]:
-    window, limits = foreground_window(record), record["validity"]
-    least = limits["min_sampling_coverage"]
-    yield from disturbances(window, limits)
-    for gpu in window["gpus"] if window else []:
-        coverage = gpu["sampling_coverage"]  # None: no power at all, which energy_reason explains
-        if coverage is not None and coverage < least:
-            share = _share(coverage)
-            yield f"GPU {gpu['index']}: sampling coverage {share} is below {least:.0%}"
-
-
-def _census_reasons(record: Record) -> Iterator[str]:
-    before, after = record["census"]["before"], record["census"]["after"]
-    yield from (f"busy at the start: {why}" for why in before["busy"])
-    used_mib = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"] or []}
-    for gpu in after["gpus"] or []:
-        before_mib, after_mib = used_mib.get(gpu["uuid"]), gpu["memory_used_mib"]
-        if before_mib is not None and after_mib is not None:
-            more_mib = after_mib - before_mib
-            if more_mib > MEMORY_BACK_MIB:
-                yield f"GPU {gpu['index']} has {more_mib:.0f} MiB more in use than before"

@@ -1,0 +1,42 @@
+"""Whether nobody else was there, before, beside and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tandem.base.text import share
+from tandem.measure.windows.strangers import disturbances
+from tandem.results.record import Record, foreground_window
+
+MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
+
+
+def reasons(record: Record) -> Iterator[str]:
+    yield from _gpu_reasons(record)
+    yield from _census_reasons(record)
+
+
+def warnings(record: Record) -> Iterator[str]:
+    yield from ()
+
+
+def _gpu_reasons(record: Record) -> Iterator[str]:
+    window, limits = foreground_window(record), record["validity"]
+    least = limits["min_sampling_coverage"]
+    yield from disturbances(window, limits)
+    for gpu in window["gpus"] if window else []:
+        coverage = gpu["sampling_coverage"]  # None: no power at all, which energy_reason explains
+        if coverage is not None and coverage < least:
+            yield f"GPU {gpu['index']}: sampling coverage {share(coverage)} is below {least:.0%}"
+
+
+def _census_reasons(record: Record) -> Iterator[str]:
+    before, after = record["census"]["before"], record["census"]["after"]
+    yield from (f"busy at the start: {why}" for why in before["busy"])
+    used_mib = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"] or []}
+    for gpu in after["gpus"] or []:
+        before_mib, after_mib = used_mib.get(gpu["uuid"]), gpu["memory_used_mib"]
+        if before_mib is not None and after_mib is not None:
+            more_mib = after_mib - before_mib
+            if more_mib > MEMORY_BACK_MIB:
+                yield f"GPU {gpu['index']} has {more_mib:.0f} MiB more in use than before"

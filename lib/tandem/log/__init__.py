@@ -1,0 +1,4 @@
+"""What a training's log says, by the rules of the registry: metrics, epochs, device, failures.
+
+Imports base only.
+"""
