@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIGS = 2, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, LAYOUT_VERSION = 2 };
+enum { MIGS = 2, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 2 };
 enum { COMPUTE, GRAPHICS, HIDDEN };
 enum { LEVEL, SQUARE, RAMP };
 enum { SHOWN, LISTS_HIDDEN, WITHOUT_MEMORY };
@@ -38,6 +38,7 @@ struct device {
     uint32_t sm_clock_mhz, memory_clock_mhz, memory_total_mib, memory_reserved_mib;
     int32_t mig, mps_pid, pid_offset, processes;
     int64_t calls, calls_left;
+    uint64_t ecc_corrected, ecc_uncorrected, xid_count, xids[XIDS];
 };
 
 struct slot {

@@ -20,6 +20,7 @@ enum {
     NOT_FOUND = 6,
     INSUFFICIENT_SIZE = 7,
     DRIVER_NOT_LOADED = 9,
+    TIMEOUT = 10,
     FUNCTION_NOT_FOUND = 13,
     GPU_IS_LOST = 15,
     VERSION_MISMATCH = 25,
@@ -153,6 +154,7 @@ VISIBLE const char *nvmlErrorString(nvmlReturn_t result) {
     case NOT_FOUND: return "not found";
     case INSUFFICIENT_SIZE: return "insufficient size";
     case DRIVER_NOT_LOADED: return "driver not loaded";
+    case TIMEOUT: return "timeout";
     case FUNCTION_NOT_FOUND: return "function not found";
     case GPU_IS_LOST: return "GPU is lost";
     case VERSION_MISMATCH: return "version mismatch";
@@ -643,4 +645,125 @@ VISIBLE nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
     }
     if (!*count) return NOT_FOUND;
     return list && *count <= room ? SUCCESS : INSUFFICIENT_SIZE;
+}
+
+/* ---- what describes a board -------------------------------------------------------------- */
+
+enum { POWER_DEFAULT_MW = 700000, POWER_LEAST_MW = 200000, PCIE_GENERATION = 5, PCIE_WIDTH = 16 };
+
+VISIBLE nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) {
+    ENTER_SYSTEM();
+    *version = 13010;
+    return SUCCESS;
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetPowerManagementDefaultLimit(nvmlDevice_t device,
+                                                              unsigned *milliwatts) {
+    ENTER_BOARD(device);
+    return put(milliwatts, POWER_DEFAULT_MW);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetPowerManagementLimitConstraints(nvmlDevice_t device,
+                                                                  unsigned *least, unsigned *most) {
+    ENTER_BOARD(device);
+    *least = POWER_LEAST_MW;
+    return put(most, POWER_DEFAULT_MW);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetMaxClockInfo(nvmlDevice_t device, unsigned clock, unsigned *mhz) {
+    ENTER_BOARD(device);
+    if (clock > 3) return INVALID_ARGUMENT;
+    return put(mhz, clock == 2 ? 2619 : 1980);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetApplicationsClock(nvmlDevice_t device, unsigned clock,
+                                                    unsigned *mhz) {
+    ENTER_BOARD(device);
+    if (clock > 3) return INVALID_ARGUMENT;
+    return put(mhz, clock == 2 ? 2619 : 1755);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetCurrPcieLinkGeneration(nvmlDevice_t device, unsigned *value) {
+    ENTER_BOARD(device);
+    return put(value, PCIE_GENERATION);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetMaxPcieLinkGeneration(nvmlDevice_t device, unsigned *value) {
+    ENTER_BOARD(device);
+    return put(value, PCIE_GENERATION);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetCurrPcieLinkWidth(nvmlDevice_t device, unsigned *value) {
+    ENTER_BOARD(device);
+    return put(value, PCIE_WIDTH);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetMaxPcieLinkWidth(nvmlDevice_t device, unsigned *value) {
+    ENTER_BOARD(device);
+    return put(value, PCIE_WIDTH);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetEccMode(nvmlDevice_t device, unsigned *now, unsigned *next) {
+    ENTER_BOARD(device);
+    *now = *next = 1;
+    return SUCCESS;
+}
+
+/* ---- faults of a board ------------------------------------------------------------------- */
+
+VISIBLE nvmlReturn_t nvmlDeviceGetTotalEccErrors(nvmlDevice_t device, unsigned kind, unsigned since,
+                                                 uint64_t *count) {
+    ENTER_BOARD(device);
+    if (kind > 1 || since > 1) return INVALID_ARGUMENT;
+    *count = kind ? board(device)->ecc_uncorrected : board(device)->ecc_corrected;
+    return SUCCESS;
+}
+
+enum { XID_EVENT = 8 };
+
+struct event_set {
+    int registered[DEVICES];
+    uint64_t seen[DEVICES];
+};
+
+struct event {
+    nvmlDevice_t device;
+    uint64_t type, data;
+    unsigned gpu_instance, compute_instance;
+};
+
+VISIBLE nvmlReturn_t nvmlEventSetCreate(struct event_set **set) {
+    ENTER_SYSTEM();
+    *set = calloc(1, sizeof **set);
+    return *set ? SUCCESS : UNKNOWN;
+}
+
+VISIBLE nvmlReturn_t nvmlEventSetFree(struct event_set *set) {
+    ENTER_SYSTEM();
+    free(set);
+    return SUCCESS;
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, uint64_t types,
+                                              struct event_set *set) {
+    ENTER_BOARD(device);
+    if (types != XID_EVENT) return NOT_SUPPORTED;
+    set->registered[device->index] = 1;
+    set->seen[device->index] = board(device)->xid_count;
+    return SUCCESS;
+}
+
+VISIBLE nvmlReturn_t nvmlEventSetWait_v2(struct event_set *set, struct event *event,
+                                         unsigned timeout_ms) {
+    ENTER_SYSTEM();
+    for (int index = 0; index < DEVICES; index++) {
+        struct device *device = &state->devices[index];
+        if (!set->registered[index] || set->seen[index] == device->xid_count) continue;
+        *event = (struct event){.device = &handles[index][0], .type = XID_EVENT};
+        event->data = device->xids[set->seen[index]++ % XIDS];
+        event->gpu_instance = event->compute_instance = NO_INSTANCE;
+        return SUCCESS;
+    }
+    usleep(1000 * timeout_ms);
+    return TIMEOUT;
 }

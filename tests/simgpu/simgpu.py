@@ -46,6 +46,7 @@ from simgpu_state import (
     PROCESSES,
     SHAPES,
     VERSION,
+    XIDS,
     Device,
     Layout,
     Slot,
@@ -137,6 +138,7 @@ class SimGpu:
             `add` puts a load on one by mig=0 or mig=1
         mps_pid (0): pid of an MPS server; compute processes are then its clients
         pid_offset (0): is added to every pid that NVML tells: ids that map to nothing
+        ecc_corrected, ecc_uncorrected (0): errors since the driver was loaded
         processes ("shown"): "hidden" for lists without anybody, "without memory" for memory N/A
         """
         board = self._state.layout.devices[device]
@@ -171,6 +173,12 @@ class SimGpu:
 
     def bring_back(self, device: int = 0) -> None:
         self._state.layout.devices[device].calls_left = -1
+
+    def report_xid(self, code: int, device: int = 0) -> None:
+        """Let the driver report an Xid to whoever has registered for it."""
+        board = self._state.layout.devices[device]
+        board.xids[board.xid_count % XIDS] = code
+        board.xid_count += 1
 
     def calls(self, device: int = 0) -> int:
         """Return how many NVML calls this device has had."""
@@ -229,7 +237,9 @@ class SimGpu:
         return self._state.truth_j(device, from_s, to_s)
 
 
-_OPTIONS = {field[0] for field in Device._fields_} - {"calls", "calls_left"}
+_OPTIONS = {field[0] for field in Device._fields_} - {
+    *("calls", "calls_left", "xid_count", "xids"),
+}
 
 
 def _at_first(index: int) -> dict[str, Any]:

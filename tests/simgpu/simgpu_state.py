@@ -26,6 +26,7 @@ from contextlib import contextmanager
 VERSION = 2
 DEVICES, FAILURES, SLOTS = 4, 32, 1024
 STOPS = 128  # of a load are remembered
+XIDS = 8  # of a device, the newest overwrite old ones
 MIGS = 2  # instances of a device in MIG mode
 KINDS = ("compute", "graphics", "hidden")  # hidden: a load that is in no list of processes
 SHAPES = LEVEL, SQUARE, RAMP = ("level", "square", "ramp")
@@ -77,6 +78,10 @@ class Device(ctypes.Structure):
     processes: int
     calls: int
     calls_left: int
+    ecc_corrected: int
+    ecc_uncorrected: int
+    xid_count: int
+    xids: ctypes.Array[ctypes.c_uint64]
     _fields_ = (
         ("name", ctypes.c_char * 96),
         ("uuid", ctypes.c_char * 96),
@@ -91,6 +96,8 @@ class Device(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("mig", "mps_pid", "pid_offset", "processes")),
         ("calls", ctypes.c_int64),
         ("calls_left", ctypes.c_int64),
+        *((name, ctypes.c_uint64) for name in ("ecc_corrected", "ecc_uncorrected", "xid_count")),
+        ("xids", ctypes.c_uint64 * XIDS),
     )
 
 

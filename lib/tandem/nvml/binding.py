@@ -11,7 +11,7 @@ from typing import Any
 
 # NVML's return codes that make a difference here
 UNINITIALIZED, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, INSUFFICIENT_SIZE = 1, 3, 4, 6, 7
-DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND, GPU_IS_LOST = 9, 12, 13, 15
+DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND, GPU_IS_LOST = 9, 10, 12, 13, 15
 RESET_REQUIRED, LIB_RM_VERSION_MISMATCH, VERSION_MISMATCH, GPU_NOT_FOUND = 16, 18, 25, 28
 
 _TRIES = 3
@@ -102,3 +102,9 @@ def opened() -> Iterator[None]:
 def versions() -> tuple[str, str]:
     """Return the version of the driver and that of NVML."""
     return str(call("nvmlSystemGetDriverVersion")), str(call("nvmlSystemGetNVMLVersion"))
+
+
+def cuda_version() -> str:
+    """Return the newest version of CUDA that the driver can run, "13.1" for example."""
+    thousands, rest = divmod(int(call("nvmlSystemGetCudaDriverVersion_v2")), 1000)
+    return f"{thousands}.{rest // 10}"

@@ -62,6 +62,7 @@ class Board:
     uuid: str
     name: str
     devices: tuple[Device, ...]
+    handle: Any = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _board(index: int, handle: Any) -> Board:
             Device(index, *_identity(device), mig, device, handle)
             for mig, device in _mig_handles(handle)
         ]
-    return Board(index, uuid, name, tuple(devices))
+    return Board(index, uuid, name, tuple(devices), handle)
 
 
 def _identity(handle: Any) -> tuple[str, str]:
