@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from tandem.base.errors import LockedError, NotReadyError
 from tandem.base.paths import ROOT
 from tandem.base.variables import LOCKS
 from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
+from tandem.processes import cookie
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
 DEADLINE_S = 120.0  # a hang guard, not a figure
@@ -28,6 +31,9 @@ import os, subprocess, sys
 sys.path.insert(0, sys.argv[1])
 from tandem.base.errors import TandemError
 from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
+from tandem.processes import locks
+if "HIDE" in os.environ:
+    locks.removed_lock = lambda path, kind: None
 if len(sys.argv) > 2:
     os.setgroups([])
     os.setuid(int(sys.argv[2]))
@@ -108,15 +114,15 @@ def take(monkeypatch: pytest.MonkeyPatch, devices: str | None) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "what"),
     [
-        (None, None, "machine"),
-        (None, "0", "machine"),
-        (None, "", "machine"),
-        ("0", None, "machine"),
-        ("", None, "machine"),
-        ("0", "0", "gpu"),
-        ("0,1", "1", "gpu"),
-        ("2, 1", "1 ,0", "gpu"),
-        ("GPU-5a/../x", "GPU-5a/../x", "gpu"),
+        (None, None, "this machine"),
+        (None, "0", "this machine"),
+        (None, "", "this machine"),
+        ("0", None, "this machine"),
+        ("", None, "this machine"),
+        ("0", "0", "GPU 0"),
+        ("0,1", "1", "GPU 1"),
+        ("2, 1", "1 ,0", "GPU 1"),
+        ("GPU-5a/../x", "GPU-5a/../x", "GPU-5a/../x"),
     ],
 )
 def test_one_run_a_gpu(
@@ -132,7 +138,7 @@ def test_one_run_a_gpu(
     with pytest.raises(LockedError) as refused:
         take(monkeypatch, second)
     assert refused.value.exit_code == 75
-    assert f"another run uses this {what}: process {holders[0].process.pid} (" in str(refused.value)
+    assert f"another run uses {what}: process {holders[0].process.pid} (" in str(refused.value)
     assert HOLD.strip().splitlines()[0] in str(refused.value)
     assert "Traceback" not in str(refused.value)
     holders[0].end()
@@ -158,7 +164,7 @@ def test_a_gpu_by_its_number_and_by_its_uuid_is_one(
         monkeypatch.setenv(name, value)
     holders += [Holder(names[0]), Holder("0"), Holder(names[1])]
     assert [holder.has_locks for holder in holders] == [True, True, False]
-    assert f"another run uses this gpu: process {holders[0].process.pid} (" in holders[2].said
+    assert f": process {holders[0].process.pid} (" in holders[2].said
 
 
 @pytest.mark.parametrize("devices", [None, "0"])
@@ -180,6 +186,116 @@ def test_a_refused_run_holds_nothing(
     with pytest.raises(LockedError):
         take(monkeypatch, "0,1")
     take(monkeypatch, "0")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (None, "1", "which holds the whole machine (wait for it with --wait-lock SECONDS;"),
+        (None, None, "another choice of GPUs cannot help; lock"),
+        ("0,2", None, "which holds GPU 0, GPU 2 (wait for it with --wait-lock SECONDS, or choose"),
+        ("0", "0", "or choose other GPUs with CUDA_VISIBLE_DEVICES; lock"),
+    ],
+)
+def test_the_refusal_says_what_can_help(
+    monkeypatch: pytest.MonkeyPatch,
+    holders: list[Holder],
+    first: str | None,
+    second: str | None,
+    said: str,
+) -> None:
+    """Beside whoever holds the whole machine no choice of GPUs helps."""
+    holders.append(Holder(first))
+    with pytest.raises(LockedError) as refused:
+        take(monkeypatch, second)
+    assert said in str(refused.value)
+    assert time.strftime(", since %Y-%m-%d ") in str(refused.value)
+
+
+# -- a lock that somebody removes --------------------------------------------------------
+
+
+def swept(folder: Path) -> None:
+    """Do what cleans /tmp by age: it does not ask whether a file is locked."""
+    for path in folder.glob("tandem-*.lock"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(("first", "second"), [(None, None), (None, "0"), ("0", None), ("0", "0")])
+def test_a_lock_bars_others_also_after_it_was_removed(
+    monkeypatch: pytest.MonkeyPatch,
+    holders: list[Holder],
+    tmp_path: Path,
+    first: str | None,
+    second: str | None,
+) -> None:
+    holders.append(Holder(first))
+    swept(tmp_path)
+    with pytest.raises(LockedError, match=f"process {holders[0].process.pid} "):
+        take(monkeypatch, second)
+    holders[0].end()
+    take(monkeypatch, second)
+
+
+def test_a_removed_lock_is_named_and_taken_again(tmp_path: Path, holders: list[Holder]) -> None:
+    with gpu_locks({"0"}) as locks:
+        assert locks.removed() == []
+        swept(tmp_path)
+        flaws = locks.removed()
+        assert [flaw.rpartition("/")[2] for flaw in flaws] == [
+            "tandem-machine.lock was removed while this run held it",
+            "tandem-gpu-0.lock was removed while this run held it",
+        ]
+        assert locks.removed() == []
+        holders.append(Holder("0"))
+        assert "another run uses GPU 0" in holders[0].said
+
+
+def test_a_removed_lock_that_another_run_has_now(
+    tmp_path: Path, holders: list[Holder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's run, say, which cannot see whose the removed file is."""
+    with gpu_locks(None) as locks:
+        swept(tmp_path)
+        monkeypatch.setenv("HIDE", "yes")
+        holders.append(Holder(None))
+        assert holders[0].has_locks
+        (flaw,) = locks.removed()
+        assert f"it; another run uses this machine: process {holders[0].process.pid} (" in flaw
+        with pytest.raises(LockedError):
+            locks.ensure()
+        holders[0].end()
+        locks.ensure()
+        assert locks.removed() == []
+
+
+def test_the_age_of_a_lock_is_renewed(tmp_path: Path) -> None:
+    with gpu_locks(None) as locks:
+        os.utime(tmp_path / "tandem-machine.lock", (0, 0))
+        assert locks.removed() == []
+        assert time.time() - (tmp_path / "tandem-machine.lock").stat().st_mtime < DEADLINE_S
+
+
+def test_versions_that_lock_in_tmp_are_met_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Theirs bars this version, and this version's bars theirs."""
+    places = [tmp_path / "run_lock", tmp_path / "tmp"]
+    for place in places:
+        place.mkdir()
+        place.chmod(0o1777)
+    monkeypatch.setattr(cookie, "_PUBLIC", str(places[0]))
+    monkeypatch.setattr(cookie, "_OLDER", str(places[1]))
+    monkeypatch.delenv(LOCKS)
+    with open(places[1] / "tandem-machine.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(LockedError):
+            take(monkeypatch, None)
+        fcntl.flock(file, fcntl.LOCK_UN)
+        with gpu_locks(None) as locks:
+            assert [lock.path.parent for lock in locks.locks] == places[:1]
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_one_process_locks_against_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,9 +348,7 @@ def test_users_meet_at_the_same_lock(
     refused = holders[1]
     refused.process.wait(DEADLINE_S)
     assert refused.process.returncode == 75
-    assert (
-        f"LockedError another run uses this gpu: process {holders[0].process.pid}" in refused.said
-    )
+    assert f"LockedError another run uses GPU 0: process {holders[0].process.pid}" in refused.said
     holders[0].end()
     holders.append(Holder("0", str(NOBODY)))
     assert holders[2].has_locks
@@ -266,6 +380,6 @@ def test_a_second_driver_starts_nothing(tmp_path: Path, holders: list[Holder]) -
     )
     assert done.returncode == 75
     assert done.stdout == ""
-    assert done.stderr.startswith("driver.py: error: another run uses this gpu: process ")
+    assert done.stderr.startswith("driver.py: error: another run uses GPU 0: process ")
     assert f"process {holders[0].process.pid} (" in done.stderr
     assert not (tmp_path / "results").exists()

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 
+from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.variables import VISIBLE
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
-from tandem.processes.locks import lock
+from tandem.processes.cookie import lock_folder, older_lock_folders
+from tandem.processes.locks import Lock, lock
 
 
 def gpus_in_use() -> set[str] | None:
@@ -32,11 +35,53 @@ def gpus_in_use() -> set[str] | None:
     return named
 
 
+@dataclass(frozen=True)
+class GpuLocks:
+    """The locks that a run holds."""
+
+    locks: Sequence[Lock]
+
+    def removed(self) -> list[str]:
+        """Return what has befallen locks since they were taken; take them again where that is free.
+
+        Somebody who cleans a folder by age may have removed one. Nothing bars others then.
+        """
+        flaws = []
+        for each in self.locks:
+            if each.is_removed():
+                flaw = f"lock {each.path} was removed while this run held it"
+                try:
+                    each.take_again()
+                except TandemError as error:
+                    flaw += f"; {error}"
+                flaws.append(flaw)
+        return flaws
+
+    def ensure(self) -> None:
+        """See that nobody else can have a lock of ours; LockedError, NotReadyError: they can."""
+        for each in self.locks:
+            if each.is_removed():
+                each.take_again()
+
+
 @contextmanager
-def gpu_locks(gpus: Collection[str] | None) -> Iterator[None]:
+def gpu_locks(gpus: Collection[str] | None) -> Iterator[GpuLocks]:
     """Hold the locks of these GPUs, or of the machine; LockedError names who has one of them."""
     with ExitStack() as stack:
-        stack.enter_context(lock("machine", fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH))
-        for gpu in sorted(gpus or ()):
-            stack.enter_context(lock(f"gpu-{gpu}", fcntl.LOCK_EX))
-        yield
+        yield GpuLocks(_taken(stack, lock_folder(), gpus))
+
+
+def _taken(stack: ExitStack, folder: str, gpus: Collection[str] | None) -> list[Lock]:
+    kind = fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH
+    wanted = [("machine", kind, "this machine")]
+    wanted += [(f"gpu-{gpu}", fcntl.LOCK_EX, _name_of(gpu)) for gpu in sorted(gpus or ())]
+    locks = [stack.enter_context(lock(folder, *each)) for each in wanted]
+    for older in older_lock_folders():
+        for each in wanted:
+            with suppress(NotReadyError):  # what bars a file there is no affair of this version
+                stack.enter_context(lock(older, *each))
+    return locks
+
+
+def _name_of(gpu: str) -> str:
+    return gpu if gpu.startswith(("GPU-", "MIG-")) else f"GPU {gpu}"

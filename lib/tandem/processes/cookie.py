@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import os
+import stat as modes
 import zlib
 
 from tandem.base.variables import LOCKS
 from tandem.processes.proc import read, stat
 
 
+_PUBLIC, _OLDER = "/run/lock", "/tmp"
+
+
 def lock_folder() -> str:
-    """Return where the lock files are: /tmp, where all users meet, unless told otherwise."""
-    return os.environ.get(LOCKS, "/tmp")
+    """Return where the lock files are: where all users meet, unless told otherwise.
+
+    That is /run/lock, or /tmp, which many machines clean by age, where not everybody may write
+    there.
+    """
+    return os.environ.get(LOCKS) or (_PUBLIC if _is_public(_PUBLIC) else _OLDER)
+
+
+def older_lock_folders() -> list[str]:
+    """Return where versions of Tandem that do not know lock_folder() have their locks."""
+    return [] if os.environ.get(LOCKS) or lock_folder() == _OLDER else [_OLDER]
+
+
+def _is_public(folder: str) -> bool:
+    """Whether everybody may make files in a folder, and nobody remove another's."""
+    try:
+        mode = os.stat(folder).st_mode
+    except OSError:
+        return False
+    everybody = modes.S_ISVTX | modes.S_IWOTH | modes.S_IXOTH
+    may_write = os.access(folder, os.W_OK | os.X_OK)  # not on a disk that is read-only
+    return modes.S_ISDIR(mode) and mode & everybody == everybody and may_write
 
 
 def realm() -> str:

@@ -8,16 +8,19 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from tandem.base.clock import boottime_s
 from tandem.base.errors import LockedError, NotReadyError
-from tandem.processes.cookie import lock_folder
+from tandem.processes.proc import TICKS_A_SECOND, stat
 from tandem.processes.watch import Watch
 
 T = TypeVar("T")
 
 _PERIOD_S = 0.2  # the kernel tells nobody that a lock has become free
+_TRIES = 5  # to open a file that something removes just then
 
 
 @contextmanager
@@ -48,26 +51,70 @@ def held(
         yield taken
 
 
+# -- a lock ----------------------------------------------------------------------------
+
+
+@dataclass
+class Lock:
+    """A lock that this process holds; `file` is open on what `path` named when it was taken.
+
+    `what` is what it stands for, in words.
+    """
+
+    path: Path
+    kind: int  # fcntl.LOCK_EX or LOCK_SH
+    what: str
+    file: int
+
+    def is_removed(self) -> bool:
+        """Whether its file was removed, so that others can take a lock of the same name.
+
+        Else its age is renewed, by which /tmp is cleaned in many places.
+        """
+        if not is_at(self.file, self.path):
+            return True
+        with suppress(OSError):  # another user's
+            os.utime(self.file)
+        return False
+
+    def take_again(self) -> None:
+        """Take the lock of the same name; LockedError, NotReadyError: it cannot be had."""
+        file, self.file = self.file, _locked(self.path, self.kind, self.what)
+        os.close(file)
+
+
 @contextmanager
-def lock(name: str, kind: int) -> Iterator[None]:
+def lock(folder: str, name: str, kind: int, what: str) -> Iterator[Lock]:
+    """Hold a lock; LockedError says who has it, NotReadyError why there can be none."""
     safe = re.sub(r"[^A-Za-z0-9.-]", "_", name)
-    path = Path(lock_folder()) / f"tandem-{safe}.lock"
+    path = Path(os.path.realpath(folder)) / f"tandem-{safe}.lock"
+    held_lock = Lock(path, kind, what, _locked(path, kind, what))
     try:
-        file = open_shared(path)
-    except OSError as error:
-        raise NotReadyError(f"{path}: cannot open the lock file: {error.strerror}") from None
-    try:
+        yield held_lock
+    finally:
+        os.close(held_lock.file)
+
+
+def _locked(path: Path, kind: int, what: str) -> int:
+    for _ in range(_TRIES):
+        try:
+            file = open_shared(path)
+        except OSError as error:
+            raise NotReadyError(f"{path}: cannot open the lock file: {error.strerror}") from None
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
+            other = removed_lock(path, kind)
         except BlockingIOError:
-            raise LockedError(
-                f"another run uses this {name.partition('-')[0]}: {holder(file)}"
-                " (wait for it with --wait-lock SECONDS, or choose other GPUs with"
-                f" CUDA_VISIBLE_DEVICES; lock {path})"
-            ) from None
-        yield
-    finally:
+            text = refusal(what, path, flock_on(file))
+            os.close(file)
+            raise LockedError(text) from None
+        if other:
+            os.close(file)
+            raise LockedError(refusal(what, path, other))
+        if is_at(file, path):
+            return file
         os.close(file)
+    raise NotReadyError(f"{path}: something removes the lock file again and again (stop that)")
 
 
 def open_shared(path: Path) -> int:
@@ -81,25 +128,93 @@ def open_shared(path: Path) -> int:
         return file
 
 
+def is_at(file: int, path: Path) -> bool:
+    """Whether a path still names an open file."""
+    try:
+        return os.path.samestat(os.fstat(file), os.lstat(path))
+    except OSError:
+        return False
+
+
+# -- who has it ------------------------------------------------------------------------
+
+
+class Flock(NamedTuple):
+    """A lock as /proc/locks shows it; pid 0: a process in another PID namespace."""
+
+    pid: int
+    is_exclusive: bool
+    place: str  # device:inode
+
+
+def flocks(text: str) -> Iterator[Flock]:
+    """Yield the flock(2) locks in the text of /proc/locks; who only waits has none ("->")."""
+    for line in text.splitlines():
+        _, *fields = line.split()
+        if fields[0] == "FLOCK":
+            yield Flock(int(fields[3]), fields[2] == "WRITE", fields[4])
+
+
+def flocks_now() -> list[Flock]:
+    with suppress(OSError):
+        return list(flocks(Path("/proc/locks").read_text()))
+    return []
+
+
+def flock_on(file: int) -> Flock | None:
+    """Return whose lock an open file has; None where that cannot be seen."""
+    place = f"{_device_of(file)}:{os.fstat(file).st_ino}"
+    return next((each for each in flocks_now() if each.place == place), None)
+
+
+def removed_lock(path: Path, kind: int) -> Flock | None:
+    """Return a lock of another process on a file that was removed from a path, if it bars this one.
+
+    Whoever holds it is at work all the same. It is seen where it is the same user's.
+    """
+    for each in flocks_now():
+        if each.pid not in (0, os.getpid()) and (each.is_exclusive or kind == fcntl.LOCK_EX):
+            with suppress(OSError):
+                if f"{path} (deleted)" in map(os.readlink, Path(f"/proc/{each.pid}/fd").iterdir()):
+                    return each
+    return None
+
+
+def refusal(what: str, path: Path, other: Flock | None) -> str:
+    """Say who holds what since when, and what can help."""
+    who = describe(other.pid) if other and other.pid else _UNSEEN
+    help_ = "wait for it with --wait-lock SECONDS"
+    if other and not other.is_exclusive:
+        names = ", ".join(names_held(other.pid, path)) or "a part of it"
+        who += f", which holds {names}"
+    if "-machine" in path.name and (other is None or other.is_exclusive):
+        who += ", which holds the whole machine"
+        help_ += "; another choice of GPUs cannot help"
+    else:
+        help_ += ", or choose other GPUs with CUDA_VISIBLE_DEVICES"
+    return f"another run uses {what}: {who} ({help_}; lock {path})"
+
+
+def names_held(pid: int, path: Path) -> list[str]:
+    """Return the names of the GPUs that a process has locked, beside a path; [] if not known."""
+    with suppress(OSError):
+        links = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+        names = [
+            each.stem.removeprefix("tandem-gpu-")
+            for each in sorted(path.parent.glob("tandem-gpu-*.lock"))
+            if str(each) in links
+        ]
+        return [f"GPU {name}" for name in names if not name.startswith("GPU-")]
+    return []
+
+
+_UNSEEN = "its process cannot be seen from here"
+
+
 def holder(file: int) -> str:
     """Return who holds the flock(2) lock on an open file, from /proc/locks."""
-    with suppress(OSError):
-        pid = _holder_in(Path("/proc/locks").read_text(), _device_of(file), os.fstat(file).st_ino)
-        if pid > 0:
-            return describe(pid)
-    return "its process cannot be seen from here"
-
-
-def _holder_in(locks: str, device: str, inode: int) -> int:
-    """Return whose lock on a file stands in the lines of /proc/locks.
-
-    0: nobody's, or that of a process in another PID namespace.
-    """
-    for line in locks.splitlines():
-        _, *fields = line.split()
-        if fields[0] == "FLOCK" and fields[4] == f"{device}:{inode}":  # not one that waits, "->"
-            return int(fields[3])
-    return 0
+    found = flock_on(file)
+    return describe(found.pid) if found and found.pid else _UNSEEN
 
 
 def _device_of(file: int) -> str:
@@ -122,8 +237,12 @@ def _word_behind(name: str, text: str) -> str | None:
 
 
 def describe(pid: int) -> str:
+    """Return a process's command and, in local time, when it started."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
+        started_s = int(stat(pid)[19]) / TICKS_A_SECOND
+    except (OSError, IndexError):
         return f"process {pid}"
-    return f"process {pid} ({b' '.join(words).decode(errors='replace').strip()[:200]})"
+    since = time.localtime(time.time() - boottime_s() + started_s)
+    command = b" ".join(words).decode(errors="replace").strip()[:200]
+    return f"process {pid} ({command}), since {time.strftime('%Y-%m-%d %H:%M:%S', since)}"

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from tandem.processes.locks import _device_of, _holder_in, holder
+from tandem.processes import cookie
+from tandem.processes.locks import Flock, _device_of, flock_on, flocks, holder
 
 LOCKS = """\
 1: POSIX  ADVISORY  WRITE 11 fe:00:77 0 EOF
@@ -21,20 +22,26 @@ LOCKS = """\
 """
 
 
-@pytest.mark.parametrize(
-    ("device", "inode", "pid"),
-    [
-        ("fe:00", 77, 14),  # neither one that waits, nor another kind of lock
-        ("00:1b", 77, 12),  # the same number on another device is another file
-        ("00:1c", 77, 0),
-        ("fe:00", 7, 0),
-        ("fe:00", 78, 0),  # a process that has no number here
-        ("fe:00", 79, 0),
-        ("", 77, 0),
-    ],
-)
-def test_whose_lock_it_is(device: str, inode: int, pid: int) -> None:
-    assert _holder_in(LOCKS, device, inode) == pid
+def test_the_locks_that_are_held() -> None:
+    """Neither one that waits, nor another kind of lock; pid 0 has no number here."""
+    assert list(flocks(LOCKS)) == [
+        Flock(12, True, "00:1b:77"),
+        Flock(14, False, "fe:00:77"),
+        Flock(0, True, "fe:00:78"),
+    ]
+
+
+def test_where_locks_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where all may write and nobody remove another's; /tmp, which is cleaned by age, else."""
+    monkeypatch.setattr(cookie, "_PUBLIC", str(tmp_path))
+    monkeypatch.delenv("TANDEM_LOCKS")
+    for mode, places in [(0o1777, [str(tmp_path), "/tmp"]), (0o777, ["/tmp"]), (0o1755, ["/tmp"])]:
+        tmp_path.chmod(mode)
+        assert [cookie.lock_folder(), *cookie.older_lock_folders()] == places
+    monkeypatch.setattr(cookie, "_PUBLIC", str(tmp_path / "nowhere"))
+    assert cookie.lock_folder() == "/tmp"
+    monkeypatch.setenv("TANDEM_LOCKS", "/mine")
+    assert [cookie.lock_folder(), *cookie.older_lock_folders()] == ["/mine"]
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm", "."])
@@ -46,6 +53,7 @@ def test_the_device_is_as_the_kernel_writes_it(folder: str) -> None:
         lines = Path("/proc/locks").read_text().splitlines()
         mine = f" {os.getpid()} {_device_of(file)}:{os.fstat(file).st_ino} "
         assert any(mine in line for line in lines)
+        assert flock_on(file) == Flock(os.getpid(), True, mine.split()[1])
         assert holder(file).startswith(f"process {os.getpid()} (")
     finally:
         os.close(file)
