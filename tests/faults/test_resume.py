@@ -402,6 +402,24 @@ def test_a_second_sweep_stops_or_waits_as_told(stage: Stage) -> None:
     assert [len(each) for each in runs] == [1, 1]
 
 
+def test_a_lock_that_was_removed_bars_others_and_the_record_says_so(stage: Stage) -> None:
+    """By what cleans /tmp by age, say, which does not ask whether a file is locked."""
+    stage.build(stage.worker("front"), None)
+    first = stage.start(stage.command())
+    stage.wait_for_foreground()
+    lock = stage.folder / "tandem-machine.lock"
+    lock.unlink()
+    refused = stage.run()
+    assert refused.returncode == 75
+    assert f"process {first.pid} (" in refused.stdout
+    stage.release("front")
+    output, _ = first.communicate(timeout=DEADLINE_S)
+    assert first.returncode == 1
+    removed = f"lock {lock} was removed while this run held it"
+    assert removed in output
+    assert stage.record()["invalid_reasons"] == [removed]
+
+
 def test_a_run_that_somebody_works_on_is_refused(stage: Stage) -> None:
     """Also from another GPU, with a lock of its own."""
     stage.build(stage.worker("front"), None)

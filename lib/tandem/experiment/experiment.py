@@ -234,6 +234,9 @@ class ExperimentRun:
             )
         for found in seen.left:
             self.live.say(f"process {found.pid} ({found.name}) cannot be ended")
+        seen.locks_removed = self.around.locks.removed()
+        for flaw in seen.locks_removed:
+            self.live.say(flaw)
         seen.holders_after = census.device_holders()
         seen.gpus_after = self.sensors.wait_memory_back(seen.gpus_before)
 

@@ -53,6 +53,7 @@ class Outcome:
     `clock` is the one pair of readings, from which moments are shown in UTC. `attempts` is how many
     there were. `busy` says why the GPUs were not free, where it ran all the same. `leftovers` are
     those of earlier runs, `strays_killed` those of this experiment, `left` could not be ended.
+    `locks_removed` says which locks somebody removed meanwhile.
     `cut_off` says where earlier tries at this experiment lie, `cooldown` what came of the one
     before it (None: it was the first). `git` has the state of each folder; "" is Tandem's own.
     """
@@ -76,6 +77,7 @@ class Outcome:
     leftovers: Sequence[Process]
     strays_killed: Sequence[Process]
     left: Sequence[Process]
+    locks_removed: Sequence[str]
     cut_off: Sequence[str]
     cooldown: Mapping[str, Any] | None
     cpu_governor: str | None

@@ -219,6 +219,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "attempts": [
             tried.facts(coverage) for tried, coverage in zip(raw.tries, coverages, strict=True)
         ],
+        "locks_removed": list(outcome.locks_removed),
         "cut_off": list(outcome.cut_off),
         "cooldown": cast(Any, outcome.cooldown),
         "background": backgrounds_facts(experiment, outcome, raw.accounts, last, coverages),

@@ -10,6 +10,7 @@ from tandem.background.backgrounds import Backgrounds
 from tandem.base.clock import Moment, boottime_s, now
 from tandem.base.git import GitState
 from tandem.experiment.outcome import VERSION, Outcome, WindowEdges
+from tandem.machine.gpu_locks import GpuLocks
 from tandem.machine.gpus import Gpu
 from tandem.plan.model import Experiment
 from tandem.processes.census import Found
@@ -26,6 +27,7 @@ class Surroundings:
     host: Mapping[str, Any]
     git: Mapping[str, GitState]
     leftovers: Sequence[Found]  # of earlier runs, removed when this one started
+    locks: GpuLocks
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Seen:
     holders_after: list[Found] = field(default_factory=list)
     strays: list[Found] = field(default_factory=list)
     left: list[Found] = field(default_factory=list)
+    locks_removed: list[str] = field(default_factory=list)
     interrupted: Interrupted | None = None
 
 
@@ -88,6 +91,7 @@ def outcome_of(
         leftovers=processes(around.leftovers),
         strays_killed=processes(seen.strays),
         left=processes(seen.left),
+        locks_removed=seen.locks_removed,
         cut_off=before.cut_off,
         cooldown=before.cooldown,
         cpu_governor=before.cpu_governor,

@@ -9,7 +9,6 @@ import zlib
 from tandem.base.variables import LOCKS
 from tandem.processes.proc import read, stat
 
-
 _PUBLIC, _OLDER = "/run/lock", "/tmp"
 
 

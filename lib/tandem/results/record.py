@@ -358,6 +358,7 @@ class Record(TypedDict):
     validity: dict[str, float]
     windows: list[Window]
     attempts: list[Attempt]
+    locks_removed: list[str]
     cut_off: list[str]
     cooldown: Cooldown | None
     background: Background | None

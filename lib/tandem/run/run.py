@@ -19,7 +19,7 @@ from tandem.base.paths import ROOT
 from tandem.base.sudo import claim, give_to_caller, is_left
 from tandem.experiment.seen import Surroundings
 from tandem.machine.governor import governor
-from tandem.machine.gpu_locks import gpu_locks, gpus_in_use
+from tandem.machine.gpu_locks import GpuLocks, gpu_locks, gpus_in_use
 from tandem.machine.gpus import nvml_held
 from tandem.machine.host import host
 from tandem.plan.file import NAME as PLAN
@@ -60,6 +60,7 @@ class Run:
     find: Find | None = None
     folder: RunFolder | None = None
     sweep: Sweep | None = None
+    locks: GpuLocks | None = None
     rows_before: frozenset[str] = frozenset()
     is_too_late: bool = False
 
@@ -131,7 +132,9 @@ class Run:
         if self.has_no_time():
             return False
         take = partial(gpu_locks, gpus_in_use())
-        stack.enter_context(held(take, self.longest_wait_s(), watch, self.progress.event))
+        self.locks = stack.enter_context(
+            held(take, self.longest_wait_s(), watch, self.progress.event)
+        )
         return not self.has_no_time()
 
     def has_no_time(self) -> bool:
@@ -163,7 +166,8 @@ class Run:
         see_gpus(missing)
         leftovers = remove_leftovers(say)
         isolation = isolation_for(missing, options.use_namespace)
-        around = Surroundings(isolation, host(), git_states(missing), leftovers)
+        assert self.locks
+        around = Surroundings(isolation, host(), git_states(missing), leftovers, self.locks)
         see_who_is_there(options.sensors, watch, say)
         return around
 

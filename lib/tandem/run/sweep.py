@@ -51,7 +51,8 @@ class Sweep:
     def run(self, *, is_new: bool) -> None:
         """Run the missing experiments, as far as there is time.
 
-        NotReadyError: somebody else took a GPU meanwhile. Interrupted: a signal came. OSError: the
+        NotReadyError: somebody else took a GPU meanwhile. LockedError: a lock of ours was removed,
+        and another run has one of that name. Interrupted: a signal came. OSError: the
         disk is full.
         """
         event = "run_started" if is_new else "resumed"
@@ -108,6 +109,7 @@ class Sweep:
         self, experiment: Experiment, cooling: Mapping[str, Any] | None, begin_s: float
     ) -> None:
         """Run one experiment to its record and its row; `begin_s` is when its cool-down began."""
+        self.around.locks.ensure()
         self.forecast.begin(experiment)
         path = self.folder.begin(experiment)
         total = len(self.folder.plan.experiments)

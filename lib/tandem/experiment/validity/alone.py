@@ -14,6 +14,7 @@ MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than bef
 def reasons(record: Record) -> Iterator[str]:
     yield from _gpu_reasons(record)
     yield from _census_reasons(record)
+    yield from record["locks_removed"]
 
 
 def warnings(record: Record) -> Iterator[str]:
