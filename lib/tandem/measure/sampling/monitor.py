@@ -69,10 +69,10 @@ class Sampler:
             self.gpus.append(
                 SampledGpu(device, options.out, self.interval_s, self.report, occupants)
             )
-        self.rapl = Rapl(options.powercap, boottime_s(), self.report.warn)
+        self.suspended_s = suspended_s()
+        self.rapl = Rapl(options.powercap, boottime_s() - self.suspended_s, self.report.warn)
         columns = cpu_columns([zone.column for zone in self.rapl.zones])
         self.cpu = Csv(os.path.join(options.out, "cpu.csv"), columns)
-        self.suspended_s = suspended_s()
         self.begin_s = self.next_sample_s = self.next_row_s = boottime_s()
 
     def note(self, signum: int, _frame: Any) -> None:
@@ -171,14 +171,15 @@ class Sampler:
             gpu.poll_counter() if gpu.hunt_until_s else gpu.sample()
         self.look(now_s, SAMPLE_SHARE)
         if now_s - self.rapl.read_s > self.rapl.period_s:
-            self.rapl.read(boottime_s())
+            self.suspended_s = suspended_s(self.suspended_s)
+            self.rapl.read(boottime_s(), self.suspended_s)
 
     def put_row(self, kind: str) -> None:
         """Write a row a file; what must be exact is read before all that takes time."""
         for gpu in self.gpus:
             gpu.sample(full=True)
         at_s, self.suspended_s = boottime_s(), suspended_s(self.suspended_s)
-        self.rapl.read(at_s)
+        self.rapl.read(at_s, self.suspended_s)
         has_looked = self.look(at_s, math.inf if kind else ROW_SHARE)
         for gpu in self.gpus:
             gpu.put_row(kind, kind == "last")

@@ -1,8 +1,9 @@
 """RAPL through powercap: what CPU packages and their memory have used, in microjoules.
 
 A counter begins again at 0 when it has passed `max_energy_range_uj`. Readings that lie close enough
-together to hold one such wrap at most give the exact sum. One that begins again without a wrap (the
-machine was suspended, its driver loaded anew) or stands still (in some virtual machines) ends.
+together to hold one such wrap at most give the exact sum. A counter that begins again without a wrap
+(the machine was suspended, its driver loaded anew) or stands still (in some virtual machines) ends.
+A reading that fails is tried again: if no wrap can have been missed, the sum is still exact.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from typing import Any
 HIGHEST_W = 1000.0  # no package draws more: within its range / this, a counter wraps once at most
 STILL_S = 3.0  # a counter that has not moved for so long never will: it moves every millisecond
 
+PAUSE_S = 3.0  # after a reading that failed
+
+# A wrap needs no more power than this often the highest seen, and so many watts: else the counter
+# was near its range when it began again. Of longer than `_TELLING_S` no such thing can be said.
+_MORE_POWER, _MORE_W, _TELLING_S = 2.0, 50.0, 3.0
+_LEAST_S = 0.5  # power over less is no power: two readings may see a counter's step or none
 _FRESH_S = 0.1  # a counter that moved so long ago still holds what was used so far
 _READ_S = 1.0  # a reading may come so long after the moment that is noted for it
 
@@ -38,7 +45,8 @@ class RaplError(Exception):
 class Zone:
     """A package, or the memory beside it; `total_uj` counts from the first reading on.
 
-    None: not known any more. `moved_s` is when it was seen to move last, or read first.
+    None: not known now. `moved_s` is when it was seen to move last, or read first. Times are
+    those for which the machine was awake: a machine that is suspended uses nothing.
     """
 
     name: str
@@ -49,7 +57,10 @@ class Zone:
     read_s: float
     total_uj: int | None = 0
     moved_s: float = field(init=False)
-    has_moved: bool = field(default=False, init=False)
+    sum_uj: int = field(default=0, init=False)  # up to the last reading that was good
+    highest_w: float | None = field(default=None, init=False)
+    ask_again_s: float = field(default=0.0, init=False)
+    has_ended: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.moved_s = self.read_s
@@ -57,8 +68,7 @@ class Zone:
     @property
     def known_uj(self) -> int | None:
         """Return the total; None where it is not known, or the counter does not seem to count."""
-        is_fresh = self.has_moved and self.read_s - self.moved_s <= _FRESH_S
-        return self.total_uj if is_fresh else None
+        return self.total_uj if self.read_s - self.moved_s <= _FRESH_S else None
 
     @property
     def longest_s(self) -> float:
@@ -66,24 +76,50 @@ class Zone:
         return self.range_uj / 1e6 / HIGHEST_W
 
     def read(self, now_s: float) -> None:
-        """Add what was used since the last reading; OSError, RaplError: the zone has ended."""
-        total_uj, self.total_uj = self.total_uj, None
-        if total_uj is None:
+        """Add what was used since the last reading.
+
+        OSError, RaplError: it is not known now; after a RaplError of `used_since` it never will.
+        """
+        if self.has_ended or now_s < self.ask_again_s:
             return
-        counter_uj = number_of(self.folder, "energy_uj")
-        late_s = now_s - self.read_s
+        self.total_uj = None
+        try:
+            counter_uj = number_of(self.folder, "energy_uj")
+        except (OSError, RaplError):
+            self.ask_again_s = now_s + PAUSE_S
+            raise
+        try:
+            used_uj = self.used_since(counter_uj, now_s - self.read_s)
+            if used_uj:
+                self.moved_s = now_s
+            elif now_s - self.moved_s >= STILL_S:
+                raise RaplError(f"the counter has stood still for {now_s - self.moved_s:.1f} s")
+        except RaplError:
+            self.has_ended = True
+            raise
+        self.sum_uj += used_uj
+        self.total_uj = self.sum_uj
+        self.counter_uj, self.read_s = counter_uj, now_s
+
+    def used_since(self, counter_uj: int, late_s: float) -> int:
+        """Return what was used in the time since the last reading; RaplError if nobody can say."""
         if late_s > self.longest_s:
             raise RaplError(f"not read for {late_s:.0f} s: the counter may have wrapped twice")
         used_uj = counter_uj - self.counter_uj
-        used_uj += self.range_uj if used_uj < 0 else 0
+        has_wrapped = used_uj < 0
+        used_uj += self.range_uj if has_wrapped else 0
         if used_uj > HIGHEST_W * 1e6 * (late_s + _READ_S):
             raise RaplError("the counter has begun again, and not by a wrap")
-        if used_uj:
-            self.has_moved, self.moved_s = True, now_s
-        elif now_s - self.moved_s >= STILL_S:
-            raise RaplError(f"the counter has stood still for {now_s - self.moved_s:.1f} s")
-        self.total_uj = total_uj + used_uj
-        self.counter_uj, self.read_s = counter_uj, now_s
+        power_w = used_uj / 1e6 / max(late_s, _LEAST_S)
+        if has_wrapped and late_s <= _TELLING_S and not self.can_use(power_w):
+            raise RaplError("the counter has begun again near its range, and hardly by a wrap")
+        if late_s >= _LEAST_S:
+            self.highest_w = max(self.highest_w or 0.0, power_w)
+        return used_uj
+
+    def can_use(self, power_w: float) -> bool:
+        """Whether what was seen so far lets so much power seem possible."""
+        return self.highest_w is None or power_w <= _MORE_POWER * self.highest_w + _MORE_W
 
 
 class Rapl:
@@ -97,18 +133,20 @@ class Rapl:
         self.powercap = powercap = os.path.normpath(powercap)
         self.warn = warn
         self.zones: list[Zone] = []
+        self.unread: list[dict[str, str]] = []  # zones that could not be read from the start
         self.reason: str | None = None
         self.read_s = now_s
         refused: list[str] = []
         for name, column, folder in _found(powercap):
             try:
-                range_uj = number_of(folder, "max_energy_range_uj")
-                counter_uj = number_of(folder, "energy_uj")
-                self.zones.append(Zone(name, folder, column, range_uj, counter_uj, now_s))
-            except PermissionError:
-                refused.append(folder)
+                self.zones.append(_first_read(name, column, folder, now_s))
             except (OSError, RaplError) as error:
-                self.give_reason(column, error)
+                refused += [folder] if isinstance(error, PermissionError) else []
+                reason = text_of(error)
+                zone = {"column": f"{column}_uj", "name": name, "folder": folder, "reason": reason}
+                self.unread.append(zone)
+                if not isinstance(error, PermissionError):
+                    self.give_reason(column, error)
         if refused:
             self.reason = f"{refused[0]}/energy_uj: Permission denied"
             warn("rapl", self.reason, _how_to_open(powercap, refused))
@@ -125,11 +163,12 @@ class Rapl:
         """Return how often to read, so that one reading may come late."""
         return min((zone.longest_s for zone in self.zones), default=float("inf")) / 3
 
-    def read(self, now_s: float) -> None:
+    def read(self, now_s: float, suspended_s: float = 0.0) -> None:
+        """Read all zones; `suspended_s` is for how long the machine has been suspended so far."""
         self.read_s = now_s
         for zone in self.zones:
             try:
-                zone.read(now_s)
+                zone.read(now_s - suspended_s)
             except PermissionError as error:
                 self.reason = f"{zone.column}: {text_of(error)}"
                 hint = _how_to_open(self.powercap, [zone.folder])
@@ -138,12 +177,22 @@ class Rapl:
                 self.give_reason(zone.column, error)
 
     def facts(self) -> dict[str, Any]:
-        """Return what monitor.json says; a column that has ended keeps its place."""
+        """Return what monitor.json says; a zone that is not read has a reason, and no column."""
         zones = [
             {"column": f"{zone.column}_uj", "name": zone.name, "folder": zone.folder}
             for zone in self.zones
         ]
-        return {"zones": zones, "reason": self.reason}
+        return {"zones": [*zones, *self.unread], "reason": self.reason}
+
+
+def _first_read(name: str, column: str, folder: str, now_s: float) -> Zone:
+    """Return a zone that counts; OSError, RaplError if nobody can say what it is or counts."""
+    if not name:
+        number_of(folder, "name")  # the error says why there is none
+    range_uj = number_of(folder, "max_energy_range_uj")
+    if range_uj == 0:
+        raise RaplError(f"{folder}/max_energy_range_uj is 0")
+    return Zone(name, folder, column, range_uj, number_of(folder, "energy_uj"), now_s)
 
 
 def number_of(folder: str, name: str) -> int:
@@ -169,12 +218,15 @@ def _found(powercap: str) -> Iterator[tuple[str, str, str]]:
     seen = set()
     for zone, name in names.items():
         package = names.get(zone.rpartition(":")[0], "") if name == "dram" else name
-        if _PACKAGE.fullmatch(package):
-            column = package.replace("-", "_")
-            column = column.replace("package", "dram", 1) if name == "dram" else column
-            if column not in seen:
-                seen.add(column)
-                yield name, column, folders[zone]
+        column = package.replace("-", "_")
+        if not name and zone.count(":") == 1:  # it may be a package
+            column = "package_" + zone.replace(":", "_")
+        elif not _PACKAGE.fullmatch(package):
+            continue
+        column = column.replace("package", "dram", 1) if name == "dram" else column
+        if column not in seen:
+            seen.add(column)
+            yield name, column, folders[zone]
 
 
 def _folders(powercap: str) -> dict[str, str]:

@@ -106,10 +106,18 @@ def rapl_joules(
     rapl: Mapping[str, Any], roles: RoleTally, prefix: str, what: str
 ) -> tuple[float | None, str | None]:
     """Return the joules of all zones of a kind together, or why they are not known."""
-    columns = [zone["column"] for zone in rapl["zones"] if zone["column"].startswith(prefix)]
+    zones = {zone["column"]: zone.get("reason") for zone in rapl["zones"]}
+    columns = [column for column in zones if column.startswith(prefix)]
     if not columns:
         return None, rapl["reason"] or f"this machine has no RAPL zone for {what}"
-    values_uj = {column: used(roles, column) for column in columns}
+    unread = [f"{column}: {zones[column]}" for column in columns if zones[column]]
+    if prefix == "dram_":
+        have = {column.partition("_")[2] for column in columns}
+        packages = (column for column in zones if column.startswith("package_"))
+        unread += [f"{each} has no DRAM" for each in packages if each.partition("_")[2] not in have]
+    if unread:
+        return None, "; ".join(unread)
+    values_uj = {column: used(roles, column) or None for column in columns}  # none uses nothing
     total_uj = total(values_uj.values())
     if total_uj is None:
         lost = ", ".join(column for column, value in values_uj.items() if value is None)

@@ -154,7 +154,7 @@ def test_a_counter_that_never_moves_is_never_a_zero(tmp_path: Path) -> None:
     package = make_zone(tmp_path / "intel-rapl:0", "package-0", 77)
     make_zone(tmp_path / "intel-rapl:0:0", "dram", 77)
     rapl, warnings = found(tmp_path)
-    assert known(rapl) == {"package_0": None, "dram_0": None}
+    assert known(rapl) == {"package_0": 0, "dram_0": 0}  # that is where both begin
     for after_s in range(1, 6):
         (package / "energy_uj").write_text(str(77 + after_s))
         rapl.read(100.0 + after_s)
@@ -247,6 +247,79 @@ def test_a_zone_without_a_range_is_none(tmp_path: Path) -> None:
     assert not rapl.zones
     assert "max_energy_range_uj" in (rapl.reason or "")
     assert warnings
+
+
+@pytest.mark.parametrize("lost", ["energy_uj", "max_energy_range_uj", "name"])
+def test_a_zone_that_cannot_be_read_is_named_beside_those_that_can(
+    tmp_path: Path, lost: str
+) -> None:
+    make_zone(tmp_path / "intel-rapl:0", "package-0")
+    zone = make_zone(tmp_path / "intel-rapl:1", "package-1")
+    (zone / lost).unlink()
+    rapl, warnings = found(tmp_path)
+    assert [zone.column for zone in rapl.zones] == ["package_0"]
+    column = "package_intel-rapl_1_uj" if lost == "name" else "package_1_uj"
+    (unread,) = (each for each in rapl.facts()["zones"] if "reason" in each)
+    assert unread["column"] == column
+    assert lost in unread["reason"]
+    assert len(warnings) == 1
+
+
+def test_a_range_of_nothing_is_none(tmp_path: Path) -> None:
+    make_zone(tmp_path / "intel-rapl:0", "package-0", range_uj=0)
+    rapl, _ = found(tmp_path)
+    assert rapl.facts()["zones"][0]["reason"].endswith("max_energy_range_uj is 0")
+
+
+def used(rapl: Rapl, folder: Path, *steps: tuple[float, int]) -> list[int | None]:
+    """Return what is known after each reading; steps are its moment and the counter."""
+    cells = []
+    for at_s, counter_uj in steps:
+        (folder / "energy_uj").write_text(str(counter_uj))
+        rapl.read(at_s)
+        cells.append(known(rapl)["package_0"])
+    return cells
+
+
+def test_a_counter_that_begins_again_near_its_range_is_no_wrap(tmp_path: Path) -> None:
+    """It used 50 W; a wrap would mean that it used 500 W for once."""
+    begin_uj = RANGE_UJ - 550 * 10**6
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0", begin_uj)
+    rapl, warnings = found(tmp_path)
+    steps = [(101.0, begin_uj + 50 * 10**6), (102.0, 10**6), (103.0, 51 * 10**6)]
+    assert used(rapl, zone, *steps) == [50 * 10**6, None, None]
+    assert "begun again near its range" in warnings[0][1]
+
+
+def test_a_wrap_when_a_training_begins_is_one(tmp_path: Path) -> None:
+    begin_uj = RANGE_UJ - 90 * 10**6
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0", begin_uj)
+    rapl, _ = found(tmp_path)
+    steps = [(101.0, begin_uj + 50 * 10**6), (102.0, 100 * 10**6)]
+    assert used(rapl, zone, *steps) == [50 * 10**6, 190 * 10**6]
+
+
+def test_a_suspended_machine_uses_nothing(tmp_path: Path) -> None:
+    """In ten minutes a counter may wrap twice, but not in the second in which it was awake."""
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0", 10**9)
+    rapl, _ = found(tmp_path)
+    (zone / "energy_uj").write_text(str(10**9 + 7))
+    rapl.read(701.0, 600.0)
+    assert totals(rapl) == {"package_0": 7}
+    (zone / "energy_uj").write_text("0")
+    rapl.read(1302.0, 1200.0)
+    assert totals(rapl) == {"package_0": None}
+
+
+def test_a_reading_that_fails_once_costs_its_own_time_only(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0")
+    rapl, warnings = found(tmp_path)
+    assert used(rapl, zone, (101.0, 5)) == [5]
+    (zone / "energy_uj").write_text("")
+    rapl.read(102.0)
+    assert known(rapl) == {"package_0": None}
+    assert used(rapl, zone, (103.0, 8), (105.1, 11)) == [None, 11]
+    assert len(warnings) == 1
 
 
 def test_reading_a_zone_that_has_ended_does_nothing(tmp_path: Path) -> None:

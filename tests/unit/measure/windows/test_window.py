@@ -118,6 +118,36 @@ def test_cpu_energy_that_is_missing_has_a_reason(tmp_path: Path) -> None:
     assert cpu["reason"] == "the monitor's rows end 2.0 s before the window does"
 
 
+def unread(folder: Path, column: str) -> None:
+    """Let a zone have been there, but not have been read from the start."""
+    monitor = json.loads((folder / "monitor.json").read_text())
+    monitor["rapl"]["zones"].append({"column": column, "reason": "Permission denied"})
+    (folder / "monitor.json").write_text(json.dumps(monitor))
+
+
+def test_the_sum_lacks_no_zone_of_the_machine(tmp_path: Path) -> None:
+    write_monitor(tmp_path, [])
+    rows = without(cpu_rows(), "dram_1_uj")
+    write_cpu(tmp_path, rows, ["package_0", "package_1", "dram_0"])
+    cpu = window_facts(tmp_path, START_S + 2.0, START_S + 12.0)["cpu"]
+    assert (cpu["package_joules"], cpu["dram_joules"]) == (pytest.approx(800.0), None)
+    assert cpu["reason"] == "package_1_uj has no DRAM"
+    unread(tmp_path, "dram_1_uj")
+    unread(tmp_path, "package_2_uj")
+    cpu = window_facts(tmp_path, START_S + 2.0, START_S + 12.0)["cpu"]
+    assert (cpu["package_joules"], cpu["dram_joules"], cpu["total_joules"]) == (None, None, None)
+    assert "package_2_uj: Permission denied; dram_1_uj: Permission denied" in cpu["reason"]
+
+
+def test_a_package_that_uses_nothing_was_not_measured(tmp_path: Path) -> None:
+    rows = cpu_rows()
+    for row in rows:
+        row["package_1_uj"] = 0
+    write_monitor(tmp_path, [])
+    write_cpu(tmp_path, rows)
+    assert window_facts(tmp_path, START_S, START_S + 9.0)["cpu"]["package_joules"] is None
+
+
 def test_without_a_monitor_nothing_is_known(tmp_path: Path) -> None:
     facts = window_facts(tmp_path / "nowhere", 10.0, 20.0)
     assert (facts["gpus"], facts["gpus_reason"]) == ([], "there was no monitor")
