@@ -26,6 +26,7 @@ from simgpu import (
     NO_PERMISSION,
     NOT_SUPPORTED,
     SAMPLES,
+    UNKNOWN,
     SimGpu,
 )
 from simgpu_state import now_s
@@ -481,6 +482,39 @@ def test_a_trapezoid_that_lost_its_power_is_empty_from_then_on(gpu: SimGpu, watc
     assert mark["power_mean_w"] == 60  # what was sampled before
     assert value(mark, "unsampled_s") > 0
     assert watched.gpu()["power_source"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "sensor", "column"),
+    [
+        ("field 186", "power", "power_mean_w"),
+        ("field 83", "energy_counter", "energy_counter_mj"),
+        ("nvmlDeviceGetComputeRunningProcesses_v3", "processes", "foreground_memory_mib"),
+    ],
+)
+def test_a_sensor_that_fails_once_is_asked_again(
+    gpu: SimGpu, watch: Watch, name: str, sensor: str, column: str
+) -> None:
+    training = gpu.start_training(memory_mib=1000, work_seconds=100)
+    watched = watch("--row", "0.2", "--foreground", str(training.pid))
+    wait_for("rows", lambda: len(numbers(watched.rows(), column)) >= 2)
+    gpu.fail(UNKNOWN, name)
+    wait_for("the loss", lambda: sensor in watched.gpu()["missing"])
+    gpu.mend(name)
+    wait_for("its return", lambda: not watched.gpu()["missing"])
+    (gap,) = watched.gpu()["gaps"]
+    wait_for("values", lambda: known(watched.rows()[-1]) >= {column})
+    watched.stop()
+    assert (gap["sensor"], gap["reason"]) == (sensor, "NVML: Unknown Error")
+    rows = [row for row in watched.rows() if row["kind"] in ("", "mark", "last")]
+    empty = [row for row in rows if row[column] is None]
+    assert empty
+    assert all(gap["from_boottime_s"] <= at(row) <= gap["to_boottime_s"] for row in empty[1:-1])
+    if sensor == "power":
+        lost_s = gap["to_boottime_s"] - gap["from_boottime_s"]
+        (back,) = (row for row in watched.rows() if (row["unsampled_s"] or 0) > 0.9 * lost_s)
+        assert value(back, "energy_trapezoid_j") > 0
+    assert watched.stderr.count("Unknown Error") == 1
 
 
 @pytest.mark.parametrize("after_calls", [0, 1, 2, 3, 5, 8])

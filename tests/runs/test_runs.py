@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simgpu import COUNTER, DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
+from simgpu import COUNTER, DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, UNKNOWN, SimGpu
 from simgpu_state import now_s
-from support.stage import Stage, processes, training_line, wait_for
+from support.stage import DEADLINE_S, Stage, processes, training_line, wait_for
 from support.truth import is_true
 from tandem.processes.tree import send
 
@@ -406,6 +406,25 @@ def test_a_mig_slice_has_no_energy_of_its_own(stage: Stage, gpu: SimGpu) -> None
     assert [each["mig"] for each in seen] == [True, True]
     assert {each["energy_joules"] for each in seen} == {None}
     assert "MIG" in record["energy_reason"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["nvmlDeviceGetComputeRunningProcesses_v3", "field 186"])
+def test_one_bad_second_costs_no_record(stage: Stage, gpu: SimGpu, name: str) -> None:
+    stage.build(front(gpu, seconds=8), None)
+    driver = stage.start(stage.command())
+    wait_for("the training", lambda: len(gpu.slots()) > 0)
+    time.sleep(2.0)  # as in real life: somewhere in the middle
+    gpu.fail(UNKNOWN, name)
+    time.sleep(1.2)
+    gpu.mend(name)
+    output, _ = driver.communicate(timeout=DEADLINE_S)
+    assert driver.returncode == 0, output
+    record = stage.record()
+    assert (record["valid"], record["invalid_reasons"]) == (True, [])
+    (seen,) = window_of(record)["gpus"]
+    assert any("is not known for" in why for why in seen["warnings"])
+    assert is_true(window_of(record), gpu)
 
 
 # -- CPU energy --------------------------------------------------------------------------------

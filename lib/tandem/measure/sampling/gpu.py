@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from tandem.base.clock import Moment, boottime_s, now
 from tandem.measure.rows import GPU_COLUMNS, number
+from tandem.measure.sampling.absent import Absent
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
 from tandem.measure.sampling.strangers import MOST_UNSEEN, Occupants, Usage
@@ -48,8 +49,8 @@ _T = TypeVar("_T")
 class SampledGpu:
     """A GPU with its file.
 
-    A sensor that fails is not read again: its cells stay empty from then on, `missing` says why
-    and `missing_since` when that was. So do those of a GPU that is lost, whose rows go on without
+    A sensor that fails is asked again after a pause; until it answers its cells stay empty, and
+    `absent` says since when and why. So do those of a GPU that is lost, whose rows go on without
     any value.
     """
 
@@ -66,9 +67,7 @@ class SampledGpu:
         self.interval_s = interval_s
         self.report = report
         self.occupants = occupants
-        self.missing: dict[str, str] = {}
-        self.missing_since: dict[str, float] = {}  # on CLOCK_BOOTTIME
-        self.is_lost = False
+        self.absent = Absent()
         self.at = now()
         self.values: Values = {}
         self.meter = Meter(device, self.lose)
@@ -90,38 +89,41 @@ class SampledGpu:
             "name": self.device.name,
             "mig": self.device.mig is not None,
             "power_limit_w": self.power_limit_w,
-            "power_source": self.meter.power_source,
+            "power_source": None if POWER in self.absent.missing else self.meter.power_source,
             "mps": self.occupants.mps,
             "processes_mapped": self.occupants.mapped or None,
-            "missing": self.missing,
-            "missing_since": self.missing_since,
+            "missing": self.absent.missing,
+            "missing_since": self.absent.missing_since,
+            "gaps": self.absent.gaps,
         }
 
     # -- what it does not report -------------------------------------------------------
 
     def ask(self, sensor: str, read: Callable[[], _T]) -> _T | None:
-        """Read a sensor; None if it is missing, from the first time on for good."""
-        if self.is_lost or sensor in self.missing:
+        """Read a sensor; None if it is missing and not to be asked again yet."""
+        if not self.absent.is_due(sensor, self.at.boottime_s):
             return None
         try:
-            return read()
+            value = read()
         except NvmlError as error:
             self.lose(sensor, error)
             return None
+        self.report.has_changed |= self.absent.found(sensor, self.at.boottime_s)
+        return value
 
     def lose(self, sensor: str, error: NvmlError) -> None:
-        """Do without a sensor, or without all of them if the GPU is gone."""
-        if self.is_lost:
-            return
-        self.is_lost = error.lost
+        """Do without a sensor for now, or without all of them if the GPU is gone."""
         reason, hint = str(error), error.hint
         if self.device.mig is not None and error.code == NOT_SUPPORTED:
             reason, hint = "NVML has it for whole boards only, not for a MIG device", ""
-        for each in _SENSORS if self.is_lost else (sensor,):
-            self.missing.setdefault(each, reason)
-            self.missing_since.setdefault(each, boottime_s())
-        what = self.device.stem if self.is_lost else f"{self.device.stem} {sensor}"
+        for each in _SENSORS if error.lost else (sensor,):
+            self.absent.lose(each, reason, error, boottime_s())
+        what = self.device.stem if error.lost else f"{self.device.stem} {sensor}"
         self.report.warn(what, reason, hint)
+        self.report.has_changed = True
+
+    def is_due(self, sensor: str) -> bool:
+        return self.absent.is_due(sensor, self.at.boottime_s)
 
     # -- sampling ----------------------------------------------------------------------
 
@@ -132,7 +134,9 @@ class SampledGpu:
     def read(self, full: bool) -> Moment:
         """Read the values of a sample, and return when the one before was taken."""
         begin = now()
-        self.values = {} if self.is_lost else self.meter.read(full)
+        self.values = self.meter.read(full, self.is_due)
+        for sensor in self.values:
+            self.report.has_changed |= self.absent.found(sensor, begin.boottime_s)
         read_s = boottime_s() - begin.boottime_s
         self.fastest_read_s = min(self.fastest_read_s, read_s)
         before, self.at = self.at, begin.at(begin.boottime_s + read_s / 2)
@@ -180,10 +184,11 @@ class SampledGpu:
     def power_cells(self) -> dict[str, str]:
         """Return the cells of power and energy since the last row."""
         last_s = self.integral.last_s
-        if POWER in self.missing and last_s is not None:
-            self.integral.unsampled_s += self.at.boottime_s - last_s
+        is_missing = POWER in self.absent.missing
+        if is_missing and last_s is not None:
+            self.integral.unsampled_s = self.at.boottime_s - last_s
         cells = self.integral.cells()
-        if POWER in self.missing:
+        if is_missing:
             cells.pop("energy_trapezoid_j", None)  # it ended before this row
         cells["energy_counter_mj"] = number(self.values.get(COUNTER), 0)
         return cells
@@ -229,6 +234,6 @@ class SampledGpu:
             self.hunt_until_s = self.at.boottime_s + _HUNT_S
         elif has_stepped and self.steps_to_see == 1:
             self.steps_to_see = 0  # the step next to the first went by unseen
-        is_over = self.at.boottime_s >= self.hunt_until_s or COUNTER in self.missing
+        is_over = self.at.boottime_s >= self.hunt_until_s or COUNTER in self.absent.missing
         if is_over or not self.steps_to_see:
             self.hunt_until_s = None

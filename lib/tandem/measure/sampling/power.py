@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from tandem.measure.rows import number
-from tandem.nvml.binding import NvmlError
+from tandem.nvml.binding import FUNCTION_NOT_FOUND, NOT_SUPPORTED, NvmlError
 from tandem.nvml.devices import Device
 from tandem.nvml.sensors import (
     FIELD_ENERGY_MJ,
@@ -26,42 +26,56 @@ _FIELDS = {  # what a field is, and how much of the unit above its own is
     FIELD_POWER_AVERAGE_MW: (AVERAGE, 1e-3),
 }
 _CALLS = {POWER: power_usage_w, COUNTER: energy_counter_mj}  # for drivers without the fields
+_FOR_GOOD = (NOT_SUPPORTED, FUNCTION_NOT_FOUND)
 
 Values = dict[str, float]
 Errors = dict[str, NvmlError]
 
 
 class Meter:
-    """The sources of power and energy that a GPU has; each is given up at its first error."""
+    """The sources of power and energy that a GPU has."""
 
     def __init__(self, device: Device, lose: Callable[[str, NvmlError], None]) -> None:
-        """Find the sources; `lose` takes why a sensor is not there, or is read no more."""
+        """Find the sources; `lose` takes why a sensor is not there, or could not be read."""
         self.device = device
         self.lose = lose
         values, errors = self.read_fields(list(_FIELDS))
-        self.ids = [id_ for id_, (sensor, _) in _FIELDS.items() if sensor in values]
-        self.calls = [sensor for sensor in _CALLS if sensor in errors]
-        errors |= self.read_calls(self.calls, values)
-        self.give_up({sensor: error for sensor, error in errors.items() if sensor not in values})
+        by_call: Values = {}
+        call_errors = self.read_calls([sensor for sensor in _CALLS if sensor in errors], by_call)
+        self.calls = [
+            sensor
+            for sensor in _CALLS
+            if sensor in by_call or (sensor in call_errors and errors[sensor].code in _FOR_GOOD)
+        ]
+        self.ids = [
+            id_
+            for id_, (sensor, _) in _FIELDS.items()
+            if sensor not in self.calls  # a field that failed for now may answer later
+        ]
+        for sensor, error in (errors | call_errors).items():
+            if sensor not in by_call:
+                lose(sensor, error)
 
     @property
     def power_source(self) -> str | None:
         """Return "instant" (the field), "usage" (of drivers without it) or None."""
-        if FIELD_POWER_INSTANT_MW in self.ids:
-            return "instant"
-        return "usage" if POWER in self.calls else None
+        return "usage" if POWER in self.calls else "instant"
 
-    def read(self, full: bool) -> Values:
-        """Take a sample in one call: power, and what comes with it; all there is if `full`."""
-        ids, calls = self.ids, self.calls
+    def read(self, full: bool, is_due: Callable[[str], bool]) -> Values:
+        """Take a sample in one call: power, and what comes with it; all there is if `full`.
+
+        Only sensors that are due are read.
+        """
+        ids = [id_ for id_ in self.ids if is_due(_FIELDS[id_][0])]
+        calls = [sensor for sensor in self.calls if is_due(sensor)]
         if not full:
             has_field = FIELD_POWER_INSTANT_MW in ids
             ids = [id_ for id_ in ids if has_field and id_ != FIELD_POWER_AVERAGE_MW]
             calls = [sensor for sensor in calls if sensor == POWER]
         values, errors = self.read_fields(ids) if ids else ({}, {})
         errors |= self.read_calls(calls, values)
-        if errors:
-            self.give_up(errors)
+        for sensor, error in errors.items():
+            self.lose(sensor, error)
         return values
 
     def read_fields(self, ids: Sequence[int]) -> tuple[Values, Errors]:
@@ -89,12 +103,6 @@ class Meter:
             except NvmlError as error:
                 errors[sensor] = error
         return errors
-
-    def give_up(self, errors: Errors) -> None:
-        self.ids = [id_ for id_ in self.ids if _FIELDS[id_][0] not in errors]
-        self.calls = [sensor for sensor in self.calls if sensor not in errors]
-        for sensor, error in errors.items():
-            self.lose(sensor, error)
 
 
 class Integral:

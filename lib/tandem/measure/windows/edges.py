@@ -46,11 +46,12 @@ class Spread:
 
     def add(self, row: Row, length_s: float, share: float = 1.0) -> None:
         """Add that share, 0 to 1, of a row's time, which is `length_s`."""
-        unsampled_s = min(number_in(row, "unsampled_s") or 0.0, length_s)
+        gap_s = number_in(row, "unsampled_s") or 0.0
+        unsampled_s = min(gap_s, length_s)
         range_w = (number_in(row, "power_max_w") or 0.0) - (number_in(row, "power_min_w") or 0.0)
         pairs = max(number_in(row, "samples") or 1.0, 1.0)
         self.variance_j2 += share * (range_w * (length_s - unsampled_s)) ** 2 / (12.0 * pairs)
-        self.unsampled_s2 += share * unsampled_s**2
+        self.unsampled_s2 += share * gap_s**2
 
     def variance(self, range_w: float) -> float:
         """Return the variance in J²; `range_w` is how far power ranged, highest - lowest."""
@@ -252,7 +253,7 @@ def _variance_between(rows: Sequence[Row], one_s: float, other_s: float) -> floa
     """Return the variance of the trapezoid between two moments, in J²."""
     from_s, to_s = sorted((one_s, other_s))
     spread = Spread()
-    for before, row in pairwise(rows):
+    for before, row in pairwise(row for row in rows if number_in(row, "power_max_w") is not None):
         start_s, end_s = time_of(before), time_of(row)
         overlap_s = min(end_s, to_s) - max(start_s, from_s)
         if overlap_s > 0.0:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tandem.base.clock import Moment
 from tandem.measure.windows.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
+from tandem.measure.windows.gaps import absence, gap_warnings, too_blind
 from tandem.measure.windows.steps import counter_at
 from tandem.measure.windows.strangers import strangers
 from tandem.measure.windows.tallies import SLACK_S, GpuTally, Tally, tallied
@@ -82,7 +83,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
         "background": role_facts(tally, "background"),
         "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally, clock),
         "hidden_memory_mib": hidden_memory_mib(gpu, tally),
-        "strangers_reason": missing(gpu, "processes", span.to_s + SLACK_S),
+        "strangers_reason": too_blind(gpu, span.from_s, span.to_s + SLACK_S),
         "warnings": gpu_warnings(gpu, energy, tally),
     }
 
@@ -139,7 +140,7 @@ def by_counter(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | None,
     start = counter_at(tally.start.rows, tally.from_s, delay_s(gpu))
     end = counter_at(tally.end.rows, tally.to_s, delay_s(gpu))
     if start is None or end is None:
-        reason = missing(gpu, "energy_counter", tally.end.last_s)
+        reason = missing(gpu, "energy_counter", tally)
         return None, reason or edge_reason(tally, "the energy counter")
     energy_j = end.energy_j - start.energy_j
     stale_j = 0.0
@@ -155,7 +156,7 @@ def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | Non
     start = trapezoid_at(tally.start.rows, tally.from_s)
     end = trapezoid_at(tally.end.rows, tally.to_s)
     if start is None or end is None:
-        reason = missing(gpu, "power", tally.end.last_s)
+        reason = missing(gpu, "power", tally)
         return None, reason or edge_reason(tally, "the power")
     range_w = tally.peaks.get("power_max_w", 0.0) - (tally.power_min_w or 0.0)
     between_j = math.sqrt(tally.spread.variance(range_w))
@@ -166,10 +167,9 @@ def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | Non
     return Reading(end.energy_j - start.energy_j, sigma_j), ""
 
 
-def missing(gpu: Mapping[str, Any], sensor: str, until_s: float) -> str | None:
-    """Return why a sensor was not there any more by a moment; None if it was."""
-    reason: str | None = gpu["missing"].get(sensor)
-    return reason if reason and gpu["missing_since"][sensor] <= until_s else None
+def missing(gpu: Mapping[str, Any], sensor: str, tally: Tally) -> str:
+    """Return why a sensor was not there about a window; "" if it was."""
+    return absence(gpu, sensor, tally.start.first_s, tally.end.last_s)[1]
 
 
 def edge_reason(tally: Tally, what: str) -> str:
@@ -228,6 +228,7 @@ def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTa
         warnings.append(f"the energy counter stood still for {tally.stale_s:.1f} s")
     if share is not None and share < MIN_COVERAGE:
         warnings.append(f"power was sampled for {share:.1%} of the window only")
+    warnings += gap_warnings(gpu, tally.from_s, tally.to_s)
     if gpu["power_source"] == "usage":
         warnings.append(
             "this driver may average power over a second: its extremes are smoothed, and energy"

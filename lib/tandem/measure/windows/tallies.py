@@ -50,12 +50,8 @@ class Tally:
         length_s = when_s - self.before_s
         self.before_s = when_s
         if overlap_s > 0.0:
-            self.add_part(row, length_s, overlap_s)
             if overlap_s >= min(length_s, self.to_s - self.from_s) / 2.0:
                 self.add_inside(row)
-
-    def add_part(self, row: Row, length_s: float, overlap_s: float) -> None:
-        """Take a row that lies in the window for `overlap_s` of its `length_s`."""
 
     def add_inside(self, row: Row) -> None:
         if row["kind"] not in PARTIAL_KINDS:
@@ -95,6 +91,7 @@ class GpuTally(Tally):
     def __init__(self, from_s: float, to_s: float) -> None:
         super().__init__(from_s, to_s)
         self.spread = Spread()
+        self.power_s = math.inf  # the last row that knew power
         self.samples = 0.0
         self.sampled_s: float | None = None
         self.largest_gap_s = 0.0
@@ -116,6 +113,7 @@ class GpuTally(Tally):
         super().add(row)
         self.add_means(row)
         self.add_counter(row)
+        self.add_power(row)
         if not self.is_start_known:
             self.add_start(row)
 
@@ -151,8 +149,15 @@ class GpuTally(Tally):
             still_s = min(when_s, self.to_s) - max(self.moved_s, self.from_s)
             self.stale_s = max(self.stale_s, still_s)
 
-    def add_part(self, row: Row, length_s: float, overlap_s: float) -> None:
+    def add_power(self, row: Row) -> None:
+        """Take a row that knows power: it is about the time since the last one that did."""
         if number_in(row, "power_max_w") is None:
+            return
+        when_s = time_of(row)
+        length_s = when_s - self.power_s
+        overlap_s = min(when_s, self.to_s) - max(self.power_s, self.from_s)
+        self.power_s = when_s
+        if overlap_s <= 0.0:
             return
         share = overlap_s / length_s
         unsampled_s = min(number_in(row, "unsampled_s") or 0.0, length_s)

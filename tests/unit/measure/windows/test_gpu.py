@@ -151,7 +151,46 @@ def test_a_sensor_is_missing_from_its_loss_on(folder: Path) -> None:
     assert (before["strangers_reason"], before["energy_reason"]) == (None, None)
     before = gpu_of(folder, START_S - 2.0, START_S + 10.0)
     assert before["energy_reason"] == "the monitor's rows begin 2.0 s after the window does"
-    at_the_end = gpu_of(folder, START_S + 5.0, START_S + 20.46)
-    assert at_the_end["strangers_reason"] == "forbidden"
-    after = gpu_of(folder, START_S + 5.0, START_S + 25.0)
+    at_the_end = gpu_of(folder, START_S + 5.0, START_S + 21.0)
+    assert at_the_end["strangers_reason"] is None  # of 16 s, half a second is not known
+    after = gpu_of(folder, START_S + 5.0, START_S + 29.0)
     assert (after["strangers_reason"], after["energy_reason"]) == ("forbidden", "lost; gone")
+
+
+def test_a_sensor_that_came_back_leaves_a_gap(folder: Path) -> None:
+    """It has its uncertainty and a warning, and of what lies outside nothing is doubted."""
+    rows = without(steady(), "energy_counter_mj")
+    power = [column for column in GPU_COLUMNS if column.startswith("power_")]
+    rows[8] |= {"power_min_w": 20.0}
+    gone = {"energy_trapezoid_j": None, "samples": None, **dict.fromkeys(power)}
+    rows[13] |= gone
+    rows[14] |= {"unsampled_s": 1.7, "largest_gap_s": 1.7, "samples": 3}
+    moments = {"from_boottime_s": START_S + 12.2, "to_boottime_s": START_S + 13.9}
+    gaps = [{"sensor": each, "reason": "hiccup", **moments} for each in ("power", "processes")]
+    write_monitor(folder, rows, gaps=gaps)
+    write_monitor(folder, rows, gaps=gaps, missing={"energy_counter": "this board has none"})
+    gpu = gpu_of(folder, START_S + 1.0, START_S + 29.0)
+    assert gpu["energy_joules"] is None  # 94 % are not enough, as ever
+    assert gpu["strangers_reason"] is None
+    assert gpu["sampling_coverage"] == pytest.approx(1 - 1.7 / 28)
+    assert "its power is not known for 1.7 s: hiccup" in gpu["warnings"]
+    assert "who used it is not known for 1.7 s: hiccup" in gpu["warnings"]
+    for row in rows:
+        row["energy_counter_mj"] = 10**9 + (row["boottime_s"] - START_S) * 100_000
+    write_monitor(folder, rows, gaps=gaps)
+    gpu = gpu_of(folder, START_S + 1.0, START_S + 29.0)
+    assert gpu["energy_joules"] == pytest.approx(2800.0)
+    assert gpu["energy_method"] == "counter"
+    assert gpu_of(folder, START_S + 12.2, START_S + 14.1)["strangers_reason"] == "hiccup"
+    assert gpu_of(folder, START_S + 15.0, START_S + 29.0)["warnings"] == []
+
+
+def test_a_gap_in_power_is_as_unsure_as_power_ranged(folder: Path) -> None:
+    rows = without(steady(61), "energy_counter_mj")
+    rows[8] |= {"power_min_w": 20.0}
+    rows[13] |= {"energy_trapezoid_j": None, "power_max_w": None, "power_min_w": None}
+    rows[14] |= {"unsampled_s": 1.7, "largest_gap_s": 1.7, "samples": 3}
+    write_monitor(folder, rows, missing={"energy_counter": "this board has none"})
+    gpu = gpu_of(folder, START_S + 2.0, START_S + 59.0)
+    assert gpu["energy_joules"] == pytest.approx(5700.0)
+    assert 80.0 * 1.7 / 12**0.5 < gpu["energy_uncertainty_joules"] < 100.0
