@@ -192,6 +192,7 @@ class Background(RoundCounts):
 class DoseInWindow(TypedDict):
     mode: str
     target: float
+    seed: int | None
     duty_mean: float | None
     stopped_seconds: float | None
     sm_avg_percent: float | None

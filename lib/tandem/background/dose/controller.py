@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import select
 from argparse import Namespace
 from collections.abc import Callable
@@ -29,6 +30,9 @@ _NO_KEEPER_S = 15.0  # bin/bgrun becomes a keeper long before
 _BEYOND = (3 - math.sqrt(5)) / 2
 _ROW_S = 0.8
 _READ_S = 0.5  # in less, NVML may have nothing new to report
+# Each period is so much shorter or longer, by chance: a steady one would be a wave of power that a
+# sensor with a rhythm of its own (25 of each 100 ms) sees wrongly for as long as it lasts.
+JITTER = 0.2
 _WAKEUP_BYTES = 4096
 
 
@@ -52,7 +56,9 @@ class Controller:
         self.trainings = Trainings(options.keeper, self.poll)
         self.use = Use(self.trainings, stack)
         self.feedback = None if options.target is None else Feedback(options.target)
-        self.period_s: float = options.period
+        self.period_s: float = options.period  # in the mean
+        self.seed = random.SystemRandom().getrandbits(32)
+        self.chance = random.Random(self.seed)
         self.row_s = (round(_ROW_S / self.period_s) + _BEYOND) * self.period_s
         self.rows = Rows(os.path.join(options.out, CSV))
         self.clock = now()
@@ -80,14 +86,14 @@ class Controller:
             self.write_report()
             due_s = boottime_s()
             while not self.is_ending:
-                duty = self.duty
-                self.wait_until(due_s + duty * self.period_s)
+                duty, period_s = self.duty, self.next_period_s()
+                self.wait_until(due_s + duty * period_s)
                 if duty < 1 and not self.is_ending:
-                    self.stop_until(due_s + self.period_s)
+                    self.stop_until(due_s + period_s)
                 else:
                     self.look(self.trainings.look)
                 self.check_keeper()
-                due_s += self.period_s
+                due_s += period_s
                 if boottime_s() > due_s + self.period_s / 2:
                     due_s = boottime_s()  # what was missed is not made up for
         finally:
@@ -95,6 +101,9 @@ class Controller:
         self.put_row()
         self.end_boottime_s = round(boottime_s(), 6)
         self.write_report()
+
+    def next_period_s(self) -> float:
+        return self.period_s * self.chance.uniform(1 - JITTER, 1 + JITTER)
 
     def check_keeper(self) -> None:
         if not self.trainings.own_sessions and boottime_s() > self.begin_s + _NO_KEEPER_S:
@@ -185,6 +194,8 @@ class Controller:
             "mode": "target" if is_target else "intensity",
             "target": options.target if is_target else options.intensity,
             "period_s": self.period_s,
+            "jitter": JITTER,
+            "seed": self.seed,
             "reason": self.noted_reason,
         }
         path = os.path.join(options.out, JSON)

@@ -4,8 +4,8 @@ dose.csv grows by a row about each second. Each is about the `span_s` seconds be
 for how long a training was there, for how long of that it was stopped, which duty that makes
 (empty: none was there), and how much of the GPUs the trainings used (empty: not known).
 dose.json says what was asked for, since when (`clock`: both clocks then) and until when (null: it
-was killed, or it runs), and why the use is not known. A controller that is started again in the
-same folder goes on in dose.csv.
+was killed, or it runs), with which seed its periods were drawn, and why the use is not known. A
+controller that is started again in the same folder goes on in dose.csv.
 """
 
 from __future__ import annotations
@@ -81,11 +81,12 @@ def dose_facts(
     says why a target was not reached.
     """
     try:
-        unknown_reason = json.loads((folder / JSON).read_text())["reason"]
+        report = json.loads((folder / JSON).read_text())
     except (OSError, ValueError):
-        unknown_reason = None
+        report = {}
+    unknown_reason = report.get("reason")
     sums = _sums(folder / CSV, from_s, to_s)
-    facts: dict[str, Any] = {"mode": mode, "target": target}
+    facts: dict[str, Any] = {"mode": mode, "target": target, "seed": report.get("seed")}
     facts |= dict.fromkeys(("duty_mean", "stopped_seconds", "sm_avg_percent"))
     missing_s = to_s - from_s - sums.covered_s
     if missing_s > _MISSING_S:

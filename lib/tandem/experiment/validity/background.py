@@ -17,7 +17,7 @@ from tandem.results.record import (
 )
 
 DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of the GPU or the time
-EDGE_S = 0.25  # half a period of the controller: so far off may each stretch of running be as well
+EDGE_S = 0.3  # half a period of the controller: so far off may each stretch of running be as well
 SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
 
 

@@ -53,7 +53,7 @@ class Absent:
         if sensor not in self._absences:
             return False
         del self._absences[sensor]
-        gap = {"sensor": sensor, "reason": self.missing.pop(sensor)}
+        gap: dict[str, Any] = {"sensor": sensor, "reason": self.missing.pop(sensor)}
         gap |= {"from_boottime_s": self.missing_since.pop(sensor), "to_boottime_s": now_s}
         self.gaps.append(gap)
         return True

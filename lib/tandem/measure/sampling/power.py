@@ -39,7 +39,7 @@ class Meter:
         """Find the sources; `lose` takes why a sensor is not there, or could not be read."""
         self.device = device
         self.lose = lose
-        values, errors = self.read_fields(list(_FIELDS))
+        _, errors = self.read_fields(list(_FIELDS))
         by_call: Values = {}
         call_errors = self.read_calls([sensor for sensor in _CALLS if sensor in errors], by_call)
         self.calls = [

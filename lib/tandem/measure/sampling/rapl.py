@@ -1,7 +1,7 @@
 """RAPL through powercap: what CPU packages and their memory have used, in microjoules.
 
 A counter begins again at 0 when it has passed `max_energy_range_uj`. Readings that lie close enough
-together to hold one such wrap at most give the exact sum. A counter that begins again without a wrap
+together to hold one such wrap at most give the exact sum. A counter that begins again without one
 (the machine was suspended, its driver loaded anew) or stands still (in some virtual machines) ends.
 A reading that fails is tried again: if no wrap can have been missed, the sum is still exact.
 """

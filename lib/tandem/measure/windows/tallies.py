@@ -49,9 +49,8 @@ class Tally:
         overlap_s = min(when_s, self.to_s) - max(self.before_s, self.from_s)
         length_s = when_s - self.before_s
         self.before_s = when_s
-        if overlap_s > 0.0:
-            if overlap_s >= min(length_s, self.to_s - self.from_s) / 2.0:
-                self.add_inside(row)
+        if overlap_s > 0.0 and overlap_s >= min(length_s, self.to_s - self.from_s) / 2.0:
+            self.add_inside(row)
 
     def add_inside(self, row: Row) -> None:
         if row["kind"] not in PARTIAL_KINDS:
