@@ -119,6 +119,9 @@ def take(monkeypatch: pytest.MonkeyPatch, devices: str | None) -> None:
         (None, "", "this machine"),
         ("0", None, "this machine"),
         ("", None, "this machine"),
+        ("", "", "the CPUs without any GPU"),
+        ("", "-1", "the CPUs without any GPU"),
+        ("NoDevFiles", ",0", "the CPUs without any GPU"),
         ("0", "0", "GPU 0"),
         ("0,1", "1", "GPU 1"),
         ("2, 1", "1 ,0", "GPU 1"),
@@ -146,7 +149,7 @@ def test_one_run_a_gpu(
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [("0", "1"), ("0,1", "2,3"), ("", ""), ("", "0"), ("GPU-a", "GPU-b")]
+    ("first", "second"), [("0", "1"), ("0,1", "2,3"), ("-1", "0"), ("", "0"), ("GPU-a", "GPU-b")]
 )
 def test_runs_on_different_gpus_go_side_by_side(
     monkeypatch: pytest.MonkeyPatch, holders: list[Holder], first: str, second: str
@@ -154,6 +157,15 @@ def test_runs_on_different_gpus_go_side_by_side(
     holders.append(Holder(first))
     assert holders[0].has_locks
     take(monkeypatch, second)
+
+
+def test_a_run_that_cuda_shows_no_gpu_shares_the_cpus(
+    monkeypatch: pytest.MonkeyPatch, holders: list[Holder], two_gpus: SimGpu
+) -> None:
+    for name, value in two_gpus.environment().items():
+        monkeypatch.setenv(name, value)
+    holders += [Holder("7"), Holder(""), Holder("0,-1,1"), Holder("1")]
+    assert [holder.has_locks for holder in holders] == [True, False, True, True]
 
 
 @pytest.mark.parametrize("names", [("1", "GPU-51500001"), ("GPU-51500001-0", "1")])

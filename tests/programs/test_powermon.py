@@ -36,6 +36,7 @@ from tandem.base.paths import POWERMON, ROOT
 from tandem.measure.rows import GPU_COLUMNS, Row, number, read_rows
 from tandem.measure.sampling.strangers import MOST_UNSEEN
 from tandem.measure.windows.tallies import PARTIAL_KINDS
+from tandem.nvml.binding import LIB_RM_VERSION_MISMATCH
 from tandem.processes.proc import stat
 
 DEADLINE_S = 120.0  # a guard, not a figure
@@ -1001,6 +1002,53 @@ def test_the_server_of_mps_is_no_stranger(gpu: SimGpu, watch: Watch, tmp_path: P
     assert watched.gpu()["mps"] is True
     assert not watched.strangers()
     assert watched.rows()[-1]["foreground_memory_mib"] == 700
+    last = watched.rows("on_gpus")[-1]
+    assert (last["foreground_on"], last["strangers_on"], last["unclear_on"]) == (
+        *("gpu_0", "", "gpu_0"),
+    )
+
+
+# -- on which boards -------------------------------------------------------------------------
+
+
+def test_the_boards_that_are_not_sampled_are_looked_at_too(
+    two_gpus: SimGpu, watch_two: Watch
+) -> None:
+    watched = watch_two("--row", "0.1", "--gpus", "0")
+    report = watched.report()
+    assert report["has_gpu"] is True
+    assert [gpu["stem"] for gpu in report["other_gpus"]] == ["gpu_1"]
+    training = two_gpus.start_training(device=1, work_seconds=100)
+    two_gpus.start_training(work_seconds=100)
+    watched.belongs("foreground", training.pid)
+    wait_for("it is seen", lambda: watched.rows("on_gpus")[-1]["foreground_on"] == "gpu_1")
+    two_gpus.fail(NO_PERMISSION, "nvmlDeviceGetComputeRunningProcesses_v3", device=1)
+    wait_for("it is hidden", lambda: watched.rows("on_gpus")[-1]["unread_on"] == "gpu_1")
+    two_gpus.mend("nvmlDeviceGetComputeRunningProcesses_v3")
+    wait_for("it is seen again", lambda: watched.rows("on_gpus")[-1]["foreground_on"] == "gpu_1")
+    watched.stop()
+    assert watched.report()["pids_mapped_by"] == "a process of ours was seen"
+    assert watched.rows("on_gpus")[-1]["strangers_on"] == "gpu_0"
+    assert not (watched.folder / "gpu_1.csv").exists()
+
+
+def test_ids_that_are_not_in_proc_may_be_anybodys(two_gpus: SimGpu, watch_two: Watch) -> None:
+    for index in range(2):
+        two_gpus.set(index, pid_offset=10**8)
+        two_gpus.start_training(device=index, work_seconds=100)
+    watched = watch_two("--row", "0.1", "--gpus", "0", "--foreground", str(os.getpid()))
+    wait_for("a row", lambda: watched.rows("on_gpus")[-1]["unclear_on"] == "gpu_0 gpu_1")
+    watched.stop()
+    assert watched.report()["pids_mapped_by"] != "a process of ours was seen"
+
+
+def test_an_nvml_that_cannot_start_tells_of_a_gpu(gpu: SimGpu, watch: Watch) -> None:
+    gpu.fail(LIB_RM_VERSION_MISMATCH, *INIT)
+    watched, hidden = watch(), watch(env={"CUDA_VISIBLE_DEVICES": "-1"})
+    for each, has_gpu in ((watched, True), (hidden, None)):
+        each.stop()
+        assert each.report()["has_gpu"] is has_gpu
+        assert "mismatch" in each.report()["gpus_reason"]
 
 
 # -- RAPL ------------------------------------------------------------------------------------

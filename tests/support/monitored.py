@@ -51,6 +51,7 @@ def write_monitor(folder: Path, rows: Sequence[dict[str, Any]], **changes: Any) 
         "gpus_reason": None,
         "rapl": {"zones": [], "reason": "forbidden"},
         "warnings": [],
+        **{"has_gpu": True, "pids_mapped_by": None, "other_gpus": []},
     }
     (folder / "monitor.json").write_text(json.dumps(monitor))
 

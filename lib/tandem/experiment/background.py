@@ -14,7 +14,18 @@ from tandem.experiment.attempt import Tried
 from tandem.experiment.outcome import BackgroundOutcome, Outcome
 from tandem.plan.model import Background as Planned
 from tandem.plan.model import Experiment, Training
-from tandem.results.record import Auto, Background, BackgroundPart, Command, GpuMemory, Round, Value
+from tandem.results.record import (
+    Auto,
+    Background,
+    BackgroundPart,
+    Command,
+    GpuMemory,
+    Round,
+    Value,
+    Window,
+    used_by,
+    why_unknown,
+)
 
 NO_REPORT = "a keeper left no report: it was killed, or found the disk full"
 
@@ -40,8 +51,12 @@ def backgrounds_facts(
     accounts: Sequence[Account],
     last: Tried | None,
     coverages: Sequence[float | None],
+    *,
+    window: Window | None,
 ) -> Background | None:
-    """Return the backgrounds' part of the record, of the whole experiment; None without any."""
+    """Return the backgrounds' part of the record, of the whole experiment; None without any.
+
+    `window` is that of the last attempt at the foreground."""
     if not accounts:
         return None
     parts = [
@@ -65,6 +80,8 @@ def backgrounds_facts(
         "cpu_seconds": None if None in cpu else sum(filter(None, cpu)),
         "cpu_reason": "; ".join(filter(None, reasons)) or None,
         "coverage": coverages[-1] if coverages else None,
+        "gpus_used": used_by(window, "background"),
+        "gpus_used_reason": why_unknown(window, "background"),
         "problems": [problem for part in parts for problem in part["problems"]],
         "misfits": list(outcome.misfits),
         "parts": parts,
@@ -124,6 +141,7 @@ def command_facts(training: Training, outcome: Outcome) -> Command:
         "command": list(training.command),
         "working_directory": str(training.work_dir),
         "env": dict(training.environment),
+        "declared_device": training.device,
         "repository_git": git,
         "pin": None if wanted is None else {"commit": wanted, "matches": is_there},
     }

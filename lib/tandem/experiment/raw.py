@@ -9,6 +9,7 @@ from tandem.background.dose.files import CSV, JSON
 from tandem.base.files import sha256_of
 from tandem.experiment.attempt import attempt_folder
 from tandem.experiment.outcome import NAME, Outcome
+from tandem.measure.rows import ON_GPUS
 from tandem.measure.windows.window import read_monitor
 from tandem.results.record import Record
 
@@ -21,7 +22,7 @@ def last_log(outcome: Outcome) -> str | None:
 def sample_files(folder: Path, outcome: Outcome) -> list[str]:
     """Return the files that grow with time, which `prune` may remove."""
     gpus = [gpu["file"] for gpu in read_monitor(folder / "energy")["gpus"]]
-    names = [f"energy/{name}" for name in ("cpu.csv", "strangers.csv", *gpus)]
+    names = [f"energy/{name}" for name in ("cpu.csv", "strangers.csv", ON_GPUS, *gpus)]
     return names + [f"{each['dose']}/{CSV}" for each in outcome.backgrounds if each["dose"]]
 
 

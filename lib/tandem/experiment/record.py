@@ -36,6 +36,8 @@ from tandem.results.record import (
     StopOfAll,
     Window,
     last_window,
+    used_by,
+    why_unknown,
 )
 from tandem.results.record_file import VERSION
 
@@ -211,6 +213,8 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "epochs_done": raw.log.epochs_done,
         "energy_metrics": energy,
         "energy_reason": energy_reason,
+        "gpus_used": used_by(window, "foreground"),
+        "gpus_used_reason": why_unknown(window, "foreground"),
         "valid": False,  # until all the rest is there to be judged
         "invalid_reasons": [],
         "warnings": [],
@@ -222,7 +226,9 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "locks_removed": list(outcome.locks_removed),
         "cut_off": list(outcome.cut_off),
         "cooldown": cast(Any, outcome.cooldown),
-        "background": backgrounds_facts(experiment, outcome, raw.accounts, last, coverages),
+        "background": backgrounds_facts(
+            experiment, outcome, raw.accounts, last, coverages, window=window
+        ),
         "stop": stop_facts(raw),
         "census": {
             "before": {

@@ -7,7 +7,7 @@ from typing import Any
 
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose, as_settings
-from tandem.interference.readings import flags
+from tandem.interference.readings import flags, used_gpu
 from tandem.results.record import Record, foreground_window
 
 # Repeats agree in all of these.
@@ -24,7 +24,8 @@ def group_of(record: Record) -> tuple[str, ...]:
     background, environment = record["background"], record["environment"]
     assert background is not None
     window = foreground_window(record)
-    gpus = ", ".join(gpu["name"] for gpu in (window["gpus"] if window else []))
+    is_on_gpu = used_gpu(window) is not False
+    gpus = ", ".join(gpu["name"] for gpu in (window["gpus"] if window and is_on_gpu else []))
     drawn = {*record["mutated"], SEED}
     given = {name: v for name, v in record["hyperparameters"].items() if name not in drawn}
     return (

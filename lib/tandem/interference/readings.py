@@ -31,8 +31,16 @@ from typing import Any
 from tandem.base.text import quote
 from tandem.interference.quantity import Quantity, Reading
 from tandem.interference.rounds import rounds_per_s
+from tandem.measure.windows.places import absence
 from tandem.measure.windows.strangers import disturbances
-from tandem.results.record import Record, Window, WindowGpu, foreground_window, last_window
+from tandem.results.record import (
+    Record,
+    Window,
+    WindowGpu,
+    foreground_window,
+    last_window,
+    used_by,
+)
 
 TIME_UNCERTAINTY_S = 0.001
 
@@ -46,22 +54,27 @@ def read(parallel: Record, solo: Record | None) -> dict[str, Reading]:
     drift = idle_drift_w(parallel, solo)
     drift_w = None if isinstance(drift, str) else drift
     return {
-        **foreground_beside(parallel),
+        **foreground_beside(parallel, solo),
         **background_alone(parallel, drift_w),
         **solo_control(parallel, solo, drift_w),
     }
 
 
-def foreground_beside(parallel: Record) -> dict[str, Reading]:
-    """Return the readings of the foreground's last attempt beside the background."""
+def foreground_beside(parallel: Record, solo: Record | None) -> dict[str, Reading]:
+    """Return the readings of the foreground's last attempt beside the background.
+
+    There is none where only one of the two twins used a GPU: it was no experiment about sharing it.
+    """
     window = foreground_window(parallel)
     names = ("parallel_s", "rounds_per_s", "parallel_j")
     problem = failure(parallel) or disturbance(parallel, window) or weak_load(parallel, window)
+    problem = problem or (solo and other_device(parallel, solo))
     if problem:
         return dict.fromkeys(names, f"{FOREGROUND}: {problem}")
     alone = last_window(parallel["windows"], "background")
     rounds = rounds_per_s(parallel, window, alone, FOREGROUND)
-    readings = (duration_s(parallel, window, FOREGROUND), rounds, energy_j(window, FOREGROUND))
+    energy = absence(window, "foreground") or energy_j(window, FOREGROUND)
+    readings = (duration_s(parallel, window, FOREGROUND), rounds, energy)
     return dict(zip(names, readings, strict=True))
 
 
@@ -94,7 +107,8 @@ def solo_control(
     if problem := invalidity(solo) or other_work(parallel, solo):
         return dict.fromkeys(names, f"{SOLO}: {problem}")
     beside = foreground_window(parallel)
-    energy = other_sensor(window, beside, SOLO) or energy_j(window, SOLO)
+    unfit = absence(window, "foreground") or other_sensor(window, beside, SOLO)
+    energy = unfit or energy_j(window, SOLO)
     energy = with_drift(energy, drift_w, solo["duration_seconds"] or 0.0)
     return dict(zip(names, (duration_s(solo, window, SOLO), energy), strict=True))
 
@@ -142,10 +156,29 @@ def other_work(parallel: Record, solo: Record) -> str | None:
     for what, value in ours.items():
         if theirs[what] != value:
             return f"different {what}: {shown(theirs[what])} instead of {shown(value)}"
+    if problem := other_device(parallel, solo):
+        return problem
     their_gpus, our_gpus = gpus_of(solo), gpus_of(parallel)
     if their_gpus and our_gpus and their_gpus != our_gpus:
         return f"different GPUs: {', '.join(their_gpus)} instead of {', '.join(our_gpus)}"
     return None
+
+
+def other_device(parallel: Record, solo: Record) -> str | None:
+    """Return that one of two twins used a GPU and the other did not; None if that is not known."""
+    theirs, ours = used_gpu(foreground_window(solo)), used_gpu(foreground_window(parallel))
+    if theirs is None or ours is None or theirs == ours:
+        return None
+    names = {True: "a GPU", False: "no GPU"}
+    return f"different device: {names[theirs]} instead of {names[ours]}"
+
+
+def used_gpu(window: Window | None) -> bool | None:
+    """Whether the foreground of a window used a GPU; None: not known."""
+    used = used_by(window, "foreground")
+    if used is None:
+        return False if absence(window, "foreground") else None
+    return bool(used)
 
 
 def unknown_work(parallel: Record, solo: Record | None) -> list[str]:

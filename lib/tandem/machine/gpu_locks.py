@@ -1,7 +1,8 @@
 """One run at a time on a GPU.
 
 Without CUDA_VISIBLE_DEVICES a run uses, and locks, the whole machine; with it, the GPUs that it
-names, so that runs on different GPUs go side by side.
+names, so that runs on different GPUs go side by side. Runs without any GPU (empty, or -1) share the
+CPUs, and so a lock.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.variables import VISIBLE
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
+from tandem.nvml.presence import words_of
 from tandem.processes.cookie import lock_folder, older_lock_folders
 from tandem.processes.locks import Lock, lock
 
@@ -23,15 +25,17 @@ from tandem.processes.locks import Lock, lock
 def gpus_in_use() -> set[str] | None:
     """Return the names of the GPUs in use, None without CUDA_VISIBLE_DEVICES.
 
-    A GPU has the name that stands there, and by NVML, where it answers, that of its UUID: whoever
-    says 0 and whoever says GPU-5a... mean the same one.
+    There is none where CUDA shows none, as far as that can be known. A GPU has the name that stands
+    there, and by NVML, where it answers, that of its UUID: whoever says 0 and whoever says
+    GPU-5a... mean the same one.
     """
     devices = os.environ.get(VISIBLE)
     if devices is None:
         return None
-    named = {device.strip() for device in devices.split(",")} - {""}
+    named = set(words_of(devices))
     with suppress(NvmlError), opened():
-        return named | {device.uuid for device in nvml.visible(devices)}
+        uuids = {device.uuid for device in nvml.visible(devices)}
+        return named | uuids if uuids else set()
     return named
 
 
@@ -66,7 +70,10 @@ class GpuLocks:
 
 @contextmanager
 def gpu_locks(gpus: Collection[str] | None) -> Iterator[GpuLocks]:
-    """Hold the locks of these GPUs, or of the machine; LockedError names who has one of them."""
+    """Hold the locks of these GPUs, of the CPUs where there is none, or of the machine.
+
+    LockedError names who has one of them.
+    """
     with ExitStack() as stack:
         yield GpuLocks(_taken(stack, lock_folder(), gpus))
 
@@ -75,6 +82,8 @@ def _taken(stack: ExitStack, folder: str, gpus: Collection[str] | None) -> list[
     kind = fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH
     wanted = [("machine", kind, "this machine")]
     wanted += [(f"gpu-{gpu}", fcntl.LOCK_EX, _name_of(gpu)) for gpu in sorted(gpus or ())]
+    if gpus is not None and not gpus:
+        wanted.append(("cpus", fcntl.LOCK_EX, "the CPUs without any GPU"))
     locks = [stack.enter_context(lock(folder, *each)) for each in wanted]
     for older in older_lock_folders():
         for each in wanted:

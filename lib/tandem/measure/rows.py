@@ -46,8 +46,19 @@ GPU_COLUMNS = (
 # since its start. It changes by a suspension alone; a duration is the difference of two stamps less
 # by how much this has grown.
 SUSPENDED = "suspended_s"
+ON_GPUS = "on_gpus.csv"
+# In it: on which GPUs of the whole machine somebody was since the row before, each column the
+# stems of their files with spaces between, also of GPUs that have no file
+PLACE_COLUMNS = (
+    *CLOCK_COLUMNS,
+    "foreground_on",
+    "background_on",
+    "strangers_on",
+    "unclear_on",  # whose process it is cannot be said: it is not in /proc here, or MPS's server
+    "unread_on",  # the list of processes could not be read
+)
 ROLE_COLUMNS = ("foreground_cpu_s", "foreground_rss_mib", "background_cpu_s", "background_rss_mib")
-TEXT_COLUMNS = frozenset({"kind", "event_reasons"})
+TEXT_COLUMNS = frozenset({"kind", "event_reasons", *PLACE_COLUMNS[2:]})
 
 _BLOCK_BYTES = 4096
 

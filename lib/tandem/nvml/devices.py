@@ -144,6 +144,11 @@ def visible(
     return found
 
 
+def others(known: Sequence[Device]) -> list[Device]:
+    """Return all other GPUs of this machine: boards, or the MIG devices of those in MIG mode."""
+    return [device for board in boards() for device in board.devices if device not in known]
+
+
 def _matching(have: Sequence[Board], word: str) -> tuple[Device, ...]:
     if word.isdecimal():
         return next((board.devices for board in have if board.index == int(word)), ())

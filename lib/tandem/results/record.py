@@ -140,10 +140,27 @@ class Auto(TypedDict):
     tried: list[TriedSize]
 
 
+class GpuSeen(TypedDict):
+    index: int
+    uuid: str
+    measured: bool
+
+
+class RoleGpus(TypedDict):
+    gpus: list[GpuSeen] | None
+    reason: str | None
+
+
+class GpusUsed(TypedDict):
+    foreground: RoleGpus
+    background: RoleGpus
+
+
 class Command(TypedDict):
     command: list[str]
     working_directory: str
     env: dict[str, str]
+    declared_device: str
     repository_git: GitState
     pin: Pin | None
 
@@ -184,6 +201,8 @@ class Background(RoundCounts):
     warmup_seconds: float
     isolation: str
     isolation_reason: str
+    gpus_used: list[GpuSeen] | None
+    gpus_used_reason: str | None
     problems: list[str]
     misfits: list[str]
     parts: list[BackgroundPart]
@@ -264,6 +283,8 @@ class WindowGpu(TypedDict):
     sampling_coverage: float | None
     processes_mapped: bool | None
     mps: bool
+    foreground_seen: bool | None
+    background_seen: bool | None
     foreground: GpuUse | None
     background: GpuUse | None
     strangers: list[Stranger]
@@ -294,6 +315,8 @@ class Window(TypedDict):
     suspended_seconds: float | None
     gpus: list[WindowGpu]
     gpus_reason: str | None
+    has_gpu: bool | None
+    gpus_used: GpusUsed
     cpu: WindowCpu
     load: Load | None
     warnings: list[str]
@@ -353,6 +376,8 @@ class Record(TypedDict):
     epochs_done: int | None
     energy_metrics: dict[str, Any] | None
     energy_reason: str | None
+    gpus_used: list[GpuSeen] | None
+    gpus_used_reason: str | None
     valid: bool
     invalid_reasons: list[str]
     warnings: list[str]
@@ -401,6 +426,22 @@ def foreground_window(record: Record) -> Window | None:
     """Return the window of the last attempt at a record's foreground, None if it has none."""
     name = record["control"] or "foreground"
     return last_window(record["windows"], name, len(record["attempts"]))
+
+
+def used_by(window: Window | None, role: str) -> list[GpuSeen] | None:
+    """Return the GPUs on which the foreground or the background was seen; None: not known."""
+    if window is None:
+        return None
+    both = window["gpus_used"]
+    return (both["foreground"] if role == "foreground" else both["background"])["gpus"]
+
+
+def why_unknown(window: Window | None, role: str) -> str | None:
+    """Return why used_by() is None."""
+    if window is None:
+        return "no foreground was measured"
+    both = window["gpus_used"]
+    return (both["foreground"] if role == "foreground" else both["background"])["reason"]
 
 
 def load_of(record: Record) -> Load | None:

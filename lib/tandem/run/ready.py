@@ -12,7 +12,8 @@ from tandem.base.variables import VISIBLE
 from tandem.config.program import folder_flaw
 from tandem.machine.gpus import GpuBusyError, Sensors, process_lines
 from tandem.nvml import devices as nvml
-from tandem.nvml.binding import NvmlError
+from tandem.nvml.binding import NvmlError, opened
+from tandem.nvml.presence import has_gpu, words_of
 from tandem.plan.model import Experiment, Training
 from tandem.processes import census
 from tandem.processes.namespace import Isolation, off, probe
@@ -49,10 +50,10 @@ def see_trainings(experiments: Sequence[Experiment]) -> None:
         raise NotReadyError("\n".join(sorted(flaws)))
 
 
-def see_gpus(experiments: Sequence[Experiment]) -> None:
+def see_gpus(experiments: Sequence[Experiment], say: Say) -> None:
     """See that no training is given a GPU that this run has no lock of, or that is not there.
 
-    NotReadyError: one is. Whether it is there, only NVML says, which is open where there is one.
+    NotReadyError: one is. Whether it is there, only NVML says; without NVML that is said.
     """
     ours = os.environ.get(VISIBLE)  # None: the whole machine is locked
     for training in trainings_of(experiments):
@@ -70,7 +71,8 @@ def see_gpus(experiments: Sequence[Experiment]) -> None:
             each_one = [device for word in words_of(gpus) for device in nvml.visible(word, True)]
         except nvml.UnknownGpuError as error:
             raise NotReadyError(f"{place}: {error}") from None
-        except NvmlError:
+        except NvmlError as error:
+            say(f'warning: {place}: "{gpus}" cannot be looked at: no GPU can be seen ({error})')
             return
         if len(set(each_one)) < len(each_one):
             raise NotReadyError(f'{place}: "{gpus}" names a GPU twice (remove one)')
@@ -95,8 +97,16 @@ def gpus_given(experiment: Experiment) -> Iterator[tuple[str, str]]:
             yield f"{experiment.source_path}{part}.gpus", training.environment[VISIBLE]
 
 
-def words_of(devices: str) -> list[str]:
-    return [word for each in devices.split(",") if (word := each.strip())]
+def see_nvml(say: Say) -> None:
+    """Say that a GPU is here that will not be measured, as NVML cannot start."""
+    try:
+        with opened():
+            return
+    except NvmlError as error:
+        shown = os.environ.get(VISIBLE)
+        if has_gpu(error) and (shown is None or words_of(shown)):
+            hint = f" ({error.hint})" if error.hint else ""
+            say(f"warning: this machine has a GPU that cannot be measured: {error}{hint}")
 
 
 def see_who_is_there(sensors: Sensors, watch: Watch, say: Say) -> None:

@@ -38,6 +38,7 @@ from tandem.run.ready import (
     isolation_for,
     remove_leftovers,
     see_gpus,
+    see_nvml,
     see_trainings,
     see_who_is_there,
 )
@@ -163,7 +164,8 @@ class Run:
         """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
         options, say, missing = self.options, self.progress.event, self.missing()
         see_trainings(missing)
-        see_gpus(missing)
+        see_gpus(missing, say)
+        see_nvml(say)
         leftovers = remove_leftovers(say)
         isolation = isolation_for(missing, options.use_namespace)
         assert self.locks

@@ -860,3 +860,33 @@ def test_one_of_several_that_died_is_named() -> None:
     reasons = nulls(interference(parallel, solo))
     assert set(reasons) == set(ORDER)
     assert problem in reasons["slowdown"]
+
+
+# -- on which device -----------------------------------------------------------------------
+
+
+def put_on(made: Record, *, is_on_gpu: bool) -> None:
+    """Let the foreground of a record have been seen on its GPU, or on none."""
+    window = next(each for each in made["windows"] if each["name"] in ("foreground", "solo"))
+    gpus = [{"index": 0, "uuid": "GPU-1", "measured": True}] if is_on_gpu else []
+    put(window, **{"gpus_used.foreground.gpus": gpus, "gpus[0].foreground_seen": is_on_gpu})
+
+
+@pytest.mark.parametrize("parallel_on_gpu", [True, False])
+def test_twins_of_which_one_used_the_gpu_have_no_figures(parallel_on_gpu: bool) -> None:
+    parallel, solo = Lab().pair()
+    put_on(parallel, is_on_gpu=parallel_on_gpu)
+    put_on(solo, is_on_gpu=not parallel_on_gpu)
+    found = interference(parallel, solo)["figures"]
+    assert {figure["value"] for figure in found.values()} == {None}
+    assert all("different device: " in str(figure["reason"]) for figure in found.values())
+
+
+def test_twins_on_the_cpu_have_times_and_no_energies() -> None:
+    parallel, solo = Lab().pair()
+    put_on(parallel, is_on_gpu=False)
+    put_on(solo, is_on_gpu=False)
+    found = interference(parallel, solo)["figures"]
+    assert {name for name, each in found.items() if each["value"] is None} == ENERGIES
+    assert found["slowdown"]["value"] == pytest.approx(1.25)
+    assert "no process of the foreground was on GPU 0" in found["energy_ratio"]["reason"]

@@ -22,11 +22,13 @@ from tandem.base.variables import VISIBLE
 from tandem.measure.rows import SUSPENDED, cpu_columns, number
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.gpu import HUNT_PERIOD_S, SampledGpu
+from tandem.measure.sampling.places import Places
 from tandem.measure.sampling.rapl import Rapl
 from tandem.measure.sampling.roles import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
 from tandem.measure.sampling.strangers import COLUMNS, Occupants
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened, versions
+from tandem.nvml.presence import has_gpu, words_of
 from tandem.processes.control import STOP_SIGNALS, catch_stop_signals
 from tandem.processes.owner import parent_at_start, watch_owner
 
@@ -57,6 +59,8 @@ class Sampler:
         self.report = Report(options.out)
         self.facts = {"interval_s": self.interval_s, "row_s": self.period_s}
         self.facts |= {"driver": None, "nvml_version": None, "gpus_reason": None}
+        self.facts["has_gpu"] = None  # not known
+        self.others: list[nvml.Device] = []  # those of this machine that are not sampled
         devices = self.find_gpus(options.gpus, stack)
         self.trees = Trees(os.path.join(options.out, "trees.tsv"))
         for role in ROLES:
@@ -69,6 +73,7 @@ class Sampler:
             self.gpus.append(
                 SampledGpu(device, options.out, self.interval_s, self.report, occupants)
             )
+        self.places = Places(options.out, self.gpus, self.others, self.trees, self.report)
         self.suspended_s = suspended_s()
         self.rapl = Rapl(options.powercap, boottime_s() - self.suspended_s, self.report.warn)
         columns = cpu_columns([zone.column for zone in self.rapl.zones])
@@ -91,6 +96,7 @@ class Sampler:
             self.facts["driver"], self.facts["nvml_version"] = versions()
             return self.choose(named)
         except NvmlError as error:
+            self.facts["has_gpu"] = has_gpu(error) if shows_any(named) else None
             if named is not None:
                 raise
             self.facts["gpus_reason"] = str(error)
@@ -103,6 +109,8 @@ class Sampler:
         devices = nvml.visible(selection, named is not None, problems)
         for problem in problems:
             self.report.warn("gpus", str(problem), problem.hint)
+        self.others = nvml.others(devices)
+        self.facts["has_gpu"] = bool(devices or self.others or problems)
         if not devices:
             reason = "there is none that can be used"
             if selection is not None:
@@ -183,6 +191,7 @@ class Sampler:
         has_looked = self.look(at_s, math.inf if kind else ROW_SHARE)
         for gpu in self.gpus:
             gpu.put_row(kind, kind == "last")
+        self.places.put_row(at_s, kind)
         self.put_cpu_row(kind, at_s, has_looked)
 
     def look(self, now_s: float, share: float) -> bool:
@@ -205,7 +214,14 @@ class Sampler:
     def write_report(self) -> None:
         if self.report.has_changed:
             gpus = [gpu.facts() for gpu in self.gpus]
-            self.report.write({**self.facts, "gpus": gpus, "rapl": self.rapl.facts()})
+            whole = {**self.facts, **self.places.facts(), "gpus": gpus}
+            self.report.write({**whole, "rapl": self.rapl.facts()})
+
+
+def shows_any(named: str | None) -> bool:
+    """Whether CUDA may show a GPU; an empty CUDA_VISIBLE_DEVICES, or -1, says that none is used."""
+    selection = os.environ.get(VISIBLE) if named is None else named
+    return selection is None or bool(words_of(selection))
 
 
 def may_mean_others(selection: str | None) -> bool:

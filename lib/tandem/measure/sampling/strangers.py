@@ -24,11 +24,13 @@ COLUMNS = (
     "sm_percent",
 )
 
+UNCLEAR, UNREAD = "unclear", "unread"  # whose it is, and who is there at all
+
 MOST_UNSEEN = 100  # so many of them are named by their ids
 
-_STRANGERS = "strangers"
+STRANGERS = "strangers"
 _UNSEEN = "unseen"  # it had ended before it was looked at: one of ours, perhaps
-_MPS_SERVER = "nvidia-cuda-mps"  # as /proc cuts its name; it works for its clients alone
+MPS_SERVER = "nvidia-cuda-mps"  # as /proc cuts its name; it works for its clients alone
 _SETTLE_S = 0.5  # a process may use a GPU before the monitor knows whose it is
 _SAMPLE_S = 1.0  # a sample is of up to so long before it
 _GROWN = 1.1  # after so much more, a stranger is written again
@@ -74,7 +76,8 @@ class Occupants:
 
     `mapped` is true once a process of ours was seen: before that, an empty list may as well mean
     that NVML hides who is there, and what a role uses is not known. `mps` is true once a client or
-    a server of MPS was seen. `unseen` counts the processes that had ended before they were looked
+    a server of MPS was seen. `seen` is who was there at the last look: roles, strangers, "unclear",
+    "unread". `unseen` counts the processes that had ended before they were looked
     at, while there were trees of ours to which they may have belonged.
     """
 
@@ -87,6 +90,7 @@ class Occupants:
         self.mapped = False
         self.mps = False
         self.unseen = 0
+        self.seen: set[str] = set()
         self.present: dict[int, Stranger] = {}
         # For some time after they left, as NVML reports their use for a while:
         self.left: dict[int, Left] = {}
@@ -126,9 +130,11 @@ class Occupants:
                 self.meet(process, owners[pid], now_s, samples or [], percent)
         for pid in list(self.present):
             on_it = pid in (memory or ()) or ((pid in sm or memory is None) and alive(pid))
-            is_stranger = owners.get(pid, _STRANGERS) in (_STRANGERS, _UNSEEN)
+            is_stranger = owners.get(pid, STRANGERS) in (STRANGERS, _UNSEEN)
             self.write_changes(pid, now_s, is_stranger, on_it, is_last)
         self.looked_s = now_s
+        self.seen = {self.kind_of(pid, owner) for pid, owner in owners.items()}
+        self.seen |= {UNREAD} if listed is None else set()
         # Without samples of any process the driver has none yet, or no process did anything.
         is_known = samples is not None and (bool(sm) or sm_percent == 0.0)
         unlisted = {owners[pid] for pid in sm if sm[pid] and pid not in self.listed_s}
@@ -148,7 +154,7 @@ class Occupants:
 
     def doubts(self, owners: set[str], hosts: set[str]) -> set[str]:
         """Return the owners of whose use a part is not known; the unseen may be any host's."""
-        return {*self.trees.lost, *owners} | ({_STRANGERS, *hosts} if _UNSEEN in owners else set())
+        return {*self.trees.lost, *owners} | ({STRANGERS, *hosts} if _UNSEEN in owners else set())
 
     def share_lived(
         self, pid: int, last_s: float, to_s: float, listed: Sequence[Process] | None
@@ -164,22 +170,28 @@ class Occupants:
         pid = process.pid
         self.mps = self.mps or process.mps
         role = self.trees.role_of(pid, now_s)
-        if role is None and name(pid).startswith(_MPS_SERVER):
+        if role is None and name(pid).startswith(MPS_SERVER):
             self.mps = True
-            return _MPS_SERVER
+            return MPS_SERVER
         if role is None and not stat(pid):
             if pid in self.left:
                 return self.left[pid].owner
             if may_be_unseen and pid not in self.present:
                 return _UNSEEN
-        return role or _STRANGERS
+        return role or STRANGERS
+
+    def kind_of(self, pid: int, owner: str) -> str:
+        """Return an owner as it is; UNCLEAR of one whose process nobody here can look at."""
+        stranger = self.present.get(pid)
+        is_known = bool(stat(pid) or (stranger and stranger.start_ticks))
+        return owner if owner in ROLES or (owner == STRANGERS and is_known) else UNCLEAR
 
     def is_news(self, pid: int, owner: str) -> bool:
         """Whether a process is to be written: not ours, and not known to be gone."""
-        if owner not in (_STRANGERS, _UNSEEN) or (pid in self.left and not alive(pid)):
+        if owner not in (STRANGERS, _UNSEEN) or (pid in self.left and not alive(pid)):
             return False
         self.unseen += owner == _UNSEEN
-        return owner == _STRANGERS or self.unseen <= MOST_UNSEEN
+        return owner == STRANGERS or self.unseen <= MOST_UNSEEN
 
     def sums(
         self,
@@ -190,7 +202,7 @@ class Occupants:
     ) -> Usage:
         """Return what each owner uses; None where that is not known."""
         usage: Usage = {}
-        for owner in (*ROLES, _STRANGERS):
+        for owner in (*ROLES, STRANGERS):
             used = [value for pid, value in (values or {}).items() if owners[pid] == owner]
             is_known = values is not None and (self.mapped or bool(used)) and owner not in doubts
             usage[f"{owner}_{what}"] = total(used) if is_known else None

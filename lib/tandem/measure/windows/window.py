@@ -11,6 +11,7 @@ from tandem.base.clock import Moment
 from tandem.measure.rows import SUSPENDED, Row
 from tandem.measure.windows.edges import around, linear, number_in, time_of
 from tandem.measure.windows.gpu import Facts, Span, edge_reason, gpu_facts
+from tandem.measure.windows.places import absence, add_places
 from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied
 
 OF_ENERGY = ("gpu_energy_total_joules", "gpu_power_avg_watts")  # null where the energy is
@@ -30,7 +31,7 @@ def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
     roles = tallied(RoleTally(from_s, to_s), folder / "cpu.csv")
     suspended_s = suspension(roles)
     span = Span(from_s, to_s, to_s - from_s - (suspended_s or 0.0))
-    return {
+    facts = {
         "started": clock and clock.iso_at(from_s),
         "ended": clock and clock.iso_at(to_s),
         "start_boottime_s": from_s,
@@ -46,6 +47,8 @@ def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
             if each["boottime_s"] <= to_s
         ],
     }
+    add_places(facts, folder, monitor)
+    return facts
 
 
 def read_monitor(folder: Path) -> Facts:
@@ -169,8 +172,10 @@ def energy_metrics(facts: Mapping[str, Any]) -> tuple[dict[str, float | None] | 
     moments that need not be the same: no less and no more than those of all GPUs together were.
     Mean temperature and utilisation are means; the highest are those of any one GPU. One GPU's
     missing part makes the whole None, never a partial sum. (None, reason): nothing is known.
+    GPUs that the foreground was not on say nothing of it.
     """
-    gpus, cpu = facts["gpus"], facts["cpu"]
+    absent, cpu = absence(facts, "foreground"), facts["cpu"]
+    gpus = [] if absent else facts["gpus"]
     values: dict[str, float | None] = {
         "cpu_energy_pkg_joules": cpu["package_joules"],
         "cpu_energy_ram_joules": cpu["dram_joules"],
@@ -193,8 +198,9 @@ def missing_reasons(facts: Mapping[str, Any], unknown: Sequence[str]) -> list[st
     """Say why totals are None: the CPU's, the energy of each GPU, and whatever else is missing."""
     gpus, cpu = facts["gpus"], facts["cpu"]
     reasons = [f"CPU: {cpu['reason']}"] if cpu["reason"] else []
-    if not gpus:
-        return [*reasons, f"GPU: {facts['gpus_reason'] or 'none is measured'}"]
+    absent = absence(facts, "foreground")
+    if absent or not gpus:
+        return [*reasons, f"GPU: {absent or facts['gpus_reason'] or 'none is measured'}"]
     reasons += [
         f"GPU {gpu['index']}: {gpu['energy_reason']}" for gpu in gpus if gpu["energy_reason"]
     ]

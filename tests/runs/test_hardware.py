@@ -1,0 +1,137 @@
+"""The real driver on simulated machines: whether the trainings were on what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from simgpu import INIT, SimGpu
+from support.stage import Stage, training_line
+from tandem.nvml.binding import LIB_RM_VERSION_MISMATCH
+
+CPU = "sleep {seconds}; echo Test Accuracy: 91.5"
+LONG_S, SHORT_S = 5.2, 0.3
+
+
+def on_cpu(seconds: float) -> str:
+    return CPU.format(seconds=seconds)
+
+
+def run(
+    stage: Stage, gpu: SimGpu | None, front: str, back: str | None = None, **environment: str
+) -> Mapping[str, Any]:
+    """Run one experiment on a machine with these GPUs, and return its record."""
+    stage.more_environment = (gpu.environment({}) if gpu else {}) | environment
+    stage.build(front, back)
+    done = stage.run()
+    assert "Traceback" not in done.stdout
+    return {**stage.record(), "said": done.stdout}
+
+
+def declare(stage: Stage, device: str) -> None:
+    """Say in the registry, which is there, what the foreground runs on, and run again."""
+    file = stage.folder / "registry.json"
+    registry = json.loads(file.read_text())
+    registry["models"]["front"]["device"] = device
+    file.write_text(json.dumps(registry))
+
+
+@pytest.mark.long
+def test_a_training_that_chooses_another_gpu(stage: Stage, two_gpus: SimGpu) -> None:
+    front = training_line(two_gpus.command(seconds=LONG_S, watts=300))
+    found = run(
+        stage, two_gpus, f"export CUDA_VISIBLE_DEVICES=1; {front}", CUDA_VISIBLE_DEVICES="0"
+    )
+    why = "the foreground was on GPU 1, which was neither measured nor locked"
+    assert found["invalid_reasons"] == [why]
+    assert why in found["said"]
+    assert [gpu["index"] for gpu in found["gpus_used"]] == [1]
+    [window] = found["windows"]
+    assert window["gpus"][0]["energy_joules"] > 0
+    energy = found["energy_metrics"] or {}
+    assert energy.get("gpu_energy_total_joules") is None
+    assert "no process of the foreground was on GPU 0 (it was on GPU 1)" in found["energy_reason"]
+
+
+@pytest.mark.long
+def test_a_training_that_falls_back_to_the_cpu(stage: Stage, gpu: SimGpu) -> None:
+    found = run(stage, gpu, on_cpu(LONG_S))
+    text = "no process of the foreground was on GPU 0"
+    assert (found["valid"], found["warnings"]) == (True, [text])
+    assert text in found["said"]
+    assert text in found["energy_reason"]
+    assert (found["gpus_used"], found["gpus_used_reason"]) == ([], None)
+    declare(stage, "gpu")
+    assert f'{text}, and its device is "gpu" in the registry' in stage.run().stdout
+    assert stage.record()["valid"] is False
+
+
+def test_a_gpu_that_nvml_cannot_look_at(stage: Stage, gpu: SimGpu) -> None:
+    gpu.fail(LIB_RM_VERSION_MISMATCH, *INIT)
+    found = run(stage, gpu, on_cpu(SHORT_S))
+    [reason] = found["invalid_reasons"]
+    assert reason.startswith("nobody could look who was on the GPU: NVML: ")
+    assert "warning: this machine has a GPU that cannot be measured: NVML: " in found["said"]
+    declare(stage, "cpu")
+    stage.run()
+    found = stage.record()
+    assert found["valid"], found["invalid_reasons"]
+    [warning] = found["warnings"]
+    assert warning.startswith("this machine has a GPU that was not measured: NVML: ")
+
+
+def test_gpus_for_a_training_where_none_can_be_seen(stage: Stage) -> None:
+    stage.build(on_cpu(SHORT_S), None)
+    file = stage.folder / "settings.json"
+    settings = json.loads(file.read_text())
+    settings["experiments"][0]["gpus"] = 0
+    file.write_text(json.dumps(settings))
+    said = stage.run().stdout
+    assert 'experiments[0].gpus: "0" cannot be looked at: no GPU can be seen' in said
+    record = stage.record()
+    assert record["valid"], record["invalid_reasons"]
+    [warning] = record["warnings"]
+    assert warning.startswith("the foreground was given GPU 0, and no GPU can be seen: ")
+
+
+# -- honest runs that stay valid ---------------------------------------------------------
+
+
+def test_a_laptop_without_a_gpu(stage: Stage) -> None:
+    found = run(stage, None, on_cpu(SHORT_S))
+    assert (found["valid"], found["warnings"]) == (True, [])
+    assert "too short" in found["gpus_used_reason"]
+
+
+def test_a_training_of_2_seconds(stage: Stage, gpu: SimGpu) -> None:
+    found = run(stage, gpu, training_line(gpu.command(seconds=2)))
+    assert (found["valid"], found["warnings"]) == (True, [])
+    assert found["gpus_used"] is None
+    assert "too short" in found["gpus_used_reason"]
+    assert found["energy_metrics"]["gpu_energy_total_joules"] > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("option", "value"), [("pid_offset", 10**8), ("processes", "hidden")])
+def test_a_container_without_the_hosts_process_ids(
+    stage: Stage, gpu: SimGpu, option: str, value: Any
+) -> None:
+    gpu.set(**{option: value})
+    found = run(stage, gpu, training_line(gpu.command(seconds=LONG_S, memory_mib=900)))
+    assert (found["valid"], found["warnings"]) == (True, [])
+    assert found["gpus_used"] is None
+    assert found["gpus_used_reason"]
+    assert found["energy_metrics"]["gpu_energy_total_joules"] > 0
+
+
+@pytest.mark.long
+def test_both_trainings_on_the_gpu_that_is_measured(stage: Stage, two_gpus: SimGpu) -> None:
+    second = "GPU-51500001-0000-4000-8000-000000000000"
+    front = training_line(two_gpus.command(seconds=LONG_S))
+    back = training_line(two_gpus.command(seconds=60))
+    found = run(stage, two_gpus, front, back, CUDA_VISIBLE_DEVICES=second)
+    assert (found["valid"], found["warnings"]) == (True, [])
+    seen = [{"index": 1, "uuid": second, "measured": True}]
+    assert found["gpus_used"] == found["background"]["gpus_used"] == seen
