@@ -322,6 +322,11 @@ FOUND: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         change_cell,
         [r"summary\.csv: front_default_001_parallel\.duration_seconds: 1\.5 found, \d"],
     ),
+    "what the machine was": (
+        append("machine.json", " "),
+        [r"machine\.json: has changed since the record was made"],
+    ),
+    "what the machine was, gone": (remove("machine.json"), [r"machine\.json: is missing"]),
     "a row too much": (add_row, [r"summary\.csv: has an experiment twice"]),
     "a keeper's report that is gone": (
         remove(f"{PARALLEL}/attempts/1/keeper.json"),

@@ -19,6 +19,7 @@ from tandem.experiment.log import EpochReader
 from tandem.experiment.outcome import Outcome, write_outcome
 from tandem.experiment.scripts import prepare
 from tandem.experiment.seen import Before, Seen, Surroundings, outcome_of
+from tandem.machine.faults import FaultWatch
 from tandem.machine.gpus import GpuBusyError, Sensors
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
@@ -60,6 +61,7 @@ class ExperimentRun:
         seen, self.begin_s = self.seen, time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
         self.monitor = Powermon(self.folder / "energy", self.sensors.powercap)
+        self.faults = FaultWatch()
         try:
             self.begin()
             self.run_attempts()
@@ -129,7 +131,7 @@ class ExperimentRun:
         tries = 1 + self.experiment.limits.max_retries
         for number in range(1, tries + 1):
             self.ensure_backgrounds()
-            self.monitor.wait_ready(self.watch)
+            self.wait_ready()
             if number == 1:
                 self.background_alone()
                 self.ensure_backgrounds()  # one may have ended meanwhile
@@ -140,10 +142,15 @@ class ExperimentRun:
             self.live.say(f"foreground failed: {tried.error()}{retry}")
         self.seen.error_message = tried.error()
 
+    def wait_ready(self) -> None:
+        """Wait until what is measured can be measured, and what it is measured on is known."""
+        self.monitor.wait_ready(self.watch)
+        self.seen.machine = self.seen.machine or self.before.describe()
+
     def idle(self) -> None:
         """Measure the machine without any of our trainings, where that is asked for."""
         if self.experiment.controls.idle_s > 0:
-            self.monitor.wait_ready(self.watch)
+            self.wait_ready()
             self.measure("idle", self.experiment.controls.idle_s)
 
     def background_alone(self) -> None:
@@ -237,6 +244,7 @@ class ExperimentRun:
         seen.locks_removed = self.around.locks.removed()
         for flaw in seen.locks_removed:
             self.live.say(flaw)
+        seen.faults = self.faults.end()
         seen.holders_after = census.device_holders()
         seen.gpus_after = self.sensors.wait_memory_back(seen.gpus_before)
 

@@ -16,7 +16,8 @@ from tandem.base.clock import Moment
 from tandem.base.errors import UsageError
 from tandem.base.files import write_whole
 from tandem.base.git import GitState
-from tandem.results.record import Census, Isolation, Process, Status
+from tandem.machine.faults import BoardFaultsSeen
+from tandem.results.record import Census, Isolation, MachineFile, Position, Process, Status
 
 NAME = "outcome.json"
 VERSION = 2
@@ -55,7 +56,8 @@ class Outcome:
     those of earlier runs, `strays_killed` those of this experiment, `left` could not be ended.
     `locks_removed` says which locks somebody removed meanwhile.
     `cut_off` says where earlier tries at this experiment lie, `cooldown` what came of the one
-    before it (None: it was the first). `git` has the state of each folder; "" is Tandem's own.
+    before it (None: it was the first). `faults` are those of the boards in use (None: NVML does not
+    answer). `git` has the state of each folder; "" is Tandem's own.
     """
 
     outcome_version: int
@@ -79,7 +81,10 @@ class Outcome:
     left: Sequence[Process]
     locks_removed: Sequence[str]
     cut_off: Sequence[str]
+    position: Position
     cooldown: Mapping[str, Any] | None
+    machine: MachineFile | None
+    faults: Sequence[BoardFaultsSeen] | None
     cpu_governor: str | None
     isolation: Isolation
     host: Mapping[str, Any]

@@ -19,6 +19,7 @@ from tandem.base.text import printable
 from tandem.config.options import as_settings
 from tandem.experiment.attempt import Tried, attempt_folder, read_tried
 from tandem.experiment.background import account_of, backgrounds_facts, command_facts
+from tandem.experiment.faults import faults_of
 from tandem.experiment.log import EpochReader, device_of, read_metrics
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import Outcome, read_outcome
@@ -225,7 +226,10 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         ],
         "locks_removed": list(outcome.locks_removed),
         "cut_off": list(outcome.cut_off),
+        "position": outcome.position,
         "cooldown": cast(Any, outcome.cooldown),
+        "machine": outcome.machine,
+        "faults": faults_of(outcome),
         "background": backgrounds_facts(
             experiment, outcome, raw.accounts, last, coverages, window=window
         ),

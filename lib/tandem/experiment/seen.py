@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -10,13 +10,14 @@ from tandem.background.backgrounds import Backgrounds
 from tandem.base.clock import Moment, boottime_s, now
 from tandem.base.git import GitState
 from tandem.experiment.outcome import VERSION, Outcome, WindowEdges
+from tandem.machine.faults import BoardFaultsSeen
 from tandem.machine.gpu_locks import GpuLocks
 from tandem.machine.gpus import Gpu
 from tandem.plan.model import Experiment
 from tandem.processes.census import Found
 from tandem.processes.namespace import Isolation
 from tandem.processes.watch import Interrupted
-from tandem.results.record import Census, Process, Status
+from tandem.results.record import Census, MachineFile, Position, Process, Status
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Before:
-    """What was before an experiment, as in Outcome."""
+    """What was before an experiment, as in Outcome; `describe` says what the machine is now."""
 
     cooldown: Mapping[str, Any] | None
     cpu_governor: str | None
     cut_off: Sequence[str]
+    describe: Callable[[], MachineFile]
+    position: Position
 
 
 @dataclass
@@ -57,6 +60,8 @@ class Seen:
     strays: list[Found] = field(default_factory=list)
     left: list[Found] = field(default_factory=list)
     locks_removed: list[str] = field(default_factory=list)
+    machine: MachineFile | None = None
+    faults: list[BoardFaultsSeen] | None = None
     interrupted: Interrupted | None = None
 
 
@@ -93,7 +98,10 @@ def outcome_of(
         left=processes(seen.left),
         locks_removed=seen.locks_removed,
         cut_off=before.cut_off,
+        position=before.position,
         cooldown=before.cooldown,
+        machine=seen.machine,
+        faults=seen.faults,
         cpu_governor=before.cpu_governor,
         isolation={"mode": around.isolation.mode, "reason": around.isolation.reason},
         host=around.host,

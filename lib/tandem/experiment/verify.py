@@ -24,7 +24,7 @@ from tandem.interference.figures import interference_of, is_due
 from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
-from tandem.results import table
+from tandem.results import machine_file, table
 from tandem.results.columns import cells_of, columns_of, row_of, value_of
 from tandem.results.folder import TABLE
 from tandem.results.journal import NAME as JOURNAL
@@ -45,11 +45,15 @@ _SAME = 1e-9  # so far apart are the same figures: not every Python adds up alik
 
 @dataclass
 class Verdict:
-    """What came of a run: how many files were compared, what differs, what cannot be checked."""
+    """What came of a run: how many files were compared, what differs, what cannot be checked.
+
+    `machines` are the digests of the descriptions of the machine that were looked at.
+    """
 
     compared: int = 0
     differences: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
+    machines: set[str] = field(default_factory=set)
 
     def differ(self, place: str, found: Iterator[str]) -> None:
         """Note in what a file differs."""
@@ -97,6 +101,7 @@ def verify_run(run: Path) -> Verdict:
             continue
         try:
             record = verify_record(folder, plan, verdict)
+            verify_machine(run, record, verdict)
         except Exception as error:  # damaged in a way that nobody has thought of
             kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
             verdict.differ(experiment.id, iter([f"its files cannot be read: {kind}{error}"]))
@@ -148,6 +153,14 @@ def verify_record(folder: Path, plan: Plan, verdict: Verdict) -> Record | None:
         unequal |= {"error_message", "invalid_reasons"}  # another Python has other words for it
     verdict.differ(place, differences(without(found, unequal), without(again, unequal)))
     return again
+
+
+def verify_machine(run: Path, record: Record | None, verdict: Verdict) -> None:
+    """See that the description of the machine that a record names is there as it was written."""
+    file = record["machine"] if record else None
+    if file and file["sha256"] not in verdict.machines:
+        verdict.machines.add(file["sha256"])
+        verdict.differ(file["file"], machine_file.flaws(run, file))
 
 
 def changed_files(folder: Path, found: Record, again: Record) -> Iterator[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tandem.base.text import SCREEN_COLUMNS
 from tandem.machine import gpus as busy
+from tandem.machine.host import gpu_driver
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
 from tandem.processes import census, namespace
@@ -150,14 +151,11 @@ def _numpy() -> Check:
 
 def _gpu_driver(sys_root: Path = Path("/")) -> Check:
     lost = "trainings run on the CPU only"
-    path = sys_root / "proc/driver/nvidia/version"
     try:
-        number = re.search(r"Kernel Module.*?\s(\d+\.[\d.]+)", path.read_text(errors="replace"))
+        version = gpu_driver(sys_root)
     except OSError as error:
-        return Check("GPU driver", False, f"{path}: {error.strerror}", lost)
-    return Check(
-        "GPU driver", True, f"NVIDIA {number[1] if number else 'of unknown version'}", lost
-    )
+        return Check("GPU driver", False, f"{error.filename}: {error.strerror}", lost)
+    return Check("GPU driver", True, f"NVIDIA {version or 'of unknown version'}", lost)
 
 
 def _nvml() -> Check:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from tandem.base.variables import VISIBLE
 from tandem.nvml import devices
@@ -25,6 +25,30 @@ _XID = re.compile(
     r"NVRM: Xid \(PCI:([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})[^)]*\): (\d+)", re.IGNORECASE
 )
 _PIECE_BYTES = 1 << 16  # the kernel gives a line at a time, and none is longer than this
+
+
+class EccCounts(TypedDict):
+    """A board's ECC errors since its driver was loaded; `reason` says why both are None."""
+
+    corrected: int | None
+    uncorrected: int | None
+    reason: str | None
+
+
+class XidsSeen(TypedDict):
+    """The codes that a board reported; None: not known, and why."""
+
+    xids: list[int] | None
+    xids_reason: str | None
+
+
+class BoardFaultsSeen(XidsSeen):
+    """What a board reported of its faults."""
+
+    index: int
+    uuid: str
+    ecc_before: EccCounts
+    ecc_after: EccCounts
 
 
 class KernelLog:
@@ -84,7 +108,7 @@ class FaultWatch:
         except NvmlError as error:
             self._xids = str(error)
 
-    def end(self) -> list[dict[str, Any]] | None:
+    def end(self) -> list[BoardFaultsSeen] | None:
         """Return what each board has reported, as in outcome.json; None: NVML does not answer."""
         try:
             return None if self._boards is None else self._found(self._boards)
@@ -94,7 +118,7 @@ class FaultWatch:
                     self._xids.close()
             self._stack.close()
 
-    def _found(self, boards: list[Board]) -> list[dict[str, Any]]:
+    def _found(self, boards: list[Board]) -> list[BoardFaultsSeen]:
         events = self._xids.read() if isinstance(self._xids, Xids) else {}
         said = self._log.read()
         return [
@@ -108,7 +132,7 @@ class FaultWatch:
             for board in boards
         ]
 
-    def _xids_of(self, board: Board, events: list[int], said: str) -> dict[str, Any]:
+    def _xids_of(self, board: Board, events: list[int], said: str) -> XidsSeen:
         """Return a board's Xids by NVML's events, else by the kernel's log; None with why."""
         reason: str | None = self._xids if isinstance(self._xids, str) else None
         if isinstance(self._xids, Xids):
@@ -130,9 +154,10 @@ def boards_in_use() -> list[Board]:
     return [board for board in devices.boards() if board.index in used]
 
 
-def ecc_now(board: Board) -> dict[str, Any]:
+def ecc_now(board: Board) -> EccCounts:
     """Return the counts of a board's ECC errors; None for both, and why, where not reported."""
     try:
-        return {**ecc_errors(board), "reason": None}
+        corrected, uncorrected = ecc_errors(board)
+        return {"corrected": corrected, "uncorrected": uncorrected, "reason": None}
     except NvmlError as error:
         return {"corrected": None, "uncorrected": None, "reason": str(error)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from pathlib import Path
 from typing import Any
 
 from tandem.base.paths import ROOT
@@ -51,3 +52,13 @@ def _cpuinfo() -> str:
             return file.read(4096)
     except OSError:
         return ""
+
+
+def gpu_driver(root: Path = Path("/")) -> str | None:
+    """Return the version of NVIDIA's driver in the kernel; None: it is there, and does not say.
+
+    OSError: the kernel has none.
+    """
+    text = (root / "proc/driver/nvidia/version").read_text(errors="replace")
+    number = re.search(r"Kernel Module.*?\s(\d+\.[\d.]+)", text)
+    return number[1] if number else None

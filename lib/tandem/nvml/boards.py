@@ -57,9 +57,6 @@ _READINGS: dict[str, _Reading] = {
     "pcie_width_max": (("nvmlDeviceGetMaxPcieLinkWidth",), int),
 }
 
-VARYING = ("pcie_generation",)
-"""What changes by itself: an idle board makes its link slower to save power."""
-
 
 def facts(board: Board) -> dict[str, Any]:
     """Return what describes a board; None for what it does not report, and `reasons` says why."""

@@ -18,12 +18,13 @@ _WAIT_MS = 1
 _MOST_EVENTS = 1000
 
 
-def ecc_errors(board: Board) -> dict[str, int]:
-    """Return how many errors of its memory a board has seen since the driver was loaded."""
-    return {
-        name: int(call("nvmlDeviceGetTotalEccErrors", board.handle, kind, _VOLATILE))
-        for name, kind in (("corrected", _CORRECTED), ("uncorrected", _UNCORRECTED))
-    }
+def ecc_errors(board: Board) -> tuple[int, int]:
+    """Return how many errors a board has corrected, and not, since the driver was loaded."""
+    corrected, uncorrected = (
+        int(call("nvmlDeviceGetTotalEccErrors", board.handle, kind, _VOLATILE))
+        for kind in (_CORRECTED, _UNCORRECTED)
+    )
+    return corrected, uncorrected
 
 
 def pci_place(board: Board) -> tuple[int, int, int]:

@@ -26,7 +26,7 @@ class Journal:
     """The journal of a run, open and locked.
 
     `ended` has the experiments that have ended, by id, and how many seconds each took; None for
-    those whose time says nothing of others (they failed).
+    those whose time says nothing of others (they failed). `starts` is how often one was started.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,6 +49,7 @@ class Journal:
         if end != len(text):  # a power cut tore it off
             os.ftruncate(self.file, end)
         self.ended = ended_in(text[:end])
+        self.starts = text.count(b'{"event": "started", ', 0, end)
 
     def add(self, event: str, **facts: Any) -> None:
         """Add a line and have it on the disk; OSError: it could not be written whole."""
@@ -60,6 +61,7 @@ class Journal:
             os.ftruncate(self.file, size_bytes)
             raise OSError(None, "no space left for a whole line", NAME)
         os.fsync(self.file)
+        self.starts += event == "started"
 
     def add_ended(self, name: str, status: str, duration_s: float | None, **facts: Any) -> None:
         rounded_s = None if duration_s is None else round(duration_s, 3)

@@ -330,6 +330,28 @@ class Cooldown(TypedDict):
     gpus: list[dict[str, Any]]
 
 
+class Position(TypedDict):
+    number: int
+    number_since_resume: int
+    planned: int
+    run_seconds: float
+
+
+class MachineFile(TypedDict):
+    file: str
+    sha256: str
+
+
+class BoardFaults(TypedDict):
+    index: int
+    uuid: str
+    ecc_corrected: int | None
+    ecc_uncorrected: int | None
+    ecc_reason: str | None
+    xids: list[int] | None
+    xids_reason: str | None
+
+
 class Environment(Command):
     hostname: str
     kernel: str
@@ -386,7 +408,10 @@ class Record(TypedDict):
     attempts: list[Attempt]
     locks_removed: list[str]
     cut_off: list[str]
+    position: Position
     cooldown: Cooldown | None
+    machine: MachineFile | None
+    faults: list[BoardFaults] | None
     background: Background | None
     stop: StopOfAll
     census: BothCensuses

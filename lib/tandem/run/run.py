@@ -31,6 +31,7 @@ from tandem.report.progress import Progress
 from tandem.report.summary import counts_line, print_table
 from tandem.results.folder import RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
+from tandem.run.machine import Machine
 from tandem.run.options import Options
 from tandem.run.pairs import make_up
 from tandem.run.ready import (
@@ -116,6 +117,7 @@ class Run:
             return
         if not is_locked and not self.lock_gpus(watch, stack):  # it only seemed to be whole
             return
+        machine = stack.enter_context(closing(Machine(self.plan.experiments, options.cpufreq)))
         stack.enter_context(nvml_held())
         around = self.make_ready(watch)
         wanted, cpufreq = self.plan.governor, options.cpufreq
@@ -125,7 +127,7 @@ class Run:
         if self.folder is None:
             self.open(make_run_folder(options.results, self.plan), watch, stack)
         assert self.folder
-        self.sweep = Sweep(self.folder, around, options, watch, self.progress)
+        self.sweep = Sweep(self.folder, around, machine, options, watch, self.progress)
         self.sweep.run(is_new=is_new)
 
     def lock_gpus(self, watch: Watch, stack: ExitStack) -> bool:

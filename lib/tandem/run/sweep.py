@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tandem.base.clock import boottime_s
 from tandem.base.errors import NotReadyError
 from tandem.base.sudo import give_to_caller
 from tandem.experiment.experiment import ExperimentRun
@@ -22,9 +23,10 @@ from tandem.processes.watch import Watch
 from tandem.report.progress import Progress, View, duration_text
 from tandem.results.earlier import Footprints
 from tandem.results.folder import RunFolder, cut_off_folders
-from tandem.results.record import UNFINISHED, Record
+from tandem.results.record import UNFINISHED, MachineFile, Position, Record
 from tandem.results.record_file import record_of
 from tandem.run.forecast import Forecast
+from tandem.run.machine import Machine
 from tandem.run.options import Options
 from tandem.run.pairs import finish
 
@@ -37,6 +39,7 @@ class Sweep:
 
     folder: RunFolder
     around: Surroundings
+    machine: Machine
     options: Options
     watch: Watch
     progress: Progress
@@ -44,9 +47,12 @@ class Sweep:
     footprints: Footprints = field(init=False)
     is_out_of_time: bool = False
     has_lost_record: bool = False
+    begin_s: float = field(default_factory=boottime_s)
+    starts_before: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.footprints = Footprints(self.folder.path)
+        self.starts_before = self.folder.journal.starts
 
     def run(self, *, is_new: bool) -> None:
         """Run the missing experiments, as far as there is time.
@@ -117,7 +123,8 @@ class Sweep:
         live = Live(self.progress, experiment.number, total, *times_s)
         live.say(f"{experiment.id} started")
         cut_off = [str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)]
-        before = Before(cooling, governors_now(self.options.cpufreq), cut_off)
+        governors = governors_now(self.options.cpufreq)
+        before = Before(cooling, governors, cut_off, self.describe, self.position())
         sensors = self.options.sensors
         run = ExperimentRun(
             experiment, path, self.around, before, self.watch, live, sensors, self.footprints
@@ -147,6 +154,19 @@ class Sweep:
             raise run.seen.interrupted
         if outcome.status in UNFINISHED:
             raise NotReadyError(f"{outcome.error_message} (--wait-idle SECONDS waits for that)")
+
+    def describe(self) -> MachineFile:
+        return self.machine.described(self.folder.path, self.watch, self.progress.event)
+
+    def position(self) -> Position:
+        """Return which experiment of the run the one is that was started last."""
+        starts = self.folder.journal.starts
+        return {
+            "number": starts,
+            "number_since_resume": starts - self.starts_before,
+            "planned": len(self.folder.plan.experiments),
+            "run_seconds": round(boottime_s() - self.begin_s, 3),
+        }
 
     def rest(self) -> str:
         rest_s = self.forecast.rest_s()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tandem.experiment.validity import alone, background, hardware, processes, work
+from tandem.experiment.validity import alone, background, faults, hardware, processes, work
 from tandem.results.record import Record
 
-KINDS = (work, background, processes, hardware, alone)
+KINDS = (work, background, processes, hardware, alone, faults)
 
 
 def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:

@@ -1,0 +1,67 @@
+"""The machine of a run: described before anything is measured, and again before each experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tandem.base.clock import iso_utc, now
+from tandem.machine.description import description
+from tandem.machine.pythons import Place, Pythons
+from tandem.plan.model import Experiment, Training
+from tandem.processes.watch import Watch
+from tandem.results.machine_file import store, text_of_changes
+from tandem.results.record import MachineFile
+from tandem.run.ready import trainings_of
+
+
+class Machine:
+    """Describes the machine, and the Pythons of a plan's trainings, into the run's folder."""
+
+    def __init__(self, experiments: Sequence[Experiment], cpus: Path) -> None:
+        """Begin to ask the Pythons: they answer while other things are made ready."""
+        self.cpus = cpus
+        self.places = places_of(trainings_of(experiments))
+        self.pythons = Pythons()
+        self.pythons.ask(self.places.values())
+
+    def described(self, run: Path, watch: Watch, say: Callable[[str], None]) -> MachineFile:
+        """Return the file in the run's folder that says what the machine is now.
+
+        Interrupted: a signal came. OSError: the file cannot be written.
+        """
+        answers = self.pythons.facts(self.places.values(), watch)
+        facts = {**description(self.cpus), "pythons": grouped(self.places, answers)}
+        file, changed = store(run, facts, iso_utc(now().utc_s))
+        if changed:
+            say(f"warning: {text_of_changes(file['file'], changed)}")
+        return file
+
+    def close(self) -> None:
+        self.pythons.close()
+
+
+def places_of(trainings: Iterable[Training]) -> dict[str, Place]:
+    """Return how the trainings of each repository are started."""
+    first: dict[str, Training] = {}
+    for training in trainings:
+        first.setdefault(training.repo, training)
+    return {
+        repo: Place.of(each.command, each.work_dir, each.environment)
+        for repo, each in first.items()
+    }
+
+
+def grouped(
+    places: Mapping[str, Place], answers: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return each answer once, with the repositories whose trainings it is about."""
+    found: list[dict[str, Any]] = []
+    for repo, facts in zip(places, answers, strict=True):
+        same = next((each for each in found if each.items() >= facts.items()), None)
+        if same:
+            same["repositories"].append(repo)
+        else:
+            found.append({"repositories": [repo], **facts})
+    return found
