@@ -68,7 +68,8 @@ def see_gpus(experiments: Sequence[Experiment], say: Say) -> None:
         first_places.setdefault(gpus, place)
     for gpus, place in first_places.items():
         try:
-            each_one = [device for word in words_of(gpus) for device in nvml.visible(word, True)]
+            words = [word for each in gpus.split(",") if (word := each.strip())]
+            each_one = [device for word in words for device in nvml.visible(word, True)]
         except nvml.UnknownGpuError as error:
             raise NotReadyError(f"{place}: {error}") from None
         except NvmlError as error:
