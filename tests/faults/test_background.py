@@ -99,15 +99,13 @@ def test_background_that_cannot_start(stage: Stage) -> None:
     assert record["valid"] is False
 
 
-@pytest.mark.long
-def test_background_whose_interpreter_is_missing(stage: Stage) -> None:
+def test_a_background_whose_interpreter_is_missing_is_found_beforehand(stage: Stage) -> None:
     stage.build("touch started; echo Test Accuracy: 1", "exit 0")
     (stage.folder / "repos/back/train.sh").write_text("#!/no/such/interpreter\n")
     done = stage.run()
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert not list(stage.folder.glob("repos/*/started"))
-    assert "background not ready: its training cannot be run" in done.stdout
-    assert "No such file or directory: './train.sh'" in done.stdout
+    assert 'needs the interpreter "/no/such/interpreter", which does not exist' in done.stdout
 
 
 def test_background_that_shows_no_work(stage: Stage) -> None:
@@ -166,6 +164,7 @@ def test_a_full_disk_does_not_end_the_loop(stage: Stage) -> None:
         **{"root": str(ROOT), "python": sys.executable, "work_dir": str(stage.folder)},
         **{"restart_delay_s": "0", "max_rounds": "0", "grace_s": str(GRACE_S)},
         **{"logs_kept": "3", "rounds_kept": "1", "environment": [], "isolation": []},
+        "out_words": "0",
         "command": ["true"],
     }
     render_file(TEMPLATES / "bg_loop.sh.j2", script, values)

@@ -80,6 +80,7 @@ WORDS = st.one_of(TEXTS, RAW, st.lists(st.sampled_from(PIECES + UNDECODABLE)).ma
 COMMON: Values = {
     **{"root": str(ROOT), "python": sys.executable, "grace_s": "1"},
     "environment": [],
+    "out_words": "0",
 }
 FOREGROUND: Values = {**COMMON, "timeout": []}
 BACKGROUND: Values = {
@@ -210,6 +211,38 @@ def test_fgrun_gives_the_training_its_arguments(words: list[str], name: str) -> 
         here = {"args", "fg_run.sh", "out/training.log", "out/keeper.json"}
         assert files_below(inner) == here
         assert len(files_below(folder)) == len(here)
+
+
+@pytest.mark.parametrize("name", ["&a\\&b\\\\c", "{out}", "$(touch pwned)\n';\"-é\udce9 "])
+def test_only_the_words_of_the_registry_have_the_folder_of_the_log_in_them(name: str) -> None:
+    with place(name) as (_, inner):
+        out, script = inner / "out", inner / "fg_run.sh"
+        command = ["bash", "-c", 'printf "%s\\0" "$@" >args', "bash", "a={out}/x{out}", "{out}"]
+        values = {**FOREGROUND, "work_dir": str(inner), "command": command, "out_words": "5"}
+        render_file(TEMPLATES / "fg_run.sh.j2", script, values)
+        assert run([FGRUN, "--quiet", "--out", out, script], inner).returncode == 0
+        words = [f"a={out}/x{out}", "{out}"]
+        assert told((inner / "args").read_bytes()) == raw(words)
+        assert raw(json.loads((out / "keeper.json").read_text())["command"][4:]) == raw(words)
+
+
+def test_each_round_has_a_folder_of_its_own_until_it_succeeds(tmp_path: Path) -> None:
+    script, logs = tmp_path / "bg_loop.sh", tmp_path / "logs"
+    line = 'echo "$1" >>outs; ls "$1" && touch "$1/saved"; [ $(wc -l <outs) != 2 ] || exit 1'
+    command = ["bash", "-c", line, "bash", "{out}"]
+    values = {**BACKGROUND, "work_dir": str(tmp_path), "command": command, "out_words": "5"}
+    render_file(TEMPLATES / "bg_loop.sh.j2", script, {**values, "max_rounds": "3"})
+    loop = subprocess.Popen([BGRUN, "--logs", logs, script], stderr=subprocess.DEVNULL)
+    try:
+        rounds = logs / "rounds.tsv"
+        wait_for("round 3 ended", lambda: rounds.exists() and "end\t3" in rounds.read_text())
+        wait_for("its folder is removed", lambda: not (logs / "run_3").exists())
+    finally:
+        loop.terminate()
+        loop.wait()
+    assert (tmp_path / "outs").read_text().split() == [f"{logs}/run_{n}" for n in (1, 2, 3)]
+    assert [path.name for path in logs.iterdir() if path.is_dir()] == ["run_2"]
+    assert (logs / "run_2" / "saved").exists()
 
 
 @settings(few, max_examples=6)

@@ -43,7 +43,10 @@ while not os.path.exists("release"):
 os._exit(7)
 """
 DEADLINE_S = 30.0  # a hang guard, not a figure
-COMMON: Values = {"root": str(ROOT), "work_dir": "/", "grace_s": "1.0", "environment": []}
+COMMON: Values = {
+    **{"root": str(ROOT), "work_dir": "/", "grace_s": "1.0"},
+    **{"environment": [], "out_words": "0"},
+}
 LOOP: Values = {
     **COMMON,
     "restart_delay_s": "1000",

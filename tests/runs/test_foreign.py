@@ -23,7 +23,7 @@ FOREIGN: dict[str, Any] = {
     "model_args": {"plain": [], "dense": ["--dense", "a b"], "default": ["--usual"]},
     "required_args": "--data ../d",
     "supported_hyperparams": {"rate": {"flag": "--lr", "type": "float"}},
-    "env": {"GIVEN": "a $(b) c"},
+    "env": {"GIVEN": "a; (b) c"},
     "required_metrics": ["rank"],
     "url": "https://example.org/one",
     "commit": "0123456789" * 4,
@@ -70,7 +70,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     one = registry.repos["one"]
     assert (one.train_script, one.train_command) == (None, ("python3", ADAPTER, "-x"))
     assert one.model_args["dense"] == ("--dense", "a b")
-    assert (one.environment, one.log.required) == ({"GIVEN": "a $(b) c"}, ("rank",))
+    assert (one.environment, one.log.required) == ({"GIVEN": "a; (b) c"}, ("rank",))
     assert (one.url, one.commit, one.is_fetched) == (FOREIGN["url"], FOREIGN["commit"], True)
     assert not load(tmp_path, url="absent").repos["one"].is_fetched
 
@@ -81,7 +81,7 @@ def test_the_command_has_the_models_own_arguments_after_the_flag(
     start = (str(programs / "python3"), str(ROOT / "adapters/person_reid.py"), "-x", "--data")
     one = load(tmp_path).repos["one"]
     words = training_command(one, "dense", {"rate": 1e-7})
-    assert words == (*start, "../d", "--dense", "a b", "--lr", "1e-07")
+    assert words == (*start, "../d", "--dense", "a b", "--lr", "0.0000001")
     assert training_command(one, "default", {}) == (*start, "../d", "--usual")
     flagged = load(tmp_path, model_flag="-n").repos["one"]
     assert training_command(flagged, "dense", {}) == (
@@ -173,7 +173,7 @@ def test_a_folder_at_another_commit_is_a_warning(
 ) -> None:
     (tmp_path / "repos" / "one").mkdir(parents=True)
     state: dict[str, Any] = {"commit": FOREIGN["commit"], "dirty": True, "reason": None}
-    monkeypatch.setattr("tandem.plan.resolve.git_state", lambda _: state)
+    monkeypatch.setattr("tandem.plan.folders.git_state", lambda _: state)
     assert plan(tmp_path).problems == ()
     state["commit"] = "f" * 40
     reading = plan(tmp_path)
@@ -213,10 +213,10 @@ def test_variables_are_the_trainings_own_and_recorded(stage: Stage) -> None:
     record = run(stage, 'echo "[$GIVEN] $TANDEM_OUT"; echo Rank:1', background)
     folder = stage.experiment
     log = (folder / "training.log").read_text()
-    assert log == f"[a $(b) c] {folder}/attempts/1\nRank:1\n"
+    assert log == f"[a; (b) c] {folder}/attempts/1\nRank:1\n"
     assert (folder / "background_logs" / "run_1.log").read_text() == "given: none\n"
     assert record["valid"], record["invalid_reasons"]
-    assert record["environment"]["env"] == {"GIVEN": "a $(b) c"}
+    assert record["environment"]["env"] == {"GIVEN": "a; (b) c"}
     [background] = record["background"]["parts"]
     assert background["env"] == {}
     assert (record["environment"]["pin"], background["pin"]) == (None, None)

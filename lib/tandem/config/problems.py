@@ -10,6 +10,8 @@ from functools import reduce
 from tandem.base.errors import UsageError
 from tandem.base.text import PLAIN_KEY, printable, quote
 
+Flaw = tuple[str, str, str]  # severity, path inside the file, message
+
 _LISTED = 50
 _LISTED_ALIKE = 5
 _INDEX = re.compile(r"\[\d+\]")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from tandem.base.paths import ROOT
 from tandem.base.text import quote, quote_path
+from tandem.config.executable import start_flaw
 
 TANDEM = "{tandem}/"
 """What a word of `train_command` begins with that is a file of Tandem's own folder."""
+
+LINE_BUFFERED = ("stdbuf", "-oL")
+"""What stands before a command whose output is to be written line by line; it becomes that."""
+
+_PYTHON = re.compile(r"python[0-9.]*")
 
 
 def of_tandem(word: str) -> str:
@@ -18,22 +25,58 @@ def of_tandem(word: str) -> str:
     return str(ROOT / word.removeprefix(TANDEM)) if word.startswith(TANDEM) else word
 
 
-def folder_flaw(folder: Path, beginning: Sequence[str], *, is_fetched: bool = False) -> str:
+def own_words(command: Sequence[str]) -> Sequence[str]:
+    """The command without what stands before it to have its output written line by line."""
+    program, option = LINE_BUFFERED
+    is_buffered = os.path.basename(command[0]) == program and option in command[1:2]
+    return command[2:] if is_buffered else command
+
+
+def start_words(command: Sequence[str]) -> Sequence[str]:
+    """The first words of a command, as many as `folder_flaw` looks at."""
+    own = own_words(command)
+    return command[: len(command) - len(own) + (2 if is_python(own[0]) else 1)]
+
+
+def is_python(program: str) -> bool:
+    """Whether a program is a Python, by its name."""
+    return bool(_PYTHON.fullmatch(os.path.basename(program)))
+
+
+def folder_flaw(
+    folder: Path, command: Sequence[str], *, path: str | None = None, is_fetched: bool = False
+) -> str:
     """Why a training that begins with these arguments cannot be started in the folder, or "".
 
-    `is_fetched`: the registry says where the repository is to be had.
+    `path` is its own PATH, None where it has that of Tandem. `is_fetched`: the registry says where
+    the repository is to be had.
     """
     # os.path rather than Path: it answers False to names that are too long, too.
     if not os.path.isdir(folder):
         hint = "`make repos` clones it" if is_fetched else "check --root and the registry"
         return f"its folder {quote_path(folder)} does not exist ({hint})"
-    program = beginning[0]
+    words = own_words(command)
+    if len(words) < len(command) and "/" not in command[0]:
+        return f'"line_buffered" needs {command[0]}, which is not on PATH (install coreutils)'
+    program, *others = words
     if "/" not in program:
         return f"its program {quote(program)} is not on PATH (install it, or write where it is)"
-    path = folder / program
-    what = "train script" if path.is_relative_to(folder) else "program"
-    if not os.path.isfile(path):
-        return f"its {what} {quote_path(path)} does not exist (check the registry)"
-    if not os.access(path, os.X_OK):
-        return f"its {what} {quote_path(path)} is not executable (chmod +x it)"
+    if flaw := _program_flaw(folder, program, path):
+        return flaw
+    script = others[0] if others else "-"
+    if is_python(program) and not script.startswith("-") and not os.path.exists(folder / script):
+        return (
+            f"its Python program {quote_path(folder / script)} does not exist (check the registry)"
+        )
     return ""
+
+
+def _program_flaw(folder: Path, program: str, path: str | None) -> str:
+    file = folder / program
+    what = "train script" if file.is_relative_to(folder) else "program"
+    if not os.path.isfile(file):
+        return f"its {what} {quote_path(file)} does not exist (check the registry)"
+    if not os.access(file, os.X_OK):
+        return f"its {what} {quote_path(file)} is not executable (chmod +x it)"
+    flaw = start_flaw(file, folder, path)
+    return flaw and f"its {what} {quote_path(file)} {flaw}"

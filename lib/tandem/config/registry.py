@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shlex
@@ -14,36 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.text import quote, suggestion
+from tandem.config.expansion import expanded, shell_flaws, split_words
+from tandem.config.hyperparameter import Hyperparameter, read_hyperparameter
+from tandem.config.hyperparameter_checks import hyperparameter_flaws
 from tandem.config.jsonfile import is_annotation, read_json
-from tandem.config.problems import Problem, ProblemsError, is_within, join
-from tandem.config.registry_checks import Flaw, foreign_flaws
+from tandem.config.problems import Flaw, Problem, ProblemsError, is_within, join
+from tandem.config.registry_checks import foreign_flaws
 from tandem.config.schema import schema, sift
 from tandem.log.rules import LogRules
-
-
-@dataclass(frozen=True)
-class Hyperparameter:
-    """One hyperparameter of a repository; its unit is the training's own.
-
-    `kind` is "int", "float" or "str". `low` and `high`, both included, are None when it has no
-    range and so cannot be drawn. `default` is what the training takes without the flag. `sizes`,
-    ascending, are those that "auto" chooses from.
-    """
-
-    name: str
-    flag: str
-    kind: str
-    default: int | float | str | None
-    low: int | float | None
-    high: int | float | None
-    distribution: str
-    zero_probability: float
-    sizes: tuple[int, ...] = ()
-
-    @property
-    def has_range(self) -> bool:
-        """Whether it can be drawn."""
-        return self.low is not None
 
 
 @dataclass(frozen=True)
@@ -57,7 +34,8 @@ class Repository:
     ended. `line_buffered` says that its output is to be written line by line. `url` and `commit`
     say where it comes from. `safe_to_share` says that several trainings may run in its folder at
     once, `memory_limit` which frameworks can be told of a limit of the GPU's memory in ways that
-    older versions of them refuse.
+    older versions of them refuse. `python` is the environment of its trainings: "venv" or "conda"
+    and which. `needs_modules` and `needs_files`: what they cannot run without, and how to get it.
     """
 
     name: str
@@ -78,6 +56,9 @@ class Repository:
     device: str = "auto"
     helpers: tuple[str, ...] = ()
     line_buffered: bool = False
+    python: Mapping[str, str] = field(default_factory=dict)
+    needs_modules: Mapping[str, str] = field(default_factory=dict)
+    needs_files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_fetched(self) -> bool:
@@ -149,12 +130,11 @@ def _flaws(value: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[Flaw
         yield from _argument_flaws(place, raw)
         yield from _pattern_flaws(place, raw)
         yield from foreign_flaws(place, raw)
+        yield from shell_flaws(place, raw)
         for key, parameter in raw.get("supported_hyperparams", {}).items():
             where = join(join(place, "supported_hyperparams"), key)
             yield from _unknown_keys(where, parameter, shape["$defs"]["hyperparameter"])
-            yield from _range_flaws(where, parameter)
-            yield from _zero_flaws(where, parameter)
-            yield from _size_flaws(where, parameter)
+            yield from hyperparameter_flaws(where, parameter)
 
 
 def _unknown_keys(place: str, raw: Mapping[str, Any], shape: Mapping[str, Any]) -> Iterator[Flaw]:
@@ -222,56 +202,42 @@ def _why_not(reader: Callable[[str], object], text: str) -> str:
     return ""
 
 
-def _range_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
-    where = join(place, "range")
-    if "range" not in raw:
-        return
-    low, high = raw["range"]
-    if raw.get("type") == "str":
-        yield "error", where, "text has no range (remove it, or give another type)"
-    if low > high:
-        yield "error", where, f"begins above its end: {low} to {high} (swap them)"
-
-
-def _zero_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
-    if raw.get("zero_probability") and raw.get("default") == 0 and "range" in raw:
-        yield "warning", join(place, "zero_probability"), "0 is never drawn: it is the default"
-
-
-def _size_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
-    where, sizes = join(place, "sizes"), raw.get("sizes", [])
-    if sizes and raw.get("type") != "int":
-        yield "error", where, 'are whole numbers, so the "type" must be "int" (change one of them)'
-    if any(second <= first for first, second in itertools.pairwise(sizes)):
-        yield "error", where, "must ascend (sort them, and name none twice)"
-
-
 def _repository(name: str, raw: Mapping[str, Any]) -> Repository:
     required = raw.get("required_args", {})
     texts = required.values() if isinstance(required, dict) else [required]
     return Repository(
         name=name,
-        path=raw["path"],
+        path=expanded(raw["path"]),
         train_script=raw.get("train_script"),
         models=tuple(raw["models"]),
         hyperparameters={
-            key: _hyperparameter(key, parameter)
+            key: read_hyperparameter(key, parameter)
             for key, parameter in raw.get("supported_hyperparams", {}).items()
         },
         model_flag=raw.get("model_flag"),
-        required_args=tuple(argument for text in texts for argument in shlex.split(text)),
+        required_args=tuple(word for text in texts for word in split_words(text)),
         log=_log_rules(raw),
         safe_to_share=raw.get("safe_to_share", False),
-        train_command=tuple(raw.get("train_command", ())),
-        model_args={model: tuple(words) for model, words in raw.get("model_args", {}).items()},
-        environment=dict(raw.get("env", {})),
+        train_command=tuple(map(expanded, raw.get("train_command", ()))),
+        model_args={
+            model: tuple(map(expanded, words)) for model, words in raw.get("model_args", {}).items()
+        },
+        environment={name: expanded(text) for name, text in raw.get("env", {}).items()},
         url=raw.get("url"),
         commit=raw.get("commit"),
         memory_limit=tuple(raw.get("memory_limit", ())),
         device=raw.get("device", "auto"),
         helpers=tuple(raw.get("helpers", ())),
         line_buffered=raw.get("line_buffered", False),
+        python=dict(raw.get("python", {})),
+        needs_modules=_needs(raw.get("needs_modules", {})),
+        needs_files=_needs(raw.get("needs_files", {})),
     )
+
+
+def _needs(given: Any) -> dict[str, str]:
+    """Return what is needed with how to get it, "" where the registry does not say."""
+    return dict(given) if isinstance(given, dict) else dict.fromkeys(given, "")
 
 
 def _log_rules(raw: Mapping[str, Any]) -> LogRules:
@@ -282,23 +248,6 @@ def _log_rules(raw: Mapping[str, Any]) -> LogRules:
         early_stopping=raw.get("early_stopping", False),
         decimal_comma=raw.get("decimal_comma", False),
         failure_patterns=dict(raw.get("failure_patterns", {})),
-    )
-
-
-def _hyperparameter(name: str, raw: Mapping[str, Any]) -> Hyperparameter:
-    low, high = raw.get("range", (None, None))
-    if raw["type"] == "int" and low is not None:
-        low, high = int(low), int(high)
-    return Hyperparameter(
-        name=name,
-        flag=raw["flag"],
-        kind=raw["type"],
-        default=raw.get("default"),
-        low=low,
-        high=high,
-        distribution=raw.get("distribution", "uniform"),
-        zero_probability=float(raw.get("zero_probability", 0)),
-        sizes=tuple(map(int, raw.get("sizes", ()))),
     )
 
 

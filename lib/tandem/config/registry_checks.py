@@ -5,27 +5,29 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tandem.base.text import quote, suggestion
 from tandem.base.variables import COOKIE, LIFELINE, MONITOR, OUT, OWNER
-from tandem.config.problems import join
+from tandem.config.problems import Flaw, join
 from tandem.config.program import TANDEM, of_tandem
 
-Flaw = tuple[str, str, str]  # severity, path, message
-
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MODULE = re.compile(r"\w+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ENVIRONMENTS = ("venv", "conda")
 _OWN = (COOKIE, LIFELINE, MONITOR, OUT, OWNER)
 
 
 def foreign_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
-    """What is wrong with an entry's program, arguments, environment, metrics and commit."""
+    """What is wrong with an entry's program, arguments, environments, metrics and commit."""
     yield from _program_flaws(place, raw)
     yield from _model_args_flaws(place, raw)
     yield from _environment_flaws(join(place, "env"), raw.get("env", {}))
     yield from _metrics_flaws(join(place, "required_metrics"), raw)
+    yield from _python_flaws(join(place, "python"), raw.get("python"))
+    yield from _module_flaws(join(place, "needs_modules"), raw.get("needs_modules", ()))
     commit = raw.get("commit", "0" * 40)
     if not _COMMIT.fullmatch(commit):
         message = f"{quote(commit)} is not a whole commit (write all 40 of its digits)"
@@ -74,3 +76,21 @@ def _metrics_flaws(where: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
         if name not in patterns:
             message = f"no pattern is named {quote(name)}{suggestion(name, patterns)}"
             yield "error", join(where, index), message
+
+
+def _python_flaws(where: str, given: Mapping[str, str] | None) -> Iterator[Flaw]:
+    if given is None:
+        return
+    for kind in given:
+        if kind not in _ENVIRONMENTS:
+            yield "error", join(where, kind), f"unknown key{suggestion(kind, _ENVIRONMENTS)}"
+    if not given or len(given) > 1:
+        message = 'must have one key, "venv" or "conda", and what that is (write one)'
+        yield "error", where, message
+
+
+def _module_flaws(where: str, given: Iterable[str]) -> Iterator[Flaw]:
+    for index, name in enumerate(given):
+        if not _MODULE.fullmatch(name):
+            message = f"{quote(name)} is no name of a module (write what is imported, without dots)"
+            yield "error", join(where, index if isinstance(given, list) else name), message

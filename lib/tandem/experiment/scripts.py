@@ -69,6 +69,7 @@ def render_foreground(experiment: Experiment, script: Path, common: Values) -> N
         "work_dir": str(training.work_dir),
         "environment": assignments(training.environment),
         "timeout": [] if timeout_s is None else ["--timeout", repr(timeout_s)],
+        "out_words": str(training.out_words),
         "command": training.command,
     }
     render_file(TEMPLATES / "fg_run.sh.j2", script, values)
@@ -86,6 +87,7 @@ def render_loop(
         "logs_kept": str(LOGS_KEPT),
         "rounds_kept": str(ROUNDS_KEPT),
         "environment": assignments({**training.environment, **added}),
+        "out_words": str(training.out_words),
         "command": training.command,
     }
     render_file(TEMPLATES / "bg_loop.sh.j2", script, values)

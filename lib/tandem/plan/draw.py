@@ -13,10 +13,10 @@ from random import Random
 
 from tandem.base.errors import UsageError
 from tandem.base.text import quote
-from tandem.config.registry import Hyperparameter
+from tandem.config.hyperparameter import Hyperparameter, Value
 
 Number = int | float
-Combination = tuple[Number, ...]  # one value of each hyperparameter, in their order
+Combination = tuple[Value, ...]  # one value of each hyperparameter, in their order
 
 _DIGITS = 6  # significant digits of a drawn float
 _ATTEMPTS = 100
@@ -39,13 +39,14 @@ def draw(
     count: int,
     random: Random,
     taken: frozenset[Combination] = frozenset(),
-) -> list[dict[str, Number]]:
+) -> list[dict[str, Value]]:
     """`count` combinations of values by name, all different, none with a default in it.
 
     None of `taken` is drawn, which is as `drawable` leaves it. Floats are rounded to six
     significant digits and stay inside their range. A larger count begins with the values of a
-    smaller one. Every hyperparameter must have a range. Raises UsageError when fewer than `count`
-    combinations are left, saying how many there are unless a range of floats is among them.
+    smaller one. Every hyperparameter must have a range or choices. Raises UsageError when fewer
+    than `count` combinations are left, saying how many there are unless a range of floats is among
+    them.
     """
     available = _available(hyperparameters)
     if available is not None and available - len(taken) < count:
@@ -147,7 +148,7 @@ def _rest(
         yield values
 
 
-def _draw_one(hyperparameter: Hyperparameter, random: Random) -> Number | None:
+def _draw_one(hyperparameter: Hyperparameter, random: Random) -> Value | None:
     for _ in range(_ATTEMPTS):
         value = _sample(hyperparameter, random)
         if value != hyperparameter.default:
@@ -155,7 +156,9 @@ def _draw_one(hyperparameter: Hyperparameter, random: Random) -> Number | None:
     return next(iter(_choices(hyperparameter, 1, random)), None)
 
 
-def _sample(hyperparameter: Hyperparameter, random: Random) -> Number:
+def _sample(hyperparameter: Hyperparameter, random: Random) -> Value:
+    if choices := hyperparameter.choices:
+        return choices[int(random.random() * len(choices))]
     zero = 0 if hyperparameter.kind == "int" else 0.0
     if hyperparameter.zero_probability and random.random() < hyperparameter.zero_probability:
         return zero
@@ -198,13 +201,16 @@ def _bounds(hyperparameter: Hyperparameter) -> tuple[Number, Number]:
     return hyperparameter.low, hyperparameter.high
 
 
-def _choices(hyperparameter: Hyperparameter, most: int, random: Random) -> list[Number]:
+def _choices(hyperparameter: Hyperparameter, most: int, random: Random) -> list[Value]:
     """Up to `most` values to draw, the default left out; of a range of floats some by chance."""
     values = _values(hyperparameter, random)
     return list(islice((value for value in values if value != hyperparameter.default), most))
 
 
-def _values(hyperparameter: Hyperparameter, random: Random) -> Iterator[Number]:
+def _values(hyperparameter: Hyperparameter, random: Random) -> Iterator[Value]:
+    if hyperparameter.choices:
+        yield from hyperparameter.choices
+        return
     low, high = _bounds(hyperparameter)
     if _has_zero_beside(hyperparameter):
         yield 0 if hyperparameter.kind == "int" else 0.0
@@ -226,7 +232,9 @@ def _has_zero_beside(hyperparameter: Hyperparameter) -> bool:
 
 
 def _count(hyperparameter: Hyperparameter) -> int:
-    """Return how many values can be drawn of an int, or of a float that has only one."""
+    """Return how many values can be drawn of choices, an int, or a float that has only one."""
+    if hyperparameter.choices:
+        return sum(value != hyperparameter.default for value in hyperparameter.choices)
     low, high = _bounds(hyperparameter)
     in_range = 1 if low == high else int(high) - int(low) + 1
     if hyperparameter.zero_probability == 1:
@@ -237,6 +245,8 @@ def _count(hyperparameter: Hyperparameter) -> int:
 
 def _is_inside(hyperparameter: Hyperparameter, value: object) -> bool:
     """Whether the value would be drawn if it were not the default."""
+    if hyperparameter.choices:
+        return value in hyperparameter.choices
     if not isinstance(value, (int, float)):
         return False
     chance = hyperparameter.zero_probability

@@ -6,13 +6,14 @@ import csv
 import math
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.base.text import quote_path
+from tandem.config.hyperparameter import SWITCH, Hyperparameter, Value
 from tandem.config.problems import Problem
-from tandem.config.registry import Hyperparameter, Registry, Repository
+from tandem.config.registry import Registry, Repository
 from tandem.plan.draw import Combination, drawable
 
 _VALUES = "hyperparam_"
@@ -209,7 +210,7 @@ def _read_run(
     repository = repos.get(name)
     if repository is None or _cell(cells, columns.status) in _NEVER_BEGAN:
         return None
-    values: dict[str, float] = {}
+    values: dict[str, Value] = {}
     for key, places in columns.values:
         texts = [cells[index] for index in places if cells[index]]
         if not texts:
@@ -220,7 +221,7 @@ def _read_run(
         value = _value(hyperparameter, texts)
         if value == hyperparameter.default:
             continue
-        if isinstance(value, str):
+        if isinstance(value, str) and not hyperparameter.choices:
             return None
         values[key] = value
     is_parallel = _is_parallel(cells, columns)
@@ -239,12 +240,20 @@ def _is_parallel(cells: Sequence[str], columns: _Columns) -> bool:
     return is_named_so or bool(_cell(cells, columns.sides))
 
 
-def _value(hyperparameter: Hyperparameter, texts: Sequence[str]) -> float | str:
+def _value(hyperparameter: Hyperparameter, texts: Sequence[str]) -> Value:
     """Return the one value that all the texts stand for. Raises ValueError."""
-    read = [text if hyperparameter.kind == "str" else _number(text) for text in texts]
+    readers: dict[str, Callable[[str], Value]] = {"str": str, SWITCH: _truth}
+    reader = readers.get(hyperparameter.kind, _number)
+    read = [reader(text) for text in texts]
     if any(value != read[0] for value in read):
         raise ValueError
     return read[0]
+
+
+def _truth(text: str) -> bool:
+    if text not in ("True", "False"):
+        raise ValueError
+    return text == "True"
 
 
 def _number(text: str) -> float:

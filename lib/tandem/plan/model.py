@@ -25,12 +25,13 @@ class Training:
     one at which the registry wants the folder, None where it does not say. `memory_limit` names the
     frameworks that may be told of a limit of the GPU's memory in ways that older versions of them
     refuse. `device` is what it is meant to run on: "gpu", "cpu" or "auto". `helpers` are the names
-    of programs that may go on for a moment when it has ended.
+    of programs that may go on for a moment when it has ended. In the first `out_words` of the
+    command, {out} stands for the folder of its log, or for one of a background's round alone.
     """
 
     repo: str
     model: str
-    hyperparameters: Mapping[str, int | float | str]
+    hyperparameters: Mapping[str, bool | int | float | str]
     mutated: tuple[str, ...]
     command: tuple[str, ...]
     work_dir: Path
@@ -40,6 +41,7 @@ class Training:
     memory_limit: tuple[str, ...] = ()
     device: str = "auto"
     helpers: tuple[str, ...] = ()
+    out_words: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from pathlib import Path
 from tandem.base.errors import UsageError
 from tandem.base.text import show
 from tandem.config.entries import Entry, Settings
+from tandem.config.hyperparameter import Value
 from tandem.config.jsonfile import digest_of
 from tandem.config.problems import Problem, ProblemsError, has_errors, is_within, join, line_of
 from tandem.config.registry import Registry, absolute, load_registry, root_of
 from tandem.config.settings import load_settings
-from tandem.plan.command import Value
 from tandem.plan.controls import experiment_id, with_control
 from tandem.plan.draw import draw, stream
 from tandem.plan.history import History, read_history

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.base.errors import UsageError
-from tandem.base.git import git_state
 from tandem.base.text import printable, quote, quote_path, suggestion, word
 from tandem.base.variables import VISIBLE
 from tandem.config.entries import BackgroundEntry, TrainingEntry
+from tandem.config.expansion import value_doubt
+from tandem.config.hyperparameter import Hyperparameter, Value, given_value
 from tandem.config.jsonfile import is_annotation
 from tandem.config.problems import Problem, has_errors, join
-from tandem.config.program import folder_flaw
-from tandem.config.registry import Hyperparameter, Registry, Repository
-from tandem.plan.command import Value, beginning, refuse_unusable, training_command, typed_value
+from tandem.config.registry import Registry, Repository
+from tandem.plan.command import out_words, registry_words, training_command, words_of
+from tandem.plan.dashes import dash_doubt
+from tandem.plan.folders import Folder, folder_of
 from tandem.plan.model import Background, Size, Training
 
 AUTO = "auto"
@@ -38,19 +39,6 @@ class Resolved:
     auto: Hyperparameter | None = None
 
 
-@dataclass(frozen=True)
-class _Folder:
-    """Where a repository lies, also behind links, and why it cannot be used there, or "".
-
-    `doubt` says that it is not at the commit that the registry names, or "".
-    """
-
-    path: Path
-    real: str
-    flaw: str
-    doubt: str
-
-
 class Resolver:
     """Looks up the trainings of one settings file, named `file` in the problems."""
 
@@ -58,7 +46,7 @@ class Resolver:
         self._registry = registry
         self._root = root
         self._file = file
-        self._folders: dict[str, _Folder] = {}
+        self._folders: dict[str, Folder] = {}
 
     def resolve(
         self, entry: TrainingEntry, *, is_background: bool = False
@@ -85,8 +73,9 @@ class Resolver:
         problems += more
         if entry.model is None or has_errors(problems):
             return None, problems
-        work_dir = self._folders[repository.name].path
-        return Resolved(repository, entry.model, tuple(drawn), given, work_dir, auto), problems
+        folder = self._folders[repository.name]
+        parts = tuple(drawn), given, folder.path, auto
+        return Resolved(folder.repository, entry.model, *parts), problems
 
     def shared(self, other: Resolved, background: Resolved, place: str) -> list[Problem]:
         """A warning, at `place`, where both write into one folder."""
@@ -119,16 +108,10 @@ class Resolver:
 
     def _folder(self, entry: TrainingEntry, repository: Repository) -> list[Problem]:
         if repository.name not in self._folders:
-            folder = Path(os.path.abspath(self._root / repository.path))
-            fetched = repository.is_fetched
-            flaw = folder_flaw(folder, beginning(repository), is_fetched=fetched)
-            doubt = "" if flaw else _commit_doubt(folder, repository.commit)
-            real = os.path.realpath(folder)
-            self._folders[repository.name] = _Folder(folder, real, flaw, doubt)
+            self._folders[repository.name] = folder_of(repository, self._root)
         found, place = self._folders[repository.name], entry.places["repo"]
-        if found.flaw:
-            return [self._error(place, found.flaw)]
-        return [Problem("warning", place, found.doubt, self._file)] if found.doubt else []
+        errors = [self._error(place, flaw) for flaw in found.flaws]
+        return errors + [Problem("warning", place, doubt, self._file) for doubt in found.doubts]
 
     def _drawn(
         self, entry: TrainingEntry, repository: Repository
@@ -141,18 +124,30 @@ class Resolver:
                 near = _near(name, supported)
                 message = f"{quote(name)} is not a hyperparameter of {of}{near}"
                 problems.append(self._error(place, message))
-            elif not supported[name].has_range:
-                message = (
-                    f"{quote(name)} of {of} has no range to draw from (add one to the registry)"
-                )
+            elif not supported[name].can_be_drawn:
+                hint = "add one, or choices, to the registry"
+                message = f"{quote(name)} of {of} has no range to draw from ({hint})"
                 problems.append(self._error(place, message))
             elif entry.draws_all:
                 message = f'{quote(name)} is drawn with all others, because "all" is given'
                 problems.append(Problem("warning", place, message, self._file))
+        drawn = [supported[name] for name in supported if name in entry.mutate]
         if entry.draws_all:
             drawn, more = self._all(entry, repository)
-            return drawn, problems + more
-        return [supported[name] for name in supported if name in entry.mutate], problems
+            problems += more
+        for found in drawn:
+            problems += self._doubts(entry.places["mutate"], found)
+        return drawn, problems
+
+    def _doubts(self, place: str, found: Hyperparameter, *values: Value) -> list[Problem]:
+        """What may become of the values on the way to the training; of all drawn, without any."""
+        problems = []
+        if doubt := dash_doubt(found, *values):
+            severity, message = doubt
+            problems.append(Problem(severity, place, message, self._file))
+        if message := next(filter(None, map(value_doubt, values)), ""):
+            problems.append(Problem("warning", place, message, self._file))
+        return problems
 
     def _all(
         self, entry: TrainingEntry, repository: Repository
@@ -161,9 +156,9 @@ class Resolver:
         problems = [
             Problem("remark", place, f"{quote(found.name)} has no range: not drawn", self._file)
             for found in supported
-            if not found.has_range
+            if not found.can_be_drawn
         ]
-        drawn = [found for found in supported if found.has_range]
+        drawn = [found for found in supported if found.can_be_drawn]
         if not drawn:
             message = f"{word(repository.name)} has nothing with a range to draw from"
             problems.append(self._error(place, message))
@@ -207,11 +202,13 @@ class Resolver:
             if _is_auto(hyperparameter, value):
                 given[name] = max(hyperparameter.sizes, default=0)
                 continue
-            message = _value_flaw(hyperparameter, value)
-            if message:
-                problems.append(self._error(place, message))
+            try:
+                given[name] = given_value(hyperparameter, value)
+                words_of(hyperparameter, given[name])
+            except UsageError as error:
+                problems.append(self._error(place, str(error)))
             else:
-                given[name] = typed_value(hyperparameter, value)
+                problems += self._doubts(place, hyperparameter, given[name])
         return given, problems
 
 
@@ -241,26 +238,6 @@ def _auto_flaw(
     return ""
 
 
-def _value_flaw(hyperparameter: Hyperparameter, value: object) -> str:
-    try:
-        refuse_unusable(typed_value(hyperparameter, value))
-    except UsageError as error:
-        return str(error)
-    return ""
-
-
-def _commit_doubt(folder: Path, commit: str | None) -> str:
-    """Why the folder may not be at the commit that the registry names, or ""."""
-    if commit is None:
-        return ""
-    state = git_state(folder)
-    if state["commit"] is None:
-        return f"whether its folder is at commit {commit[:12]} is not known: {state['reason']}"
-    if state["commit"] == commit:
-        return ""
-    return f"its folder is at commit {state['commit'][:12]}, the registry names {commit[:12]}"
-
-
 def background_of(resolved: Resolved, given: BackgroundEntry) -> Background:
     """The background, with the command of each size where one is to be found."""
     training = training_of(resolved, resolved.given, given.training.gpus)
@@ -286,6 +263,7 @@ def training_of(
         hyperparameters=hyperparameters,
         mutated=tuple(hyperparameter.name for hyperparameter in resolved.drawn),
         command=training_command(repository, resolved.model, hyperparameters),
+        out_words=out_words(registry_words(repository, resolved.model)),
         work_dir=resolved.work_dir,
         log=repository.log,
         environment={**repository.environment, **({} if gpus is None else {VISIBLE: gpus})},

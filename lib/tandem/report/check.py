@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tandem.base.text import aligned, printable, word
+from tandem.config.hyperparameter import Hyperparameter
 from tandem.config.options import Dose
 from tandem.config.problems import Problem, problem_lines
-from tandem.config.registry import Hyperparameter, Registry, Repository
+from tandem.config.registry import Registry, Repository
 from tandem.plan.command import text_of
 from tandem.plan.model import Background, Experiment, Plan, Training
 
@@ -187,11 +188,13 @@ def _hyperparameter_row(hyperparameter: Hyperparameter) -> tuple[str, ...]:
     zero = hyperparameter.zero_probability
     chance = f", 0 with probability {zero:g}" if zero else ""
     default = hyperparameter.default
+    values = ", ".join(_shell_word(text_of(choice)) for choice in hyperparameter.choices)
+    flags = filter(None, (hyperparameter.flag, hyperparameter.off_flag))
     return (
         word(hyperparameter.name),
-        _shell_word(hyperparameter.flag),
+        " / ".join(map(_shell_word, flags)),
         hyperparameter.kind,
-        f"{low} to {high}" if hyperparameter.has_range else "-",
-        hyperparameter.distribution + chance if hyperparameter.has_range else "-",
-        "-" if default is None else _shell_word(str(default)),
+        f"{low} to {high}" if hyperparameter.has_range else values or "-",
+        hyperparameter.distribution + chance if hyperparameter.can_be_drawn else "-",
+        "-" if default is None else _shell_word(text_of(default)),
     )

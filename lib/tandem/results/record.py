@@ -14,7 +14,7 @@ from tandem.base.git import GitState
 Status = Literal["finished", "background not ready", "GPU busy", "interrupted", "not recorded"]
 NOT_RECORDED: Status = "not recorded"
 UNFINISHED: tuple[Status, ...] = ("interrupted", "GPU busy")  # an experiment is missing then
-Value = int | float | str  # of a hyperparameter
+Value = bool | int | float | str  # of a hyperparameter
 
 
 class Process(TypedDict):

@@ -9,7 +9,7 @@ from tandem.base.errors import NotReadyError
 from tandem.base.git import GitState, git_state
 from tandem.base.paths import ROOT
 from tandem.base.variables import VISIBLE
-from tandem.config.program import folder_flaw
+from tandem.config.program import folder_flaw, start_words
 from tandem.machine.gpus import GpuBusyError, Sensors, process_lines
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
@@ -42,10 +42,13 @@ def see_trainings(experiments: Sequence[Experiment]) -> None:
     NotReadyError: one is not, and every experiment of it would fail.
     """
     places = {
-        (each.work_dir, each.command[:1], each.commit is not None)
+        (each.work_dir, start_words(each.command), each.environment.get("PATH"), each.commit)
         for each in trainings_of(experiments)
     }
-    flaws = {folder_flaw(path, command, is_fetched=known) for path, command, known in places}
+    flaws = {
+        folder_flaw(folder, command, path=path, is_fetched=commit is not None)
+        for folder, command, path, commit in places
+    }
     if flaws := flaws - {""}:
         raise NotReadyError("\n".join(sorted(flaws)))
 

@@ -30,7 +30,8 @@ def plan(
     }
     for name in models:
         (folder / name).mkdir(exist_ok=True)
-        (folder / name / "train.sh").touch(0o755)
+        (folder / name / "train.sh").write_text("#!/bin/sh\n")
+        (folder / name / "train.sh").chmod(0o755)
     (folder / "registry.json").write_text(json.dumps({"models": models}))
     pair = {
         "foreground": {

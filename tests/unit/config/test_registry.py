@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tandem.base.paths import REGISTRY as DEFAULT
+from tandem.config.hyperparameter import Hyperparameter
 from tandem.config.problems import ProblemsError, problem_lines
-from tandem.config.registry import Hyperparameter, Registry, load_registry
+from tandem.config.registry import Registry, load_registry
 
 REPOSITORY: dict[str, Any] = {
     "path": "repos/one",
@@ -88,6 +89,37 @@ def test_required_arguments_may_be_one_text(tmp_path: Path) -> None:
     assert load(tmp_path, value).repos["one"].required_args == ("-d", "a b")
 
 
+def test_how_a_training_is_started_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    changes: dict[str, Any] = {
+        "path": "~/one",
+        "required_args": "--data ~/d '~/e'",
+        "model_args": {"small": ["$HOME/s", "{out}"]},
+        "env": {"CACHE": "${HOME}/c"},
+        "python": {"conda": "torch"},
+        "needs_modules": ["torch", "six"],
+        "needs_files": {"../d": "unpack it"},
+        "line_buffered": True,
+        "supported_hyperparams": {
+            "amp": {"flag": "--amp", "type": "switch", "default": True, "off_flag": "--no-amp"},
+            "optimizer": {"flag": "--opt=", "type": "str", "choices": ["sgd", "adam"]},
+            "size": {"flag": "--size", "type": "int", "choices": [16.0, 32]},
+        },
+    }
+    registry = load(tmp_path, {"models": {"one": REPOSITORY | changes}})
+    assert registry.problems == ()
+    one = registry.repos["one"]
+    assert (one.path, one.required_args) == ("/home/me/one", ("--data", "/home/me/d", "~/e"))
+    assert one.model_args == {"small": ("/home/me/s", "{out}")}
+    assert (one.environment, one.python) == ({"CACHE": "/home/me/c"}, {"conda": "torch"})
+    assert one.needs_modules == {"torch": "", "six": ""}
+    assert (one.needs_files, one.line_buffered) == ({"../d": "unpack it"}, True)
+    amp, optimizer, size = one.hyperparameters.values()
+    assert (amp.kind, amp.off_flag, amp.can_be_drawn) == ("switch", "--no-amp", False)
+    assert (optimizer.choices, optimizer.can_be_drawn) == (("sgd", "adam"), True)
+    assert [type(choice) for choice in size.choices] == [int, int]
+
+
 @pytest.mark.parametrize(
     ("change", "path", "sentence"),
     [
@@ -109,6 +141,12 @@ def test_required_arguments_may_be_one_text(tmp_path: Path) -> None:
         ),
         ({"supported_hyperparams": {"h": {"type": "int"}}}, "supported_hyperparams.h", '"flag" is'),
         ({"models": "small"}, "models", "must be a list"),
+        ({"python": {}}, "python", "must have one key"),
+        ({"python": {"venv": "a", "conda": "b"}}, "python", "must have one key"),
+        ({"python": {"vnev": "a"}}, "python.vnev", 'did you mean "venv"?'),
+        ({"needs_modules": ["a-b"]}, "needs_modules[0]", "is no name of a module"),
+        ({"needs_modules": {"a.b": ""}}, 'needs_modules["a.b"]', "is no name of a module"),
+        ({"needs_files": [""]}, "needs_files[0]", "must not be empty"),
     ],
 )
 def test_one_broken_repository_leaves_the_others(
@@ -225,12 +263,14 @@ KEYS = st.sampled_from(
         *("path", "train_script", "models", "model_flag", "required_args", "flag", "type"),
         *("supported_hyperparams", "performance_metrics", "log_patterns", "default", "range"),
         *("distribution", "zero_probability", "comment", "one", "\0", "a\nb"),
+        *("choices", "off_flag", "sizes", "python", "venv", "conda", "needs_modules", "env"),
+        *("needs_files", "model_args", "train_command", "line_buffered"),
     ]
 )
 LEAVES = st.sampled_from(
     [
         *(None, True, 0, 1, -1, 2.5, 1e308, 10**299, "", "x", "\0", "'", "([", "a\nb", "int"),
-        *("float", "str", "uniform", "log_uniform"),
+        *("float", "str", "switch", "uniform", "log_uniform", "~/x", "$(x) '", "--x="),
     ]
 )
 ANYTHING = st.recursive(

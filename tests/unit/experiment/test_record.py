@@ -30,7 +30,8 @@ def plan_of(root: Path, backgrounds: int = 1, **settings: Any) -> Plan:
     for name in ("front", "back"):
         folder = root / "repos" / name
         folder.mkdir(parents=True)
-        (folder / "train.sh").touch(mode=0o755)
+        (folder / "train.sh").write_text("#!/bin/sh\n")
+        (folder / "train.sh").chmod(0o755)
         models[name] = {
             **{"path": f"repos/{name}", "train_script": "./train.sh", "models": ["default"]},
             "supported_hyperparams": {"size": {"flag": "--size", "type": "int", "default": 64}},

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tandem.base.errors import UsageError
-from tandem.config.registry import Hyperparameter
+from tandem.config.hyperparameter import Hyperparameter
 from tandem.plan.draw import draw, drawable, stream
 
 
@@ -27,7 +28,7 @@ def parameter(
     return Hyperparameter(name, "--x", kind, default, low, high, distribution, zero_probability)
 
 
-def drawn(hyperparameter: Hyperparameter, count: int, seed: int = 1) -> list[float]:
+def drawn(hyperparameter: Hyperparameter, count: int, seed: int = 1) -> list[Any]:
     return [values["x"] for values in draw([hyperparameter], count, stream(seed))]
 
 
@@ -143,7 +144,7 @@ def test_a_range_that_holds_the_default_alone_has_too_few() -> None:
 KFOLD = parameter("int", 2, 10, 10, name="kfold")
 
 
-def folds(count: int, taken: list[float], seed: int = 1) -> list[float]:
+def folds(count: int, taken: list[float], seed: int = 1) -> list[Any]:
     used = drawable([KFOLD], [(value,) for value in taken])
     return [values["kfold"] for values in draw([KFOLD], count, stream(seed), used)]
 
@@ -236,6 +237,28 @@ def test_a_value_that_can_never_be_drawn_leaves_no_combination() -> None:
     pair = [parameter("int", 1, 1, 1, name="a"), parameter("float", 0, 1, name="b")]
     with pytest.raises(UsageError, match="too few distinct values"):
         draw(pair, 1, stream(1))
+
+
+def test_choices_are_drawn_each_as_often_and_the_default_never() -> None:
+    optimizer = replace(parameter("str", 0, 0), low=None, high=None, choices=("a", "b", "c"))
+    assert drawn(optimizer, 3) == ["c", "a", "b"]
+    assert sorted(drawn(replace(optimizer, default="b"), 2)) == ["a", "c"]
+    with pytest.raises(UsageError, match=r"only 2 \("):
+        drawn(replace(optimizer, default="b"), 3)
+    first = Counter(value for seed in range(600) for value in drawn(optimizer, 1, seed))
+    assert all(150 < first[value] < 250 for value in "abc")
+    used = drawable([optimizer], [("a",), ("c",), ("other",)])
+    assert used == {("a",), ("c",)}
+    assert draw([optimizer], 1, stream(1), used) == [{"x": "b"}]
+
+
+def test_choices_beside_a_range() -> None:
+    amp = Hyperparameter("amp", "--amp", "switch", None, None, None, "uniform", 0.0)
+    both = [replace(amp, choices=(False, True)), parameter("int", 1, 3)]
+    combinations = {(it["amp"], it["x"]) for it in draw(both, 6, stream(1))}
+    assert combinations == {(amp, x) for amp in (False, True) for x in (1, 2, 3)}
+    both[1] = parameter("float", 0, 1)
+    assert len(draw(both, 50, stream(1))) == 50
 
 
 @given(

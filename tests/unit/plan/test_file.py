@@ -52,7 +52,8 @@ def plan(tmp_path: Path) -> Plan:
     for name in models:
         script = tmp_path / "repos" / name / "train.sh"
         script.parent.mkdir(parents=True)
-        script.touch(0o755)
+        script.write_text("#!/bin/sh\n")
+        script.chmod(0o755)
     (tmp_path / "registry.json").write_text(json.dumps({"models": models}))
     settings = {"experiments": ENTRIES, "governor": "performance", "experiment_name": ODD}
     (tmp_path / "settings.json").write_text(json.dumps(settings))

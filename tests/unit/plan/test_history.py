@@ -29,6 +29,8 @@ REGISTRY: dict[str, Any] = {
                 "kfold": {"flag": "-k", "type": "int", "default": 10, "range": [2, 10]},
                 "alpha": {"flag": "-a", "type": "float", "default": 1e-5, "range": [5e-6, 2e-5]},
                 "tag": {"flag": "-t", "type": "str", "default": "10"},
+                "solver": {"flag": "-s", "type": "str", "choices": ["sgd", "adam", "lamb"]},
+                "amp": {"flag": "--amp", "type": "switch", "choices": [False, True]},
             },
             "performance_metrics": {"log_patterns": {"accuracy": "acc ([0-9.]+)"}},
         }
@@ -387,6 +389,18 @@ def test_a_repository_that_the_registry_lacks_is_no_flaw(tmp_path: Path, read: R
     reading = read([KFOLD], "a.csv")
     assert messages(reading, "warning") == []
     assert messages(reading, "remark")[0][1].endswith(": 1 of 2")
+
+
+def test_choices_that_stand_in_a_table_are_not_drawn_again(tmp_path: Path, read: Reader) -> None:
+    solver = BUGS | {"mutate": ["solver", "amp"], "runs_per_config": 3}
+    rows = [("sgd", "True"), ("lamb", "False"), ("adam", "True"), ("other", "True")]
+    write(tmp_path / "a.csv", [old(solver=name, amp=amp) for name, amp in rows])
+    reading = read([solver], "a.csv")
+    left = {("sgd", False), ("lamb", True), ("adam", False)}
+    assert set(zip(values(reading, "solver"), values(reading, "amp"), strict=True)) == left
+    write(tmp_path / "b.csv", [old(solver="sgd", amp="maybe")])
+    [(_, message)] = messages(read([solver], "b.csv"), "warning")
+    assert message.startswith("1 row of ")
 
 
 def test_tables_are_relative_to_the_root(tmp_path: Path, read: Reader) -> None:

@@ -133,7 +133,7 @@ def test_default_mode_passes_exactly_what_is_given(read: Reader) -> None:
     reading = read([entry])
     for experiment in experiments(reading):
         command = experiment.foreground.command
-        assert command[-6:] == ("-e", "10", "--lr", "1e-07", "--tag", "--a 'b'\n")
+        assert command[-6:] == ("-e", "10", "--lr", "0.0000001", "--tag", "--a 'b'\n")
         assert experiment.foreground.mutated == ()
     [bare] = experiments(read([VISION | {"mode": "default"}]))
     assert bare.foreground.command == ("./train.sh", "-d", "cifar", "-n", "resnet20")
@@ -586,6 +586,29 @@ def test_missing_folder_and_script_and_permission(read: Reader, tmp_path: Path) 
     script.parent.rmdir()
     message = errors(read([TEXT]))[0][1]
     assert message.startswith(f'its folder "{script.parent}" does not exist')
+
+
+def test_what_cannot_start_is_an_error_and_nothing_is_planned(read: Reader, tmp_path: Path) -> None:
+    script = tmp_path / "repos" / "text" / "train.sh"
+    script.write_text("#!/bin/bash\r\n")
+    [(where, message)] = errors(read([TEXT]))
+    assert where == "experiments[0].repo"
+    assert message.startswith(f'its train script "{script}" needs the interpreter "/bin/bash\\r"')
+    script.write_text("echo\n")
+    assert "has no interpreter line" in errors(read([TEXT]))[0][1]
+
+
+def test_values_that_may_not_arrive_are_told(read: Reader) -> None:
+    entry = VISION | {"mode": "default", "hyperparameters": {"tag": "~/x", "learning_rate": -1e-20}}
+    found = {(it.severity, it.path.rpartition(".")[2], it.message) for it in read([entry]).problems}
+    assert {(severity, key) for severity, key, _ in found} == {
+        ("warning", "tag"),
+        ("warning", "learning_rate"),
+    }
+    entry = VISION | {"mode": "default", "hyperparameters": {"learning_rate": -0.5}}
+    [problem] = read([entry]).problems
+    assert problem.severity == "remark"
+    assert experiments(read([entry]))[0].warnings == ()
 
 
 def test_a_repository_that_no_entry_names_need_not_be_there(read: Reader, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_the_plan_as_text() -> None:
         "\n"
         "vision_resnet20_001_parallel  parallel, mutation in the foreground\n"
         "  timeout none, 2 retries, warm-up 5 s\n"
-        "  foreground  vision resnet20: rate=1e-07 (drawn)\n"
+        "  foreground  vision resnet20: rate=0.0000001 (drawn)\n"
         "    in   '/data/my repos'\n"
         "    run  ./train.sh --lr 1e-07 'a b'\n"
         "  background  vision resnet20: no values passed\n"
@@ -172,6 +172,8 @@ def test_the_registry_as_text(tmp_path: Path) -> None:
                 "zero_probability": 0.3,
             },
             "tag": {"flag": "--tag", "type": "str", "default": "a b"},
+            "rate": {"flag": "lr=", "type": "float", "choices": [1e-5, 1]},
+            "amp": {"flag": "-a", "off_flag": "-b", "type": "switch", "default": True},
         },
         "model_flag": "-n",
         "performance_metrics": {"log_patterns": {"accuracy": "acc ([0-9.]+)"}},
@@ -184,14 +186,18 @@ def test_the_registry_as_text(tmp_path: Path) -> None:
         "  path    repos/vision\n"
         "  script  ./train.sh -d 'x y'\n"
         '  models  resnet20, "a\\nb"\n'
-        "  hyperparameter  flag   type   range           "
+        "  hyperparameter  flag     type    range           "
         "distribution                         default\n"
-        "  epochs          -e     int    5 to 15         "
+        "  epochs          -e       int     5 to 15         "
         "uniform                              10\n"
-        "  decay           --wd   float  1e-05 to 0.001  "
+        "  decay           --wd     float   1e-05 to 0.001  "
         "log_uniform, 0 with probability 0.3  -\n"
-        "  tag             --tag  str    -               "
+        "  tag             --tag    str     -               "
         "-                                    'a b'\n"
+        "  rate            lr=      float   0.00001, 1.0    "
+        "uniform                              -\n"
+        "  amp             -a / -b  switch  -               "
+        "-                                    true\n"
         "\n"
         "bare\n"
         "  path    b\n"
