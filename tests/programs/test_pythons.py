@@ -84,7 +84,7 @@ def test_what_is_printed_beside_the_answer_does_not_matter(asked: Asked, tmp_pat
     [
         ("#!/bin/sh\nexit 7\n", "it ended with status 7 and no answer"),
         ("#!/bin/sh\necho 'tandem: {'\n", "it ended with status 0 and no answer"),
-        ("#!/absent/sh\n", "cannot be started: "),
+        ("#!/absent/sh\n", "it ended with status 127 and no answer"),
     ],
 )
 def test_one_that_does_not_answer_says_why(
@@ -95,6 +95,11 @@ def test_one_that_does_not_answer_says_why(
     assert {found[name] for name in found if name != "reasons"} == {None}
     assert found["reasons"]["version"].startswith(why)
     assert found["reasons"]["packages"].startswith(why)
+
+
+def test_one_whose_folder_is_gone_says_so(asked: Asked, tmp_path: Path) -> None:
+    found = asked.facts(sys.executable, folder=tmp_path / "gone")
+    assert found["reasons"]["version"].startswith("cannot be started: ")
 
 
 def test_one_that_hangs_is_ended_with_all_it_started(

@@ -220,6 +220,7 @@ class ExperimentRun:
     def stop(self) -> None:
         """End everything at once, then whatever still carries this experiment's cookie."""
         seen = self.seen
+        self.before.end_describing()
         if self.backgrounds:
             self.backgrounds.tell_to_stop()
         for attempt in self.attempts:

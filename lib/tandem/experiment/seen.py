@@ -33,12 +33,16 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Before:
-    """What was before an experiment, as in Outcome; `describe` says what the machine is now."""
+    """What was before an experiment, as in Outcome.
+
+    `describe` says what the machine is now; `end_describing` ends what that has begun.
+    """
 
     cooldown: Mapping[str, Any] | None
     cpu_governor: str | None
     cut_off: Sequence[str]
     describe: Callable[[], MachineFile]
+    end_describing: Callable[[], None]
     position: Position
 
 

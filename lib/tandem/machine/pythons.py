@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -57,10 +58,11 @@ class Question:
         self._until_s = time.monotonic() + LIMIT_S
         environment = {**os.environ, **dict(place.variables), COOKIE: cookie(os.getpid())}
         try:
+            question = _QUESTION.read_text(encoding="utf-8")
             python = interpreter_of(place.command, place.folder, environment)
             self._answer = os.memfd_create("answer")
             self._process = subprocess.Popen(
-                [str(python.path), *python.options, "-c", _QUESTION.read_text(encoding="utf-8")],
+                [*_ends_with_us(), str(python.path), *python.options, "-c", question],
                 cwd=place.folder,
                 env=python.environment,
                 stdin=subprocess.DEVNULL,
@@ -105,6 +107,12 @@ class Question:
         return {}
 
 
+def _ends_with_us() -> list[str]:
+    """Return what stands before a command that the kernel is to kill when this process dies."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
 @dataclass(frozen=True)
 class Answer:
     """What is known of a place: facts for machine.json, and what it was when it said so."""
@@ -145,9 +153,10 @@ class Pythons:
         return all(question.has_ended() for question in self._asked.values())
 
     def close(self) -> None:
-        """End whoever is still being asked."""
+        """End whoever is still being asked; it can be asked again."""
         for question in self._asked.values():
             question.end()
+        self._asked.clear()
 
 
 def answer_of(question: Question) -> Answer:

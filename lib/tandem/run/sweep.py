@@ -124,7 +124,8 @@ class Sweep:
         live.say(f"{experiment.id} started")
         cut_off = [str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)]
         governors = governors_now(self.options.cpufreq)
-        before = Before(cooling, governors, cut_off, self.describe, self.position())
+        machine = self.describe, self.machine.close
+        before = Before(cooling, governors, cut_off, *machine, self.position())
         sensors = self.options.sensors
         run = ExperimentRun(
             experiment, path, self.around, before, self.watch, live, sensors, self.footprints
