@@ -35,6 +35,7 @@ _CLEAN: Mapping[str, Any] = {  # what the examples of single keys say is not of 
     "invalid_reasons": [],
     "warnings": [],
     "required_metrics": [],
+    "suspensions": [],
     "locks_removed": [],
     "cut_off": [],
     "windows[0].warnings": [],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tandem.background.dose.files import dose_facts
 from tandem.background.rounds import Stretch, failures, has_unknown_end, pauses, rate, running_s
+from tandem.measure.windows.sleeps import Sleep, awake_s
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,38 @@ class Dosed:
 
 @dataclass(frozen=True)
 class Account:
-    """One background's rounds, and how they were dosed; None: they were not."""
+    """One background's rounds, and how they were dosed; None: they were not.
+
+    `slept` is when the machine was suspended: that is no part of any time.
+    """
 
     rounds: Sequence[Stretch]
     dosed: Dosed | None = None
+    slept: Sequence[Sleep] = ()
+
+    @property
+    def awake(self) -> Sequence[Stretch]:
+        """Return the rounds with their moments as they would be without the suspensions."""
+        return [awake(stretch, self.slept) for stretch in self.rounds]
 
     def coverage(self, from_s: float, to_s: float) -> float | None:
         """Return the share, 0 to 1, of a window in which a training ran.
 
         None: the window is empty, or nobody was left to note the end of a round in it.
         """
-        if to_s <= from_s or has_unknown_end(self.rounds, from_s, to_s):
+        rounds = self.awake
+        from_s, to_s = awake_s(from_s, self.slept), awake_s(to_s, self.slept)
+        if to_s <= from_s or has_unknown_end(rounds, from_s, to_s):
             return None
-        return min(1.0, running_s(self.rounds, from_s, to_s) / (to_s - from_s))
+        return min(1.0, running_s(rounds, from_s, to_s) / (to_s - from_s))
 
     def figures(self, from_s: float, to_s: float) -> dict[str, Any]:
         """Return how much load there was in a window, for the record: times in seconds."""
-        coverage = self.coverage(from_s, to_s)
-        completed, per_second = rate(self.rounds, from_s, to_s)
-        without_s, longest_gap_s = pauses(self.rounds, from_s, to_s)
+        coverage, rounds = self.coverage(from_s, to_s), self.awake
+        dose = self.dosed.figures(from_s, to_s) if self.dosed else None
+        from_s, to_s = awake_s(from_s, self.slept), awake_s(to_s, self.slept)
+        completed, per_second = rate(rounds, from_s, to_s)
+        without_s, longest_gap_s = pauses(rounds, from_s, to_s)
         reason = None
         if per_second is None:
             reason = "no whole round in the window"
@@ -57,13 +71,26 @@ class Account:
         return {
             "coverage": coverage,
             "rounds_completed": completed,
-            "rounds_failed": failures(self.rounds, from_s, to_s),
+            "rounds_failed": failures(rounds, from_s, to_s),
             "rounds_per_second": per_second,
             "rate_reason": reason,
             "seconds_without": None if coverage is None else round(without_s, 3),
             "longest_gap_seconds": None if coverage is None else round(longest_gap_s, 3),
-            "dose": self.dosed.figures(from_s, to_s) if self.dosed else None,
+            "dose": dose,
         }
+
+
+def awake(stretch: Stretch, slept: Sequence[Sleep]) -> Stretch:
+    """Return a round with its moments, and its time, without the suspensions."""
+    if not slept:
+        return stretch
+    start_s = awake_s(stretch.start_s, slept)
+    if stretch.end_s is None:
+        return replace(stretch, start_s=start_s)
+    end_s = awake_s(stretch.end_s, slept)
+    slept_s = (stretch.end_s - stretch.start_s) - (end_s - start_s)
+    running = max(0.0, stretch.running_s - slept_s)
+    return replace(stretch, start_s=start_s, end_s=end_s, running_s=running)
 
 
 def coverage_of(accounts: Sequence[Account], from_s: float, to_s: float) -> float | None:

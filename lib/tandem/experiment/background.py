@@ -12,6 +12,7 @@ from tandem.background.rounds import Stretch, read_rounds
 from tandem.config.options import as_settings
 from tandem.experiment.attempt import Tried
 from tandem.experiment.outcome import BackgroundOutcome, Outcome
+from tandem.measure.windows.sleeps import Sleep
 from tandem.plan.model import Background as Planned
 from tandem.plan.model import Experiment, Training
 from tandem.results.record import (
@@ -30,13 +31,15 @@ from tandem.results.record import (
 NO_REPORT = "a keeper left no report: it was killed, or found the disk full"
 
 
-def account_of(folder: Path, background: Planned, found: BackgroundOutcome) -> Account:
+def account_of(
+    folder: Path, background: Planned, found: BackgroundOutcome, slept: Sequence[Sleep]
+) -> Account:
     """Return the account of one background from its files in an experiment's folder."""
     mode = mode_of(background.dose)
     dosed = None
     if mode and found["dose"]:
         dosed = Dosed(folder / found["dose"], *mode, found["dose_problem"])
-    return Account(read_rounds(folder / found["logs"] / "rounds.tsv"), dosed)
+    return Account(read_rounds(folder / found["logs"] / "rounds.tsv"), dosed, slept)
 
 
 def training_at(background: Planned, found: BackgroundOutcome) -> Training:
@@ -122,11 +125,14 @@ def background_facts(
         "rounds_failed": sum(stretch.failed for stretch in account.rounds),
         "rounds_stopped": sum(stretch.stopped for stretch in account.rounds),
         "rounds_open": sum(stretch.open for stretch in account.rounds),
-        "training_seconds": round(sum(stretch.running_s for stretch in account.rounds), 3),
+        "training_seconds": round(sum(stretch.running_s for stretch in account.awake), 3),
         "cpu_seconds": cpu_s,
         "cpu_reason": cpu_reason,
         "coverage": account.coverage(*last.window_s) if last and last.window_s else None,
-        "rounds": [round_facts(stretch, outcome) for stretch in account.rounds],
+        "rounds": [
+            round_facts(stretch, awake.running_s, outcome)
+            for stretch, awake in zip(account.rounds, account.awake, strict=True)
+        ],
         "problems": found["problems"],
         "logs": found["logs"],
     }
@@ -180,7 +186,7 @@ def cpu_seconds(found: BackgroundOutcome) -> tuple[float | None, str | None]:
     return sum(each["cpu_user_s"] + each["cpu_system_s"] for each in found["reports"]), None
 
 
-def round_facts(stretch: Stretch, outcome: Outcome) -> Round:
+def round_facts(stretch: Stretch, training_s: float, outcome: Outcome) -> Round:
     return {
         "first": stretch.first,
         "last": stretch.last,
@@ -188,7 +194,7 @@ def round_facts(stretch: Stretch, outcome: Outcome) -> Round:
         "ended": None if stretch.end_s is None else outcome.utc(stretch.end_s),
         "start_boottime_s": stretch.start_s,
         "end_boottime_s": stretch.end_s,
-        "training_seconds": round(stretch.running_s, 3),
+        "training_seconds": round(training_s, 3),
         "completed": stretch.completed,
         "failed": stretch.failed,
         "exit_code": stretch.exit_code,

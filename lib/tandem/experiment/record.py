@@ -26,6 +26,7 @@ from tandem.experiment.outcome import Outcome, read_outcome
 from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
 from tandem.experiment.validity.verdict import invalid_reasons, warnings_of
 from tandem.experiment.windows import edges_of, energy_of, measured_window
+from tandem.measure.windows.sleeps import Sleep, sleeps
 from tandem.plan.model import Experiment, Plan
 from tandem.processes.reports import stop_of
 from tandem.results.record import (
@@ -63,6 +64,7 @@ class Raw:
     accounts: Sequence[Account]
     log: LogFacts
     windows: Sequence[Window]
+    slept: Sequence[Sleep]
     digests: Mapping[str, str]
 
     @property
@@ -117,7 +119,7 @@ def bare_record(folder: Path, plan: Plan, outcome: Outcome, error: str) -> Recor
     if outcome.status not in UNFINISHED:
         outcome = replace(outcome, status=NOT_RECORDED, error_message=reason)
     outcome = replace(outcome, attempts=0, backgrounds=(), windows=())
-    raw = Raw(outcome, (), (), no_log(plan.by_id[folder.name]), (), {})
+    raw = Raw(outcome, (), (), no_log(plan.by_id[folder.name]), (), (), {})
     return record_from(plan.by_id[folder.name], plan, raw)
 
 
@@ -131,22 +133,24 @@ def read_raw(folder: Path, experiment: Experiment, outcome: Outcome, kept: Recor
         read_tried(folder / attempt_folder(number), number, experiment.limits.timeout_s)
         for number in range(1, outcome.attempts + 1)
     ]
+    gone_samples = set(gone).intersection(sample_files(folder, outcome))
+    slept = kept_sleeps(kept) if kept and gone_samples else sleeps(folder / "energy")
     accounts = [
-        account_of(folder, background, found)
+        account_of(folder, background, found, slept)
         for background, found in zip(experiment.backgrounds, outcome.backgrounds, strict=False)
     ]
     if kept and last_log(outcome) in gone:
         log = kept_log(kept)
     else:
         log = read_log(folder, experiment, outcome)
-    if kept and set(gone).intersection(sample_files(folder, outcome)):
+    if kept and gone_samples:
         windows = kept["windows"]
     else:
         windows = read_windows(folder, experiment, outcome, tries, accounts)
     found = digests(folder, raw_files(folder, outcome))
     if kept:
         found |= {name: kept["digests"][name] for name in gone}
-    return Raw(outcome, tries, accounts, log, windows, found)
+    return Raw(outcome, tries, accounts, log, windows, slept, found)
 
 
 def read_log(folder: Path, experiment: Experiment, outcome: Outcome) -> LogFacts:
@@ -160,6 +164,10 @@ def read_log(folder: Path, experiment: Experiment, outcome: Outcome) -> LogFacts
 
 def no_log(experiment: Experiment) -> LogFacts:
     return LogFacts(dict.fromkeys(experiment.foreground.log.patterns), None, None)
+
+
+def kept_sleeps(kept: Record) -> list[Sleep]:
+    return [Sleep(each["boottime_s"], each["duration_seconds"]) for each in kept["suspensions"]]
 
 
 def kept_log(kept: Record) -> LogFacts:
@@ -221,6 +229,9 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "warnings": [],
         "validity": as_settings(experiment.validity),
         "windows": list(raw.windows),
+        "suspensions": [
+            {"boottime_s": sleep.from_s, "duration_seconds": sleep.length_s} for sleep in raw.slept
+        ],
         "attempts": [
             tried.facts(coverage) for tried, coverage in zip(raw.tries, coverages, strict=True)
         ],

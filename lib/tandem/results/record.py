@@ -322,6 +322,11 @@ class Window(TypedDict):
     warnings: list[str]
 
 
+class Suspension(TypedDict):
+    boottime_s: float
+    duration_seconds: float
+
+
 class Cooldown(TypedDict):
     duration_seconds: float
     limit_seconds: float
@@ -405,6 +410,7 @@ class Record(TypedDict):
     warnings: list[str]
     validity: dict[str, float]
     windows: list[Window]
+    suspensions: list[Suspension]
     attempts: list[Attempt]
     locks_removed: list[str]
     cut_off: list[str]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tandem.background.account import Account, Dosed, coverage_of, figures_of
 from tandem.background.rounds import Stretch
+from tandem.measure.windows.sleeps import Sleep
 
 Rounds = list[tuple[float, float | None]]
 
@@ -49,6 +51,28 @@ def test_its_figures_are_those_of_its_rounds() -> None:
         "longest_gap_seconds": 1.0,
         "dose": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("rounds", "slept", "to_s"),
+    [
+        ([(0, 4), (5, 109), (110, 114)], Sleep(6, 100), 110),  # in a round
+        ([(0, 4), (105, 109), (110, 114)], Sleep(4.5, 100), 110),  # in a pause
+        ([(0, 4), (5, 9), (10, 14)], Sleep(20, 100), 10),  # later
+        ([(100, 104), (105, 109), (110, 114)], Sleep(-1, 100), 110),  # earlier
+    ],
+)
+def test_a_suspension_is_no_part_of_any_time(rounds: Rounds, slept: Sleep, to_s: float) -> None:
+    """All figures are as if it had not been."""
+    awake = account([(0, 4), (5, 9), (10, 14)])
+    of_both = replace(account(rounds), slept=[slept])
+    from_s = rounds[0][0]
+    figures = awake.figures(0, 10)
+    assert of_both.figures(from_s, to_s) == {
+        name: pytest.approx(value) if isinstance(value, float) else value
+        for name, value in figures.items()
+    }
+    assert [each.running_s for each in of_both.awake] == pytest.approx([4, 4, 4])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from support import records
 from support.records import of, put
 from tandem.base.clock import Moment
 from tandem.config.options import Validity
-from tandem.experiment.validity.verdict import invalid_reasons
+from tandem.experiment.validity.verdict import invalid_reasons, warnings_of
 from tandem.results.record import (
     Attempt,
     BackgroundPart,
@@ -156,6 +156,29 @@ def test_an_earlier_attempt_that_was_still_running_is_a_reason() -> None:
 def test_a_machine_that_was_suspended_beside_the_foreground_is_a_reason() -> None:
     found = record(**{"attempts[0].suspended_seconds": 20.0})
     assert reasons(found) == ["the machine was suspended for 20 s beside the foreground"]
+
+
+@pytest.mark.parametrize(
+    ("suspended_s", "said"), [(0.0, None), (None, None), (0.25, "0.25 s"), (3600.0, "3600 s")]
+)
+def test_a_machine_that_was_suspended_in_another_window_is_a_reason(
+    suspended_s: float | None, said: str | None
+) -> None:
+    """In that of an attempt the attempt itself says so."""
+    idle = of(Window, name="idle", attempt=None, suspended_seconds=suspended_s)
+    found = record(windows=[idle, of(Window, suspended_seconds=3600.0)])
+    expected = [f"the machine was suspended for {said} in the idle window"] if said else []
+    assert reasons(found) == expected
+
+
+def test_a_suspension_in_an_attempt_that_failed_is_a_warning() -> None:
+    tries = [of(Attempt, number=1, suspended_seconds=20.0), of(Attempt, number=2)]
+    for number, each in enumerate(tries):
+        each["start_boottime_s"], each["end_boottime_s"] = 100.0 * number, 100.0 * number + 50
+    found = record(attempts=tries)
+    assert reasons(found) == []
+    said = "the machine was suspended for 20 s in attempt 1, which does not count"
+    assert warnings_of(found) == [said]
 
 
 def test_where_nobody_can_say_who_was_there_that_is_a_reason() -> None:

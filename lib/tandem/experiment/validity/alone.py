@@ -1,4 +1,4 @@
-"""Whether nobody else was there, before, beside and after."""
+"""Whether nobody else was there, before, beside and after, and the machine was awake."""
 
 from __future__ import annotations
 
@@ -15,10 +15,26 @@ def reasons(record: Record) -> Iterator[str]:
     yield from _gpu_reasons(record)
     yield from _census_reasons(record)
     yield from record["locks_removed"]
+    yield from _sleep_reasons(record)
 
 
 def warnings(record: Record) -> Iterator[str]:
-    yield from ()
+    for attempt in record["attempts"][:-1]:
+        if suspended_s := attempt["suspended_seconds"]:
+            yield f"{_suspended(suspended_s)} in attempt {attempt['number']}, which does not count"
+
+
+def _sleep_reasons(record: Record) -> Iterator[str]:
+    """Why the machine was not awake all the time that something was measured."""
+    if record["attempts"] and (suspended_s := record["attempts"][-1]["suspended_seconds"]):
+        yield f"{_suspended(suspended_s)} beside the foreground"
+    for window in record["windows"]:
+        if window["attempt"] is None and (suspended_s := window["suspended_seconds"]):
+            yield f"{_suspended(suspended_s)} in the {window['name']} window"
+
+
+def _suspended(seconds: float) -> str:
+    return f"the machine was suspended for {seconds:.{0 if seconds >= 10 else 2}f} s"
 
 
 def _gpu_reasons(record: Record) -> Iterator[str]:

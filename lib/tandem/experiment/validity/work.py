@@ -22,15 +22,13 @@ def warnings(record: Record) -> Iterator[str]:
 
 
 def _attempt_reasons(attempts: Sequence[Attempt]) -> Iterator[str]:
-    """Why the last attempt was not alone, or not all the time awake."""
+    """Why the last attempt was not alone."""
     if not attempts or (start_s := attempts[-1]["start_boottime_s"]) is None:
         return
     for earlier in attempts[:-1]:
         if (earlier["end_boottime_s"] or 0.0) > start_s:
             last = attempts[-1]["number"]
             yield f"attempt {earlier['number']} was still running when attempt {last} began"
-    if suspended_s := attempts[-1]["suspended_seconds"]:
-        yield f"the machine was suspended for {suspended_s:.3g} s beside the foreground"
 
 
 def _metric_reasons(metrics: Mapping[str, float | None], required: Sequence[str]) -> Iterator[str]:
