@@ -14,7 +14,7 @@ from typing import NoReturn
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
 from tandem.base.arguments import Arguments, process_id, seconds  # noqa: E402
-from tandem.base.paths import POWERCAP, POWERMON  # noqa: E402
+from tandem.base.paths import POWERCAP, POWERMON, PROC  # noqa: E402
 from tandem.base.text import quote_path  # noqa: E402
 from tandem.measure.sampling.files import say  # noqa: E402
 from tandem.measure.sampling.monitor import Sampler  # noqa: E402
@@ -35,6 +35,8 @@ def options_from(words: list[str]) -> Namespace:
     add("--foreground", type=process_id, action="append", default=[])
     add("--background", type=process_id, action="append", default=[])
     add("--powercap", default=str(POWERCAP))
+    add("--proc", default=str(PROC))
+    add("--run", type=process_id)
     options = arguments.read(words)
     if not options.out:
         arguments.error("give a folder for the files with --out")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tandem.base.errors import UsageError
-from tandem.base.paths import CPUFREQ, POWERCAP, REGISTRY, RESULTS
+from tandem.base.paths import CPUFREQ, POWERCAP, PROC, REGISTRY, RESULTS
 from tandem.base.text import quote
 from tandem.config.options import Limits
 from tandem.plan import file as planfile
@@ -139,6 +139,7 @@ def _run(command: argparse.ArgumentParser) -> None:
     )
     add("--allow-busy", action="store_true", help="run beside others, and say so")
     add("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
+    add("--proc", type=Path, default=PROC, help="where CPU time and pressure are (%(default)s)")
     add("--cpufreq", type=Path, default=CPUFREQ, help="where governors are (%(default)s)")
     add("--stop-with-parent", type=int, metavar="PID", help="stop when this parent has ended")
 

@@ -22,10 +22,10 @@ monitored() { # FOLDER FIRST_SECOND SECONDS WATTS
     done
   } >"$1/gpu_0.csv"
   {
-    echo boottime_s,kind,suspended_s,package_0_uj,foreground_cpu_s,foreground_rss_mib,background_cpu_s,background_rss_mib
+    echo boottime_s,kind,suspended_s,package_0_uj,foreground_cpu_s,foreground_pss_mib,foreground_largest_rss_mib,background_cpu_s,background_pss_mib,background_largest_rss_mib
     for ((second = $2; second <= $2 + $3; second++)); do
       # Behind the GPU's, as the monitor writes one file after the other.
-      echo "$second.004,,0,$((second * 50))000000,$second,200,,"
+      echo "$second.004,,0,$((second * 50))000000,$second,200,150,,,"
     done
   } >"$1/cpu.csv"
   echo '{"clock": {"boottime_s": 1000, "utc_s": 1767225600}, "gpus": [{"file": "gpu_0.csv", "index": 0, "uuid": "GPU-1", "name": "Board", "mig": false,

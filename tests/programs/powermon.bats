@@ -144,6 +144,6 @@ stop_powermon() { # SIGNAL
   stop_powermon TERM
   kill "$(cat child)"
   has_line said 'background: there is no process 99999999 (any more): what it uses is not known'
-  # boottime_s,kind,suspended_s,foreground_cpu_s,foreground_rss_mib,background_cpu_s,background_rss_mib
-  tail -n 1 energy/cpu.csv | grep -Eq ',last,[0-9.]+,[0-9.]+,[1-9][0-9.]*,,$'
+  # boottime_s,kind,suspended_s,foreground_cpu_s,foreground_pss_mib,foreground_largest_rss_mib,background_cpu_s,background_pss_mib,background_largest_rss_mib
+  tail -n 1 energy/cpu.csv | grep -Eq ',last,[0-9.]+,[0-9.]+,[0-9.]*,[1-9][0-9.]*,,,$'
 }

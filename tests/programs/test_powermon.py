@@ -738,7 +738,7 @@ def test_memory_and_use_go_to_the_roles_they_belong_to(gpu: SimGpu, watch: Watch
     assert [row[f"{who}_sm_percent"] for who in ("foreground", "background", "strangers")] == [
         pytest.approx(30), pytest.approx(50), pytest.approx(5)]  # fmt: skip
     cpu = watched.rows("cpu")[-1]
-    assert value(cpu, "foreground_rss_mib") > 1
+    assert value(cpu, "foreground_largest_rss_mib") > 1
     assert value(cpu, "background_cpu_s") > 0
     assert watched.gpu()["mps"] is False
 
@@ -913,7 +913,7 @@ def test_what_a_foreground_used_that_had_ended_before_it_was_looked_at_is_not_kn
     assert set(numbers(after, "strangers_sm_percent")) == {0}
     assert after[-1]["background_memory_mib"] == 3000
     last = watched.rows("cpu")[-1]
-    assert last["foreground_cpu_s"] is last["foreground_rss_mib"] is None
+    assert last["foreground_cpu_s"] is last["foreground_largest_rss_mib"] is None
     assert value(last, "background_cpu_s") > 0
     assert {
         (event["pid"], event["name"], event["memory_mib"]) for event in watched.strangers()

@@ -25,7 +25,7 @@ LOGS = {
     "background_logs/bgrun.log",
     "background_logs_2/run_1.log",
 }
-SAMPLES = {"energy/gpu_0.csv", "energy/cpu.csv", "energy/strangers.csv"}
+SAMPLES = {f"energy/{name}.csv" for name in ("gpu_0", "cpu", "machine", "strangers")}
 STAYS = {
     *("experiment.json", "interference.json", "outcome.json"),
     "fg_run.sh",

@@ -128,7 +128,8 @@ def cpu_rows(count: int = 31) -> list[dict[str, Any]]:
             "suspended_s": 0,
             **{f"{zone}_uj": watt * second * 10**6 for zone, watt in watts.items()},
             "foreground_cpu_s": max(0, second - 5) * 0.5,
-            "foreground_rss_mib": 100 + second,
+            "foreground_pss_mib": 100 + second if second % 4 == 0 else None,
+            "foreground_largest_rss_mib": 60 + second,
         }
         for second in range(count)
     ]

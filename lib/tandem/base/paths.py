@@ -14,4 +14,5 @@ TEMPLATES = ROOT / "templates"
 REGISTRY = ROOT / "config" / "models_config.json"
 RESULTS = ROOT / "results"
 POWERCAP = Path("/sys/class/powercap")
+PROC = Path("/proc")
 CPUFREQ = Path("/sys/devices/system/cpu")

@@ -108,8 +108,10 @@ class Validity:
     `min_coverage` is the least share (0 to 1) of the foreground's time during which a background
     was running, `min_sampling_coverage` that during which each GPU was sampled without a gap,
     `min_background_sm_percent` the least mean utilisation (0 to 100) by the background; 0 asks for
-    none. The others are the most that any one process of neither may use: utilisation in percent,
-    GPU memory in MiB; 0 allows none.
+    none. `max_strangers_...` are the most that any one process of neither may use: utilisation in
+    percent, GPU memory in MiB; 0 allows none. `max_others_cpu_percent` is the most of all CPUs that
+    others may use, `max_throttled_percent` the most time that a GPU's clocks may be held down by
+    one reason; None: any, as these are only warned of.
     """
 
     min_coverage: float = option("min_coverage", 0.95)
@@ -117,6 +119,8 @@ class Validity:
     min_background_sm_percent: float = option("min_background_sm_percent", 0.0)
     max_strangers_sm_percent: float = option("max_strangers_sm_percent", 0.0)
     max_strangers_memory_mib: float = option("max_strangers_memory_mib", 0.0)
+    max_others_cpu_percent: float | None = option("max_others_cpu_percent", None)
+    max_throttled_percent: float | None = option("max_throttled_percent", None)
 
 
 OPTIONS = (Limits, Dose, Controls, Validity)

@@ -60,7 +60,8 @@ class ExperimentRun:
         """
         seen, self.begin_s = self.seen, time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
-        self.monitor = Powermon(self.folder / "energy", self.sensors.powercap)
+        sensors = self.sensors
+        self.monitor = Powermon(self.folder / "energy", sensors.powercap, sensors.proc)
         self.faults = FaultWatch()
         try:
             self.begin()

@@ -131,9 +131,13 @@ def _process(process: nvml.Process) -> GpuProcess:
 
 @dataclass(frozen=True)
 class Sensors:
-    """What a run's options say about sensors: where RAPL is, and what to do about busy GPUs."""
+    """What a run's options say about sensors, and what to do about busy GPUs.
+
+    RAPL is in `powercap`, the machine's CPU time, swap and pressure in `proc`.
+    """
 
     powercap: Path
+    proc: Path
     wait_idle_s: float
     allow_busy: bool
 

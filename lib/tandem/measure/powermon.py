@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.base.clock import boottime_s
-from tandem.base.paths import POWERMON
+from tandem.base.paths import POWERMON, PROC
 from tandem.base.variables import COOKIE
 from tandem.processes.cookie import cookie
 from tandem.processes.proc import stat
@@ -25,11 +25,14 @@ STOP_GRACE_S = 5.0
 class Powermon:
     """The monitor beside an experiment; `folder` gets its files, RAPL is in `powercap`.
 
+    `proc` is where the machine's CPU time is.
+
     What goes wrong with it costs its figures, never the experiment: `problem` says what.
     """
 
     folder: Path
     powercap: Path
+    proc: Path = PROC
     script: Script | None = None
     problem: str | None = None
 
@@ -39,7 +42,8 @@ class Powermon:
         # Not the experiment's cookie: whoever has that is ended before the last idle window.
         mark = f"{cookie(os.getpid())}/monitor"
         environment = {**os.environ, COOKIE: mark, "TANDEM_PYTHON": sys.executable}
-        arguments = ["--out", str(self.folder), "--powercap", str(self.powercap)]
+        arguments = ["--out", str(self.folder), "--run", str(os.getpid())]
+        arguments += ["--powercap", str(self.powercap), "--proc", str(self.proc)]
         self.script = start(POWERMON, arguments, self.folder / "powermon.log", environment)
 
     def wait_ready(self, watch: Watch) -> None:

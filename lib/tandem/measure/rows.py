@@ -17,6 +17,7 @@ from typing import BinaryIO
 # and behind a step of the board's energy counter, of the two steps after a mark · "filled" made of
 # the driver's own buffer of power samples after the monitor had been held up · "last" the end
 CLOCK_COLUMNS = ("boottime_s", "kind")
+THROTTLED = ("power", "thermal", "sync_boost", "board_limit", "reliability")
 GPU_COLUMNS = (
     *CLOCK_COLUMNS,
     "energy_counter_mj",  # the board's own, since its driver was loaded
@@ -35,6 +36,8 @@ GPU_COLUMNS = (
     "sm_clock_mhz",
     "memory_clock_mhz",
     "event_reasons",  # bits in hexadecimal: why clocks were lower than they could be
+    # for how long each of these has held the clocks down since some moment, by the driver
+    *(f"throttled_{reason}_s" for reason in THROTTLED),
     "foreground_sm_percent",
     "foreground_memory_mib",
     "background_sm_percent",
@@ -57,7 +60,23 @@ PLACE_COLUMNS = (
     "unclear_on",  # whose process it is cannot be said: it is not in /proc here, or MPS's server
     "unread_on",  # the list of processes could not be read
 )
-ROLE_COLUMNS = ("foreground_cpu_s", "foreground_rss_mib", "background_cpu_s", "background_rss_mib")
+ROLE_COLUMNS = tuple(
+    f"{role}_{column}"
+    for role in ("foreground", "background")
+    # pss: of all processes together, pages that they share counted once, asked for seldom;
+    # largest_rss: of the largest single process
+    for column in ("cpu_s", "pss_mib", "largest_rss_mib")
+)
+# In machine.csv: sums since the machine's start, but for own_cpu_s, which is since the monitor's.
+MACHINE_COLUMNS = (
+    *CLOCK_COLUMNS,
+    "total_cpu_s",  # of all CPUs, idle or not
+    "busy_cpu_s",  # in user, nice and system; waiting for a disk is idle, interrupts are nobody's
+    "own_cpu_s",  # of these, what the processes of this run used
+    "steal_cpu_s",  # taken by other virtual machines
+    "swapped_in_mib",
+    *("cpu_some_s", "memory_some_s", "memory_full_s", "io_some_s", "io_full_s"),  # pressure (PSI)
+)
 TEXT_COLUMNS = frozenset({"kind", "event_reasons", *PLACE_COLUMNS[2:]})
 
 _BLOCK_BYTES = 4096

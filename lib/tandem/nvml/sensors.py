@@ -30,6 +30,7 @@ FIELD_ENERGY_MJ, FIELD_POWER_AVERAGE_MW, FIELD_POWER_INSTANT_MW = 83, 185, 186
 REMEMBERED_S = 10.0  # NVML still reports a process some time after its end
 
 _TOTAL_POWER_SAMPLES = 0
+_POLICIES = {"power": 0, "thermal": 1, "sync_boost": 2, "board_limit": 3, "reliability": 5}
 _CLOCK_STEP_S = 0.02  # by so much UTC goes ahead or back when somebody sets it, and not otherwise
 # Which member of NVML's union holds a value, by its type
 _MEMBERS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
@@ -166,6 +167,12 @@ def event_reasons(device: Device) -> int:
         if error.code != FUNCTION_NOT_FOUND:
             raise
     return int(call("nvmlDeviceGetCurrentClocksThrottleReasons", device.board))  # its old name
+
+
+def violation_s(device: Device, reason: str) -> float:
+    """Return for how long a reason has held the clocks of the board down since some moment."""
+    found = call("nvmlDeviceGetViolationStatus", device.board, _POLICIES[reason])
+    return int(found.violationTime) / 1e9
 
 
 def power_limit_w(device: Device) -> float:

@@ -22,6 +22,7 @@ def text_of_window(name: str, facts: Mapping[str, Any]) -> str:
     if not facts["gpus"]:
         lines.append(labelled(2, "GPU", f"{_UNKNOWN}: {facts['gpus_reason'] or 'there is none'}"))
     lines += ["  CPU", *cpu_lines(facts["cpu"])]
+    lines.append(labelled(4, "others", machine_text(facts["machine"])))
     lines += [labelled(2, "warning", warning) for warning in facts["warnings"]]
     return "\n".join(lines)
 
@@ -115,9 +116,16 @@ def cpu_lines(cpu: Mapping[str, Any]) -> list[str]:
     lines = [labelled(4, "energy", "; ".join(filter(None, [", ".join(energy), *missing])))]
     for role in ("foreground", "background"):
         seconds = quantity(cpu[f"{role}_cpu_seconds"], "s", 2)
-        memory = quantity(cpu[f"{role}_rss_max_mib"], "MiB", 0, "at most ")
+        memory = quantity(cpu[f"{role}_pss_max_mib"], "MiB", 0, "at most ")
         lines.append(labelled(4, role, f"CPU time {seconds}, memory {memory}"))
     return lines
+
+
+def machine_text(machine: Mapping[str, Any]) -> str:
+    others = quantity(machine["others_cpu_percent"], "% of all CPUs", 1)
+    steal = quantity(machine["steal_percent"], "%", 1)
+    swapped = quantity(machine["swapped_in_mib"], "MiB", 1)
+    return f"CPU time {others}, stolen {steal}, swapped in {swapped}"
 
 
 def quantity(value: float | None, unit: str, digits: int, before: str = "", after: str = "") -> str:

@@ -278,6 +278,12 @@ class WindowGpu(TypedDict):
     sm_max_percent: float | None
     memory_max_mib: float | None
     event_reasons: list[str]
+    sm_clock_avg_mhz: float | None
+    sm_clock_min_mhz: float | None
+    memory_clock_avg_mhz: float | None
+    memory_clock_min_mhz: float | None
+    throttled_percent: dict[str, float]
+    throttled_by: str | None
     samples: int
     largest_gap_seconds: float | None
     sampling_coverage: float | None
@@ -300,8 +306,28 @@ class WindowCpu(TypedDict):
     reason: str | None
     foreground_cpu_seconds: float | None
     background_cpu_seconds: float | None
-    foreground_rss_max_mib: float | None
-    background_rss_max_mib: float | None
+    foreground_pss_max_mib: float | None
+    foreground_pss_reason: str | None
+    foreground_largest_rss_max_mib: float | None
+    background_pss_max_mib: float | None
+    background_pss_reason: str | None
+    background_largest_rss_max_mib: float | None
+
+
+class Pressure(TypedDict):
+    cpu_some: float | None
+    memory_some: float | None
+    memory_full: float | None
+    io_some: float | None
+    io_full: float | None
+
+
+class WindowMachine(TypedDict):
+    others_cpu_percent: float | None
+    others_cpu_reason: str | None
+    steal_percent: float | None
+    swapped_in_mib: float | None
+    pressure_percent: Pressure
 
 
 class Window(TypedDict):
@@ -318,6 +344,7 @@ class Window(TypedDict):
     has_gpu: bool | None
     gpus_used: GpusUsed
     cpu: WindowCpu
+    machine: WindowMachine
     load: Load | None
     warnings: list[str]
 
@@ -408,7 +435,7 @@ class Record(TypedDict):
     valid: bool
     invalid_reasons: list[str]
     warnings: list[str]
-    validity: dict[str, float]
+    validity: dict[str, Any]  # float; or None, no limit
     windows: list[Window]
     suspensions: list[Suspension]
     attempts: list[Attempt]

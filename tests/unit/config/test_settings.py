@@ -127,6 +127,8 @@ def test_every_threshold_is_read_by_its_name(tmp_path: Path) -> None:
         "min_background_sm_percent": 3,
         "max_strangers_sm_percent": 4,
         "max_strangers_memory_mib": 5,
+        "max_others_cpu_percent": 6,
+        "max_throttled_percent": 7,
     }
     entry, _ = read(tmp_path, SINGLE | {"validity": given})
     assert vars(entry.validity) == given

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from tandem.experiment.validity import alone, background, faults, hardware, processes, work
+from tandem.experiment.validity import (
+    alone,
+    background,
+    faults,
+    hardware,
+    processes,
+    quiet,
+    work,
+)
 from tandem.results.record import Record
 
-KINDS = (work, background, processes, hardware, alone, faults)
+KINDS = (work, background, processes, hardware, alone, quiet, faults)
 
 
 def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:

@@ -13,6 +13,7 @@ from tandem.measure.sampling.absent import Absent
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
 from tandem.measure.sampling.strangers import MOST_UNSEEN, Occupants, Usage
+from tandem.measure.sampling.throttle import Violations
 from tandem.nvml.binding import NOT_SUPPORTED, NvmlError
 from tandem.nvml.devices import Device, memory_used_mib, processes, temperature_c, utilisation
 from tandem.nvml.sensors import (
@@ -74,6 +75,7 @@ class SampledGpu:
         self.longest_s = LATE_INTERVALS * interval_s
         self.integral = Integral(self.longest_s)
         self.power_limit_w = self.ask("power_limit", lambda: power_limit_w(device))
+        self.violations = Violations(device)
         self.process_samples = ProcessSamples(device, self.at)
         self.fastest_read_s = float("inf")
         self.hunt_until_s: float | None = None
@@ -177,6 +179,7 @@ class SampledGpu:
             cells[column] = number(self.ask(sensor, partial(read, self.device)), 0)
         reasons = self.ask("event_reasons", lambda: event_reasons(self.device))
         cells["event_reasons"] = "" if reasons is None else f"{reasons:x}"
+        cells |= {} if self.is_lost else self.violations.cells()
         for column, value in self.use(sm_percent, is_last).items():
             cells[column] = number(value, 1 if column.endswith("percent") else 0)
         self.put(kind, self.at.boottime_s, cells)

@@ -8,6 +8,7 @@ what was sampled stays in memory.
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import select
@@ -22,6 +23,8 @@ from tandem.base.variables import VISIBLE
 from tandem.measure.rows import SUSPENDED, cpu_columns, number
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.gpu import HUNT_PERIOD_S, SampledGpu
+from tandem.measure.sampling.machine import Machine
+from tandem.measure.sampling.memory import Memory
 from tandem.measure.sampling.places import Places
 from tandem.measure.sampling.rapl import Rapl
 from tandem.measure.sampling.roles import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
@@ -76,6 +79,9 @@ class Sampler:
         self.places = Places(options.out, self.gpus, self.others, self.trees, self.report)
         self.suspended_s = suspended_s()
         self.rapl = Rapl(options.powercap, boottime_s() - self.suspended_s, self.report.warn)
+        self.machine = Machine(options.proc, options.out, options.run, self.trees)
+        self.memory = Memory(self.trees)
+        self.reasons: dict[str, Any] = {}
         columns = cpu_columns([zone.column for zone in self.rapl.zones])
         self.cpu = Csv(os.path.join(options.out, "cpu.csv"), columns)
         self.begin_s = self.next_sample_s = self.next_row_s = boottime_s()
@@ -188,11 +194,16 @@ class Sampler:
             gpu.sample(full=True)
         at_s, self.suspended_s = boottime_s(), suspended_s(self.suspended_s)
         self.rapl.read(at_s, self.suspended_s)
+        self.machine.read(kind, at_s)
         has_looked = self.look(at_s, math.inf if kind else ROW_SHARE)
         for gpu in self.gpus:
             gpu.put_row(kind, kind == "last")
         self.places.put_row(at_s, kind)
+        self.machine.put_row(kind, at_s, has_looked)
         self.put_cpu_row(kind, at_s, has_looked)
+        reasons = {"machine_reason": self.machine.reason, "memory_reasons": self.memory.reasons}
+        self.report.has_changed |= reasons != self.reasons
+        self.reasons = copy.deepcopy(reasons)
 
     def look(self, now_s: float, share: float) -> bool:
         has_looked = self.trees.look(now_s, share)
@@ -205,16 +216,18 @@ class Sampler:
         cells[SUSPENDED] = number(self.suspended_s, 4)
         for zone in self.rapl.zones:
             cells[f"{zone.column}_uj"] = "" if zone.known_uj is None else str(zone.known_uj)
+        pss_mib = self.memory.look(at_s) if has_looked else {}
         for role, use in self.trees.uses.items() if has_looked and self.trees.roots_known else ():
             if role not in self.trees.lost:
                 cells[f"{role}_cpu_s"] = number(use.cpu_s, 2)
-                cells[f"{role}_rss_mib"] = number(use.rss_mib, 1)
+                cells[f"{role}_pss_mib"] = number(pss_mib.get(role), 1)
+                cells[f"{role}_largest_rss_mib"] = number(use.largest_rss_mib, 1)
         self.cpu.put(cells)
 
     def write_report(self) -> None:
         if self.report.has_changed:
             gpus = [gpu.facts() for gpu in self.gpus]
-            whole = {**self.facts, **self.places.facts(), "gpus": gpus}
+            whole = {**self.facts, **self.places.facts(), **self.reasons, "gpus": gpus}
             self.report.write({**whole, "rapl": self.rapl.facts()})
 
 

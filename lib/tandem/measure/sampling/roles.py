@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import time
 from dataclasses import dataclass, field
 
 from tandem.nvml.sensors import REMEMBERED_S
-from tandem.processes.proc import TICKS_A_SECOND, ancestors, descendants, stat
+from tandem.processes.proc import TICKS_A_SECOND, ancestors, descendants, name, stat
 
 ROLES = ("foreground", "background")
 
@@ -24,6 +25,7 @@ YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after a root was named
 
 _LATE_S = 3.0  # what a root used before its end since the last look at it is small up to here
 
+_SIGCHLD_BIT = 1 << (signal.SIGCHLD - 1)
 _PAGES_A_MIB = 1024 * 1024 / os.sysconf("SC_PAGE_SIZE")
 
 
@@ -70,10 +72,13 @@ class Member:
 
 @dataclass
 class Use:
-    """What the trees of a role use; `cpu_s` also holds the trees that have ended."""
+    """What the trees of a role use; `cpu_s` also holds the trees that have ended.
+
+    `largest_rss_mib` is the memory of the largest single process.
+    """
 
     cpu_s: float = 0.0
-    rss_mib: float = 0.0
+    largest_rss_mib: float = 0.0
     ended_s: float = field(default=0.0, repr=False)
 
 
@@ -81,6 +86,7 @@ class Trees:
     """The processes of both roles. `roots_known`: it is known whose processes are whose.
 
     `lost` says of a role why a part of it was never seen: what it uses is not known from then on.
+    `deaf` are those, with their names, that leave the CPU time of their children to nobody.
     Looking costs some 50 µs a process, so where there are many it is not done at every row.
     """
 
@@ -90,6 +96,7 @@ class Trees:
         self.roots_known = False
         self.offset = 0
         self.lost: dict[str, str] = {}
+        self.deaf: dict[int, str] = {}
         self.roots: dict[int, Root] = {}
         self.members: dict[int, Member] = {}
         self.uses = {role: Use() for role in ROLES}
@@ -121,7 +128,7 @@ class Trees:
         if not is_news and now_s - self.looked_s < self.cost_s / share:
             return False
         for use in self.uses.values():
-            use.rss_mib = 0.0
+            use.largest_rss_mib = 0.0
         for root in list(self.roots.values()):
             self.look_at(root, now_s)
         for role, use in self.uses.items():
@@ -158,7 +165,7 @@ class Trees:
 
     def look_at(self, root: Root, now_s: float) -> None:
         self.active_s[root.role] = now_s
-        cpu_ticks, rss_pages = 0, 0
+        cpu_ticks, rss_pages = 0, 0  # of all, of the largest
         if not root.is_alive():
             if now_s - root.looked_s > max(_LATE_S, 2 * self.cost_s / ROW_SHARE):
                 why = f"process {root.pid} ended while nobody looked"
@@ -167,13 +174,21 @@ class Trees:
             return
         for pid in (root.pid, *descendants(root.pid, without=self.roots)):
             fields = stat(pid)
-            if len(fields) > 21:
+            if len(fields) > 30:
                 cpu_ticks += sum(map(int, fields[11:15]))
-                rss_pages += int(fields[21])
+                rss_pages = max(rss_pages, int(fields[21]))
+                if int(fields[30]) & _SIGCHLD_BIT and pid not in self.deaf:
+                    self.deaf[pid] = name(pid)
                 self.members[pid] = Member(root.role, fields[19], now_s)
         root.looked_s = now_s
         root.count(cpu_ticks / TICKS_A_SECOND)
-        self.uses[root.role].rss_mib += rss_pages / _PAGES_A_MIB
+        use = self.uses[root.role]
+        use.largest_rss_mib = max(use.largest_rss_mib, rss_pages / _PAGES_A_MIB)
+
+    def living(self, role: str) -> list[int]:
+        """Return the processes of a role that the last look saw."""
+        seen = self.members.items()
+        return [pid for pid, each in seen if (each.role, each.seen_s) == (role, self.looked_s)]
 
     def drop(self, root: Root) -> None:
         """Forget a root that has ended, but not what it has used."""

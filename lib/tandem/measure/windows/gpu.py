@@ -14,6 +14,7 @@ from tandem.measure.windows.gaps import absence, gap_warnings, too_blind
 from tandem.measure.windows.steps import counter_at
 from tandem.measure.windows.strangers import strangers
 from tandem.measure.windows.tallies import SLACK_S, GpuTally, Tally, tallied
+from tandem.measure.windows.throttle import CLOCKS, throttled
 
 BOARD_GAIN_PERCENT = 5  # boards differ by so much, proportionally (Yang, Adamek, Armour, SC'24)
 MIN_COVERAGE = 0.95  # so much of a window must be sampled for a trapezoid to be its energy
@@ -74,6 +75,8 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
         "sm_max_percent": peaks.get("sm_percent"),
         "memory_max_mib": peaks.get("memory_used_mib"),
         "event_reasons": event_names(tally.event_bits),
+        **clock_facts(tally),
+        **throttled(tally.held, tally.start.rows, tally.end.rows, span.duration_s),
         "samples": round(tally.samples),
         "largest_gap_seconds": None if tally.sampled_s is None else tally.largest_gap_s,
         "sampling_coverage": coverage(tally),
@@ -206,6 +209,15 @@ def role_facts(tally: GpuTally, role: str) -> Facts | None:
         "memory_max_mib": tally.peaks.get(f"{role}_memory_mib"),
     }
     return None if set(facts.values()) == {None} else facts
+
+
+def clock_facts(tally: GpuTally) -> Facts:
+    """Return mean and lowest clocks, in MHz."""
+    facts: Facts = {}
+    for clock in CLOCKS:
+        facts[f"{clock}_avg_mhz"] = tally.mean(f"{clock}_mhz")
+        facts[f"{clock}_min_mhz"] = tally.held.lows.get(clock)
+    return facts
 
 
 def event_names(bits: int) -> list[str]:

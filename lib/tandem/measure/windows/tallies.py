@@ -8,8 +8,12 @@ from typing import TypeVar
 
 from tandem.measure.rows import Row, rows_between
 from tandem.measure.windows.edges import COUNTER, REACH_S, Nearby, Spread, number_in, time_of
+from tandem.measure.windows.throttle import Held
 
-MEANS = ("sm_percent", "temperature_c", "foreground_sm_percent", "background_sm_percent")
+MEANS = (
+    *("sm_percent", "temperature_c", "sm_clock_mhz", "memory_clock_mhz"),
+    *("foreground_sm_percent", "background_sm_percent"),
+)
 PEAKS = (
     "power_max_w",
     "sm_percent",
@@ -17,6 +21,9 @@ PEAKS = (
     "memory_used_mib",
     "foreground_memory_mib",
     "background_memory_mib",
+)
+MEMORY = tuple(
+    f"{role}_{kind}_mib" for role in ("foreground", "background") for kind in ("pss", "largest_rss")
 )
 SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
 HELD = ("foreground_memory_mib", "background_memory_mib", "strangers_memory_mib")
@@ -66,7 +73,7 @@ class Tally:
 
 
 class RoleTally(Tally):
-    """Rows of cpu.csv: the highest memory of the foreground and of the background.
+    """Rows of cpu.csv: the most memory of the foreground and of the background.
 
     Large process trees are looked at once in many rows only, so more of these count as near.
     """
@@ -75,7 +82,7 @@ class RoleTally(Tally):
 
     def add_inside(self, row: Row) -> None:
         super().add_inside(row)
-        self.add_peaks(row, ("foreground_rss_mib", "background_rss_mib"))
+        self.add_peaks(row, MEMORY)
 
 
 class GpuTally(Tally):
@@ -98,6 +105,7 @@ class GpuTally(Tally):
         self.temperature_start_c: float | None = None
         self.is_start_known = False
         self.event_bits = 0
+        self.held = Held(from_s, to_s)
         self.ran_backwards = False
         self.stale_s = 0.0
         self.hidden_mib: float | None = None
@@ -110,6 +118,7 @@ class GpuTally(Tally):
 
     def add(self, row: Row) -> None:
         super().add(row)
+        self.held.add(row)
         self.add_means(row)
         self.add_counter(row)
         self.add_power(row)
@@ -169,6 +178,7 @@ class GpuTally(Tally):
     def add_inside(self, row: Row) -> None:
         super().add_inside(row)
         self.add_peaks(row, PEAKS)
+        self.held.add_clocks(row)
         low_w = number_in(row, "power_min_w")
         if low_w is not None:
             self.power_min_w = low_w if self.power_min_w is None else min(self.power_min_w, low_w)

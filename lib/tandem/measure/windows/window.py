@@ -11,6 +11,7 @@ from tandem.base.clock import Moment
 from tandem.measure.rows import SUSPENDED, Row
 from tandem.measure.windows.edges import around, linear, number_in, time_of
 from tandem.measure.windows.gpu import Facts, Span, edge_reason, gpu_facts
+from tandem.measure.windows.machine import machine_facts
 from tandem.measure.windows.places import absence, add_places
 from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied
 
@@ -40,7 +41,8 @@ def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
         "suspended_seconds": suspended_s,
         "gpus": [gpu_facts(folder, gpu, span, clock) for gpu in monitor["gpus"] if clock],
         "gpus_reason": monitor["gpus_reason"],
-        "cpu": cpu_facts(monitor["rapl"], roles),
+        "cpu": cpu_facts(monitor, roles),
+        "machine": machine_facts(folder, monitor["machine_reason"], span),
         "warnings": [
             f"{each['sensor']}: {each['message']}" + (f" ({each['hint']})" if each["hint"] else "")
             for each in monitor["warnings"]
@@ -57,9 +59,17 @@ def read_monitor(folder: Path) -> Facts:
         text = (folder / "monitor.json").read_text(encoding="utf-8")
     except FileNotFoundError:
         reason = "there was no monitor"
-        rapl = {"zones": [], "reason": reason}
-        return {"clock": None, "gpus": [], "gpus_reason": reason, "rapl": rapl, "warnings": []}
-    monitor: Facts = json.loads(text)
+        return {
+            "clock": None,
+            "gpus": [],
+            "gpus_reason": reason,
+            "rapl": {"zones": [], "reason": reason},
+            "machine_reason": reason,
+            "memory_reasons": {},
+            "warnings": [],
+        }
+    monitor: Facts = {"machine_reason": None, "memory_reasons": {}}  # of earlier versions
+    monitor |= json.loads(text)
     return monitor
 
 
@@ -84,11 +94,12 @@ def suspended_at(rows: Sequence[Row], when_s: float) -> float | None:
     return before_s if has_room else after_s
 
 
-def cpu_facts(rapl: Mapping[str, Any], roles: RoleTally) -> Facts:
+def cpu_facts(monitor: Mapping[str, Any], roles: RoleTally) -> Facts:
     """Return energy over all sockets, by RAPL, and what the two process trees used.
 
     `total_joules` is package + DRAM; `reason` says why any of the three is None.
     """
+    rapl = monitor["rapl"]
     package_j, package_reason = rapl_joules(rapl, roles, "package_", "packages")
     dram_j, dram_reason = rapl_joules(rapl, roles, "dram_", "DRAM")
     total_j = None if package_j is None or dram_j is None else package_j + dram_j
@@ -100,8 +111,25 @@ def cpu_facts(rapl: Mapping[str, Any], roles: RoleTally) -> Facts:
         "reason": "; ".join(reasons) or None,
         "foreground_cpu_seconds": cpu_seconds(roles, "foreground"),
         "background_cpu_seconds": cpu_seconds(roles, "background"),
-        "foreground_rss_max_mib": roles.peaks.get("foreground_rss_mib"),
-        "background_rss_max_mib": roles.peaks.get("background_rss_mib"),
+        **memory_facts(monitor["memory_reasons"], roles, "foreground"),
+        **memory_facts(monitor["memory_reasons"], roles, "background"),
+    }
+
+
+def memory_facts(reasons: Mapping[str, str], roles: RoleTally, role: str) -> Facts:
+    """Return the most memory of a role's processes, together and any one, as far as was seen.
+
+    Together, pages that they share count once; `ROLE_pss_reason` says why that is not known.
+    """
+    pss_mib = roles.peaks.get(f"{role}_pss_mib")
+    largest_mib = roles.peaks.get(f"{role}_largest_rss_mib")
+    reason = None
+    if pss_mib is None and largest_mib:
+        reason = reasons.get(role) or "nobody looked in this window: it takes long with much memory"
+    return {
+        f"{role}_pss_max_mib": pss_mib,
+        f"{role}_pss_reason": reason,
+        f"{role}_largest_rss_max_mib": largest_mib,
     }
 
 

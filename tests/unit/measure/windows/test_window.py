@@ -24,8 +24,12 @@ def test_cpu_energy_is_that_of_all_sockets(tmp_path: Path) -> None:
         "reason": None,
         "foreground_cpu_seconds": pytest.approx(3.625),
         "background_cpu_seconds": None,
-        "foreground_rss_max_mib": 112.0,
-        "background_rss_max_mib": None,
+        "foreground_pss_max_mib": 112.0,
+        "foreground_pss_reason": None,
+        "foreground_largest_rss_max_mib": 72.0,
+        "background_pss_max_mib": None,
+        "background_pss_reason": None,
+        "background_largest_rss_max_mib": None,
     }
     assert facts["started"] == "2027-01-15T08:16:42.250000+00:00"
     assert facts["ended"] == "2027-01-15T08:16:52.250000+00:00"

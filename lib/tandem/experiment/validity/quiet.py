@@ -1,0 +1,71 @@
+"""Whether the machine was quiet: nobody else on its CPUs, no swapping, no clocks held down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tandem.results.record import Record, Window, foreground_window
+
+OTHERS_PERCENT = 10.0  # of all CPUs; more is warned of
+THROTTLED_PERCENT = 5.0  # of the time
+
+
+class Disturbance(NamedTuple):
+    """Something of a window that may disturb; `percent` is above `limit` where it counts."""
+
+    text: str
+    percent: float | None  # None: not known
+    warned_above: float
+    limit: float | None
+
+
+def reasons(record: Record) -> Iterator[str]:
+    for each in _disturbances(record):
+        if each.limit is not None and (each.percent is None or each.percent > each.limit):
+            yield each.text
+
+
+def warnings(record: Record) -> Iterator[str]:
+    for each in _disturbances(record):
+        is_reason = each.limit is not None and each.percent is not None
+        if each.percent is None or (is_reason and each.percent > (each.limit or 0.0)):
+            continue
+        if each.percent > each.warned_above:
+            yield each.text
+
+
+def _disturbances(record: Record) -> Iterator[Disturbance]:
+    beside, limits = foreground_window(record), record["validity"]
+    for window in record["windows"]:
+        if window is beside or window["attempt"] is None:
+            name = f"in the {window['name']} window"
+            where = "beside the foreground" if window is beside else name
+            yield from _of_cpus(window, where, limits["max_others_cpu_percent"])
+            yield from _of_clocks(window, where, limits["max_throttled_percent"])
+
+
+def _of_cpus(window: Window, where: str, limit: float | None) -> Iterator[Disturbance]:
+    machine = window["machine"]
+    others = machine["others_cpu_percent"]
+    text = f"others used {others} % of all CPUs {where}"
+    if others is None:
+        why = machine["others_cpu_reason"]
+        text = f"how much others used the CPUs {where} is not known: {why}"
+    yield Disturbance(text, others, OTHERS_PERCENT, limit)
+    steal = machine["steal_percent"] or 0.0
+    taken = f"other virtual machines took {steal} % of all CPUs {where}"
+    yield Disturbance(taken, steal, OTHERS_PERCENT, limit)
+    swapped_mib = machine["swapped_in_mib"] or 0.0
+    yield Disturbance(f"{swapped_mib} MiB came back from swap {where}", swapped_mib, 0.0, None)
+
+
+def _of_clocks(window: Window, where: str, limit: float | None) -> Iterator[Disturbance]:
+    for gpu in window["gpus"]:
+        name = f"GPU {gpu['index']}"
+        if not gpu["throttled_percent"]:
+            unknown = f"whether the clocks of {name} were held down {where} is not reported"
+            yield Disturbance(unknown, None, THROTTLED_PERCENT, limit)
+        for reason, percent in gpu["throttled_percent"].items():
+            text = f"{name}: {reason} held the clocks down for {percent} % of the time {where}"
+            yield Disturbance(text, percent, THROTTLED_PERCENT, limit)

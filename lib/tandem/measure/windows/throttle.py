@@ -1,0 +1,86 @@
+"""How fast a board's clocks were in a window, and for what share of it they were held back.
+
+By the driver's counters where there are any; else by the reasons that each row has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tandem.measure.rows import THROTTLED, Row
+from tandem.measure.windows.edges import linear, number_in, time_of
+
+CLOCKS = ("sm_clock", "memory_clock")
+# Of NVML's nvmlClocksEventReasons those that hold a board back: not idleness, not a setting.
+HELD_BACK = {
+    2: "sw_power_cap",
+    3: "hw_slowdown",
+    4: "sync_boost",
+    5: "sw_thermal_slowdown",
+    6: "hw_thermal_slowdown",
+    7: "hw_power_brake_slowdown",
+}
+
+
+class Held:
+    """For how long the rows of a window have seen each reason, and the lowest clocks in it."""
+
+    def __init__(self, from_s: float, to_s: float) -> None:
+        self.from_s, self.to_s = from_s, to_s
+        self.since_s: float | None = None
+        self.known_s = 0.0
+        self.held_s = dict.fromkeys(HELD_BACK.values(), 0.0)
+        self.lows: dict[str, float] = {}
+
+    def add(self, row: Row) -> None:
+        """Take a row: it speaks for the time since the row before that knew the reasons."""
+        bits = row.get("event_reasons")
+        if not isinstance(bits, str) or not bits:
+            return
+        when_s = time_of(row)
+        since_s, self.since_s = when_s if self.since_s is None else self.since_s, when_s
+        overlap_s = min(when_s, self.to_s) - max(since_s, self.from_s)
+        if overlap_s > 0.0:
+            self.known_s += overlap_s
+            for bit, reason in HELD_BACK.items():
+                self.held_s[reason] += overlap_s if int(bits, 16) >> bit & 1 else 0.0
+
+    def add_clocks(self, row: Row) -> None:
+        """Take the clocks of a row that lies in the window."""
+        for clock in CLOCKS:
+            mhz = number_in(row, f"{clock}_mhz")
+            if mhz is not None:
+                self.lows[clock] = min(mhz, self.lows.get(clock, mhz))
+
+    def shares_percent(self) -> dict[str, float]:
+        """Return the share of the window that saw each reason; {}: half of it does not know."""
+        if self.known_s < (self.to_s - self.from_s) / 2.0 or not self.known_s:
+            return {}
+        return {reason: _percent(held_s, self.known_s) for reason, held_s in self.held_s.items()}
+
+
+def throttled(
+    held: Held, start: Sequence[Row], end: Sequence[Row], duration_s: float
+) -> dict[str, Any]:
+    """Return the share of a window in percent by reason, and how it is known; None: it is not.
+
+    `start` and `end` are the rows about its edges.
+    """
+    counted = {reason: _counted_s(reason, held, start, end) for reason in THROTTLED}
+    known = {reason: seconds for reason, seconds in counted.items() if seconds is not None}
+    if known and duration_s:
+        shares = {reason: _percent(seconds, duration_s) for reason, seconds in known.items()}
+        return {"throttled_percent": shares, "throttled_by": "counters"}
+    shares = held.shares_percent()
+    return {"throttled_percent": shares, "throttled_by": "samples" if shares else None}
+
+
+def _counted_s(reason: str, held: Held, start: Sequence[Row], end: Sequence[Row]) -> float | None:
+    column = f"throttled_{reason}_s"
+    before_s, after_s = linear(start, column, held.from_s), linear(end, column, held.to_s)
+    return None if before_s is None or after_s is None else after_s - before_s
+
+
+def _percent(part_s: float, whole_s: float) -> float:
+    return round(min(max(100.0 * part_s / whole_s, 0.0), 100.0), 2)
