@@ -431,6 +431,25 @@ def test_a_board_without_a_counter_has_its_trapezoid(gpu: SimGpu, watch: Watch) 
     assert watched.rows()[-1]["energy_trapezoid_j"]
 
 
+def test_how_long_clocks_were_held_down_is_the_drivers_word(gpu: SimGpu, watch: Watch) -> None:
+    """What a board has no counter of is no fault, and one that fails is asked again."""
+    gpu.set(held_by_power=0.25, held_by_heat=0.5)
+    watched = watch("--row", "0.1")
+    row = watched.mark()
+    assert value(row, "throttled_power_s") == pytest.approx(0.25 * at(row), rel=1e-3)
+    assert value(row, "throttled_thermal_s") == pytest.approx(0.5 * at(row), rel=1e-3)
+    assert value(row, "throttled_sync_boost_s") == 0
+    gpu.fail(UNKNOWN, "nvmlDeviceGetViolationStatus")
+    wait_for("a gap", lambda: watched.mark()["throttled_power_s"] is None)
+    gpu.mend("nvmlDeviceGetViolationStatus")
+    wait_for("it again", lambda: watched.mark()["throttled_power_s"] is not None)
+    gpu.fail(NOT_SUPPORTED, "nvmlDeviceGetViolationStatus")
+    wait_for("none", lambda: watched.mark()["throttled_power_s"] is None)
+    watched.stop()
+    assert watched.gpu()["missing"] == {}
+    assert not [each for each in watched.report()["warnings"] if "gpu_0" in each["sensor"]]
+
+
 @pytest.mark.parametrize(
     ("names", "sensor", "columns"),
     [

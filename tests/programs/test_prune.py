@@ -25,7 +25,7 @@ LOGS = {
     "background_logs/bgrun.log",
     "background_logs_2/run_1.log",
 }
-SAMPLES = {f"energy/{name}.csv" for name in ("gpu_0", "cpu", "machine", "strangers")}
+SAMPLES = {f"energy/{name}.csv" for name in ("gpu_0", "cpu", "machine", "on_gpus", "strangers")}
 STAYS = {
     *("experiment.json", "interference.json", "outcome.json"),
     "fg_run.sh",
@@ -175,7 +175,7 @@ def test_the_journal_says_what_went(tmp_path: Path) -> None:
         *("pruned", "logs"),
         *(12, 12_000),
     )
-    assert (samples["what"], samples["files"], samples["bytes"]) == ("samples", 6, 6_000)
+    assert (samples["what"], samples["files"], samples["bytes"]) == ("samples", 10, 10_000)
     assert datetime.fromisoformat(str(logs["utc"])) > datetime.fromisoformat(utc(0.01))
 
 

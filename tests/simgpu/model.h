@@ -39,6 +39,7 @@ struct device {
     int32_t mig, mps_pid, pid_offset, processes;
     int64_t calls, calls_left;
     uint64_t ecc_corrected, ecc_uncorrected, xid_count, xids[XIDS];
+    double held_by_power, held_by_heat;
 };
 
 struct slot {

@@ -469,6 +469,21 @@ VISIBLE nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t devi
     return event_reasons(device, reasons);
 }
 
+struct violation {
+    uint64_t reference_us, held_ns;
+};
+
+/* For how long a policy held the clocks down: power is 0, heat 1, NVIDIA has eight more. */
+VISIBLE nvmlReturn_t nvmlDeviceGetViolationStatus(nvmlDevice_t device, int policy,
+                                                  struct violation *violation) {
+    ENTER_BOARD(device);
+    if (policy < 0 || policy > 11) return INVALID_ARGUMENT;
+    double shares[2] = {board(device)->held_by_power, board(device)->held_by_heat};
+    double share = policy < 2 ? shares[policy] : 0;
+    *violation = (struct violation){now_us(), (uint64_t)(1e9 * share * now_s())};
+    return SUCCESS;
+}
+
 struct utilisation {
     unsigned sm, memory;
 };

@@ -134,6 +134,8 @@ class SimGpu:
         idle_c (35.0), c_per_w (0.1): temperature = idle_c + c_per_w x (mean power over the last
             20 s - idle_w)
         event_reasons (0): bits; GpuIdle (1) comes in addition while nothing lives
+        held_by_power, held_by_heat (0.0): share of the time, since the machine's start, in which
+            that held the clocks down by the driver's counters
         mig (0): 1 for MIG mode with two instances, which are devices of their own to train.py;
             `add` puts a load on one by mig=0 or mig=1
         mps_pid (0): pid of an MPS server; compute processes are then its clients

@@ -82,6 +82,8 @@ class Device(ctypes.Structure):
     ecc_uncorrected: int
     xid_count: int
     xids: ctypes.Array[ctypes.c_uint64]
+    held_by_power: float
+    held_by_heat: float
     _fields_ = (
         ("name", ctypes.c_char * 96),
         ("uuid", ctypes.c_char * 96),
@@ -98,6 +100,7 @@ class Device(ctypes.Structure):
         ("calls_left", ctypes.c_int64),
         *((name, ctypes.c_uint64) for name in ("ecc_corrected", "ecc_uncorrected", "xid_count")),
         ("xids", ctypes.c_uint64 * XIDS),
+        *((name, ctypes.c_double) for name in ("held_by_power", "held_by_heat")),
     )
 
 

@@ -386,6 +386,15 @@ def test_sensors_follow_the_load(gpu: SimGpu, nvml: Nvml) -> None:
     assert nvml.ask(reasons.format("Event")) == nvml.ask(reasons.format("Throttle")) == 0x24
     clocks = "[n.nvmlDeviceGetClockInfo(d[0], each) for each in (1, 2)]"
     assert nvml.ask(clocks) == [1500, 2619]
+    held = "[n.nvmlDeviceGetViolationStatus(d[0], each).violationTime for each in (0, 1, 2)]"
+    assert nvml.ask(held) == [0, 0, 0]
+    gpu.set(held_by_power=0.25, held_by_heat=0.5)
+    power_ns, heat_ns, _ = nvml.ask(held)
+    assert (
+        power_ns
+        == pytest.approx(heat_ns / 2, rel=1e-3)
+        == pytest.approx(0.25e9 * now_s(), rel=1e-2)
+    )
     assert nvml.ask("n.nvmlDeviceGetEnforcedPowerLimit(d[0])") == 700_000
     assert nvml.ask("n.nvmlDeviceGetPowerManagementLimit(d[0])") == 700_000
     assert nvml.ask("n.nvmlDeviceGetMemoryInfo(d[0]).used") == (2048 + 400) * 2**20

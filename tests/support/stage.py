@@ -91,12 +91,14 @@ def numbered(name: str, lines: Sequence[str]) -> dict[str, str]:
 class Stage:
     """One folder with repositories `front` and `back`, whose trainings can be told to end.
 
-    Of several backgrounds the repositories are `back_1`, `back_2` and so on.
+    Of several backgrounds the repositories are `back_1`, `back_2` and so on. `proc` is where the
+    CPU time of the machine is; usually nowhere, as the tests beside are nobody's disturbance.
     """
 
     folder: Path
     started: list[subprocess.Popen[str]] = field(default_factory=list)
     more_environment: dict[str, str] = field(default_factory=dict)
+    proc: Path | None = None
 
     @property
     def marker(self) -> str:
@@ -154,6 +156,7 @@ class Stage:
             *(sys.executable, str(ROOT / "driver.py"), "run", *options),
             *("--registry", str(self.folder / "registry.json"), "--root", str(self.folder)),
             *("--results", str(self.folder / "results"), "--grace", str(GRACE_S)),
+            *("--proc", str(self.proc or self.folder / "no_proc")),
             str(self.folder / "settings.json"),
         ]
 

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from tandem.plan.model import Plan
-from tandem.results.record import BackgroundPart, Interference, Record, figures_of, load_of
+from tandem.results.record import (
+    BackgroundPart,
+    Interference,
+    Record,
+    figures_of,
+    foreground_window,
+    load_of,
+)
 
 _FIRST = (
     "experiment_id",
@@ -70,6 +77,12 @@ _DOSE = (
     "gpu_memory_mib",
     "gpu_memory_fraction",
 )
+_MACHINE = (
+    *("fg_pss_max_mib", "bg_pss_max_mib"),
+    *("others_cpu_percent", "steal_percent", "swapped_in_mib"),
+    *("cpu_pressure_percent", "memory_pressure_percent", "io_pressure_percent"),
+    *("gpu_sm_clock_avg_mhz", "gpu_sm_clock_min_mhz", "throttled_percent"),
+)
 _OWN = (
     "status",
     "exit_code",
@@ -82,6 +95,7 @@ _OWN = (
     "bg_rounds_completed",
     "bg_rounds_failed",
     "coverage",
+    *_MACHINE,
     "valid",
     "invalid_reasons",
     "warnings",
@@ -94,7 +108,7 @@ _COUNTS = (
     *("retries", "num_mutated_params", "exit_code", "attempts"),
     *("bg_rounds_completed", "bg_rounds_failed"),
 )
-_NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_INTERFERENCE)
+_NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_MACHINE, *_INTERFERENCE)
 _TEXT = ("invalid_reasons", "warnings")  # where there is nothing, that is known
 Value = str | int | float | bool | None
 Row = dict[str, Value]
@@ -160,7 +174,35 @@ def row_of(record: Record, interference: Interference | None) -> Row:
         "invalid_reasons": "; ".join(record["invalid_reasons"]),
         "warnings": "; ".join(record["warnings"]),
     }
-    return values
+    return values | machine_values(record)
+
+
+def machine_values(record: Record) -> Row:
+    """Return what the machine did beside the foreground: means and lowest clocks of all GPUs.
+
+    `throttled_percent` is that of the most frequent reason on any GPU.
+    """
+    window = foreground_window(record)
+    if window is None:
+        return {}
+    cpu, machine, gpus = window["cpu"], window["machine"], window["gpus"]
+    pressure = machine["pressure_percent"]
+    average = [mhz for gpu in gpus if (mhz := gpu["sm_clock_avg_mhz"]) is not None]
+    lowest = [mhz for gpu in gpus if (mhz := gpu["sm_clock_min_mhz"]) is not None]
+    throttled = [percent for gpu in gpus for percent in gpu["throttled_percent"].values()]
+    return {
+        "fg_pss_max_mib": cpu["foreground_pss_max_mib"],
+        "bg_pss_max_mib": cpu["background_pss_max_mib"],
+        "others_cpu_percent": machine["others_cpu_percent"],
+        "steal_percent": machine["steal_percent"],
+        "swapped_in_mib": machine["swapped_in_mib"],
+        "cpu_pressure_percent": pressure["cpu_some"],
+        "memory_pressure_percent": pressure["memory_some"],
+        "io_pressure_percent": pressure["io_some"],
+        "gpu_sm_clock_avg_mhz": sum(average) / len(average) if average else None,
+        "gpu_sm_clock_min_mhz": min(lowest, default=None),
+        "throttled_percent": max(throttled, default=None),
+    }
 
 
 def _doses(parts: Sequence[BackgroundPart]) -> dict[str, Any]:

@@ -353,3 +353,66 @@ def test_each_of_several_must_have_used_the_gpu_beside_the_foreground(
     put(timed, duration_seconds=duration_s)
     found = reasons(record(**{"background.parts": parts}, windows=[timed]))
     assert found == [f"the {n} was not seen to use the GPU beside the foreground" for n in expected]
+
+
+# -- a quiet machine ---------------------------------------------------------------------
+
+
+def beside(**values: Any) -> Record:
+    """Return the record of a foreground with values in its window and an idle window before it."""
+    window = of(Window, name="foreground", **{"machine.others_cpu_percent": 10.0})
+    window["gpus"][0]["throttled_percent"] = {"power": 5.0}
+    idle = of(Window, name="idle", attempt=None)
+    found = record(windows=[idle, window])
+    put(found, **values)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("windows[1].machine.others_cpu_percent", 10.5,
+         "others used 10.5 % of all CPUs beside the foreground"),
+        ("windows[0].machine.others_cpu_percent", 99.0,
+         "others used 99.0 % of all CPUs in the idle window"),
+        ("windows[1].machine.steal_percent", 11.0,
+         "other virtual machines took 11.0 % of all CPUs beside the foreground"),
+        ("windows[1].machine.swapped_in_mib", 0.004,
+         "0.004 MiB came back from swap beside the foreground"),
+        ("windows[1].gpus[0].throttled_percent", {"power": 1.0, "thermal": 5.5},
+         "GPU 0: thermal held the clocks down for 5.5 % of the time beside the foreground"),
+    ],
+)  # fmt: skip
+def test_what_may_disturb_is_warned_of(place: str, value: Any, said: str) -> None:
+    assert reasons(beside()) == warnings_of(beside()) == []
+    found = beside(**{place: value})
+    assert reasons(found) == []
+    assert warnings_of(found) == [said]
+
+
+@pytest.mark.parametrize(
+    ("limit", "place", "value", "said"),
+    [
+        ("max_others_cpu_percent", "windows[1].machine.others_cpu_percent", 2.5,
+         "others used 2.5 % of all CPUs beside the foreground"),
+        ("max_others_cpu_percent", "windows[1].machine.steal_percent", 2.5,
+         "other virtual machines took 2.5 % of all CPUs beside the foreground"),
+        ("max_others_cpu_percent", "windows[1].machine.others_cpu_percent", None,
+         "how much others used the CPUs beside the foreground is not known: too short"),
+        ("max_throttled_percent", "windows[1].gpus[0].throttled_percent", {"power": 2.5},
+         "GPU 0: power held the clocks down for 2.5 % of the time beside the foreground"),
+        ("max_throttled_percent", "windows[1].gpus[0].throttled_percent", {},
+         "whether the clocks of GPU 0 were held down beside the foreground is not reported"),
+    ],
+)  # fmt: skip
+def test_with_a_limit_it_counts(limit: str, place: str, value: Any, said: str) -> None:
+    """What is not known may be beyond it. Without a limit that is no fault."""
+    calm: dict[str, Any] = {"windows[1].machine.others_cpu_percent": 2.0}
+    calm |= {f"windows[{number}].machine.others_cpu_reason": "too short" for number in (0, 1)}
+    calm |= {f"windows[{n}].gpus[0].throttled_percent": {"power": 2.0} for n in (0, 1)}
+    assert reasons(beside(**calm), **{limit: 2.0}) == []
+    found = beside(**calm)
+    put(found, **{place: value})
+    assert reasons(found) == warnings_of(found) == []
+    assert reasons(found, **{limit: 2.0}) == [said]
+    assert warnings_of(found) == []

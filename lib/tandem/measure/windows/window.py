@@ -125,7 +125,9 @@ def memory_facts(reasons: Mapping[str, str], roles: RoleTally, role: str) -> Fac
     largest_mib = roles.peaks.get(f"{role}_largest_rss_mib")
     reason = None
     if pss_mib is None and largest_mib:
-        reason = reasons.get(role) or "nobody looked in this window: it takes long with much memory"
+        reason = (
+            reasons.get(role) or "not looked at in this window: with much memory that takes long"
+        )
     return {
         f"{role}_pss_max_mib": pss_mib,
         f"{role}_pss_reason": reason,
