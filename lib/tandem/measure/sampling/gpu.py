@@ -179,7 +179,8 @@ class SampledGpu:
             cells[column] = number(self.ask(sensor, partial(read, self.device)), 0)
         reasons = self.ask("event_reasons", lambda: event_reasons(self.device))
         cells["event_reasons"] = "" if reasons is None else f"{reasons:x}"
-        cells |= self.violations.cells(self.at.boottime_s)
+        if not self.absent.missing.keys() >= set(_SENSORS):  # else all of the GPU is gone
+            cells |= self.violations.cells(self.at.boottime_s)
         for column, value in self.use(sm_percent, is_last).items():
             cells[column] = number(value, 1 if column.endswith("percent") else 0)
         self.put(kind, self.at.boottime_s, cells)
