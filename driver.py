@@ -51,9 +51,7 @@ def command_run(arguments: argparse.Namespace) -> int:
     options = Options(
         arguments.results.resolve(),
         arguments.namespace,
-        Sensors(
-            arguments.powercap, arguments.proc, arguments.wait_idle, arguments.allow_busy
-        ),
+        Sensors(arguments.powercap, arguments.proc, arguments.wait_idle, arguments.allow_busy),
         arguments.cpufreq,
         arguments.wait_lock,
         arguments.until,
