@@ -24,8 +24,9 @@ class Asked:
     def __init__(self) -> None:
         self.pythons, self.watch = Pythons(), Watch()
 
-    def facts(self, *command: str, folder: Path, **variables: str) -> Any:
-        [found] = self.pythons.facts([Place.of(command, folder, variables)], self.watch)
+    def facts(self, python: str | None, folder: Path, **variables: str) -> Any:
+        place = Place.of("./train.sh", python, folder, variables)
+        [found] = self.pythons.facts([place], self.watch)
         return found
 
 
@@ -42,7 +43,7 @@ def package(folder: Path, name: str, version: str) -> None:
 
 
 def test_what_it_says_of_itself(asked: Asked, tmp_path: Path) -> None:
-    found = asked.facts(sys.executable, "train.py", folder=tmp_path)
+    found = asked.facts(sys.executable, folder=tmp_path)
     assert os.path.realpath(found["executable"]) == THIS
     assert (found["version"], found["prefix"]) == (sys.version.split()[0], sys.prefix)
     assert found["packages"]["pytest"] == pytest.__version__
@@ -97,6 +98,11 @@ def test_one_that_does_not_answer_says_why(
     assert found["reasons"]["packages"].startswith(why)
 
 
+def test_a_training_that_is_no_python_says_so(asked: Asked, tmp_path: Path) -> None:
+    found = asked.facts(None, tmp_path)
+    assert found["reasons"]["version"] == "./train.sh is neither a Python nor a script of one"
+
+
 def test_one_whose_folder_is_gone_says_so(asked: Asked, tmp_path: Path) -> None:
     found = asked.facts(sys.executable, folder=tmp_path / "gone")
     assert found["reasons"]["version"].startswith("cannot be started: ")
@@ -130,5 +136,7 @@ def test_it_is_asked_again_only_where_something_has_changed(asked: Asked, tmp_pa
 
 
 def test_which_gpus_a_training_sees_makes_no_other_python(tmp_path: Path) -> None:
-    places = {Place.of(["python3"], tmp_path, {"CUDA_VISIBLE_DEVICES": each}) for each in "01"}
+    places = {
+        Place.of("python3", "python3", tmp_path, {"CUDA_VISIBLE_DEVICES": each}) for each in "01"
+    }
     assert len(places) == 1

@@ -89,7 +89,7 @@ def test_of_a_secret_only_its_name_is_told(measured: Measured) -> None:
 def test_a_training_that_is_no_python_says_what_it_is(measured: Measured) -> None:
     [python] = measured.read("machine.json")["pythons"]
     assert python["repositories"] == ["front"]
-    assert "/bin/bash: neither a Python nor a script of one" in python["reasons"]["version"]
+    assert "./train.sh is neither a Python nor a script of one" in python["reasons"]["version"]
 
 
 def test_each_record_names_the_machine_that_it_had(measured: Measured) -> None:

@@ -13,14 +13,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tandem.base.text import printable
 from tandem.base.variables import COOKIE, VISIBLE
-from tandem.machine.interpreter import NoPythonError, interpreter_of
 from tandem.processes.cookie import cookie
 from tandem.processes.watch import Watch
 
@@ -36,17 +35,23 @@ Variables = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Place:
-    """How a training is started: the words of its command, its folder, variables of its own."""
+    """Where a training's Python is asked: its folder, and variables of its own.
 
-    command: tuple[str, ...]
+    `python` is None where the training's `program` is neither one nor a script of one.
+    """
+
+    program: str
+    python: str | None
     folder: Path
     variables: Variables
 
     @classmethod
-    def of(cls, command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Place:
+    def of(
+        cls, program: str, python: str | None, folder: Path, variables: Mapping[str, str]
+    ) -> Place:
         """Return the place of a training; which GPUs it sees says nothing of its Python."""
         own = sorted(item for item in variables.items() if item[0] != VISIBLE)
-        return cls(tuple(command), folder, tuple(own))
+        return cls(program, python, folder, tuple(own))
 
 
 class Question:
@@ -56,22 +61,21 @@ class Question:
         self.reason: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._until_s = time.monotonic() + LIMIT_S
-        environment = {**os.environ, **dict(place.variables), COOKIE: cookie(os.getpid())}
+        if place.python is None:
+            self.reason = f"{place.program} is neither a Python nor a script of one"
+            return
+        question = _QUESTION.read_text(encoding="utf-8")
         try:
-            question = _QUESTION.read_text(encoding="utf-8")
-            python = interpreter_of(place.command, place.folder, environment)
             self._answer = os.memfd_create("answer")
             self._process = subprocess.Popen(
-                [*_ends_with_us(), str(python.path), *python.options, "-c", question],
+                [*_ends_with_us(), place.python, "-c", question],
                 cwd=place.folder,
-                env=python.environment,
+                env={**os.environ, **dict(place.variables), COOKIE: cookie(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 stdout=self._answer,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        except NoPythonError as error:
-            self.reason = str(error)
         except (OSError, ValueError) as error:
             self.reason = f"cannot be started: {error}"
 

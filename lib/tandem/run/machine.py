@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.clock import iso_utc, now
+from tandem.config.needs import python_of
+from tandem.config.program import own_words
 from tandem.machine.description import description
 from tandem.machine.pythons import Place, Pythons
 from tandem.plan.model import Experiment, Training
@@ -47,10 +49,14 @@ def places_of(trainings: Iterable[Training]) -> dict[str, Place]:
     first: dict[str, Training] = {}
     for training in trainings:
         first.setdefault(training.repo, training)
-    return {
-        repo: Place.of(each.command, each.work_dir, each.environment)
-        for repo, each in first.items()
-    }
+    return {repo: place_of(each) for repo, each in first.items()}
+
+
+def place_of(training: Training) -> Place:
+    folder, variables = training.work_dir, training.environment
+    python, is_certain = python_of(folder, training.command, variables)
+    program = own_words(training.command)[0]
+    return Place.of(program, python if is_certain else None, folder, variables)
 
 
 def grouped(

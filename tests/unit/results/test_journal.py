@@ -69,6 +69,20 @@ def test_one_that_was_started_again_has_not_ended(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_starts_are_counted_with_those_of_before(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.add("run_started")
+    journal.add("started", experiment="a")
+    journal.add("set_aside", experiment="a")
+    journal.add("started", experiment="a")
+    assert journal.starts == 2
+    journal.close()
+    again = Journal(tmp_path)
+    again.add("started", experiment="b")
+    assert again.starts == 3
+    again.close()
+
+
 def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     with pytest.raises(LockedError):
