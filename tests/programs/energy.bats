@@ -6,6 +6,7 @@
 
 setup() {
   load helpers.bash
+  export TZ=UTC
   cd "$BATS_TEST_TMPDIR"
 }
 
@@ -44,7 +45,7 @@ value() { # EXPRESSION
   run -0 --separate-stderr "$ROOT/bin/energy" run/one
   [[ -z $stderr ]]
   [[ ${lines[0]} == one ]]
-  [[ $output == *'59.996 s, 2026-01-01T00:00:00.004000+00:00 to 2026-01-01T00:01:00.000000+00:00'* ]]
+  [[ $output == *'59.996 s, 2026-01-01T00:00:00.004+00:00 to 2026-01-01T00:01:00.000+00:00'* ]]
   [[ $output == *'GPU 0         Board, GPU-1'* ]]
   [[ $output == *'energy      5999.6 J ± '*' J and ± 5 % '*'by counter; by trapezoid 5999.6 J'* ]]
   [[ $output == *'power       100.0 W mean, 100.0 W lowest, 100.0 W highest'* ]]
@@ -85,8 +86,16 @@ value() { # EXPRESSION
     --to 2026-01-01T00:00:30Z one
   [[ $output == "$by_boottime" ]]
   TZ=Asia/Tokyo run -0 --separate-stderr "$ROOT/bin/energy" one --json \
-    --from 2026-01-01T01:00:10.500+01:00 --to '2026-01-01 00:00:30'
+    --from 2026-01-01T01:00:10.500+01:00 --to '2026-01-01 09:00:30'
   [[ $output == "$by_boottime" ]]
+}
+
+@test "times are those of the clock on the wall, read and printed" {
+  monitored one/energy 1000 180 100
+  TZ=Asia/Tokyo run -0 --separate-stderr "$ROOT/bin/energy" one --from 09:01 --to 9:02:30
+  [[ $output == *'90.000 s, 2026-01-01T09:01:00.000+09:00 to 2026-01-01T09:02:30.000+09:00'* ]]
+  TZ=America/New_York run -0 --separate-stderr "$ROOT/bin/energy" one --from 19:01
+  [[ $output == *', 2025-12-31T19:01:00.000-05:00 to 2025-12-31T19:03:00.000-05:00'* ]]
 }
 
 @test "what reaches beyond the samples is not measured, and says so" {
@@ -123,8 +132,8 @@ value() { # EXPRESSION
   local -A sentences=(
     ['nowhere']='energy: error: there is no folder "nowhere"'
     ['empty']='energy: error: "empty" holds no samples: there is no monitor.json in it'
-    ['one --from soon']='energy: error: --from takes a date and time in ISO 8601, or seconds on CLOCK_BOOTTIME, not "soon"'
-    ['one --to nan']='energy: error: --to takes a date and time in ISO 8601, or seconds on CLOCK_BOOTTIME, not "nan"'
+    ['one --from soon']='energy: error: --from takes HH:MM, a date and time in ISO 8601, or seconds on CLOCK_BOOTTIME, not "soon"'
+    ['one --to nan']='energy: error: --to takes HH:MM, a date and time in ISO 8601, or seconds on CLOCK_BOOTTIME, not "nan"'
     ['one --from 1030 --to 1020']='energy: error: --from 1030 is not before --to 1020'
     ['one --from 2000']='energy: error: "one" holds no samples of that time'
   )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from tandem.base.text import printable
@@ -28,11 +29,18 @@ def text_of_window(name: str, facts: Mapping[str, Any]) -> str:
 
 
 def window_text(facts: Mapping[str, Any]) -> str:
-    edges = f"{facts['started'] or '?'} to {facts['ended'] or '?'}"
+    edges = f"{local_text(facts['started'])} to {local_text(facts['ended'])}"
     boottime = f"{facts['start_boottime_s']:.3f} to {facts['end_boottime_s']:.3f}"
     suspended_s = facts["suspended_seconds"] or 0.0
     without = f" without {suspended_s:.3f} s of suspension" if suspended_s else ""
     return f"{facts['duration_seconds']:.3f} s{without}, {edges} (boot time {boottime})"
+
+
+def local_text(moment: str | None) -> str:
+    """Return a moment in ISO 8601 as the clock on the wall showed it, "?" for an unknown one."""
+    if moment is None:
+        return "?"
+    return datetime.fromisoformat(moment).astimezone().isoformat(timespec="milliseconds")
 
 
 def gpu_lines(gpu: Mapping[str, Any]) -> list[str]:
@@ -99,8 +107,8 @@ def stranger_text(stranger: Mapping[str, Any]) -> str:
     sm = quantity(stranger["sm_percent"], "%", 0)
     return (
         f"process {stranger['pid']} ({stranger['name']}, user {stranger['user']},"
-        f" {stranger['kind']}), memory {memory}, SM {sm}, seen {stranger['seen']},"
-        f" {'still there' if stranger['gone'] is None else 'gone ' + stranger['gone']}"
+        f" {stranger['kind']}), memory {memory}, SM {sm}, seen {local_text(stranger['seen'])},"
+        f" {'gone ' + local_text(stranger['gone']) if stranger['gone'] else 'still there'}"
     )
 
 
