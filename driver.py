@@ -25,6 +25,7 @@ if sys.getfilesystemencoding() != "utf-8":  # settings are UTF-8, and names must
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
 from tandem.base.errors import TandemError, UsageError  # noqa: E402
+from tandem.base.output import complain, end_in_silence, mute, say  # noqa: E402
 from tandem.commandline import (  # noqa: E402
     origin,
     parser,
@@ -51,8 +52,13 @@ def command_run(arguments: argparse.Namespace) -> int:
     options = Options(
         arguments.results.resolve(),
         arguments.namespace,
-        Sensors(arguments.powercap, arguments.proc, arguments.wait_idle, arguments.allow_busy),
-        arguments.cpufreq,
+        Sensors(
+            arguments.powercap.absolute(),
+            arguments.proc.absolute(),
+            arguments.wait_idle,
+            arguments.allow_busy,
+        ),
+        arguments.cpufreq.absolute(),
         arguments.wait_lock,
         arguments.until,
     )
@@ -82,7 +88,7 @@ def command_check(arguments: argparse.Namespace) -> int:
 
     reading = read_plan(arguments)
     text_of = text_of_reading if arguments.json else text_of_check
-    print(text_of(reading.plan, reading.problems))
+    say(text_of(reading.plan, reading.problems))
     return UsageError.exit_code if reading.plan is None else 0
 
 
@@ -93,7 +99,7 @@ def command_list(arguments: argparse.Namespace) -> int:
     from tandem.report.check import text_of_registry
 
     registry = load_registry(arguments.registry)
-    print(text_of_registry(registry))
+    say(text_of_registry(registry))
     return UsageError.exit_code if has_errors(registry.problems) else 0
 
 
@@ -101,14 +107,14 @@ def command_repos(arguments: argparse.Namespace) -> int:
     """clone the repositories that are missing, each at the commit that the registry names"""
     from tandem.config.clone import clone_missing
 
-    return 0 if clone_missing(arguments.registry, arguments.root, print) else 1
+    return 0 if clone_missing(arguments.registry, arguments.root, say) else 1
 
 
 def command_compare(arguments: argparse.Namespace) -> int:
     """print what the runs' parallel experiments and their controls say over all repeats"""
     from tandem.report.compare import text_of_compare
 
-    print(text_of_compare(arguments.runs))
+    say(text_of_compare(arguments.runs))
     return 0
 
 
@@ -118,9 +124,9 @@ def command_record(arguments: argparse.Namespace) -> int:
 
     run = run_folder(arguments.run)
     if arguments.to is None:
-        record_in_place(run, print)
+        record_in_place(run, say)
     else:
-        record_into(run, arguments.to, print)
+        record_into(run, arguments.to, say)
     return 0
 
 
@@ -130,7 +136,7 @@ def command_verify(arguments: argparse.Namespace) -> int:
 
     has_differences = False
     for run, verdict in verified(arguments.runs):
-        print(text_of_verdict(run, verdict), flush=True)
+        say(text_of_verdict(run, verdict))
         has_differences |= bool(verdict.differences)
     return int(has_differences)
 
@@ -139,7 +145,7 @@ def command_prune(arguments: argparse.Namespace) -> int:
     """remove logs or samples of old runs by rules; records and tables stay for ever"""
     from tandem.results.prune import prune, rule_of
 
-    prune(arguments.results, list(map(rule_of, arguments.keep)), arguments.dry_run, print)
+    prune(arguments.results, list(map(rule_of, arguments.keep)), arguments.dry_run, say)
     return 0
 
 
@@ -147,13 +153,14 @@ def command_doctor(arguments: argparse.Namespace) -> int:
     """print what this machine has, and what is lost without the rest"""
     from tandem.machine import doctor
 
-    print(doctor.text(doctor.examine(arguments.results)))
+    say(doctor.text(doctor.examine(arguments.results)))
     return 0
 
 
 def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may be any bytes
+    end_in_silence()
     commands = (
         *(command_run, command_check, command_list, command_repos),
         *(command_compare, command_record, command_verify, command_prune, command_doctor),
@@ -163,18 +170,17 @@ def main() -> int:
         return int(arguments.function(arguments))
     except TandemError as error:
         for line in str(error).splitlines():
-            print(f"driver.py: error: {line}", file=sys.stderr)
+            complain(f"driver.py: error: {line}")
         return error.exit_code
     except ModuleNotFoundError as error:
-        print(
+        complain(
             f"driver.py: error: the Python package {error.name} is missing"
-            " (run `make doctor` once, then .venv/bin/python driver.py)",
-            file=sys.stderr,
+            " (run `make doctor` once, then .venv/bin/python driver.py)"
         )
         return 3
-    except OSError as error:  # stdout is full, or whoever read it had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        print(f"driver.py: error: {error}", file=sys.stderr)
+    except OSError as error:  # stdout is full
+        mute(sys.stdout)
+        complain(f"driver.py: error: {error}")
         return 1
 
 

@@ -29,9 +29,9 @@ cli_become() { # PROGRAM ARGUMENT ...
   exec "$python" -X utf8 -E "$@"
 }
 
-# Prints one message to stderr.
+# Prints one message to stderr; that nobody reads it any more is no failure.
 cli_say() { # LEVEL TEXT
-  printf '%s: %s: %s\n' "${0##*/}" "$1" "$2" >&2
+  printf '%s: %s: %s\n' "${0##*/}" "$1" "$2" >&2 2>/dev/null || true
 }
 
 # Ends the script because of a value it was given.
@@ -61,10 +61,15 @@ cli_check_count() { # OPTION VALUE
   fi
 }
 
-# Prints the Python that runs the keeper: the project's own, or the system's.
+# Prints the Python that runs the keeper: the project's own, or the system's; fails with 3 without.
 cli_python() { # ROOT
   local python=$1/.venv/bin/python
-  if [[ -x $python ]]; then printf '%s\n' "$python"; else command -v python3; fi
+  if [[ -x $python ]]; then
+    printf '%s\n' "$python"
+  elif ! command -v python3; then
+    cli_say error "there is no python3 (install Python 3.10 or newer, or run \`make doctor\`)"
+    return 3
+  fi
 }
 
 # Sets a variable to a path that does not depend on the working folder, nor begins with -.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 from tandem.base.arguments import Arguments
 from tandem.base.errors import TandemError, UsageError
+from tandem.base.output import complain, mute, say
 from tandem.base.paths import ENERGY
 from tandem.base.text import quote
 from tandem.measure.windows.lookup import facts_of, monitor_folders
@@ -39,16 +39,15 @@ def main() -> int:
         if not found:
             raise UsageError(f"{quote(options.folder)} holds no samples of that time")
         if options.json:
-            print(json.dumps(found if is_run else next(iter(found.values())), indent=2))
+            say(json.dumps(found if is_run else next(iter(found.values())), indent=2))
         else:
-            print("\n\n".join(text_of_window(name, facts) for name, facts in found.items()))
-        sys.stdout.flush()
+            say("\n\n".join(text_of_window(name, facts) for name, facts in found.items()))
     except TandemError as error:
-        print(f"energy: error: {error}", file=sys.stderr)
+        complain(f"energy: error: {error}")
         return error.exit_code
     except (OSError, ValueError) as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # stdout may be what failed
-        print(f"energy: error: {error}", file=sys.stderr)
+        mute(sys.stdout)  # it may be what failed
+        complain(f"energy: error: {error}")
         return 1
     return 0
 
