@@ -13,6 +13,8 @@ Options:
   --env NAME=TEXT  a variable of the command's environment, and of its alone; may be repeated
   --grace S        seconds from TERM to KILL (10)
   --timeout S      stop the command after S seconds (never)
+  --patience S     after the command has ended by itself, give whatever it has left S seconds to end
+                   too (0); the report says who went on, and for how long anybody did
   --owner PID,...  the parent, then its parent, and so on: the death of each ends the command;
                    end at once if one is another by now; 0: nobody's death does from here on
   --log FILE       append the command's stdout and stderr to FILE (inherited)
@@ -21,6 +23,8 @@ Options:
                    start<TAB>ROUND<TAB>SECONDS and
                    end<TAB>ROUND<TAB>SECONDS<TAB>EXIT<TAB>REASON, on CLOCK_BOOTTIME
   --round N        the number in those lines (1)
+  --killed FILE    append a line for each process that had to be killed: PID<TAB>NAME; a keeper of
+                   keepers (--strict) counts what those below it append as its own
   --strict         a keeper of keepers: kill at once whatever is adopted while the command
                    runs, and give the keepers below the time that they need
   --name NAME      the name in messages (keep)
@@ -62,11 +66,13 @@ def options_from(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--timeout", type=float)
+    parser.add_argument("--patience", type=float, default=0.0)
     parser.add_argument("--owner", type=pids)
     parser.add_argument("--log")
     parser.add_argument("--report")
     parser.add_argument("--events")
     parser.add_argument("--round", type=int, default=1)
+    parser.add_argument("--killed")
     parser.add_argument("--strict", action="store_true")
     parser.add_argument("--name", default="keep")
     parser.add_argument("--verbose", action="store_true")

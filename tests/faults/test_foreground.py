@@ -76,6 +76,97 @@ def test_failed_attempt_is_kept_and_not_mixed_in(stage: Stage) -> None:
     assert (stage.experiment / "training.log").resolve() == second.resolve()
 
 
+def test_a_failed_one_shows_the_end_of_its_log(stage: Stage) -> None:
+    """And is not tried again where its program, or one that it needs, is not there."""
+    stage.build("seq 1 30; nonesuch --epochs 3", None, max_retries=2)
+    done = stage.run()
+    assert done.returncode == 1
+    record = stage.record()
+    (attempt,) = record["attempts"]
+    why = "exit code 127 (a program is not found)"
+    assert (attempt["exit_code"], attempt["error_message"]) == (127, why)
+    shown = done.stdout.partition(f"foreground failed: {why}\n")[2].splitlines()
+    assert shown[:9] == [f"    {number}" for number in range(22, 31)]
+    assert shown[9].endswith("nonesuch: command not found")
+    assert shown[10] == f"    ({stage.experiment / attempt['log']})"
+    assert "trying again" not in done.stdout
+
+
+def with_helpers(stage: Stage, *helpers: str) -> None:
+    """Name programs that may go on when the foreground has ended."""
+    file = stage.folder / "registry.json"
+    registry = json.loads(file.read_text())
+    registry["models"]["front"]["helpers"] = list(helpers)
+    file.write_text(json.dumps(registry))
+
+
+def test_one_that_leaves_its_work_to_others_is_not_valid(stage: Stage) -> None:
+    """It starts the training in the background and returns."""
+    work = "(sleep 1000; echo Test Accuracy: 95) & echo Test Accuracy: 12"
+    stage.build(work, stage.worker("back"))
+    assert stage.run().returncode == 1
+    record = stage.record()
+    (attempt,) = record["attempts"]
+    left = [each["name"] for each in attempt["stop"]["went_on"]]
+    assert sorted(left) == ["sleep", "train.sh"]
+    (reason,) = record["invalid_reasons"]
+    assert reason.startswith("the foreground started a process that went on: ")
+    assert all(name in reason for name in left)
+    assert attempt["duration_seconds"] < attempt["stop"]["lingered_seconds"]
+    assert stage.everything() == {}
+
+
+@pytest.mark.long
+def test_a_helper_that_is_named_may_go_on(stage: Stage) -> None:
+    """As wandb's does; it is gone before the next experiment, and is not in the window."""
+    helper = "exec -a 'wandb-service(2-4711)' sleep 1000"
+    see = f"pgrep -f '[w]andb-service.*' && echo {stage.marker}"
+    stage.build(f"{see}; ({helper}) & echo Test Accuracy: 90", None, runs_per_config=2)
+    with_helpers(stage, "wandb-service")
+    done = stage.run()
+    assert done.returncode == 0, done.stdout
+    for file in stage.folder.glob("results/run_*/*/experiment.json"):
+        record = json.loads(file.read_text())
+        assert (record["invalid_reasons"], record["warnings"]) == ([], [])
+        ((pid, name, is_helper),) = [
+            each.values() for each in record["attempts"][0]["stop"]["went_on"]
+        ]
+        assert (name, is_helper) == ("wandb-service", True)
+        assert record["windows"][-1]["duration_seconds"] < 1
+        assert not Path(f"/proc/{pid}").exists()
+    logs = stage.folder.glob("results/run_*/*/attempts/1/training.log")
+    assert [log.read_text() for log in logs] == ["Test Accuracy: 90\n"] * 2
+
+
+def test_a_working_folder_that_is_removed_costs_nothing(stage: Stage) -> None:
+    here = stage.folder / "here"
+    here.mkdir()
+    stage.build(f"rmdir '{here}'; echo Test Accuracy: 90", None)
+    driver = stage.start(stage.command(), cwd=here)
+    said, _ = driver.communicate(timeout=DEADLINE_S)
+    assert driver.returncode == 0, said
+    assert "1 experiment: 1 valid\n" in said
+    assert f"results: {stage.experiment.parent}\n" in said
+    assert stage.record()["valid"]
+
+
+def test_ctrl_z_is_refused(stage: Stage) -> None:
+    """The driver says so, and neither it nor a training stops."""
+    stage.build(stage.worker("front"), stage.worker("back"))
+    driver = stage.start(stage.command(), start_new_session=True)
+    stage.wait_for_foreground()
+    driver.send_signal(signal.SIGTSTP)
+    assert driver.stdout
+    line = next(line for line in driver.stdout if "Ctrl-Z" in line)
+    assert line == "warning: Ctrl-Z is ignored while trainings run: Ctrl-C ends them\n"
+    assert all(stat(pid)[0] != "T" for pid in [driver.pid, *stage.trainings()])
+    stage.release("front")
+    driver.communicate(timeout=DEADLINE_S)
+    record = stage.record()
+    assert (driver.returncode, record["invalid_reasons"]) == (0, [])
+    assert record["attempts"][0]["pauses"] == 0
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Path:
     """A command prefix is not enough: the driver itself must meet the full disk."""

@@ -91,12 +91,49 @@ stop_bgrun() { # SIGNAL
   [[ $(cat logs/run_2.log) == why ]]
 }
 
-@test "a command that cannot run is a failed round, not the end" {
-  start_bgrun --logs logs -- ./no-such-training
+@test "a command that is not found, or cannot be run, ends the loop with its code" {
+  touch plain
+  local option
+  for option in '' --no-namespace; do
+    run -127 --separate-stderr "$ROOT/bin/bgrun" --logs "none$option" $option -- ./no-such-training
+    [[ ${stderr_lines[0]} == "bgrun: error: cannot start the command: "*"No such file or directory"* ]]
+    grep -q $'^end\t1\t[0-9.]*\t127\tnot started$' "none$option/rounds.tsv"
+    [[ $(wc -l <"none$option/rounds.tsv") == 2 ]]
+  done
+  run -126 --separate-stderr "$ROOT/bin/bgrun" --logs plain_logs -- ./plain
+  [[ ${stderr_lines[0]} == *'Permission denied'* ]]
+}
+
+@test "a command that is gone later, or says 127 itself, is a failed round and not the end" {
+  printf '#!/bin/bash\nrm -- "$0"; exit 127\n' >once
+  chmod +x once
+  start_bgrun --logs logs -- ./once
   wait_until has_line logs/rounds.tsv $'end\t2'
   stop_bgrun TERM
-  grep -q $'^end\t1\t[0-9.]*\t127\tnot started$' logs/rounds.tsv
-  has_line said 'No such file or directory'
+  ((status == 143))
+  grep -q $'^end\t2\t[0-9.]*\t127\tnot started$' logs/rounds.tsv
+}
+
+@test "who had to be killed is counted, and only trainings are named" {
+  local option
+  for option in '' --no-namespace; do
+    start_bgrun --logs "logs$option" --grace 0.2 $option -- \
+      bash -c 'trap "" TERM; echo $$; while true; do sleep 1000; done'
+    wait_until test -s "logs$option/run_1.log"
+    stop_bgrun TERM
+    grep -Eq ': 2 processes \((bash [0-9]+, sleep|sleep [0-9]+, bash) [0-9]+\), 2 had to be killed' said
+    [[ ! -e logs$option/killed.tsv ]]
+  done
+}
+
+@test "Ctrl-Z is refused, with a word" {
+  start_bgrun --logs logs --restart-delay 0 -- true
+  wait_until has_line logs/rounds.tsv $'start\t1'
+  kill -TSTP "$bgrun"
+  wait_until has_line said 'bgrun: warning: Ctrl-Z is ignored while trainings run: Ctrl-C ends them'
+  [[ $(cat "/proc/$bgrun/stat") != *') T '* ]]
+  stop_bgrun TERM
+  ((status == 143))
 }
 
 @test "a rendered script runs again by hand, and its logs go elsewhere" {

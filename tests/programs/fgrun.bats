@@ -86,6 +86,28 @@ setup() {
   has_line said 'stopped (signal SIGTERM)'
 }
 
+@test "what goes on when the training has ended is named and ended" {
+  run -3 --separate-stderr "$ROOT/bin/fgrun" --out out -- bash -c 'sleep 1000 & echo $!; exit 3'
+  is_gone "$output"
+  [[ $stderr == "fgrun: info: stopped (ended) in "*": 1 process (sleep $output), 0 had to be killed" ]]
+  has_line out/keeper.json '"went_on"'
+}
+
+@test "Ctrl-Z is refused, with a word" {
+  local fgrun status=0
+  "$ROOT/bin/fgrun" --out out -- bash -c 'echo; while [[ ! -e go ]]; do sleep 0.05; done' >shown 2>said 3>&- &
+  fgrun=$!
+  wait_until test -s shown
+  local -a below keeper
+  read -r -a below <"/proc/$fgrun/task/$fgrun/children" || true
+  read -r -a keeper <"/proc/${below[0]}/task/${below[0]}/children" || true
+  kill -TSTP "$fgrun" "${below[@]}" "${keeper[@]}" # as a terminal does
+  wait_until has_line said 'fgrun: warning: Ctrl-Z is ignored while trainings run: Ctrl-C ends them'
+  touch go
+  wait "$fgrun" || status=$?
+  ((status == 0))
+}
+
 @test "fgrun ends the training when it is killed itself" {
   "$ROOT/bin/fgrun" --out out -- bash -c 'echo $$; sleep 1000' >shown 2>said 3>&- &
   local fgrun=$!

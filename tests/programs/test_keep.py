@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.stage import wait_for
+from support.stage import stop, wait_for
 from tandem.base.paths import ROOT
 from tandem.base.variables import COOKIE
 from tandem.processes import census
+from tandem.processes.control import NO_SUSPENSION
 from tandem.processes.cookie import cookie
+from tandem.processes.keeper import LINGER_S
 from tandem.processes.proc import children, stat
 from tandem.processes.reports import read_report
 
@@ -396,6 +398,115 @@ def test_a_strict_keeper_kills_strays_while_the_command_runs(stage: Stage) -> No
     assert stop["terminated"] == []
 
 
+# -- what a command leaves when it has ended by itself -------------------------------------
+
+LEAVE = "import os, sys\nif os.fork(): sys.exit(7)\n"  # the code that follows is the child's
+WAIT = LEAVE + "open('go')\n"
+
+
+def ended(stage: Stage) -> Any:
+    """Wait until the command itself has ended."""
+    events = stage.folder / "events"
+    return wait_for("it ends", lambda: events.exists() and "end" in events.read_text())
+
+
+def test_who_ends_within_the_patience_is_not_ended(stage: Stage) -> None:
+    os.mkfifo(stage.folder / "go")
+    keeper = stage.keep("--patience 1000 --events events", *PYTHON, WAIT)
+    ended(stage)
+    time.sleep(LINGER_S)  # for so long at least it is there
+    (stage.folder / "go").write_text("")
+    assert keeper.wait(DEADLINE_S) == 7
+    report, stop = stage.report(), stage.report()["stop"]
+    assert (report["reason"], stop["went_on"], stop["terminated"]) == ("ended", [], [])
+    assert stop["lingered_s"] >= LINGER_S
+    assert report["duration_s"] < report["all_ended_s"] - report["started_s"] - LINGER_S / 2
+
+
+def test_who_goes_on_is_named_and_ended(stage: Stage) -> None:
+    line = "exec -a 'wandb-service(2-7)' sleep 1000 & exit 0"
+    assert stage.run("--patience 0.3", "bash", "-c", line).returncode == 0
+    stop = stage.report()["stop"]
+    ((pid, names),) = [each.values() for each in stop["went_on"]]
+    assert names == ["sleep", "wandb-service(2-7)", "wandb-service"]
+    assert stop["lingered"] == stop["went_on"]
+    assert [each["pid"] for each in stop["terminated"]] == [pid]
+    assert stage.nobody_is_left()
+
+
+def test_a_signal_cuts_the_patience_short_and_the_command_had_ended(stage: Stage) -> None:
+    keeper = stage.keep("--patience 1000 --events events", *PYTHON, LEAVE + FOREVER)
+    ended(stage)
+    keeper.terminate()
+    assert keeper.wait(DEADLINE_S) == 7
+    report = stage.report()
+    assert (report["reason"], report["exit_code"]) == ("ended", 7)
+    assert (report["stop"]["went_on"], len(report["stop"]["terminated"])) == ([], 1)
+
+
+def test_nobody_waits_for_nobody(stage: Stage) -> None:
+    """Nor where the command did not end by itself."""
+    assert stage.run("--patience 1000", "true").returncode == 0
+    line = "import os\nos.fork()\nprint(flush=True)\n"
+    keeper = stage.keep("--patience 1000", *PYTHON, line + FOREVER)
+    first_line(keeper)
+    keeper.terminate()
+    assert keeper.wait(DEADLINE_S) == -signal.SIGTERM
+
+
+def test_a_command_that_was_stopped_says_so(stage: Stage) -> None:
+    keeper = stage.keep("", *PYTHON, "print(flush=True)\n" + FOREVER)
+    first_line(keeper)
+    (command,) = children(keeper.pid)
+    stop(command)
+    os.kill(command, signal.SIGCONT)
+    wait_for("it goes on", lambda: stat(command)[:1] != ["T"])
+    keeper.terminate()
+    keeper.wait(DEADLINE_S)
+    report = stage.report()
+    assert report["pauses"] == 1
+    assert 0 < report["paused_s"] < report["duration_s"]
+
+
+def test_a_keeper_refuses_ctrl_z(stage: Stage) -> None:
+    keeper = stage.keep("", *PYTHON, "print(flush=True)\n" + FOREVER)
+    first_line(keeper)
+    keeper.send_signal(signal.SIGTSTP)
+    assert keeper.stderr
+    assert keeper.stderr.readline() == f"keep: warning: {NO_SUSPENSION}\n"
+    (command,) = children(keeper.pid)
+    assert "T" not in (stat(command)[0], stat(keeper.pid)[0])
+    keeper.terminate()
+    keeper.wait(DEADLINE_S)
+
+
+@pytest.mark.parametrize(
+    "signum",
+    [
+        pytest.param(0, id="by their keeper"),
+        pytest.param(signal.SIGKILL, id="when it is killed", marks=pytest.mark.long),
+    ],
+)
+def test_a_keeper_of_keepers_names_whom_others_killed(stage: Stage, signum: int) -> None:
+    """And only trainings, not the keepers that had to go with them."""
+    deaf = "import os, signal\nsignal.signal(15, signal.SIG_IGN)\n"
+    two = deaf + "if os.fork() == 0: print(flush=True)\n" + FOREVER
+    inner = [*KEEP, "--grace", "0.1", "--killed", "killed", "--", *PYTHON, two]
+    keeper = stage.keep("--strict --killed killed --grace 0.1", *inner)
+    first_line(keeper)
+    (below,) = children(keeper.pid)
+    (training,) = children(below)
+    (child,) = children(training)
+    if signum:
+        os.kill(below, signum)  # the training itself dies with it
+    else:
+        keeper.terminate()
+    keeper.wait(DEADLINE_S)
+    killed = [each["pid"] for each in stage.report()["stop"]["killed"]]
+    assert killed == ([child] if signum else sorted([training, child]))
+    assert not (stage.folder / "killed").exists()
+
+
 # -- the owner -----------------------------------------------------------------------------
 
 
@@ -614,7 +725,8 @@ def test_the_report(stage: Stage) -> None:
     report = stage.report()
     assert [*report] == [
         *("command", "clock", "started_s", "ended_s", "all_ended_s", "start_took_s"),
-        *("suspended_s", "duration_s", "exit_code", "signal", "reason", "error"),
+        *("suspended_s", "duration_s", "pauses", "paused_s", "exit_code", "signal", "reason"),
+        "error",
         *("cpu_user_s", "cpu_system_s", "peak_memory_bytes", "stop"),
     ]
     assert report["command"] == [*PYTHON, work]
@@ -632,6 +744,8 @@ def test_the_report(stage: Stage) -> None:
     assert 64 << 20 <= report["peak_memory_bytes"] <= 256 << 20
     assert report["stop"]["duration_s"] <= after_s - before_s
     assert report["stop"]["terminated"] == report["stop"]["killed"] == report["stop"]["left"] == []
+    assert report["stop"]["lingered"] == report["stop"]["went_on"] == []
+    assert (report["pauses"], report["paused_s"], report["stop"]["lingered_s"]) == (0, 0.0, 0.0)
     assert read_report(stage.folder.parent, 0.0) is None
     assert not list(stage.folder.glob("*.tmp"))
 

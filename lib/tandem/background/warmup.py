@@ -97,12 +97,12 @@ def flaw_of(loop: Loop) -> BackgroundNotReady | None:
     if (full := full_round(loop)) is not None:
         lines = last_lines(loop.folder / f"run_{full}.log", LAST_LINES)
         return MemoryFull(f"out of memory in round {full}", lines)
-    if not loop.running():
-        return not_ready(loop, "the loop ended")
     rounds = loop.rounds()
     ended = [stretch for stretch in rounds if stretch.end_s is not None]
     if ended and all(stretch.exit_code in NOT_STARTED_CODES for stretch in ended):
         return not_ready(loop, f"its training cannot be run (exit code {ended[-1].exit_code})")
+    if not loop.running():
+        return not_ready(loop, "the loop ended")
     return not_ready(loop, "all its rounds (max_rounds) are over") if loop.rests() else None
 
 

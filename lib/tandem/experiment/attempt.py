@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,8 @@ from tandem.processes.scripts import Script, end_script, start
 from tandem.processes.watch import Watch
 from tandem.results.record import Attempt as AttemptFacts
 from tandem.results.record import Stop
+
+_MEANINGS = {126: "(a program cannot be run)", 127: "(a program is not found)"}  # a shell's codes
 
 
 def attempt_folder(number: int) -> str:
@@ -87,6 +89,11 @@ class Tried:
             and self.report["exit_code"] == 0
         )
 
+    @property
+    def cannot_be_run(self) -> bool:
+        """Whether its program, or one that it needs, is not there: another try cannot help."""
+        return bool(self.report and self.report["exit_code"] in _MEANINGS)
+
     def error(self) -> str | None:
         """Return in one phrase what went wrong, None if nothing did."""
         if self.report is None:
@@ -99,12 +106,15 @@ class Tried:
             return f"stopped ({self.report['reason']})"
         if self.report["signal"]:
             return f"ended by signal {self.report['signal']}"
-        if self.report["exit_code"]:
-            return f"exit code {self.report['exit_code']}"
+        if code := self.report["exit_code"]:
+            return " ".join(["exit code", str(code), *filter(None, [_MEANINGS.get(code)])])
         return None
 
-    def facts(self, coverage: float | None) -> AttemptFacts:
-        """Return the attempt for the record; durations in seconds, memory in bytes."""
+    def facts(self, coverage: float | None, helpers: Collection[str] = ()) -> AttemptFacts:
+        """Return the attempt for the record; durations in seconds, memory in bytes.
+
+        `helpers` are the names of programs that may go on when the training has ended.
+        """
         report = self.report or {}
         clock = Moment(**report["clock"]) if report else None
 
@@ -124,6 +134,8 @@ class Tried:
             "end_boottime_s": report.get("ended_s"),
             "start_took_seconds": report.get("start_took_s"),
             "suspended_seconds": report.get("suspended_s"),
+            "pauses": report.get("pauses"),
+            "paused_seconds": report.get("paused_s"),
             "duration_seconds": report.get("duration_s"),
             "cpu_user_seconds": report.get("cpu_user_s"),
             "cpu_system_seconds": report.get("cpu_system_s"),
@@ -131,7 +143,7 @@ class Tried:
             "peak_memory_bytes": report.get("peak_memory_bytes"),
             "coverage": coverage,
             "log": f"{attempt_folder(self.number)}/training.log",
-            "stop": cast(Stop, stop_of(report)) if report else None,
+            "stop": cast(Stop, stop_of(report, helpers)) if report else None,
         }
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from tandem.background.backgrounds import Backgrounds
 from tandem.background.footprints import misfits, room_beside
 from tandem.background.rounds import last_round, read_rounds
-from tandem.background.warmup import BackgroundNotReady
+from tandem.background.warmup import LAST_LINES, BackgroundNotReady
+from tandem.base.files import last_lines
 from tandem.base.variables import COOKIE
 from tandem.experiment.attempt import Attempt, attempt_folder
 from tandem.experiment.live import Live
@@ -139,14 +140,24 @@ class ExperimentRun:
             tried = self.run_attempt(number).tried()
             if tried.succeeded:
                 return
-            retry = f", trying again ({number + 1} of {tries})" if number < tries else ""
+            is_last = number == tries or tried.cannot_be_run
+            retry = "" if is_last else f", trying again ({number + 1} of {tries})"
             self.live.say(f"foreground failed: {tried.error()}{retry}")
+            self.show_end_of(self.attempts[-1].log)
+            if is_last:
+                break
         self.seen.error_message = tried.error()
 
     def wait_ready(self) -> None:
         """Wait until what is measured can be measured, and what it is measured on is known."""
         self.monitor.wait_ready(self.watch)
         self.seen.machine = self.seen.machine or self.before.describe()
+
+    def show_end_of(self, log: Path) -> None:
+        """Show the last lines of a log, and where all of it is."""
+        for line in last_lines(log, LAST_LINES):
+            self.live.progress.event(f"    {line}")
+        self.live.progress.event(f"    ({log})")
 
     def idle(self) -> None:
         """Measure the machine without any of our trainings, where that is asked for."""

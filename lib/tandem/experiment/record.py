@@ -28,7 +28,6 @@ from tandem.experiment.validity.verdict import invalid_reasons, warnings_of
 from tandem.experiment.windows import edges_of, energy_of, measured_window
 from tandem.measure.windows.sleeps import Sleep, sleeps
 from tandem.plan.model import Experiment, Plan
-from tandem.processes.reports import stop_of
 from tandem.results.record import (
     NOT_RECORDED,
     UNFINISHED,
@@ -233,7 +232,8 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
             {"boottime_s": sleep.from_s, "duration_seconds": sleep.length_s} for sleep in raw.slept
         ],
         "attempts": [
-            tried.facts(coverage) for tried, coverage in zip(raw.tries, coverages, strict=True)
+            tried.facts(coverage, foreground.helpers)
+            for tried, coverage in zip(raw.tries, coverages, strict=True)
         ],
         "locks_removed": list(outcome.locks_removed),
         "cut_off": list(outcome.cut_off),
@@ -279,21 +279,23 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
 
 
 def stop_facts(raw: Raw) -> StopOfAll:
-    """Return how the experiment's processes were ended; `left` is who could not be."""
-    last = [each["reports"][-1] for each in raw.outcome.backgrounds if each["reports"]]
-    stops = [stop_of(report) for report in last]
-    reports = [tried.report for tried in raw.tries if tried.report]
-    reports += [report for each in raw.outcome.backgrounds for report in each["reports"]]
-    of_keepers = [process for report in reports for process in report["stop"]["left"]]
+    """Return how the experiment's processes were ended; `left` is who could not be.
 
-    def together(key: str) -> list[Process]:
-        return [process for stop in stops for process in stop[key]]
+    Who had to be killed counts whenever that was, also between two rounds.
+    """
+    of_loops = [each["reports"] for each in raw.outcome.backgrounds if each["reports"]]
+    of_attempts = [tried.report for tried in raw.tries if tried.report]
+    last = [reports[-1] for reports in of_loops]
+    every = [report for reports in of_loops for report in reports]
+
+    def together(key: str, reports: Sequence[Mapping[str, Any]]) -> list[Process]:
+        return [process for report in reports for process in report["stop"][key]]
 
     return {
         "reason": raw.outcome.stop_reason,
-        "duration_seconds": max((stop["duration_seconds"] for stop in stops), default=None),
-        "terminated": together("terminated"),
-        "killed": together("killed"),
+        "duration_seconds": max((report["stop"]["duration_s"] for report in last), default=None),
+        "terminated": together("terminated", last),
+        "killed": together("killed", every),
         "strays_killed": list(raw.outcome.strays_killed),
-        "left": [*of_keepers, *raw.outcome.left],
+        "left": [*together("left", [*of_attempts, *every]), *raw.outcome.left],
     }

@@ -9,18 +9,18 @@ import contextlib
 import errno
 import json
 import os
-import resource
 import select
 import signal
 import sys
 import time
 from argparse import Namespace
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from tandem.base.clock import awake_s, boottime_s, now, suspended_s
+from tandem.base.clock import boottime_s, now, suspended_s
 from tandem.base.files import write_whole
 from tandem.base.variables import COOKIE, MONITOR, OUT, OWNER, OWNER_FILE
 from tandem.processes.control import (
+    NO_SUSPENSION,
     STOP_SIGNALS,
     become,
     become_subreaper,
@@ -28,10 +28,15 @@ from tandem.processes.control import (
     die_with_parent,
 )
 from tandem.processes.cookie import cookie
+from tandem.processes.keeper_report import report_of, text_of_stop
+from tandem.processes.lines import append_killed, append_line, take_killed
+from tandem.processes.names import names
 from tandem.processes.owner import inherited_fd, watch_owner
+from tandem.processes.proc import descendants, id_inside
 from tandem.processes.tree import LONGEST_WAIT_S, STRICT_MARGIN_S, Tree
 
 STRICT_PERIOD_S = 0.5
+LINGER_S = 0.25  # who is left of a command for no longer than that is not worth a name
 
 
 class Keeper:
@@ -53,12 +58,16 @@ class Keeper:
         self.all_ended_s: float | None = None
         self.start_s = self.start_took_s = 0.0
         self.suspended_before_s = self.suspended_s = 0.0
-        self.tree = Tree(0, self.note_end)
+        self.tree = Tree(0, self.note_end, strict=options.strict)
+        self.lingered_s = 0.0  # how long anybody of a command that had ended was left
+        self.lingered = dict[int, list[str]]()  # who was after LINGER_S, by all names
+        self.went_on = dict[int, list[str]]()  # and who when the patience was over
         become_subreaper()
         os.stat(f"/proc/self/task/{os.getpid()}/children")  # without it nobody would be found
         self.poll = select.poll()
         self.wakeup = catch_stop_signals(lambda *_: None)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for signum in (signal.SIGCHLD, signal.SIGTSTP):
+            signal.signal(signum, lambda *_: None)
         os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
         self.owner_fds = watch_owner(options.owner or ())
         self.monitor = inherited_fd(MONITOR)
@@ -69,9 +78,10 @@ class Keeper:
 
     def start(self) -> bool:
         """Start the command in a session of its own; False if it could not be."""
-        if self.options.report:
+        ours = [self.options.report, self.options.killed if self.options.strict else None]
+        for file in filter(None, ours):
             with contextlib.suppress(OSError):  # an earlier command's would be taken for ours
-                os.unlink(self.options.report)
+                os.unlink(file)
         os.environ.setdefault(COOKIE, cookie(os.getpid()))
         os.environ.setdefault("SPT_NOENV", "1")  # setproctitle would wipe the environment
         failure, failure_in = os.pipe2(os.O_CLOEXEC)
@@ -141,7 +151,10 @@ class Keeper:
         """Sleep until something happens; True if a signal or the owner's end did."""
         ready = {fd for fd, _ in self.poll.poll(wait_s * 1000)}
         if self.wakeup in ready:
-            signals = [signum for signum in os.read(self.wakeup, 4096) if signum in STOP_SIGNALS]
+            came = os.read(self.wakeup, 4096)
+            if signal.SIGTSTP in came:
+                self.say(f"warning: {NO_SUSPENSION}")
+            signals = [signum for signum in came if signum in STOP_SIGNALS]
             if signals:
                 self.stop_signal = signals[0]
                 self.reason = f"signal {signal.Signals(self.stop_signal).name}"
@@ -153,12 +166,50 @@ class Keeper:
 
     def stop(self) -> None:
         """End whatever is left of the command."""
-        margin_s = STRICT_MARGIN_S if self.options.strict else 0.0
+        if self.reason == "ended" and self.options.patience:
+            self.let_end()
+        margin_s, pids = 0.0, dict[int, int]()
+        if self.options.strict:
+            margin_s = STRICT_MARGIN_S
+            pids = {id_inside(pid): pid for pid in descendants(os.getpid())}
         self.tree.stop(self.options.grace + margin_s, self.sleep, self.options.strict)
         self.all_ended_s = boottime_s()
+        self.tell_killed(pids)
         self.remove_owner_file()
         if self.ended_s is None:
             self.note_end(None)
+
+    def let_end(self) -> None:
+        """Wait, as long as the patience is, for whoever is left of a command that has ended."""
+        begin_s = time.monotonic()
+        if self.somebody_is_left(begin_s + min(LINGER_S, self.options.patience)):
+            self.lingered = {pid: names(pid) for pid in self.tree.everybody()}
+            if self.somebody_is_left(begin_s + self.options.patience):
+                self.went_on = {pid: names(pid) for pid in self.tree.everybody()}
+        self.lingered_s = time.monotonic() - begin_s
+
+    def somebody_is_left(self, until_s: float) -> bool:
+        """Wait until all have ended, or a moment; False also when the keeper was told to stop."""
+        while self.tree.reap():
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                return True
+            if self.told_to_stop(left_s):
+                self.reason, self.stop_signal = "ended", 0  # the command had ended by itself
+                break
+        return False
+
+    def tell_killed(self, pids: dict[int, int]) -> None:
+        """Tell the keeper above who had to be killed; as that one, take what was told."""
+        if not self.options.killed:
+            return
+        if self.options.strict:
+            self.tree.killed |= take_killed(self.options.killed, pids)
+            return
+        try:
+            append_killed(self.options.killed, self.tree.killed)
+        except OSError as error:
+            self.say(f"error: {self.options.killed}: {error.strerror}")
 
     def remove_owner_file(self) -> None:
         """Nobody is left to be found by it, and later writers to the log are not ours."""
@@ -199,55 +250,15 @@ class Keeper:
             return
         line = "\t".join([what, str(self.options.round), f"{when_s:.3f}", *more])
         try:
-            with open(self.options.events, "ab+", buffering=0) as file:
-                size = file.seek(0, os.SEEK_END)
-                torn = size and os.pread(file.fileno(), 1, size - 1) != b"\n"
-                file.write((b"\n" if torn else b"") + f"{line}\n".encode())
+            append_line(self.options.events, line)
         except OSError as error:
             self.say(f"error: {self.options.events}: {error.strerror}")
-
-    def duration_s(self) -> float | None:
-        if self.started_s is None or self.ended_s is None:
-            return None
-        return awake_s(self.started_s, self.ended_s, self.suspended_s)
-
-    def report(self) -> dict[str, Any]:
-        """Return what happened: seconds, memory in bytes, moments on CLOCK_BOOTTIME.
-
-        `duration_s` is from `started_s` to `ended_s` less `suspended_s`, for which the machine was
-        suspended meanwhile; `start_took_s`, from the fork to the start, is not in it.
-        """
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
-        return {
-            "command": self.options.command,
-            "clock": self.clock.readings(),
-            "started_s": rounded(self.started_s),
-            "ended_s": rounded(self.ended_s),
-            "all_ended_s": rounded(self.all_ended_s),
-            "start_took_s": round(self.start_took_s, 6),
-            "suspended_s": round(self.suspended_s, 3),
-            "duration_s": rounded(self.duration_s()),
-            "exit_code": code if code is None or code >= 0 else None,
-            "signal": None if code is None or code >= 0 else -code,
-            "reason": self.reason,
-            "error": self.error,
-            "cpu_user_s": usage.ru_utime,
-            "cpu_system_s": usage.ru_stime,
-            "peak_memory_bytes": usage.ru_maxrss * 1024,
-            "stop": {
-                "duration_s": round(self.tree.stop_duration_s, 6),
-                "terminated": named(self.tree.terminated),
-                "killed": named(self.tree.killed),
-                "left": named(self.tree.left),
-            },
-        }
 
     def write_report(self) -> None:
         if not self.options.report:
             return
         try:
-            write_whole(self.options.report, json.dumps(self.report(), indent=1).encode())
+            write_whole(self.options.report, json.dumps(report_of(self), indent=1).encode())
         except OSError as error:
             self.say(f"error: {self.options.report}: {error.strerror}")
 
@@ -257,37 +268,17 @@ class Keeper:
         except OSError:
             pass  # the terminal is gone; the report stays
 
-    def say_what_was_stopped(self) -> None:
-        stopped = {**self.tree.terminated, **self.tree.killed}
-        if self.reason == "not started" or (self.reason == "ended" and not stopped):
-            return
-        names = ", ".join(f"{name} {pid}" for pid, name in sorted(stopped.items())[:20])
-        more = f" and {len(stopped) - 20} more" if len(stopped) > 20 else ""
-        self.say(
-            f"info: stopped ({self.reason}) in {self.tree.stop_duration_s:.2f} s:"
-            f" {len(stopped)} process{'es' * (len(stopped) != 1)} ({names}{more}),"
-            f" {len(self.tree.killed)} had to be killed"
-        )
-
     def end(self) -> NoReturn:
         """Leave as the command did, or by the signal that stopped the keeper."""
         for pid, who in self.tree.left.items():
             self.say(
                 f"error: process {pid} ({who}) did not end: not this user's, or held by a device"
             )
-        if self.options.verbose:
-            self.say_what_was_stopped()
+        if self.options.verbose and (text := text_of_stop(self)):
+            self.say(f"info: {text}")
         if self.stop_signal:
             signal.signal(self.stop_signal, signal.SIG_DFL)
             os.kill(os.getpid(), self.stop_signal)
         if self.reason in ("ended", "not started"):
             sys.exit(self.exit_code())
         sys.exit(124 if self.reason == "timeout" else 1)
-
-
-def rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 6)
-
-
-def named(processes: dict[int, str]) -> list[dict[str, Any]]:
-    return [{"pid": pid, "name": name} for pid, name in sorted(processes.items())]

@@ -84,6 +84,15 @@ def name(pid: int) -> str:
         return "?"
 
 
+def id_inside(pid: int) -> int:
+    """Return the id that a process has in its own PID namespace; its id here if it is gone."""
+    try:
+        lines = read(f"/proc/{pid}/status").splitlines()
+    except OSError:
+        return pid
+    return next((int(line.split()[-1]) for line in lines if line.startswith("NSpid:")), pid)
+
+
 def user(pid: int) -> str:
     """Return whose process it is, "?" if it is gone; a number where nobody has that name."""
     import pwd  # no keeper needs it

@@ -12,7 +12,15 @@ import time
 from collections.abc import Callable, Iterable
 
 from tandem.base.clock import boottime_s
-from tandem.processes.proc import TICKS_A_SECOND, alive, children, descendants, name, stat
+from tandem.processes.proc import (
+    TICKS_A_SECOND,
+    alive,
+    children,
+    descendants,
+    has_ended,
+    name,
+    stat,
+)
 
 KILL_DEADLINE_S = 5.0  # a process in D state does not even answer KILL
 STRICT_MARGIN_S = KILL_DEADLINE_S + 0.5  # what a keeper of keepers gives those below it
@@ -25,31 +33,55 @@ class Tree:
     """The command that was started in a session of its own, and everything below it.
 
     `terminated`, `killed` and `left` map pids to names: who was alive when the stop began, who
-    had to be killed, who did not even end then.
+    had to be killed, who did not even end then. `paused_s` is for how long the command itself was
+    stopped (SIGSTOP) before it ended; `pauses` counts how often it went on.
     """
 
-    def __init__(self, main: int, on_main_end: Callable[[int], None]) -> None:
-        """Take the pid of the command and what to call with its wait status."""
+    def __init__(
+        self, main: int, on_main_end: Callable[[int], None], *, strict: bool = False
+    ) -> None:
+        """Take the pid of the command and what to call with its wait status.
+
+        `strict`: it is a tree of keepers. Who is in the command's own session is Tandem's then, and
+        only the trainings are named.
+        """
         self.main = main
+        self.strict = strict
         self.main_ended = False
         self.on_main_end = on_main_end
         self.terminated: dict[int, str] = {}
         self.killed: dict[int, str] = {}
         self.left: dict[int, str] = {}
         self.stop_duration_s = 0.0
+        self.pauses = 0
+        self.paused_s = 0.0
+        self.paused_since_s: float | None = None
 
     def reap(self) -> bool:
         """Collect whoever has ended; False when the kernel says that nobody is left."""
         try:
             while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
                 if pid == 0:
                     return True
                 if pid == self.main:
-                    self.main_ended = True
-                    self.on_main_end(status)
+                    self.note(status)
         except ChildProcessError:
             return False
+
+    def note(self, status: int) -> None:
+        """Note that the command was stopped, went on, or ended."""
+        if os.WIFSTOPPED(status):
+            self.paused_since_s = boottime_s()
+            return
+        if self.paused_since_s is not None:
+            self.paused_s += boottime_s() - self.paused_since_s
+            self.paused_since_s = None
+        if os.WIFCONTINUED(status):
+            self.pauses += 1
+        else:
+            self.main_ended = True
+            self.on_main_end(status)
 
     def kill_strays(self) -> None:
         """Kill what was adopted while the command runs: whoever kept it has died.
@@ -68,7 +100,7 @@ class Tree:
         """
         begin_s = time.monotonic()
         if self.reap():
-            self.terminated = {pid: name(pid) for pid in descendants(os.getpid()) if alive(pid)}
+            self.terminated = {pid: name(pid) for pid in self.everybody()}
             if not self.terminate(begin_s + grace_s, sleep, repeat):
                 self.kill(time.monotonic() + KILL_DEADLINE_S, sleep)
         self.stop_duration_s = time.monotonic() - begin_s
@@ -107,9 +139,8 @@ class Tree:
             if time.monotonic() >= deadline_s:
                 self.left = {pid: name(pid) for pid in self.living()} or {0: "unknown"}
                 return
-            for pid in descendants(os.getpid()):
-                if alive(pid):
-                    self.killed.setdefault(pid, name(pid))  # before the first one takes it along
+            for pid in self.everybody():
+                self.killed.setdefault(pid, name(pid))  # before the first one takes it along
             self.signal_group(signal.SIGKILL)
             self.kill_each(self.living())
             sleep(0.001)
@@ -117,9 +148,19 @@ class Tree:
     def living(self) -> list[int]:
         return [pid for pid in children(os.getpid()) if alive(pid)]
 
+    def everybody(self) -> list[int]:
+        """Return whoever is alive below us, of keepers the trainings alone."""
+        return [pid for pid in descendants(os.getpid()) if self.is_named(pid)]
+
+    def is_named(self, pid: int) -> bool:
+        """Whether a process is alive and not Tandem's own."""
+        fields = stat(pid)
+        return not has_ended(fields) and not (self.strict and fields[3] == str(self.main))
+
     def kill_each(self, pids: Iterable[int]) -> None:
         for pid in pids:
-            self.killed.setdefault(pid, name(pid))
+            if self.is_named(pid):
+                self.killed.setdefault(pid, name(pid))
             send(pid, signal.SIGKILL)
 
     def has_member(self) -> bool:

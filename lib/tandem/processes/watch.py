@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-from tandem.processes.control import catch_stop_signals
+from tandem.processes.control import NO_SUSPENSION, catch_stop_signals
 from tandem.processes.scripts import Script
 
 
@@ -23,16 +23,29 @@ class Interrupted(BaseException):
 class Watch:
     """Waits for scripts, the clock and the signals that ask this process to stop."""
 
-    def __init__(self) -> None:
-        """Take over TERM, INT, HUP and QUIT from now on (HUP not under nohup)."""
+    def __init__(self, say: Callable[[str], None] = lambda _text: None) -> None:
+        """Take over TERM, INT, HUP and QUIT from now on (HUP not under nohup).
+
+        Ctrl-Z is refused, which `say` says: the trainings would go on, and nobody attend to them.
+        """
         self.signum = 0
+        self.say = say
+        self.is_to_suspend = False
         self.wakeup = catch_stop_signals(self.note)
+        signal.signal(signal.SIGTSTP, self.note_suspension)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # a shell may have taken the terminal back
 
     def note(self, signum: int, _frame: object) -> None:
         self.signum = self.signum or signum
 
+    def note_suspension(self, _signum: int, _frame: object) -> None:
+        self.is_to_suspend = True
+
     def check(self) -> None:
         """Raise Interrupted if a signal has come."""
+        if self.is_to_suspend:
+            self.is_to_suspend = False
+            self.say(f"warning: {NO_SUSPENSION}")
         if self.signum:
             raise Interrupted(self.signum)
 

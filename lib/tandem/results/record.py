@@ -22,7 +22,16 @@ class Process(TypedDict):
     name: str
 
 
+class Lingering(TypedDict):
+    pid: int
+    name: str
+    is_helper: bool
+
+
 class Stop(TypedDict):
+    lingered_seconds: float
+    lingered: list[Lingering]
+    went_on: list[Lingering]
     duration_seconds: float
     terminated: list[Process]
     killed: list[Process]
@@ -93,6 +102,8 @@ class Attempt(TypedDict):
     end_boottime_s: float | None
     start_took_seconds: float | None
     suspended_seconds: float | None
+    pauses: int | None
+    paused_seconds: float | None
     duration_seconds: float | None
     cpu_user_seconds: float | None
     cpu_system_seconds: float | None

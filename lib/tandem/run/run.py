@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tandem.base.errors import NotReadyError, TandemError
+from tandem.base.output import mute
 from tandem.base.paths import ROOT
 from tandem.base.sudo import claim, give_to_caller, is_left
 from tandem.experiment.seen import Surroundings
@@ -75,7 +76,7 @@ class Run:
         if not hasattr(os, "pidfd_open"):
             raise NotReadyError("this Python has no os.pidfd_open (use another, 3.10 or newer)")
         become_subreaper()
-        watch = Watch()
+        watch = Watch(self.progress.event)
         try:
             with ExitStack() as stack:
                 self.run_missing(watch, stack)
@@ -195,7 +196,7 @@ class Run:
         try:
             print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            mute(sys.stdout)
 
 
 def give_what_was_left(results: Path) -> None:
@@ -213,15 +214,23 @@ def refuse_odd_name(path: Path) -> None:
         raise NotReadyError(f"{path}: not UTF-8 (choose another with --results)") from None
 
 
+def working_folder() -> Path | None:
+    """Return the working folder; None: somebody has removed it meanwhile."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
 def as_seen_from_here(folder: Path) -> Path:
     """Return a path as a person here would type it."""
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+    here = working_folder()
+    return folder.relative_to(here) if here and folder.is_relative_to(here) else folder
 
 
 def how_to_go_on(folder: Path) -> str:
     """Return the command that resumes a run, as a person here would type it."""
-    if Path.cwd() == ROOT:
+    if working_folder() == ROOT:
         return shlex.join(["make", "resume", f"RUN={as_seen_from_here(folder)}"])
     return shlex.join(["make", "-C", str(ROOT), "resume", f"RUN={folder}"])
 

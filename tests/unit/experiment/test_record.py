@@ -52,7 +52,8 @@ def plan_of(root: Path, backgrounds: int = 1, **settings: Any) -> Plan:
 
 def keeper(**values: Any) -> dict[str, Any]:
     """Return the report of a foreground's keeper."""
-    stop = {"duration_s": 0.0, "terminated": [], "killed": [], "left": []}
+    stop: dict[str, Any] = {"lingered_s": 0.0, "lingered": [], "went_on": []}
+    stop |= {"duration_s": 0.0, "terminated": [], "killed": [], "left": []}
     return {
         **{"command": ["./train.sh"], "clock": CLOCK.readings(), "started_s": BEGIN_S},
         **{"ended_s": END_S, "all_ended_s": END_S, "start_took_s": 0.002, "suspended_s": 0.0},

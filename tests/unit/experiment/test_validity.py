@@ -16,11 +16,13 @@ from tandem.results.record import (
     BackgroundPart,
     DoseInWindow,
     GpuNow,
+    Lingering,
     Load,
     LoadPart,
     Process,
     Record,
     Round,
+    Stop,
     Stranger,
     Window,
     WindowGpu,
@@ -246,6 +248,63 @@ def test_who_survived_is_named() -> None:
         "processes outlived their keepers and were killed: worker 1",
         "processes are still alive: worker 2, worker 3, worker 4, worker 5, worker 6 and 1 more",
     ]
+
+
+def left(*names: str, helper: str = "wandb-core") -> list[Lingering]:
+    return [
+        of(Lingering, pid=pid, name=name, is_helper=name == helper)
+        for pid, name in enumerate(names, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("took_s", "stop", "reason", "warning"),
+    [
+        (9.0, {"lingered_seconds": 0.2}, "", ""),
+        (9.0, {"lingered_seconds": 0.4, "lingered": left("tee")}, "", ""),
+        (
+            *(9.0, {"lingered_seconds": 0.9, "lingered": left("tee")}, ""),
+            "the foreground's last process ended 0.9 s after the foreground itself",
+        ),
+        (9.0, {"lingered_seconds": 0.9, "lingered": left("wandb-core")}, "", ""),
+        (
+            *(0.1, {"lingered_seconds": 0.9, "lingered": left("train.py")}),
+            *("the foreground ended after 0.1 s, its processes went on for 0.9 s", ""),
+        ),
+        (0.1, {"lingered_seconds": 0.9, "lingered": left("wandb-core")}, "", ""),
+        (
+            *(9.0, {"lingered_seconds": 1.0, "lingered": left("a"), "went_on": left("a")}),
+            *("the foreground started a process that went on: a 1", ""),
+        ),
+        (
+            9.0,
+            {
+                "lingered_seconds": 1.0,
+                "lingered": left("wandb-core", "a"),
+                "went_on": left("wandb-core"),
+            },
+            *("", ""),
+        ),
+        (
+            9.0,
+            {"went_on": left("wandb-core", "a", "b"), "lingered": left("wandb-core", "a", "b")},
+            *("the foreground started a process that went on: a 2, b 3", ""),
+        ),
+    ],
+)
+def test_who_is_left_of_a_foreground_counts_by_time_and_name(
+    took_s: float, stop: Any, reason: str, warning: str
+) -> None:
+    clean = {"lingered_seconds": 0.0, "lingered": [], "went_on": []}
+    attempt = of(Attempt, duration_seconds=took_s, stop=of(Stop, **clean | stop))
+    seen = record(attempts=[attempt])
+    assert reasons(seen) == [reason] * bool(reason)
+    assert warnings_of(seen) == [warning] * bool(warning)
+
+
+def test_a_foreground_that_was_stopped_is_not_valid() -> None:
+    seen = record(attempts=[of(Attempt, pauses=1, paused_seconds=3.25)])
+    assert reasons(seen) == ["the foreground was stopped (SIGSTOP) for 3.25 s"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""Who was left, and who had to be killed."""
+"""Who was left when the foreground had ended, who had to be killed, and whether it was stopped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tandem.results.record import Process, Record
+from tandem.results.record import Attempt, Lingering, Process, Record
+
+SLOW_SHARE = 0.05  # of its duration, for which a training's processes may be left when it has ended
 
 
 def reasons(record: Record) -> Iterator[str]:
@@ -14,10 +16,40 @@ def reasons(record: Record) -> Iterator[str]:
         yield f"processes outlived their keepers and were killed: {_names(killed)}"
     if left:
         yield f"processes are still alive: {_names(left)}"
+    if record["attempts"]:
+        yield from _left_reasons(record["attempts"][-1])
 
 
 def warnings(record: Record) -> Iterator[str]:
-    yield from ()
+    for last in record["attempts"][-1:]:
+        late_s, took_s = _late_s(last), last["duration_seconds"] or 0.0
+        if SLOW_SHARE * took_s < late_s <= took_s:
+            yield f"the foreground's last process ended {late_s:.2g} s after the foreground itself"
+
+
+def _left_reasons(last: Attempt) -> Iterator[str]:
+    """Why the end of the last attempt was not that of its work, or its time not that either."""
+    if last["stop"] and (went_on := _not_helpers(last["stop"]["went_on"])):
+        yield f"the foreground started a process that went on: {_names(went_on)}"
+    took_s, late_s = last["duration_seconds"] or 0.0, _late_s(last)
+    if late_s > took_s:
+        yield f"the foreground ended after {took_s:.2g} s, its processes went on for {late_s:.2g} s"
+    if last["pauses"]:
+        yield f"the foreground was stopped (SIGSTOP) for {last['paused_seconds']:.3g} s"
+
+
+def _late_s(last: Attempt) -> float:
+    """Return for how long processes were left that ended by themselves and are no helpers."""
+    stop = last["stop"]
+    if not stop or stop["went_on"] or not _not_helpers(stop["lingered"]):
+        return 0.0
+    return stop["lingered_seconds"]
+
+
+def _not_helpers(processes: Sequence[Lingering]) -> list[Process]:
+    return [
+        {"pid": each["pid"], "name": each["name"]} for each in processes if not each["is_helper"]
+    ]
 
 
 def _names(processes: Sequence[Process]) -> str:
