@@ -29,7 +29,9 @@ EXPECTED = {
     **{"clock_max_memory_mhz": 2619, "clock_application_graphics_mhz": 1755},
     **{"clock_application_memory_mhz": 2619, "persistence_mode": True, "compute_mode": "default"},
     **{"ecc_mode": True, "mig_mode": False, "mig_devices": [], "pcie_generation": 5},
-    **{"pcie_generation_max": 5, "pcie_width": 16, "pcie_width_max": 16, "reasons": {}},
+    **{"pcie_generation_max": 5, "pcie_width": 16, "pcie_width_max": 16},
+    "clock_locked_mhz": None,
+    "reasons": {"clock_locked_mhz": "NVML has no call for it; windows have the clocks that were"},
 }
 
 
@@ -69,6 +71,7 @@ def test_what_a_board_does_not_report_is_null_with_a_reason(gpu: SimGpu) -> None
     nulls = {name for name, value in board.items() if value is None}
     assert nulls == board["reasons"].keys()
     assert nulls == {
+        "clock_locked_mhz",
         "power_limit_default_watts",
         "clock_application_graphics_mhz",
         "clock_application_memory_mhz",

@@ -63,6 +63,15 @@ def test_it_is_asked_in_its_trainings_environment_and_folder(asked: Asked, tmp_p
     assert found["reasons"] == {}
 
 
+def test_a_package_that_tells_nothing_costs_no_other(asked: Asked, tmp_path: Path) -> None:
+    package(tmp_path, "whole", "1.5")
+    (tmp_path / "cut_off-1.0.dist-info").mkdir()
+    put(tmp_path / "nameless-1.0.dist-info" / "METADATA", "Metadata-Version: 2.1\n")
+    found = asked.facts(sys.executable, folder=tmp_path)
+    assert found["packages"]["whole"] == "1.5"
+    assert found["reasons"]["packages"] == "2 without a name in their metadata"
+
+
 def test_nothing_of_the_trainings_folder_is_run(asked: Asked, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     for name in ("json", "re", "os", "importlib", "typing", "torch", "email", "pathlib"):

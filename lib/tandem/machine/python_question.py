@@ -29,15 +29,24 @@ if _is_folder_first:
     sys.path.insert(0, "")
 
 
-def packages() -> dict[str, str]:
-    """Return the version of each package by its name; of one that is there twice, the first."""
+def packages() -> tuple[dict[str, str], str | None]:
+    """Return the version of each package by its name, and what is missing.
+
+    Of one that is there twice, the first on the path. An installation that was cut off leaves
+    folders that tell nothing.
+    """
     found: dict[str, tuple[str, str]] = {}
+    untold = 0
     for each in metadata.distributions():
-        name = each.metadata["Name"]
-        if name:
+        try:
+            name, version = each.metadata["Name"], each.metadata["Version"]
             key = re.sub("[-_.]+", "-", name).lower()
-            found.setdefault(key, (name, each.metadata["Version"]))
-    return dict(sorted(found.values(), key=lambda pair: pair[0].lower()))
+        except Exception:
+            untold += 1
+            continue
+        found.setdefault(key, (name, version))
+    why = f"{untold} without a name in their metadata" if untold else None
+    return dict(sorted(found.values(), key=lambda pair: pair[0].lower())), why
 
 
 def torch_says() -> dict[str, str] | None:
@@ -66,7 +75,7 @@ print(
             "executable": sys.executable,
             "version": sys.version.split()[0],
             "prefix": sys.prefix,
-            "packages": tried(packages) if metadata else (None, "no importlib.metadata"),
+            "packages": packages() if metadata else (None, "no importlib.metadata"),
             "torch": tried(torch_says),
             "path": [folder for folder in sys.path if folder],
         }

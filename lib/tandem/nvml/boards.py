@@ -1,7 +1,6 @@
 """What describes a board and seldom changes: its limits, its modes, its link.
 
-NVML must be open (binding.opened). It has no call for the clocks that somebody has locked: what
-the clocks were, the rows of the monitor say.
+NVML must be open (binding.opened).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from tandem.nvml.binding import NvmlError, call
 from tandem.nvml.devices import Board
 
 _GRAPHICS, _SM, _MEMORY = 0, 1, 2  # NVML's numbers of clocks
+_NOT_TOLD = "NVML has no call for it; windows have the clocks that were"
 _COMPUTE_MODES = ("default", "exclusive thread", "prohibited", "exclusive process")
 
 _Reading = tuple[tuple[Any, ...], Callable[[Any], Any]]
@@ -68,6 +68,7 @@ def facts(board: Board) -> dict[str, Any]:
             found[name] = convert(call(function, board.handle, *arguments))
         except NvmlError as error:
             found[name], reasons[name] = None, str(error)
+    found["clock_locked_mhz"], reasons["clock_locked_mhz"] = None, _NOT_TOLD
     found["mig_devices"] = list(_mig_devices(board))
     return {**found, "reasons": reasons}
 

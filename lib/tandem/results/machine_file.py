@@ -17,7 +17,8 @@ from tandem.results.record_file import json_bytes
 
 VERSION = 1
 _NAME = re.compile(r"machine(?:_([0-9]{1,6}))?\.json")
-_VARYING = frozenset({"described", "pcie_generation"})  # an idle board makes its link slower
+# An idle board makes its link slower, and laptops move power between their CPU and their board.
+_VARYING = frozenset({"described", "pcie_generation", "power_limit_enforced_watts"})
 _MOST_SHOWN = 3
 
 

@@ -26,6 +26,10 @@ class Machine:
         self.cpus = cpus
         self.places = places_of(trainings_of(experiments))
         self.pythons = Pythons()
+        self.ask()
+
+    def ask(self) -> None:
+        """Begin to ask the Pythons that are not known yet, or not as they were."""
         self.pythons.ask(self.places.values())
 
     def described(self, run: Path, watch: Watch, say: Callable[[str], None]) -> MachineFile:

@@ -124,6 +124,7 @@ class Sweep:
         live.say(f"{experiment.id} started")
         cut_off = [str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)]
         governors = governors_now(self.options.cpufreq)
+        self.machine.ask()
         machine = self.describe, self.machine.close
         before = Before(cooling, governors, cut_off, *machine, self.position())
         sensors = self.options.sensors

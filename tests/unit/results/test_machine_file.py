@@ -10,7 +10,11 @@ import pytest
 from tandem.base.files import sha256_of
 from tandem.results.machine_file import changes, store, text_of_changes
 
-BOARD = {"power_limit_watts": 700.0, "pcie_generation": 5}
+BOARD = {
+    "power_limit_watts": 700.0,
+    "power_limit_enforced_watts": 700.0,
+    "pcie_generation": 5,
+}
 
 
 def facts(**board: Any) -> dict[str, Any]:
@@ -29,6 +33,7 @@ def test_it_is_written_once_and_named_with_its_digest(tmp_path: Path) -> None:
 def test_what_varies_by_itself_makes_no_other(tmp_path: Path) -> None:
     file, _ = store(tmp_path, facts(), "now")
     assert store(tmp_path, facts(pcie_generation=1), "later") == (file, [])
+    assert store(tmp_path, facts(power_limit_enforced_watts=80.0), "later") == (file, [])
 
 
 def test_a_change_makes_another_and_is_named(tmp_path: Path) -> None:
