@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from simgpu import INIT, SimGpu
-from support.stage import Stage, training_line
+from support.stage import DEADLINE_S, Stage, training_line
 from tandem.nvml.binding import LIB_RM_VERSION_MISMATCH
 
 CPU = "sleep {seconds}; echo Test Accuracy: 91.5"
@@ -47,6 +49,9 @@ def test_a_training_that_chooses_another_gpu(stage: Stage, two_gpus: SimGpu) -> 
     why = "the foreground was on GPU 1, which was neither measured nor locked"
     assert found["invalid_reasons"] == [why]
     assert why in found["said"]
+    live = "warning: the foreground is on GPU 1, which is neither measured nor locked"
+    assert found["said"].index(live) < found["said"].index("ended after")
+    assert found["said"].count(live) == 1
     assert [gpu["index"] for gpu in found["gpus_used"]] == [1]
     [window] = found["windows"]
     assert window["gpus"][0]["energy_joules"] > 0
@@ -124,6 +129,44 @@ def test_a_container_without_the_hosts_process_ids(
     assert found["gpus_used"] is None
     assert found["gpus_used_reason"]
     assert found["energy_metrics"]["gpu_energy_total_joules"] > 0
+
+
+@pytest.mark.long
+def test_a_list_of_processes_without_use_as_under_mps(
+    stage: Stage, gpu: SimGpu, tmp_path: Path
+) -> None:
+    """MPS's server is on the GPU once it has a client; NVML reports its use alone."""
+    program = tmp_path / "nvidia-cuda-mps-server"
+    program.symlink_to("/bin/sleep")
+    server = subprocess.Popen([str(program), "1000"])
+    stage.more_environment = gpu.environment({})
+    back = training_line(gpu.command(seconds=60, sm_percent=20))
+    stage.build(training_line(gpu.command(seconds=LONG_S)), back)
+    try:
+        driver = stage.start(stage.command())
+        stage.wait_for_foreground()
+        gpu.set(mps_pid=server.pid)
+        driver.communicate(timeout=DEADLINE_S)
+    finally:
+        gpu.set(mps_pid=0)
+        server.kill()
+        server.wait()
+    found = stage.record()
+    assert (found["valid"], found["warnings"]) == (True, [])
+    assert found["windows"][-1]["gpus"][0]["mps"] is True
+    assert [each["index"] for each in found["gpus_used"]] == [0]
+
+
+@pytest.mark.long
+def test_a_cpu_training_beside_one_on_the_gpu(stage: Stage, gpu: SimGpu) -> None:
+    """The board's energy is the background's alone."""
+    found = run(stage, gpu, on_cpu(LONG_S), training_line(gpu.command(seconds=60)))
+    text = "no process of the foreground was on GPU 0"
+    assert (found["valid"], found["warnings"]) == (True, [text])
+    assert (found["energy_metrics"] or {}).get("gpu_energy_total_joules") is None
+    assert text in found["energy_reason"]
+    assert found["gpus_used"] == []
+    assert [each["index"] for each in found["background"]["gpus_used"]] == [0]
 
 
 @pytest.mark.long

@@ -14,6 +14,7 @@ from tandem.background.rounds import last_round, read_rounds
 from tandem.background.warmup import LAST_LINES, BackgroundNotReady
 from tandem.base.files import last_lines
 from tandem.base.variables import COOKIE
+from tandem.experiment.astray import Astray
 from tandem.experiment.attempt import Attempt, attempt_folder
 from tandem.experiment.live import Live
 from tandem.experiment.log import EpochReader
@@ -63,6 +64,7 @@ class ExperimentRun:
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
         sensors = self.sensors
         self.monitor = Powermon(self.folder / "energy", sensors.powercap, sensors.proc)
+        self.astray = Astray(self.monitor.folder)
         self.faults = FaultWatch()
         try:
             self.begin()
@@ -218,9 +220,9 @@ class ExperimentRun:
         self.show("training", epoch, epochs, left_s(elapsed_s, epoch, epochs))
 
     def show(self, phase: str, epoch: int | None, epochs: int | None, left: float | None) -> None:
-        """Look at the backgrounds, and show what is going on."""
+        """Look at the backgrounds and at where the trainings are, and show what is going on."""
         backgrounds = self.backgrounds
-        for warning in backgrounds.look() if backgrounds else ():
+        for warning in (*(backgrounds.look() if backgrounds else ()), *self.astray.news()):
             self.live.say(warning)
         is_running = backgrounds is not None and backgrounds.scripts
         number = last_round(backgrounds.each[0].rounds_file) if backgrounds and is_running else None
