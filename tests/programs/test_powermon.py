@@ -1021,6 +1021,7 @@ def test_the_server_of_mps_is_no_stranger(gpu: SimGpu, watch: Watch, tmp_path: P
     assert watched.gpu()["mps"] is True
     assert not watched.strangers()
     assert watched.rows()[-1]["foreground_memory_mib"] == 700
+    assert not numbers(watched.rows(), "foreground_sm_percent")  # all use is the server's, not 0
     last = watched.rows("on_gpus")[-1]
     assert (last["foreground_on"], last["strangers_on"], last["unclear_on"]) == (
         *("gpu_0", "", "gpu_0"),

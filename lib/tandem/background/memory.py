@@ -142,6 +142,8 @@ class MemoryUse:
         for device in self.limit.devices:
             everyone = listed.get(key_of(device), ())
             on_it = [each for each in everyone if is_below(each.pid, script.pid)]
+            if any(each.mps for each in on_it):
+                self.is_reported = False  # all use is that of MPS's server
             if any(each.memory_mib is None for each in on_it):
                 self.unknown = "the memory of a process is not reported"
                 continue

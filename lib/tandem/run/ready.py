@@ -102,7 +102,7 @@ def gpus_given(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 
 def see_nvml(say: Say) -> None:
-    """Say that a GPU is here that will not be measured, as NVML cannot start."""
+    """Say that a GPU is here that will not be measured, as NVML cannot start, and what helps."""
     try:
         with opened():
             return
@@ -111,6 +111,10 @@ def see_nvml(say: Say) -> None:
         if has_gpu(error) and (shown is None or words_of(shown)):
             hint = f" ({error.hint})" if error.hint else ""
             say(f"warning: this machine has a GPU that cannot be measured: {error}{hint}")
+            say(
+                'only records of trainings whose device is "cpu" in the registry will be valid'
+                f" (or set {VISIBLE} to nothing: then this run uses no GPU)"
+            )
 
 
 def see_who_is_there(sensors: Sensors, watch: Watch, say: Say) -> None:

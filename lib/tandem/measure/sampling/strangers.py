@@ -135,8 +135,9 @@ class Occupants:
         self.looked_s = now_s
         self.seen = {self.kind_of(pid, owner) for pid, owner in owners.items()}
         self.seen |= {UNREAD} if listed is None else set()
-        # Without samples of any process the driver has none yet, or no process did anything.
-        is_known = samples is not None and (bool(sm) or sm_percent == 0.0)
+        # Without samples of any process the driver has none yet, or no process did anything. Under
+        # MPS all use is its server's.
+        is_known = samples is not None and (bool(sm) or sm_percent == 0.0) and not self.mps
         unlisted = {owners[pid] for pid in sm if sm[pid] and pid not in self.listed_s}
         unseen = {owners[pid] for pid in sm if sm[pid]} & {_UNSEEN}
         doubts = self.doubts(unlisted, hosts), self.doubts(unseen, hosts)
