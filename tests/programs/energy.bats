@@ -52,6 +52,7 @@ value() { # EXPRESSION
   [[ $output == *'foreground  SM 75.0 % mean, memory at most 900 MiB'* ]]
   [[ $output == *'background  not measured'* ]]
   [[ $output == *'clocks      held down by sw_power_cap'* ]]
+  [[ $output == *'held down   sw_power_cap 100 % of the time, by samples'* ]]
   [[ $output == *'energy      package 2999.8 J; not measured: this machine has no RAPL zone for DRAM'* ]]
 }
 

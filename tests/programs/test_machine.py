@@ -273,3 +273,16 @@ def test_beside_busy_loops_a_record_is_valid_with_a_warning(stage: Stage, start:
     assert warning.startswith("others used ")
     assert warning.endswith(" % of all CPUs beside the foreground")
     assert f"warning: {warning}" in run.stdout
+
+
+@pytest.mark.long
+def test_the_memory_of_a_training_that_forks(stage: Stage) -> None:
+    """Its record says what they hold together, and the largest of them."""
+    program = FORKS.replace("sys.stdin.readline()", "time.sleep(2)").replace("1000", "2")
+    program = program.replace("'done'", "'Test Accuracy: 50'")
+    stage.build(f'{sys.executable} -S -E -c "{program}"', None)
+    assert stage.run().returncode == 0
+    cpu = stage.record()["windows"][0]["cpu"]
+    assert 64 <= cpu["foreground_largest_rss_max_mib"] < 100
+    assert 64 <= cpu["foreground_pss_max_mib"] < 120
+    assert cpu["foreground_pss_reason"] is None

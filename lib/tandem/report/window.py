@@ -56,6 +56,8 @@ def gpu_lines(gpu: Mapping[str, Any]) -> list[str]:
     ]
     if gpu["event_reasons"]:
         texts.append(("clocks", f"held down by {', '.join(gpu['event_reasons'])}"))
+    if any(gpu["throttled_percent"].values()):
+        texts.append(("held down", throttled_text(gpu)))
     texts += [("stranger", stranger_text(each)) for each in gpu["strangers"]]
     if (gpu["hidden_memory_mib"] or 0.0) > HIDDEN_MIB:
         held = f"{gpu['hidden_memory_mib']:.0f} MiB at most were held by no visible process"
@@ -93,6 +95,12 @@ def role_text(role: Mapping[str, Any] | None) -> str:
         return _UNKNOWN
     sm = quantity(role["sm_avg_percent"], "%", 1, after=" mean")
     return f"SM {sm}, memory {quantity(role['memory_max_mib'], 'MiB', 0, 'at most ')}"
+
+
+def throttled_text(gpu: Mapping[str, Any]) -> str:
+    shares = gpu["throttled_percent"].items()
+    parts = [f"{reason} {percent:g} %" for reason, percent in shares if percent]
+    return f"{', '.join(parts)} of the time, by {gpu['throttled_by']}"
 
 
 def sampling_text(gpu: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from tandem.measure.sampling.roles import Root, Trees
 from tandem.processes.proc import TICKS_A_SECOND, descendants, stat
 
 _SHARE = 0.0005  # of one core's time that reading may take
+_MOST_BYTES = 8192  # what is sought stands before that
 _MIB_A_PAGE = os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
 _CPU = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # guest is in user
 _BUSY = ("user", "nice", "system")  # interrupts are nobody's
@@ -69,9 +70,9 @@ class Machine:
             yield "total_cpu_s", sum(ticks.values()) / TICKS_A_SECOND
             yield "busy_cpu_s", sum(ticks[name] for name in _BUSY) / TICKS_A_SECOND
             yield "steal_cpu_s", ticks["steal"] / TICKS_A_SECOND
-        for line in map(str.split, self.text("vmstat").splitlines()):
-            if line[:1] == ["pswpin"]:
-                yield "swapped_in_mib", int(line[1]) * _MIB_A_PAGE
+        swapped = self.text("vmstat").partition("\npswpin ")[2]
+        if swapped:
+            yield "swapped_in_mib", int(swapped.partition("\n")[0]) * _MIB_A_PAGE
         for what, kinds in _PRESSURE.items():
             for line in map(str.split, self.text(f"pressure/{what}").splitlines()):
                 if line[0] in kinds:
@@ -79,8 +80,8 @@ class Machine:
 
     def text(self, name: str) -> str:
         try:
-            with open(os.path.join(self.proc, name), encoding="ascii", errors="replace") as file:
-                return file.read()
+            with open(os.path.join(self.proc, name), "rb", buffering=0) as file:
+                return file.read(_MOST_BYTES).decode("ascii", "replace")
         except OSError:  # a kernel without it
             return ""
 
