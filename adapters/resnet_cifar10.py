@@ -16,7 +16,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from workplace import need_folders, need_module, run, workplace
+from workplace import need_files, need_module, run, workplace
+
+FOLDER = "cifar-10-batches-py"
+FILES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+LEAST_BYTES = 10_000 * 32 * 32 * 3  # what the pictures alone take in each of them
 
 
 def main() -> None:
@@ -27,7 +31,7 @@ def main() -> None:
     options, others = parser.parse_known_args()
     repository, data = Path.cwd(), options.data.resolve()
     need_module("torch", repository)
-    need_folders(data, ["cifar-10-batches-py"])
+    need_files(data / FOLDER, FILES, LEAST_BYTES)
     with workplace(keep=options.keep) as folder:
         (folder / "data").symlink_to(data)
         run(folder, repository, "trainer.py", others, options.seed)

@@ -41,6 +41,14 @@ def need_folders(data: Path, names: Sequence[str]) -> None:
             refuse(f'there is no "{data / name}" (docs/repositories.md: how to get the data)')
 
 
+def need_files(folder: Path, names: Sequence[str], least_bytes: int) -> None:
+    """Refuse to run with files that are missing or cut off: they would be fetched again."""
+    for name in names:
+        file = folder / name
+        if not file.is_file() or file.stat().st_size < least_bytes:
+            refuse(f'"{file}" is missing or not whole (docs/repositories.md: how to get the data)')
+
+
 def need_module(name: str, repository: Path) -> None:
     """Refuse to run in a Python that lacks a module."""
     if importlib.machinery.PathFinder.find_spec(name, [str(repository), *sys.path]) is None:

@@ -22,8 +22,13 @@ from support import ROOT
 from support.stage import processes, wait_for
 from tandem.experiment.log import EpochReader
 
+CIFAR = "repos/data/cifar-10-batches-py"
 RESNET, REID = "pytorch_resnet_cifar10", "Person_reID_baseline_pytorch"
 EXAMPLE = ROOT / "examples" / "resnet_beside_densenet.json"
+MODULES = (
+    *("torchvision", "timm", "pretrainedmodels", "six", "pytorch_metric_learning", "scipy"),
+    *("matplotlib", "tqdm", "yaml"),
+)
 DEADLINE_S = 90.0  # a hang guard, not a figure
 
 
@@ -37,7 +42,8 @@ class Place:
         unset = ("TANDEM_OUT", "PYTHONDONTWRITEBYTECODE")
         kept = {name: text for name, text in os.environ.items() if name not in unset}
         path = f"{self.root / 'programs'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {**kept, "PATH": path, "TORCH_HOME": str(self.root / "torch"), **more}
+        own = {"PATH": path, "PYTHONPATH": str(self.root / "modules")}
+        return {**kept, **own, "TORCH_HOME": str(self.root / "torch"), **more}
 
     def driver(
         self, command: str, settings: Path, *options: str, **more: str
@@ -102,9 +108,16 @@ def place(tmp_path: Path) -> Iterator[Place]:
             shutil.ignore_patterns("__pycache__"),
         )
         shutil.copytree(source, made.root / "repos" / name, ignore=ignored)
-    (made.root / "repos" / "data" / "cifar-10-batches-py").mkdir(parents=True)
+    (made.root / CIFAR).mkdir(parents=True)
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        (made.root / CIFAR / name).touch()
+        os.truncate(made.root / CIFAR / name, 31_000_000)  # takes no space on the disk
+    (made.root / CIFAR / "batches.meta").touch()
     for name in ("train", "val", "gallery", "query"):
         (made.root / "repos" / "Market" / "pytorch" / name).mkdir(parents=True)
+    (made.root / "modules").mkdir()
+    for name in MODULES:  # a stand-in imports none
+        (made.root / "modules" / f"{name}.py").touch()
     strange = made.root / "programs" / "python"  # not the one that trains
     strange.parent.mkdir()
     strange.write_text("#!/bin/sh\nexit 1\n")
@@ -207,25 +220,51 @@ def test_seeds_arrive_and_without_one_runs_differ(place: Place) -> None:
         assert metrics(name, model, epochs=epochs) != metrics(name, model, epochs=epochs)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("background", "lost", "sentence"),
-    [
-        (reid("pcb") | {"hyperparameters": {"epochs": 9}}, None, "9 epochs are too few"),
-        (reid("pcb"), "Market/pytorch/query", 'there is no "'),
-        ({"repo": RESNET, "model": "resnet20"}, "data/cifar-10-batches-py", 'there is no "'),
-    ],
-)
-def test_a_background_that_cannot_run_is_found_before_the_foreground_starts(
-    place: Place, background: dict[str, Any], lost: str | None, sentence: str
+def test_data_and_modules_that_are_not_there_are_found_before_anything_starts(
+    place: Place,
 ) -> None:
+    settings = place.settings({"repo": RESNET, "model": "resnet20"}, reid("pcb"))
+    assert place.driver("check", settings).returncode == 0
+    (place.root / "repos/Market/pytorch/query").rmdir()
+    (place.root / CIFAR / "data_batch_3").unlink()
+    (place.root / "modules" / "six.py").unlink()
+    done = place.driver("run", settings)
+    assert (done.returncode, place.records()) == (2, [])
+    for sentence in (
+        'needs "../data/cifar-10-batches-py/data_batch_3", which is not in "',
+        'needs "../Market/pytorch/query", which is not in "',
+        'has no module "six" (',
+        'see "The data" in docs/repositories.md',
+    ):
+        assert sentence in done.stderr
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_an_adapter_starts_nothing_on_data_that_is_not_whole(place: Place, lost: bool) -> None:
+    file = place.root / CIFAR / "test_batch"
     if lost:
-        (place.root / "repos" / lost).rmdir()
+        file.unlink()
+    else:
+        os.truncate(file, 30_000_000)
+    done = place.by_hand(RESNET, "resnet_cifar10.py", "--data", "../data")
+    assert (done.returncode, done.stdout) == (127, "")
+    assert f'"{file}" is missing or not whole' in done.stderr
+    (place.root / "repos/Market/pytorch/query").rmdir()
+    done = place.by_hand(REID, "person_reid.py", "--data", "../Market/pytorch")
+    assert (done.returncode, done.stdout) == (127, "")
+    assert 'there is no "' in done.stderr
+
+
+@pytest.mark.long
+def test_a_background_that_cannot_run_is_found_before_the_foreground_starts(
+    place: Place,
+) -> None:
+    background = reid("pcb") | {"hyperparameters": {"epochs": 9}}
     settings = place.settings({"repo": RESNET, "model": "resnet20"}, background)
     done = place.driver("run", settings)
     assert done.returncode == 1
     assert "the foreground is not started" in done.stderr
-    assert sentence in done.stderr
+    assert "9 epochs are too few" in done.stderr
     [record] = place.records()
     assert (record["status"], record["attempts"]) == ("background not ready", [])
 
