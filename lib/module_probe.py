@@ -6,11 +6,13 @@ FOLDER is where its programs lie. Prints the missing ones, a line each. None is 
 alone would take seconds. Standard library only, any Python from 3.4 on.
 """
 
+import os
 import sys
 
-sys.path[0] = sys.argv[1]
+if sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
+    sys.path[0] = sys.argv[1]
 
-import importlib.util  # noqa: E402
+import importlib.util
 
 for name in sys.argv[2:]:
     if importlib.util.find_spec(name) is None:
