@@ -6,12 +6,14 @@ import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from simgpu import INIT, SimGpu
 from support.stage import DEADLINE_S, Stage, training_line
+from tandem.experiment.validity.hardware import warnings
 from tandem.nvml.binding import LIB_RM_VERSION_MISMATCH, LIBRARY_NOT_FOUND
+from tandem.results.record import Record
 
 CPU = "sleep {seconds}; echo Test Accuracy: 91.5"
 LONG_S, SHORT_S = 5.2, 0.3
@@ -30,6 +32,11 @@ def run(
     done = stage.run()
     assert "Traceback" not in done.stdout
     return {**stage.record(), "said": done.stdout}
+
+
+def warned(record: Mapping[str, Any]) -> list[str]:
+    """Return what is warned of; of other kinds there is more on a busy machine."""
+    return list(warnings(cast(Record, record)))
 
 
 def declare(stage: Stage, device: str) -> None:
@@ -64,7 +71,7 @@ def test_a_training_that_chooses_another_gpu(stage: Stage, two_gpus: SimGpu) -> 
 def test_a_training_that_falls_back_to_the_cpu(stage: Stage, gpu: SimGpu) -> None:
     found = run(stage, gpu, on_cpu(LONG_S))
     text = "no process of the foreground was on GPU 0"
-    assert (found["valid"], found["warnings"]) == (True, [text])
+    assert (found["valid"], warned(found)) == (True, [text])
     assert text in found["said"]
     assert text in found["energy_reason"]
     assert (found["gpus_used"], found["gpus_used_reason"]) == ([], None)
@@ -83,7 +90,7 @@ def test_a_gpu_that_nvml_cannot_look_at(stage: Stage, gpu: SimGpu) -> None:
     stage.run()
     found = stage.record()
     assert found["valid"], found["invalid_reasons"]
-    [warning] = found["warnings"]
+    [warning] = warned(found)
     assert warning.startswith("this machine has a GPU that was not measured: NVML: ")
 
 
@@ -98,7 +105,7 @@ def test_gpus_for_a_training_where_none_can_be_seen(stage: Stage, gpu: SimGpu) -
     said = stage.run().stdout
     assert 'experiments[0].gpus: "0" cannot be looked at: no GPU can be seen' in said
     warning = "the foreground was given GPU 0, and no GPU can be seen: "
-    assert any(each.startswith(warning) for each in stage.record()["warnings"])
+    assert any(each.startswith(warning) for each in warned(stage.record()))
 
 
 @pytest.mark.parametrize("shown", ["", "-1"])
@@ -106,7 +113,7 @@ def test_a_run_that_is_shown_no_gpu_needs_none(stage: Stage, gpu: SimGpu, shown:
     """The honest run on a machine whose NVML cannot start."""
     gpu.fail(LIB_RM_VERSION_MISMATCH, *INIT)
     found = run(stage, gpu, on_cpu(SHORT_S), CUDA_VISIBLE_DEVICES=shown)
-    assert (found["valid"], found["warnings"]) == (True, [])
+    assert (found["valid"], warned(found)) == (True, [])
     assert "cannot be measured" not in found["said"]
 
 
@@ -115,13 +122,13 @@ def test_a_run_that_is_shown_no_gpu_needs_none(stage: Stage, gpu: SimGpu, shown:
 
 def test_a_laptop_without_a_gpu(stage: Stage) -> None:
     found = run(stage, None, on_cpu(SHORT_S))
-    assert (found["valid"], found["warnings"]) == (True, [])
+    assert (found["valid"], warned(found)) == (True, [])
     assert "too short" in found["gpus_used_reason"]
 
 
 def test_a_training_of_2_seconds(stage: Stage, gpu: SimGpu) -> None:
     found = run(stage, gpu, training_line(gpu.command(seconds=2)))
-    assert (found["valid"], found["warnings"]) == (True, [])
+    assert (found["valid"], warned(found)) == (True, [])
     assert found["gpus_used"] is None
     assert "too short" in found["gpus_used_reason"]
     assert found["energy_metrics"]["gpu_energy_total_joules"] > 0
@@ -134,7 +141,7 @@ def test_a_container_without_the_hosts_process_ids(
 ) -> None:
     gpu.set(**{option: value})
     found = run(stage, gpu, training_line(gpu.command(seconds=LONG_S, memory_mib=900)))
-    assert (found["valid"], found["warnings"]) == (True, [])
+    assert (found["valid"], warned(found)) == (True, [])
     assert found["gpus_used"] is None
     assert found["gpus_used_reason"]
     assert found["energy_metrics"]["gpu_energy_total_joules"] > 0
@@ -161,7 +168,7 @@ def test_a_list_of_processes_without_use_as_under_mps(
         server.kill()
         server.wait()
     found = stage.record()
-    assert (found["valid"], found["warnings"]) == (True, [])
+    assert (found["valid"], warned(found)) == (True, [])
     assert found["windows"][-1]["gpus"][0]["mps"] is True
     assert [each["index"] for each in found["gpus_used"]] == [0]
 
@@ -171,7 +178,7 @@ def test_a_cpu_training_beside_one_on_the_gpu(stage: Stage, gpu: SimGpu) -> None
     """The board's energy is the background's alone."""
     found = run(stage, gpu, on_cpu(LONG_S), training_line(gpu.command(seconds=60)))
     text = "no process of the foreground was on GPU 0"
-    assert (found["valid"], found["warnings"]) == (True, [text])
+    assert (found["valid"], warned(found)) == (True, [text])
     assert (found["energy_metrics"] or {}).get("gpu_energy_total_joules") is None
     assert text in found["energy_reason"]
     assert found["gpus_used"] == []
@@ -184,6 +191,29 @@ def test_both_trainings_on_the_gpu_that_is_measured(stage: Stage, two_gpus: SimG
     front = training_line(two_gpus.command(seconds=LONG_S))
     back = training_line(two_gpus.command(seconds=60))
     found = run(stage, two_gpus, front, back, CUDA_VISIBLE_DEVICES=second)
-    assert (found["valid"], found["warnings"]) == (True, [])
+    assert (found["valid"], warned(found)) == (True, [])
     seen = [{"index": 1, "uuid": second, "measured": True}]
     assert found["gpus_used"] == found["background"]["gpus_used"] == seen
+
+
+@pytest.mark.long
+def test_a_background_that_chooses_another_gpu(stage: Stage, two_gpus: SimGpu) -> None:
+    back = training_line(two_gpus.command(seconds=60))
+    found = run(
+        *(stage, two_gpus, training_line(two_gpus.command(seconds=LONG_S))),
+        f"export CUDA_VISIBLE_DEVICES=1; {back}",
+    )
+    both = "the background was on GPU 1, the foreground on GPU 0"
+    assert found["invalid_reasons"] == [f'{both}, and no "gpus" in the settings says so']
+
+
+@pytest.mark.long
+def test_a_training_on_a_part_of_a_board(stage: Stage, gpu: SimGpu) -> None:
+    gpu.set(mig=1)
+    slice_ = "MIG-51500000-0000-4000-8000-000000000001"
+    found = run(
+        *(stage, gpu, training_line(gpu.command(seconds=LONG_S)), None),
+        CUDA_VISIBLE_DEVICES=slice_,
+    )
+    assert (found["valid"], warned(found)) == (True, [])
+    assert found["gpus_used"] == [{"index": 0, "uuid": slice_, "measured": True}]
