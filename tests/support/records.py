@@ -41,7 +41,17 @@ _CLEAN: Mapping[str, Any] = {  # what the examples of single keys say is not of 
     "windows[0].warnings": [],
     "settings.warnings": [],
 }
-_FREE = ("hyperparameters", "performance_metrics", "env", "entry", "digests", "records", "figures")
+_FREE = (
+    "hyperparameters",
+    "performance_metrics",
+    "metric_reasons",
+    "patterns",
+    "env",
+    "entry",
+    "digests",
+    "records",
+    "figures",
+)
 
 
 def record(**values: Any) -> Record:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from tandem.base.clock import Moment
 from tandem.base.paths import FGRUN
+from tandem.log.follow import read_times
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
 from tandem.processes.reports import read_report, stop_of
@@ -67,11 +68,15 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of an attempt; `report` is its keeper's, None if that was killed."""
+    """What came of an attempt; `report` is its keeper's, None if that was killed.
+
+    `epoch_first` is the lowest epoch that was seen in its log; None: nobody saw one.
+    """
 
     number: int
     timeout_s: float | None
     report: Mapping[str, Any] | None
+    epoch_first: int | None = None
 
     @property
     def window_s(self) -> tuple[float, float] | None:
@@ -142,6 +147,7 @@ class Tried:
             "cpu_seconds": report["cpu_user_s"] + report["cpu_system_s"] if has_cpu else None,
             "peak_memory_bytes": report.get("peak_memory_bytes"),
             "coverage": coverage,
+            "epoch_first": self.epoch_first,
             "log": f"{attempt_folder(self.number)}/training.log",
             "stop": cast(Stop, stop_of(report, helpers)) if report else None,
         }
@@ -149,4 +155,5 @@ class Tried:
 
 def read_tried(folder: Path, number: int, timeout_s: float | None) -> Tried:
     """Return what the files in an attempt's folder say."""
-    return Tried(number, timeout_s, read_report(folder))
+    first = min((epoch for _, epoch in read_times(folder)), default=None)
+    return Tried(number, timeout_s, read_report(folder), first)

@@ -17,10 +17,11 @@ from tandem.base.variables import COOKIE
 from tandem.experiment.astray import Astray
 from tandem.experiment.attempt import Attempt, attempt_folder
 from tandem.experiment.live import Live
-from tandem.experiment.log import EpochReader
+from tandem.experiment.log import epochs_asked
 from tandem.experiment.outcome import Outcome, write_outcome
 from tandem.experiment.scripts import prepare
 from tandem.experiment.seen import Before, Seen, Surroundings, outcome_of
+from tandem.log.follow import EPOCHS, EpochReader
 from tandem.machine.faults import FaultWatch
 from tandem.machine.gpus import GpuBusyError, Sensors
 from tandem.measure.powermon import Powermon
@@ -198,18 +199,17 @@ class ExperimentRun:
     def run_attempt(self, number: int) -> Attempt:
         attempt = Attempt(self.experiment, number, self.folder / attempt_folder(number))
         self.attempts.append(attempt)
-        self.epochs = EpochReader(attempt.log, self.epochs_expected())
+        foreground, times = self.experiment.foreground, attempt.folder / EPOCHS
+        pattern = foreground.log.epoch_pattern
+        self.epochs = EpochReader(attempt.log, epochs_asked(foreground), pattern, times)
         self.begin_s = time.monotonic()
         attempt.start(self.folder / "fg_run.sh", self.environment, self.monitor)
         point_to(self.folder / "training.log", attempt.log)
         loops = self.backgrounds.scripts if self.backgrounds else []
         attempt.wait(self.watch, loops, self.show_training)
         attempt.stop()
+        self.epochs.finish()
         return attempt
-
-    def epochs_expected(self) -> int | None:
-        epochs = self.experiment.foreground.hyperparameters.get("epochs")
-        return epochs if isinstance(epochs, int) else None
 
     def show_warm_up(self) -> None:
         self.show("warming up", None, None, None)

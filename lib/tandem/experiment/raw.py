@@ -9,6 +9,7 @@ from tandem.background.dose.files import CSV, JSON
 from tandem.base.files import sha256_of
 from tandem.experiment.attempt import attempt_folder
 from tandem.experiment.outcome import NAME, Outcome
+from tandem.log.follow import EPOCHS
 from tandem.measure.rows import ON_GPUS
 from tandem.measure.windows.window import read_monitor
 from tandem.results.record import Record
@@ -31,6 +32,7 @@ def raw_files(folder: Path, outcome: Outcome) -> Iterator[str]:
     """Yield the paths of all raw files, relative to the experiment's folder."""
     yield NAME
     yield from (f"{attempt_folder(n)}/keeper.json" for n in range(1, outcome.attempts + 1))
+    yield from (f"{attempt_folder(n)}/{EPOCHS}" for n in range(1, outcome.attempts + 1))
     yield from filter(None, [last_log(outcome)])
     for each in outcome.backgrounds:
         yield f"{each['logs']}/rounds.tsv"

@@ -20,7 +20,7 @@ from tandem.config.options import as_settings
 from tandem.experiment.attempt import Tried, attempt_folder, read_tried
 from tandem.experiment.background import account_of, backgrounds_facts, command_facts
 from tandem.experiment.faults import faults_of
-from tandem.experiment.log import EpochReader, device_of, read_metrics
+from tandem.experiment.log import LogPart, epoch_times, kept_part, part_of_log
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import Outcome, read_outcome
 from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
@@ -32,6 +32,7 @@ from tandem.results.record import (
     NOT_RECORDED,
     UNFINISHED,
     Environment,
+    EpochTime,
     Process,
     Record,
     StopOfAll,
@@ -46,22 +47,14 @@ ERROR_NAME = "record_error.txt"
 
 
 @dataclass(frozen=True)
-class LogFacts:
-    """What the foreground's log says: metrics by name, the newest epoch, the device."""
-
-    metrics: Mapping[str, float | None]
-    epochs_done: int | None
-    device: str | None
-
-
-@dataclass(frozen=True)
 class Raw:
     """What the raw files of an experiment say; `digests` are theirs."""
 
     outcome: Outcome
     tries: Sequence[Tried]
     accounts: Sequence[Account]
-    log: LogFacts
+    log: LogPart
+    epoch_times: Sequence[EpochTime]
     windows: Sequence[Window]
     slept: Sequence[Sleep]
     digests: Mapping[str, str]
@@ -118,7 +111,8 @@ def bare_record(folder: Path, plan: Plan, outcome: Outcome, error: str) -> Recor
     if outcome.status not in UNFINISHED:
         outcome = replace(outcome, status=NOT_RECORDED, error_message=reason)
     outcome = replace(outcome, attempts=0, backgrounds=(), windows=())
-    raw = Raw(outcome, (), (), no_log(plan.by_id[folder.name]), (), (), {})
+    foreground = plan.by_id[folder.name].foreground
+    raw = Raw(outcome, (), (), part_of_log(None, foreground), (), (), (), {})
     return record_from(plan.by_id[folder.name], plan, raw)
 
 
@@ -139,9 +133,10 @@ def read_raw(folder: Path, experiment: Experiment, outcome: Outcome, kept: Recor
         for background, found in zip(experiment.backgrounds, outcome.backgrounds, strict=False)
     ]
     if kept and last_log(outcome) in gone:
-        log = kept_log(kept)
+        log = kept_part(kept)
     else:
-        log = read_log(folder, experiment, outcome)
+        name = last_log(outcome)
+        log = part_of_log(folder / name if name else None, experiment.foreground)
     if kept and gone_samples:
         windows = kept["windows"]
     else:
@@ -149,28 +144,12 @@ def read_raw(folder: Path, experiment: Experiment, outcome: Outcome, kept: Recor
     found = digests(folder, raw_files(folder, outcome))
     if kept:
         found |= {name: kept["digests"][name] for name in gone}
-    return Raw(outcome, tries, accounts, log, windows, slept, found)
-
-
-def read_log(folder: Path, experiment: Experiment, outcome: Outcome) -> LogFacts:
-    name = last_log(outcome)
-    if name is None:
-        return no_log(experiment)
-    log = folder / name
-    metrics = read_metrics(log, experiment.foreground.log.patterns)
-    return LogFacts(metrics, EpochReader(log, None).poll()[0], device_of(log))
-
-
-def no_log(experiment: Experiment) -> LogFacts:
-    return LogFacts(dict.fromkeys(experiment.foreground.log.patterns), None, None)
+    times = epoch_times(folder, tries)
+    return Raw(outcome, tries, accounts, log, times, windows, slept, found)
 
 
 def kept_sleeps(kept: Record) -> list[Sleep]:
     return [Sleep(each["boottime_s"], each["duration_seconds"]) for each in kept["suspensions"]]
-
-
-def kept_log(kept: Record) -> LogFacts:
-    return LogFacts(kept["performance_metrics"], kept["epochs_done"], kept["environment"]["device"])
 
 
 def read_windows(
@@ -216,9 +195,13 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "hyperparameters": dict(foreground.hyperparameters),
         "mutated": list(foreground.mutated),
         "seed": plan.seed,
-        "performance_metrics": dict(raw.log.metrics),
+        "performance_metrics": raw.log.metrics,
+        "metric_reasons": raw.log.reasons,
         "required_metrics": list(foreground.log.required),
         "epochs_done": raw.log.epochs_done,
+        "epochs": raw.log.epochs,
+        "epoch_times": list(raw.epoch_times),
+        "log": raw.log.log,
         "energy_metrics": energy,
         "energy_reason": energy_reason,
         "gpus_used": used_by(window, "foreground"),

@@ -188,13 +188,15 @@ class Epochs:
     newest: Epoch | None = None
     _seen: set[float] = field(default_factory=set)
     _phases: list[Phase] = field(default_factory=list)
+    _new: list[float] = field(default_factory=list)
 
     def look(self, block: Block) -> None:
         """Look at the next block of a log."""
         for epoch in self.finder.find(block):
             self.newest, self.at = epoch, epoch.at
-            if len(self._seen) < MOST_SEEN:
+            if epoch.number not in self._seen and len(self._seen) < MOST_SEEN:
                 self._seen.add(epoch.number)
+                self._new.append(epoch.number)
             self._follow(epoch)
 
     def _follow(self, epoch: Epoch) -> None:
@@ -205,6 +207,11 @@ class Epochs:
             return
         newest.last = max(newest.last, epoch.number)
         newest.total = epoch.total or newest.total
+
+    def take_new(self) -> list[float]:
+        """Return the numbers that are new since the last call."""
+        new, self._new = self._new, []
+        return new
 
     def facts(self) -> EpochFacts:
         """Return what was found so far."""

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tandem.log.lines import lower
 
@@ -169,7 +170,7 @@ def _words(texts: list[str]) -> Iterator[str]:
     depth, run = 0, ""
     if any(text == "|" for text in _outermost(texts)):
         return
-    for text, follows in zip(texts, [*texts[1:], ""], strict=True):
+    for text, follows in pairwise([*texts, ""]):
         plain = _plain(text) if depth == 0 else ""
         if plain and not re.fullmatch(r"[*?]\+?|\{.*\}\+?", follows):
             run += plain

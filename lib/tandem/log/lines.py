@@ -174,8 +174,15 @@ class Lines:
             text = without_invisible(text)
             if CONTROLS.search(text) or self._screen.before:
                 return _plain_numbers("".join(self._drawn(text)))
-        self._screen.before = ""
+        self._screen.before = self._left(text)
         return _plain_numbers(text.replace("\r", "\n"))
+
+    def _left(self, text: str) -> str:
+        """Return what a last carriage return leaves on its line."""
+        written = text[text.rfind("\n") + 1 :].rstrip("\r")
+        if not written:
+            return "" if "\n" in text else self._screen.before
+        return written[written.rfind("\r") + 1 :]
 
     def _drawn(self, text: str) -> Iterator[str]:
         *lines, last = text.split("\n")

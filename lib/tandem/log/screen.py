@@ -14,9 +14,11 @@ _CONTROL = re.compile(
     rf"(?P<back>\x08+)|(?P<return>\r)|(?P<down>[\x0b\x0c])"
     rf"|{_CSI}(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])?|\x1b(?P<other>[0-~])?"
 )
-# The usual ones by the thousand, as Screen would obey them: moves and erasures where nothing is.
-_EMPTY = re.compile(rf"(?:{_CSI}[012]?K|\x08+)+(?=[\r\n])|(?<=[\r\n])(?:{_CSI}[012]?[KJ])+")
-_LEAVES = re.compile(rf"{_CSI}\d*[ABEF]|{_CSI}[01]?G|{_CSI}\d*(?:;\d*)?[Hf]")
+# The usual ones by the thousand, as Screen would obey them.
+_BACK = re.compile(r"\x08+(?=[\r\n])")
+_RETURNS = re.compile(rf"{_CSI}[01]?G")
+_LEAVES = re.compile(rf"{_CSI}\d*[ABEF]|{_CSI}\d*(?:;\d*)?[Hf]")
+_ERASED = re.compile(rf"{_CSI}2K(?=\r)|(?<=[\r\n])(?:{_CSI}[012]?[KJ])+")
 _UNFINISHED = re.compile(rf"(?:{_CSI}[0-?]*[ -/]*|\x1b[ -/]*)\Z")
 _OPEN_STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n\r]*\Z")
 _MOST_COLUMNS = 4096  # of a jump to the right; a terminal has fewer
@@ -27,7 +29,8 @@ def without_invisible(text: str) -> str:
     """Return a text without what a terminal shows nothing of, and that leaves its cursor there."""
     text = _INVISIBLE.sub("", text)
     if CONTROLS.search(text):
-        text = _LEAVES.sub("\n", _EMPTY.sub("", text))
+        text = _RETURNS.sub("\r", _BACK.sub("", text))
+        text = _ERASED.sub("\n", _LEAVES.sub("\n", text))
     return text
 
 

@@ -110,6 +110,7 @@ class Attempt(TypedDict):
     cpu_seconds: float | None
     peak_memory_bytes: int | None
     coverage: float | None
+    epoch_first: int | None
     log: str
     stop: Stop | None
 
@@ -417,6 +418,29 @@ class Settings(TypedDict):
     warnings: list[str]
 
 
+class Epochs(TypedDict):
+    expected: int | None
+    seen: int
+    first: float | None
+    last: float | None
+    at_most_done: int
+    begins_late: bool
+    own_pattern: bool
+    early_stopping: bool
+
+
+class EpochTime(TypedDict):
+    epoch: int
+    seconds: float
+
+
+class LogSays(TypedDict):
+    patterns: dict[str, str]
+    failure: str | None
+    last_line: str | None
+    problem: str | None
+
+
 class Record(TypedDict):
     record_version: int
     experiment_id: str
@@ -437,8 +461,12 @@ class Record(TypedDict):
     mutated: list[str]
     seed: int
     performance_metrics: dict[str, float | None]
+    metric_reasons: dict[str, str]
     required_metrics: list[str]
     epochs_done: int | None
+    epochs: Epochs
+    epoch_times: list[EpochTime]
+    log: LogSays
     energy_metrics: dict[str, Any] | None
     energy_reason: str | None
     gpus_used: list[GpuSeen] | None

@@ -220,7 +220,7 @@ def test_a_size_that_was_found_is_the_one_in_the_record(tmp_path: Path) -> None:
     ("gone", "reason"),
     [
         ("attempts/1/keeper.json", "foreground failed: no report from its keeper"),
-        ("attempts/1/training.log", "no metric found in the foreground's log"),
+        ("attempts/1/training.log", "no metric found: the log cannot be read: No such file"),
         ("logs_0/rounds.tsv", "coverage 0.0% is below 95%"),
     ],
 )

@@ -69,7 +69,21 @@ def test_what_a_terminal_shows(text: str | bytes, expected: list[str]) -> None:
     assert shown(text) == expected
 
 
-PIECES = ["ab1", ". ", "\r", "\n", "\xe9", "\b", "\x1b[1m", "\x1b[K", "\x1b]0;t\x07", "\x1b[2C"]
+PIECES = [
+    "ab1",
+    ". ",
+    "\r",
+    "\n",
+    "\xe9",
+    "\b",
+    "\x1b[1m",
+    "\x1b[K",
+    "\x1b]0;t\x07",
+    "\x1b[2C",
+    "\x1b[A",
+    "\x1b[G",
+    "\x1b[2K",
+]
 
 
 @given(parts=st.lists(st.sampled_from(PIECES), max_size=14), size=st.integers(1, 9))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from tandem.results.record import Attempt, Record
+from tandem.log.metrics import NOT_FOUND
+from tandem.results.record import Attempt, Epochs, Record
 
 
 def reasons(record: Record) -> Iterator[str]:
@@ -13,12 +14,20 @@ def reasons(record: Record) -> Iterator[str]:
     elif not record["training_success"]:
         yield f"foreground failed: {record['attempts'][-1]['error_message']}"
     else:
-        yield from _metric_reasons(record["performance_metrics"], record["required_metrics"])
+        yield from _metric_reasons(record)
+        if failure := record["log"]["failure"]:
+            yield f"exit code 0, but the foreground's log ends with a failure: {failure}"
+        yield from _epoch_reasons(record)
     yield from _attempt_reasons(record["attempts"])
 
 
 def warnings(record: Record) -> Iterator[str]:
-    yield from ()
+    if not record["training_success"]:
+        return
+    for name, why in record["metric_reasons"].items():
+        if why != NOT_FOUND and not record["log"]["problem"]:
+            yield f"{name}: {why}"
+    yield from _epoch_warnings(record)
 
 
 def _attempt_reasons(attempts: Sequence[Attempt]) -> Iterator[str]:
@@ -31,9 +40,70 @@ def _attempt_reasons(attempts: Sequence[Attempt]) -> Iterator[str]:
             yield f"attempt {earlier['number']} was still running when attempt {last} began"
 
 
-def _metric_reasons(metrics: Mapping[str, float | None], required: Sequence[str]) -> Iterator[str]:
-    missing = [name for name in required if metrics[name] is None]
+def _metric_reasons(record: Record) -> Iterator[str]:
+    metrics, log = record["performance_metrics"], record["log"]
+    missing = [name for name in record["required_metrics"] if metrics[name] is None]
     if missing:
-        yield f"required metrics not found in the foreground's log: {', '.join(missing)}"
-    elif all(value is None for value in metrics.values()):
-        yield "no metric found in the foreground's log"
+        names = ", ".join(_with_reason(name, record["metric_reasons"][name]) for name in missing)
+        yield f"required metrics not found in the foreground's log: {names}"
+    elif any(value is not None for value in metrics.values()):
+        return
+    elif log["problem"]:
+        yield f"no metric found: {log['problem']}"
+    else:
+        looked_for = ", ".join(
+            _with_reason(f"{name} ({log['patterns'][name]})", why)
+            for name, why in record["metric_reasons"].items()
+        )
+        last = f"its last line: {log['last_line']}" if log["last_line"] else "the log is empty"
+        tried = f"; looked for {looked_for}" if looked_for else "; the registry has no pattern"
+        yield f"no metric found in the foreground's log{tried}; {last}"
+
+
+def _with_reason(name: str, why: str) -> str:
+    return name if why == NOT_FOUND else f"{name}: {why}"
+
+
+def _epoch_reasons(record: Record) -> Iterator[str]:
+    """Why not all epochs ran in the attempt that counts."""
+    epochs = record["epochs"]
+    if _went_on(record):
+        yield f"{_begins(epochs)}: this attempt went on where an earlier one had stopped"
+    elif epochs["own_pattern"] and (few := _too_few(epochs)):
+        yield few
+
+
+def _epoch_warnings(record: Record) -> Iterator[str]:
+    epochs = record["epochs"]
+    if _went_on(record):
+        return
+    if epochs["begins_late"]:
+        yield f"{_begins(epochs)}: perhaps it went on from a checkpoint"
+    elif not epochs["own_pattern"] and epochs["seen"] and (few := _too_few(epochs)):
+        yield few
+    if epochs["own_pattern"] and not epochs["seen"] and epochs["expected"] is None:
+        yield "the registry's epoch_pattern finds no epoch in the foreground's log"
+
+
+def _went_on(record: Record) -> bool:
+    """Whether a retry began with a later epoch than a training that is new.
+
+    If the log of the first attempt begins with the same epoch, this training always tells so.
+    """
+    epochs, attempts = record["epochs"], record["attempts"]
+    if not epochs["begins_late"] or epochs["first"] is None or len(attempts) < 2:
+        return False
+    return attempts[0]["epoch_first"] != int(epochs["first"])
+
+
+def _begins(epochs: Epochs) -> str:
+    of = f" of {epochs['expected']}" if epochs["expected"] else ""
+    numbers = f"epochs {epochs['first']:g} to {epochs['last']:g}{of}"
+    return f"the foreground's log has only {numbers}"
+
+
+def _too_few(epochs: Epochs) -> str | None:
+    expected, done = epochs["expected"], epochs["at_most_done"]
+    if expected is None or done >= expected or epochs["early_stopping"]:
+        return None
+    return f"the foreground's log has {done} of {expected} epochs"
