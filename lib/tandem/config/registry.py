@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from tandem.config.expansion import expanded, shell_flaws, split_words
 from tandem.config.hyperparameter import Hyperparameter, read_hyperparameter
 from tandem.config.hyperparameter_checks import hyperparameter_flaws
 from tandem.config.jsonfile import is_annotation, read_json
+from tandem.config.pattern_checks import pattern_flaws
 from tandem.config.problems import Flaw, Problem, ProblemsError, is_within, join
 from tandem.config.registry_checks import foreign_flaws
 from tandem.config.schema import schema, sift
@@ -128,7 +126,7 @@ def _flaws(value: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[Flaw
         yield from _unknown_keys(place, raw, shape["$defs"]["repository"])
         yield from _model_flaws(place, raw)
         yield from _argument_flaws(place, raw)
-        yield from _pattern_flaws(place, raw)
+        yield from pattern_flaws(place, raw)
         yield from foreign_flaws(place, raw)
         yield from shell_flaws(place, raw)
         for key, parameter in raw.get("supported_hyperparams", {}).items():
@@ -161,45 +159,11 @@ def _argument_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
         else {where: given}
     )
     for path, text in texts.items():
-        message = _why_not(shlex.split, text)
-        if message:
-            yield "error", path, f"{quote(text)} cannot be split as a shell would: {message}"
-
-
-def _pattern_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
-    where = join(join(place, "performance_metrics"), "log_patterns")
-    patterns = raw.get("performance_metrics", {}).get("log_patterns", {})
-    if not patterns:
-        message = (
-            "no pattern finds a metric: experiments may succeed, but are never valid (add one)"
-        )
-        yield "warning", where, message
-    for key, pattern in patterns.items():
-        why, doubts = _reading_of(pattern)
-        if why:
-            yield "error", join(where, key), f"{quote(pattern)} is no regular expression: {why}"
-        for doubt in doubts:
-            yield "warning", join(where, key), f"{quote(pattern)}: {doubt}"
-
-
-@cache  # the compiler's warnings come once, for then it remembers the pattern
-def _reading_of(pattern: str) -> tuple[str, tuple[str, ...]]:
-    """Why the pattern cannot be compiled, or "", and what else is odd about it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        why = _why_not(re.compile, pattern)
-    doubts = [f"{warning.message} (escape it if it is meant as it stands)" for warning in caught]
-    if not why and {"\n", "\r"} & set(pattern) and not re.compile(pattern).flags & re.VERBOSE:
-        doubts.append("its line break is never found, because every line is looked at by itself")
-    return why, tuple(doubts)
-
-
-def _why_not(reader: Callable[[str], object], text: str) -> str:
-    try:
-        reader(text)
-    except (ValueError, re.error, RecursionError, OverflowError) as error:
-        return f"{error} (fix it)"
-    return ""
+        try:
+            shlex.split(text)
+        except ValueError as error:
+            message = f"{quote(text)} cannot be split as a shell would: {error} (fix it)"
+            yield "error", path, message
 
 
 def _repository(name: str, raw: Mapping[str, Any]) -> Repository:

@@ -25,6 +25,7 @@ _COMMA_THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|[\d_]*,\d+")
 _POINT_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 _HYPHEN_AFTER = re.compile(r"[\w)\]}%+-]")
 _DECIMALS_AFTER = re.compile(r",\d+(?!\d*\.\d)")
+_WITH_COMMAS = re.compile(r"\d[\d.,]*")
 _COMMA_AFTER = re.compile(r",\d")
 _WHOLE_BEFORE = re.compile(r"(?<![\d.])\d+,\Z")
 # What makes a number another one: 1'234, 0x1f, 1.5 x 10^-3.
@@ -78,7 +79,8 @@ def _whole(line: str, begin: int, end: int, decimal_comma: bool) -> Reading:
         return Reading(None, f"last value is {_quoted(line[begin:end])}", begin, end)
     value = None if _goes_on(line, found) else _number(found[0], decimal_comma)
     if not decimal_comma and _has_decimal_comma(line, found):
-        text = _quoted(line[max(0, found.start() - 9) : found.end() + 9].strip())
+        whole = next(each for each in _WITH_COMMAS.finditer(line) if each.end() >= found.end())
+        text = _quoted(whole[0])
         reason = f'a decimal comma or a list: {text} ("decimal_comma" in the registry can tell)'
         return Reading(None, reason, begin, end)
     if value is None:

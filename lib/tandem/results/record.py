@@ -420,7 +420,7 @@ class Settings(TypedDict):
 
 class Epochs(TypedDict):
     expected: int | None
-    seen: int
+    told: int
     first: float | None
     last: float | None
     at_most_done: int

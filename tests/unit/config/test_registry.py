@@ -215,6 +215,39 @@ def test_unknown_keys_warn_with_the_nearest_and_annotations_do_not(tmp_path: Pat
 @pytest.mark.parametrize(
     ("change", "path", "sentence"),
     [
+        ({"epoch_pattern": "(["}, "epoch_pattern", "is no regular expression"),
+        ({"epoch_pattern": "Epoch [0-9]+"}, "epoch_pattern", "has no group for the number"),
+        ({"failure_patterns": {"bad": "(["}}, "failure_patterns.bad", "is no regular expression"),
+        (
+            {"failure_patterns": {"tracebak": None}},
+            "failure_patterns.tracebak",
+            'no built-in pattern is named "tracebak" (did you mean "traceback"?)',
+        ),
+    ],
+)
+def test_patterns_that_cannot_be_used(
+    tmp_path: Path, change: dict[str, Any], path: str, sentence: str
+) -> None:
+    [(found, message)] = messages(load(tmp_path, {"models": {"one": REPOSITORY | change}}))
+    assert (found, sentence in message) == (f"models.one.{path}", True)
+
+
+def test_how_a_log_is_to_be_read(tmp_path: Path) -> None:
+    failures = {"killed": None, "diverged": "^diverged"}
+    change = {
+        **{"epoch_pattern": "e (\\d+)/(\\d+)", "early_stopping": True, "decimal_comma": True},
+        "failure_patterns": failures,
+    }
+    registry = load(tmp_path, {"models": {"one": REPOSITORY | change}})
+    rules = registry.repos["one"].log
+    assert messages(registry) == messages(registry, "warning") == []
+    assert (rules.epoch_pattern, rules.failure_patterns) == ("e (\\d+)/(\\d+)", failures)
+    assert (rules.early_stopping, rules.decimal_comma) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "sentence"),
+    [
         ({"model_flag": None}, "models", "all of them run the same command"),
         ({"performance_metrics": {}}, "performance_metrics.log_patterns", "but are never valid"),
         (

@@ -24,9 +24,10 @@ def reasons(record: Record) -> Iterator[str]:
 def warnings(record: Record) -> Iterator[str]:
     if not record["training_success"]:
         return
-    for name, why in record["metric_reasons"].items():
-        if why != NOT_FOUND and not record["log"]["problem"]:
-            yield f"{name}: {why}"
+    if any(value is not None for value in record["performance_metrics"].values()):
+        for name, why in record["metric_reasons"].items():
+            if why != NOT_FOUND and name not in record["required_metrics"]:
+                yield f"{name}: {why}"
     yield from _epoch_warnings(record)
 
 
@@ -79,9 +80,9 @@ def _epoch_warnings(record: Record) -> Iterator[str]:
         return
     if epochs["begins_late"]:
         yield f"{_begins(epochs)}: perhaps it went on from a checkpoint"
-    elif not epochs["own_pattern"] and epochs["seen"] and (few := _too_few(epochs)):
+    elif not epochs["own_pattern"] and epochs["told"] and (few := _too_few(epochs)):
         yield few
-    if epochs["own_pattern"] and not epochs["seen"] and epochs["expected"] is None:
+    if epochs["own_pattern"] and not epochs["told"] and epochs["expected"] is None:
         yield "the registry's epoch_pattern finds no epoch in the foreground's log"
 
 
@@ -97,9 +98,10 @@ def _went_on(record: Record) -> bool:
 
 
 def _begins(epochs: Epochs) -> str:
+    first, last = epochs["first"], epochs["last"]
+    numbers = f"epoch {last:g}" if first == last else f"epochs {first:g} to {last:g}"
     of = f" of {epochs['expected']}" if epochs["expected"] else ""
-    numbers = f"epochs {epochs['first']:g} to {epochs['last']:g}{of}"
-    return f"the foreground's log has only {numbers}"
+    return f"the foreground's log has only {numbers}{of}"
 
 
 def _too_few(epochs: Epochs) -> str | None:
