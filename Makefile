@@ -84,6 +84,7 @@ bench: $(DEV) ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/speed.py
 	@$(PYTHON) bench/measuring.py
 	@$(PYTHON) bench/scale.py
+	@$(PYTHON) bench/logs.py
 	@$(PYTHON) bench/faults.py
 	@$(PYTHON) bench/dosing.py
 	@$(PYTHON) bench/figures.py

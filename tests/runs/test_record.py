@@ -300,7 +300,8 @@ def test_whether_it_counts(
     assert ended.record["status"] == status.get(name, "finished")
     assert ended.record["training_success"] is success
     # The background of "not ready" has failed rounds besides.
-    assert ended.record["invalid_reasons"][: len(reasons) or None] == reasons
+    found = ended.record["invalid_reasons"][: len(reasons) or None]
+    assert [reason.split(";")[0] for reason in found] == reasons
     assert ended.record["valid"] is not bool(reasons)
     assert ended.record["error_message"] == (
         None if success else reasons[0].removeprefix("foreground failed: ")

@@ -46,8 +46,7 @@ class Metric:
             self._look_at_part(block)
         elif all(word in block.low for word in self._words):
             last = block.last_line(self._longest, self._pattern.matches)
-            newest = self._newest(last[1]) if last else None
-            if last and newest:
+            if last and (newest := self._newest(last[1])):
                 self._take(block.base + last[0], newest.reading)
 
     def _take(self, at: int, reading: Reading) -> None:
@@ -75,6 +74,8 @@ class Metric:
 
     def _newest(self, line: str, least: int = 0) -> Found | None:
         """Return what decides in a line: a number, or what stands in the place of one."""
+        if not self._pattern.matches(line):
+            return None
         strict = self._found(_last(self._pattern.strict, line, least))
         either = self._found(_last(self._pattern.either, line, least))
         if not strict or not either:
