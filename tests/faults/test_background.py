@@ -99,6 +99,19 @@ def test_background_that_cannot_start(stage: Stage) -> None:
     assert record["valid"] is False
 
 
+def test_who_had_to_be_killed_is_named_in_the_record(stage: Stage) -> None:
+    """A training that ignores TERM and one that it started, not the keepers and the loop."""
+    stage.build("echo Test Accuracy: 50", stage.worker("back", "ignores", "setsid"))
+    assert stage.run().returncode == 0
+    record = stage.record()
+    killed = record["stop"]["killed"]
+    assert [each["name"] for each in killed] == ["python"] * 2
+    assert killed == record["stop"]["terminated"]
+    said = (stage.experiment / "background_logs" / "bgrun.log").read_text()
+    assert ", 2 had to be killed\n" in said
+    assert record["invalid_reasons"] == []
+
+
 def test_a_background_whose_interpreter_is_missing_is_found_beforehand(stage: Stage) -> None:
     stage.build("touch started; echo Test Accuracy: 1", "exit 0")
     (stage.folder / "repos/back/train.sh").write_text("#!/no/such/interpreter\n")

@@ -133,3 +133,12 @@ teardown() {
   [[ $output == 'nightly: settings.json: 1 experiment: 1 valid; '* ]]
   (($(printf '%s\n' results/run_* | wc -l) == 1))
 }
+
+@test "a reader of the messages who is gone ends no night" {
+  train 'echo trained >>../../trained; exit 3'
+  settings other.json 1
+  run -2 bash -c 'set -o pipefail; "$@" 2>&1 | true' - "${bare[@]}" "$ROOT/bin/nightly" \
+    --results results nonesuch.json settings.json other.json -- --registry registry.json --root .
+  has_lines trained 2
+  logs | grep -q '1 experiment: 1 not valid'
+}
