@@ -15,7 +15,7 @@ from tandem.base.variables import COOKIE, OWNER_FILE
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-NO_SUSPENSION = "Ctrl-Z is ignored while trainings run: Ctrl-C ends them"
+NO_SUSPENSION = "Ctrl-Z is ignored while trainings run: Ctrl-C ends them (under make after `fg`)"
 
 
 def become(command: list[str], directory: str, log: str | None) -> None:

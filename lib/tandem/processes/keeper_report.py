@@ -32,7 +32,7 @@ def report_of(keeper: Keeper) -> dict[str, Any]:
         "suspended_s": round(keeper.suspended_s, 3),
         "duration_s": rounded(duration_s(keeper)),
         "pauses": tree.pauses,
-        "paused_s": round(tree.paused_s, 3),
+        "paused_s": rounded(tree.paused_s),
         "exit_code": code if code is None or code >= 0 else None,
         "signal": None if code is None or code >= 0 else -code,
         "reason": keeper.reason,

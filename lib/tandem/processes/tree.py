@@ -34,7 +34,8 @@ class Tree:
 
     `terminated`, `killed` and `left` map pids to names: who was alive when the stop began, who
     had to be killed, who did not even end then. `paused_s` is for how long the command itself was
-    stopped (SIGSTOP) before it ended; `pauses` counts how often it went on.
+    stopped (SIGSTOP) before it ended, None where nobody saw since when; `pauses` counts how often
+    it went on.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Tree:
         self.left: dict[int, str] = {}
         self.stop_duration_s = 0.0
         self.pauses = 0
-        self.paused_s = 0.0
+        self.paused_s: float | None = 0.0
         self.paused_since_s: float | None = None
 
     def reap(self) -> bool:
@@ -74,14 +75,20 @@ class Tree:
         if os.WIFSTOPPED(status):
             self.paused_since_s = boottime_s()
             return
-        if self.paused_since_s is not None:
-            self.paused_s += boottime_s() - self.paused_since_s
-            self.paused_since_s = None
         if os.WIFCONTINUED(status):
-            self.pauses += 1
+            self.note_pause()
         else:
             self.main_ended = True
             self.on_main_end(status)
+
+    def note_pause(self) -> None:
+        """Note that the command goes on; that it was stopped may have been seen too late."""
+        self.pauses += 1
+        if self.paused_since_s is None:
+            self.paused_s = None
+        elif self.paused_s is not None:
+            self.paused_s += boottime_s() - self.paused_since_s
+        self.paused_since_s = None
 
     def kill_strays(self) -> None:
         """Kill what was adopted while the command runs: whoever kept it has died.

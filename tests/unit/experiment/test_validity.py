@@ -305,6 +305,8 @@ def test_who_is_left_of_a_foreground_counts_by_time_and_name(
 def test_a_foreground_that_was_stopped_is_not_valid() -> None:
     seen = record(attempts=[of(Attempt, pauses=1, paused_seconds=3.25)])
     assert reasons(seen) == ["the foreground was stopped (SIGSTOP) for 3.25 s"]
+    put(seen, **{"attempts[0].paused_seconds": None})
+    assert reasons(seen) == ["the foreground was stopped (SIGSTOP)"]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,9 @@ def _left_reasons(last: Attempt) -> Iterator[str]:
     if late_s > took_s:
         yield f"the foreground ended after {took_s:.2g} s, its processes went on for {late_s:.2g} s"
     if last["pauses"]:
-        yield f"the foreground was stopped (SIGSTOP) for {last['paused_seconds']:.3g} s"
+        paused_s = last["paused_seconds"]
+        how_long = "" if paused_s is None else f" for {paused_s:.3g} s"
+        yield f"the foreground was stopped (SIGSTOP){how_long}"
 
 
 def _late_s(last: Attempt) -> float:
