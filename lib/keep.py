@@ -52,6 +52,7 @@ from typing import NoReturn
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
+from tandem.base.output import end_in_silence  # noqa: E402
 from tandem.processes.keeper import Keeper  # noqa: E402
 from tandem.processes.owner import OwnerError, TooOldError  # noqa: E402
 
@@ -91,6 +92,7 @@ def fail(name: str, error: OwnerError) -> NoReturn:
 
 def main() -> NoReturn:
     if sys.argv[1:] == ["--help"]:
+        end_in_silence()
         print(__doc__, end="")
         sys.exit(0)
     options = options_from(sys.argv[1:])

@@ -65,9 +65,10 @@ def text_of_stop(keeper: Keeper) -> str:
         return ""
     names = ", ".join(f"{name} {pid}" for pid, name in sorted(stopped.items())[:20])
     more = f" and {len(stopped) - 20} more" if len(stopped) > 20 else ""
+    who = f" ({names}{more})" if names else ""
     return (
         f"stopped ({keeper.reason}) in {keeper.tree.stop_duration_s:.2f} s:"
-        f" {len(stopped)} process{'es' * (len(stopped) != 1)} ({names}{more}),"
+        f" {len(stopped)} process{'es' * (len(stopped) != 1)}{who},"
         f" {len(keeper.tree.killed)} had to be killed"
     )
 

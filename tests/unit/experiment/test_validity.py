@@ -29,6 +29,7 @@ from tandem.results.record import (
     foreground_window,
 )
 
+MAY = "(the registry's helpers name who may)"
 BEGIN_S = 5012.25  # of every window here
 
 
@@ -274,7 +275,10 @@ def left(*names: str, helper: str = "wandb-core") -> list[Lingering]:
         (0.1, {"lingered_seconds": 0.9, "lingered": left("wandb-core")}, "", ""),
         (
             *(9.0, {"lingered_seconds": 1.0, "lingered": left("a"), "went_on": left("a")}),
-            *("the foreground started a process that went on: a 1", ""),
+            *(
+                f"the foreground started a process that went on: a 1 {MAY}",
+                "",
+            ),
         ),
         (
             9.0,
@@ -288,7 +292,10 @@ def left(*names: str, helper: str = "wandb-core") -> list[Lingering]:
         (
             9.0,
             {"went_on": left("wandb-core", "a", "b"), "lingered": left("wandb-core", "a", "b")},
-            *("the foreground started a process that went on: a 2, b 3", ""),
+            *(
+                f"the foreground started a process that went on: a 2, b 3 {MAY}",
+                "",
+            ),
         ),
     ],
 )

@@ -30,7 +30,8 @@ def warnings(record: Record) -> Iterator[str]:
 def _left_reasons(last: Attempt) -> Iterator[str]:
     """Why the end of the last attempt was not that of its work, or its time not that either."""
     if last["stop"] and (went_on := _not_helpers(last["stop"]["went_on"])):
-        yield f"the foreground started a process that went on: {_names(went_on)}"
+        hint = "the registry's helpers name who may"
+        yield f"the foreground started a process that went on: {_names(went_on)} ({hint})"
     took_s, late_s = last["duration_seconds"] or 0.0, _late_s(last)
     if late_s > took_s:
         yield f"the foreground ended after {took_s:.2g} s, its processes went on for {late_s:.2g} s"
