@@ -60,6 +60,9 @@ class Account:
         """Return how much load there was in a window, for the record: times in seconds."""
         coverage, rounds = self.coverage(from_s, to_s), self.awake
         dose = self.dosed.figures(from_s, to_s) if self.dosed else None
+        if dose and any(from_s <= sleep.from_s <= to_s for sleep in self.slept):
+            names = "duty_mean", "stopped_seconds", "sm_avg_percent"
+            dose |= dict.fromkeys(names) | {"reason": "the machine was suspended in the window"}
         from_s, to_s = awake_s(from_s, self.slept), awake_s(to_s, self.slept)
         completed, per_second = rate(rounds, from_s, to_s)
         without_s, longest_gap_s = pauses(rounds, from_s, to_s)

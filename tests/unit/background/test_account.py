@@ -94,6 +94,17 @@ def test_what_is_not_known_of_the_time_is_none_and_not_zero() -> None:
     assert [figures[name] for name in unknown] == [None] * 3
 
 
+def test_what_a_controller_did_over_a_suspension_is_not_known(tmp_path: Path) -> None:
+    """One of its rows has the whole of it."""
+    rows = ["boottime_s,span_s,present_s,stopped_s,duty,sm_percent", "109,109,109,50,0.54,30"]
+    (tmp_path / "dose.csv").write_text("\n".join(rows) + "\n")
+    whole = account([(0, 109)], Dosed(tmp_path, "intensity", 0.5, None))
+    assert whole.figures(0, 109)["dose"]["duty_mean"] == pytest.approx(0.5413)
+    dose = replace(whole, slept=[Sleep(6, 100)]).figures(0, 109)["dose"]
+    assert (dose["duty_mean"], dose["stopped_seconds"], dose["sm_avg_percent"]) == (None,) * 3
+    assert dose["reason"] == "the machine was suspended in the window"
+
+
 @pytest.mark.parametrize("problem", [None, "the controller of the dose ended early"])
 def test_a_dose_is_told_with_what_it_was_to_be(tmp_path: Path, problem: str | None) -> None:
     """Here the controller has left nothing."""
