@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from tandem.background.rounds import fold, lines, read_rounds
+from tandem.background.folding import fold
+from tandem.background.rounds import lines, read_rounds
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ Options:
   --directory DIR  the command's working folder (.)
   --env NAME=TEXT  a variable of the command's environment, and of its alone; may be repeated
   --grace S        seconds from TERM to KILL (10)
+  --pause S        seconds from the keeper's own start to that of the command, at least (0)
   --timeout S      stop the command after S seconds (never)
   --patience S     after the command has ended by itself, give whatever it has left S seconds to end
                    too (0); the report says who went on, and for how long anybody did
@@ -19,9 +20,10 @@ Options:
                    end at once if one is another by now; 0: nobody's death does from here on
   --log FILE       append the command's stdout and stderr to FILE (inherited)
   --report FILE    write what happened to FILE as JSON, atomically
-  --events FILE    append a line at the start and one at the end of the command:
-                   start<TAB>ROUND<TAB>SECONDS and
-                   end<TAB>ROUND<TAB>SECONDS<TAB>EXIT<TAB>REASON, on CLOCK_BOOTTIME
+  --events FILE    append a line at the start and at the end of the command, and one when all
+                   below it has ended, seconds on CLOCK_BOOTTIME: start<TAB>ROUND<TAB>SECONDS,
+                   end<TAB>ROUND<TAB>SECONDS<TAB>EXIT<TAB>REASON and
+                   used<TAB>ROUND<TAB>SECONDS<TAB>CPU SECONDS
   --round N        the number in those lines (1)
   --killed FILE    append a line for each process that had to be killed: PID<TAB>NAME; a keeper of
                    keepers (--strict) counts what those below it append as its own
@@ -66,6 +68,7 @@ def options_from(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--directory", default=".")
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--grace", type=float, default=10.0)
+    parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--timeout", type=float)
     parser.add_argument("--patience", type=float, default=0.0)
     parser.add_argument("--owner", type=pids)
@@ -102,10 +105,10 @@ def main() -> NoReturn:
         fail(options.name, error)
     except OSError as error:
         fail(options.name, TooOldError(error))
-    if keeper.start():
+    if keeper.pause() and keeper.start():
         keeper.watch()
         keeper.stop()
-    else:
+    elif keeper.error:
         keeper.say(f"error: cannot start the command: {keeper.error}")
     keeper.write_report()
     keeper.end()

@@ -107,6 +107,12 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made.clean_up()
 
 
+def catches(pid: int, signum: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(caught and int(caught[1], 16) >> (signum - 1) & 1)
+
+
 def first_line(process: subprocess.Popen[str]) -> str:
     """Wait for a line of a program's output."""
     assert process.stdout
@@ -224,7 +230,7 @@ def test_a_timeout(stage: Stage, trap: str, signum: int, is_killed: bool) -> Non
     assert stop["left"] == []
     assert report["duration_s"] >= 0.2
     assert stop["duration_s"] >= (0.2 if is_killed else 0)
-    assert (stage.folder / "events").read_text().endswith(f"\t{128 + signum}\ttimeout\n")
+    assert f"\t{128 + signum}\ttimeout\n" in (stage.folder / "events").read_text()
 
 
 def test_a_timeout_of_a_strict_keeper(stage: Stage) -> None:
@@ -764,11 +770,37 @@ def test_events_are_appended(stage: Stage) -> None:
     (stage.folder / "events").write_text("start\t1\t1.000\nend\t1\t2.000\t0\tended\n")
     stage.run("--events events --round 2", "bash", "-c", "exit 5")
     lines = (stage.folder / "events").read_text().splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     report = stage.report()
     started_s, ended_s = report["started_s"], report["ended_s"]
+    cpu_s = report["cpu_user_s"] + report["cpu_system_s"]
     assert lines[2] == f"start\t2\t{started_s:.3f}"
     assert lines[3] == f"end\t2\t{ended_s:.3f}\t5\tended"
+    assert lines[4] == f"used\t2\t{report['all_ended_s']:.3f}\t{cpu_s:.3f}"
+
+
+def test_cpu_time_is_that_of_whoever_was_left_too(stage: Stage) -> None:
+    """Of a stopped training the shell ends first, and what that had started did the work."""
+    burn = "import time\nwhile time.process_time() < 0.3: pass\nopen('burnt', 'w')\ntime.sleep(99)"
+    waits = '"$@" & until [[ -e burnt ]]; do sleep 0.02; done'
+    stage.run("--events events", "bash", "-c", waits, "bash", *PYTHON, burn)
+    *_, used = (stage.folder / "events").read_text().splitlines()
+    assert float(used.split("\t")[3]) >= 0.3
+
+
+def test_a_pause_counts_from_the_keepers_own_start(stage: Stage) -> None:
+    begin_s = time.monotonic()
+    stage.run("--pause 0.7", "true")
+    assert time.monotonic() - begin_s >= 0.69
+
+
+def test_a_keeper_that_is_stopped_in_its_pause_starts_nothing(stage: Stage) -> None:
+    keeper = stage.keep("--pause 1000 --events events", "touch", "started")
+    wait_for("it watches its signals", lambda: catches(keeper.pid, signal.SIGCHLD))
+    keeper.terminate()
+    assert keeper.wait(DEADLINE_S) == -signal.SIGTERM
+    assert not (stage.folder / "started").exists()
+    assert not (stage.folder / "events").exists()
 
 
 @pytest.mark.parametrize("option", ["--report", "--events"])

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tandem.background.rounds import fold, lines, read_rounds
+from tandem.background.folding import fold
+from tandem.background.rounds import lines, read_rounds
 from tandem.base.paths import BGRUN, ROOT
 
 PROGRAM = [sys.executable, "-S", "-E", str(ROOT / "lib" / "fold_rounds.py")]

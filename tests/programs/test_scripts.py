@@ -22,7 +22,11 @@ from tandem.base.templates import Values, render_file
 
 # Says its pid, and that it was told to end, and after a moment that it has ended.
 STANDIN = f"""#!{sys.executable} -S
-import os, signal, time
+import os, signal, sys, time
+if sys.argv[1].endswith("tend_rounds.py"):
+    sys.exit(0)
+if "--pause" in sys.argv:
+    time.sleep(float(sys.argv[sys.argv.index("--pause") + 1]) * 1000)
 os.chdir(os.path.dirname(__file__))
 NAMES = "TERM", "INT", "HUP", "QUIT"
 def say(file, text):
@@ -49,9 +53,10 @@ COMMON: Values = {
 }
 LOOP: Values = {
     **COMMON,
-    "restart_delay_s": "1000",
+    "restart_delay_s": "1",
     "max_rounds": "0",
     "logs_kept": "3",
+    "log_rules": "",
     "rounds_kept": "50",
     "isolation": [],
 }

@@ -20,6 +20,7 @@ from tandem.processes.tree import send
 
 from support import ROOT
 
+PATTERNS = {"accuracy": "Test Accuracy: ([0-9.]+)"}
 WORKER = Path(__file__).with_name("worker.py")
 DEADLINE_S = 120.0  # a hang guard, not a figure: those are in bench/
 GRACE_S = 0.5
@@ -115,7 +116,7 @@ class Stage:
 
         A list of backgrounds is one in the settings; `doses` are further keys of the first ones.
         """
-        models = {}
+        models: dict[str, dict[str, Any]] = {}
         lines = {"back": back} if isinstance(back, str) else numbered("back", back or ())
         for name, line in {"front": front, **lines}.items():
             repository = self.folder / "repos" / name
@@ -128,8 +129,9 @@ class Stage:
                 "train_script": "./train.sh",
                 "models": ["default"],
                 "supported_hyperparams": {},
-                "performance_metrics": {"log_patterns": {"accuracy": "Test Accuracy: ([0-9.]+)"}},
             }
+            if name == "front":  # a background without patterns is ready as soon as it works
+                models[name]["performance_metrics"] = {"log_patterns": PATTERNS}
         entry: dict[str, Any] = {"foreground": {"repo": "front", "model": "default"}}
         entry["foreground"]["mode"] = "default"
         if back is None:

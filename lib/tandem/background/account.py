@@ -8,8 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from tandem.background.dose.files import dose_facts
-from tandem.background.rounds import Stretch, failures, has_unknown_end, pauses, rate, running_s
+from tandem.background.rounds import (
+    Stretch,
+    cpu_s,
+    ended_in,
+    has_unknown_end,
+    pauses,
+    rate,
+    running_s,
+)
 from tandem.measure.windows.sleeps import Sleep, awake_s
+
+OF_EACH = ("cpu_seconds", "dose")  # figures that are told of each background alone
 
 
 @dataclass(frozen=True)
@@ -74,11 +84,13 @@ class Account:
         return {
             "coverage": coverage,
             "rounds_completed": completed,
-            "rounds_failed": failures(rounds, from_s, to_s),
+            "rounds_failed": sum(each.failed for each in ended_in(rounds, from_s, to_s)),
+            "rounds_hollow": sum(each.hollow for each in ended_in(rounds, from_s, to_s)),
             "rounds_per_second": per_second,
             "rate_reason": reason,
             "seconds_without": None if coverage is None else round(without_s, 3),
             "longest_gap_seconds": None if coverage is None else round(longest_gap_s, 3),
+            "cpu_seconds": cpu_s(rounds, from_s, to_s),
             "dose": dose,
         }
 
@@ -112,12 +124,13 @@ def figures_of(accounts: Sequence[Account], from_s: float, to_s: float) -> dict[
     """Return how much load there was in a window, together and, as `parts`, each."""
     parts = [account.figures(from_s, to_s) for account in accounts]
     if len(parts) == 1:
-        together = {name: value for name, value in parts[0].items() if name != "dose"}
+        together = {name: value for name, value in parts[0].items() if name not in OF_EACH}
         return {**together, "parts": parts}
     return {
         "coverage": coverage_of(accounts, from_s, to_s),
         "rounds_completed": sum(part["rounds_completed"] for part in parts),
         "rounds_failed": sum(part["rounds_failed"] for part in parts),
+        "rounds_hollow": sum(part["rounds_hollow"] for part in parts),
         "rounds_per_second": None,
         "rate_reason": "several backgrounds have no common rate of rounds",
         "seconds_without": None,

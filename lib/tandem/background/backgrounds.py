@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from tandem.background.footprints import Room
 from tandem.background.loop import Loop, tell_to_stop
 from tandem.background.memory import MemoryWatch
-from tandem.background.warmup import BackgroundNotReady, MemoryFull, check_startable, wait_ready
+from tandem.background.rounds import quick_failures
+from tandem.background.warmup import (
+    BackgroundFailed,
+    BackgroundNotReady,
+    MemoryFull,
+    check_startable,
+    wait_ready,
+)
 from tandem.processes.scripts import Script
 from tandem.processes.watch import Watch
 
@@ -64,7 +71,33 @@ class Backgrounds:
         for loop in self.each:
             if loop.dosing and not loop.is_stopping:
                 loop.dosing.check()  # where it has died, the trainings must go on
-        return self.look_at_memory()
+        return self.complaints() + self.look_at_memory()
+
+    def complaints(self) -> list[str]:
+        """Return warnings of rounds that were no whole trainings, once of each kind."""
+        return [text for loop in self.each for text in loop.complaints()]
+
+    def check_failing(self, since_s: float) -> None:
+        """Raise BackgroundFailed where one only fails, and none of its rounds ended well since.
+
+        `since_s` is on CLOCK_BOOTTIME.
+        """
+        for loop in self.each:
+            rounds = loop.rounds()
+            failures, most = quick_failures(rounds), loop.experiment.limits.max_failed_rounds
+            ended_s = (each.end_s for each in rounds if each.completed)
+            if failures >= most and not any(end_s and end_s >= since_s for end_s in ended_s):
+                raise BackgroundFailed(loop, failures)
+
+    def state(self) -> tuple[int, int, int] | None:
+        """Return the newest round of the first, how many of all failed, and how many were hollow.
+
+        All since the latest start. None: there is no round.
+        """
+        newest = self.each[0].rounds()[-1:] if self.scripts else []
+        rounds = [each for loop in self.each for each in loop.rounds()]
+        failed, hollow = sum(each.failed for each in rounds), sum(each.hollow for each in rounds)
+        return (newest[0].last, failed, hollow) if newest else None
 
     def look_at_memory(self) -> list[str]:
         """Note what GPU memory they hold, once a second at most; return warnings about limits."""

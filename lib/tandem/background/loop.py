@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tandem.background.dosing import Dosing, stop_all
+from tandem.background.judging import complaint, judge
 from tandem.background.memory import MemoryUse
 from tandem.background.rounds import Stretch, read_rounds
+from tandem.background.signs import Signs
 from tandem.base.clock import boottime_s
 from tandem.base.paths import BGRUN
 from tandem.measure.powermon import Powermon
@@ -29,7 +31,8 @@ class Loop:
     `name` is how it is spoken of: "background", or "background 2" where there are several. `render`
     writes the script of a training into `script_file`. `memory` is what it holds of a GPU's,
     `dosing` stops and continues it where it is not to run all the time. Of sizes that are to be
-    found, `chosen` is the one, `tried` tells of those that did not fit.
+    found, `chosen` is the one, `tried` tells of those that did not fit. `ready_by` says what showed
+    that it was ready, as in the record.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Loop:
     launched_s: float = 0.0
     starts: int = 0
     loop_pid: int = 0  # 0 until it has begun its first round
+    ready_by: str | None = None
     is_stopping: bool = False
     reports: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -54,6 +58,9 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.training = self.background.training
+        self.signs = Signs(self.training.log)
+        self.known: tuple[tuple[int, int] | None, list[Stretch]] = None, []
+        self.complained: set[str] = set()
 
     # -- starting ----------------------------------------------------------------------
 
@@ -88,6 +95,10 @@ class Loop:
         for path in left:
             path.rename(aside / path.name)
 
+    def can_show_training(self) -> bool:
+        """Whether the registry has patterns by which its log can show that it trains."""
+        return bool(self.training.log.patterns or self.training.log.epoch_pattern)
+
     def running(self) -> bool:
         """Whether the loop lives; without it, its keeper is only tidying up."""
         if self.script is None or self.script.ended():
@@ -117,6 +128,14 @@ class Loop:
             )
         else:
             self.reports.append(report)
+        self.judge_the_rest()
+
+    def judge_the_rest(self) -> None:
+        """Judge the rounds that ended last, which the loop has left to whoever reads its logs."""
+        try:
+            judge(self.folder, self.training.log)
+        except OSError as error:
+            self.problems.append(f"the {self.name}'s rounds could not be judged: {error.strerror}")
 
     # -- accounting --------------------------------------------------------------------
 
@@ -125,8 +144,25 @@ class Loop:
         return self.folder / "rounds.tsv"
 
     def rounds(self) -> list[Stretch]:
-        """Return the rounds since the latest start."""
-        return [each for each in read_rounds(self.rounds_file) if each.start_s >= self.launched_s]
+        """Return the rounds since the latest start; the file is read when it has changed."""
+        try:
+            status = self.rounds_file.stat()
+        except FileNotFoundError:
+            return []
+        state = status.st_mtime_ns, status.st_size
+        if state != self.known[0]:
+            self.known = state, read_rounds(self.rounds_file)
+        return [each for each in self.known[1] if each.start_s >= self.launched_s]
+
+    def complaints(self) -> list[str]:
+        """Return a warning of rounds that were no whole training, once of each kind."""
+        found = []
+        for kind in ("hollow", "without_metric"):
+            rounds = [each for each in self.rounds() if getattr(each, kind)]
+            if rounds and kind not in self.complained:
+                self.complained.add(kind)
+                found.append(f"warning: {self.name}: {complaint(rounds)}")
+        return found
 
     def facts(self) -> dict[str, Any]:
         """Return what only this process knows of it, for outcome.json."""
@@ -143,6 +179,7 @@ class Loop:
             "chosen": self.chosen and self.chosen.value,
             "tried": self.tried,
             "gpu_memory": self.memory.facts(),
+            "ready_by": self.ready_by,
         }
 
 

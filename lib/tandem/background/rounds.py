@@ -4,19 +4,27 @@ One line an event, appended, seconds on CLOCK_BOOTTIME:
 
     start   ROUND  SECONDS
     end     ROUND  SECONDS  EXIT  REASON     by the round's keeper
+    used    ROUND  SECONDS  CPU_SECONDS      by it, when all below it had ended
     lost    ROUND  SECONDS                   by the loop, when that keeper was killed
-    folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED  OPEN  PAUSE
+    judged  ROUND  SECONDS  VERDICT  WHY     of one that ended with 0, by its log (see judging)
+    folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED  OPEN  PAUSE  HOLLOW
+            WITHOUT_METRIC  UNJUDGED  CPU_SECONDS
 
 Old rounds are folded (lib/fold_rounds.py), so that the file stays bounded however many there are.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
+
+Verdict = Literal["whole", "without metric", "hollow"]
+HOLLOW: Verdict = "hollow"
+WITHOUT_METRIC: Verdict = "without metric"
+WHOLE: Verdict = "whole"
+LONG_ROUND_S = 60.0  # a round that failed after this long is no quick failure, to the loop neither
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,10 @@ class Stretch:
 
     `end_s` is None while a round runs, and for ever when everything that could have noted its
     end was killed; `open` counts such rounds. `longest_pause_s` is between the rounds inside.
+    A `hollow` round ended with exit code 0, and its log says that the training did not do its work:
+    it is no completed one. Of the completed, those `without_metric` printed none though none is
+    required, and of `unjudged` ones nobody has read the log. `cpu_s` is the CPU time of all below
+    the keeper, None where it left no note. `why` a round is hollow, or has no metric.
     """
 
     first: int
@@ -38,6 +50,11 @@ class Stretch:
     open: int = 0
     exit_code: int | None = None
     reason: str = ""
+    hollow: int = 0
+    without_metric: int = 0
+    unjudged: int = 0
+    cpu_s: float | None = None
+    why: str = ""
     longest_pause_s: float = 0.0
 
 
@@ -54,55 +71,79 @@ def read_rounds(path: Path) -> list[Stretch]:
     for line in text[: text.rfind("\n") + 1].splitlines():
         try:
             add_event(stretches, line.split("\t"))
-        except (ValueError, IndexError, TypeError):
+        except (ValueError, LookupError, TypeError):
             continue
     return list(stretches.values())
 
 
-def last_round(path: Path) -> int | None:
-    """Return the number of the newest round without reading the whole file; None: no round."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 256))
-            whole = file.read().rpartition(b"\n")[0]
-    except FileNotFoundError:
-        return None
-    fields = whole.rpartition(b"\n")[2].split(b"\t")
-    return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else None
-
-
 def add_event(stretches: dict[int, Stretch], fields: list[str]) -> None:
     if fields[0] == "folded":
-        first, last, start, end, running, *counts, pause = fields[1:]
-        completed, failed, stopped, unended = map(int, counts)
-        stretches[int(first)] = Stretch(
-            *(int(first), int(last), float(start), float(end), float(running)),
-            *(completed, failed, stopped, unended),
-            longest_pause_s=float(pause),
-        )
+        stretches[int(fields[1])] = folded(*fields[1:])
         return
     number, when_s = int(fields[1]), float(fields[2])
     if fields[0] == "start":
         stretches[number] = Stretch(number, number, when_s, open=1)
-    elif number in stretches:
-        stretches[number] = ended(stretches[number], when_s, *fields[3:])
+    elif number in stretches and stretches[number].last == number:
+        stretches[number] = _EVENTS[fields[0]](stretches[number], when_s, *fields[3:])
+
+
+def folded(first: str, last: str, start: str, end: str, running: str, *rest: str) -> Stretch:
+    completed, failed, stopped, unended = map(int, rest[:4])
+    hollow, without_metric, unjudged = map(int, rest[5:8])
+    return Stretch(
+        *(int(first), int(last), float(start), float(end), float(running)),
+        *(completed, failed, stopped, unended),
+        longest_pause_s=float(rest[4]),
+        hollow=hollow,
+        without_metric=without_metric,
+        unjudged=unjudged,
+        cpu_s=float(rest[8]) if rest[8] else None,
+    )
 
 
 def ended(open_round: Stretch, end_s: float, code: str = "", reason: str = "lost") -> Stretch:
     exit_code = int(code) if code else None
     was_stopped = reason not in ("ended", "lost", "not started")
-    return Stretch(
-        open_round.first,
-        open_round.last,
-        open_round.start_s,
-        end_s,
+    completed = int(exit_code == 0 and not was_stopped)
+    return replace(
+        open_round,
+        end_s=end_s,
         running_s=end_s - open_round.start_s,
-        completed=int(exit_code == 0 and not was_stopped),
+        open=0,
+        completed=completed,
+        unjudged=completed,
         failed=int(exit_code != 0 and not was_stopped),
         stopped=int(was_stopped),
         exit_code=exit_code,
         reason=reason,
     )
+
+
+def used(stretch: Stretch, _when_s: float, cpu_s: str) -> Stretch:
+    return replace(stretch, cpu_s=float(cpu_s))
+
+
+def judged(done: Stretch, _when_s: float, verdict: str, why: str = "") -> Stretch:
+    """Take the verdict on a round; the first one counts."""
+    if not done.unjudged:
+        return done
+    is_hollow = verdict == HOLLOW
+    return replace(
+        done,
+        completed=int(not is_hollow),
+        hollow=int(is_hollow),
+        without_metric=int(verdict == WITHOUT_METRIC),
+        unjudged=0,
+        why=why,
+    )
+
+
+_EVENTS: dict[str, Callable[..., Stretch]] = {
+    "end": ended,
+    "lost": ended,
+    "used": used,
+    "judged": judged,
+}
 
 
 def running_s(stretches: Iterable[Stretch], from_s: float, to_s: float) -> float:
@@ -178,60 +219,76 @@ def rate(stretches: Sequence[Stretch], from_s: float, to_s: float) -> tuple[int,
     return completed, completed / span_s if span_s > 0 else None
 
 
-def failures(stretches: Iterable[Stretch], from_s: float, to_s: float) -> int:
-    """Return how many rounds failed between two moments."""
-    ended = (each for each in stretches if each.end_s is not None and from_s <= each.end_s <= to_s)
-    return sum(each.failed for each in ended)
+def cpu_s(stretches: Iterable[Stretch], from_s: float, to_s: float) -> float | None:
+    """Return the CPU seconds of all rounds that ran between two moments, each whole.
+
+    That is the most that their trainings can have used in that time. None: one is not known.
+    """
+    total = 0.0
+    for each in stretches:
+        if each.start_s < to_s and (each.end_s is None or each.end_s > from_s):
+            if each.cpu_s is None:
+                return None
+            total += each.cpu_s
+    return total
 
 
-def fold(stretches: Sequence[Stretch], keep: int) -> list[Stretch]:
-    """Merge all but the newest `keep` rounds into at most `keep` stretches of equal length."""
-    old, new = stretches[:-keep], stretches[-keep:]
-    if len(old) <= keep:
-        return list(stretches)
-    size = 1
-    while len({(stretch.first - 1) // size for stretch in old}) > keep:
-        size *= 2
-    groups: dict[int, list[Stretch]] = {}
-    for stretch in old:
-        groups.setdefault((stretch.first - 1) // size, []).append(stretch)
-    return [merged(group) for group in groups.values()] + list(new)
+def quick_failures(stretches: Sequence[Stretch]) -> int:
+    """Return how many of the newest rounds that have ended failed quickly, one after the other."""
+    count = 0
+    for stretch in reversed(stretches):
+        if stretch.end_s is None:
+            continue
+        if not stretch.failed or stretch.first != stretch.last or stretch.running_s >= LONG_ROUND_S:
+            break
+        count += 1
+    return count
 
 
-def merged(group: Sequence[Stretch]) -> Stretch:
-    if len(group) == 1:
-        return group[0]
-    return Stretch(
-        group[0].first,
-        group[-1].last,
-        group[0].start_s,
-        max(stretch.end_s or stretch.start_s for stretch in group),
-        sum(stretch.running_s for stretch in group),
-        sum(stretch.completed for stretch in group),
-        sum(stretch.failed for stretch in group),
-        sum(stretch.stopped for stretch in group),
-        sum(stretch.open for stretch in group),
-        longest_pause_s=max(
-            *(stretch.longest_pause_s for stretch in group),
-            *(
-                after.start_s - (before.end_s or before.start_s)
-                for before, after in itertools.pairwise(group)
-            ),
-        ),
-    )
+def ended_in(stretches: Iterable[Stretch], from_s: float, to_s: float) -> Iterator[Stretch]:
+    """Return the rounds that ended between two moments."""
+    return (each for each in stretches if each.end_s is not None and from_s <= each.end_s <= to_s)
 
 
 def lines(stretch: Stretch) -> str:
     """Return the lines that read back as this stretch."""
-    start = f"start\t{stretch.first}\t{stretch.start_s:.3f}\n"
-    if stretch.end_s is None:
-        return start
-    if stretch.reason == "lost":
-        return start + f"lost\t{stretch.first}\t{stretch.end_s:.3f}\n"
-    if stretch.reason:
-        code = "" if stretch.exit_code is None else stretch.exit_code
-        return start + f"end\t{stretch.first}\t{stretch.end_s:.3f}\t{code}\t{stretch.reason}\n"
-    span = f"{stretch.first}\t{stretch.last}\t{stretch.start_s:.3f}\t{stretch.end_s:.3f}"
-    counts = f"{stretch.completed}\t{stretch.failed}\t{stretch.stopped}\t{stretch.open}"
-    pause = f"{stretch.longest_pause_s:.3f}"
-    return f"folded\t{span}\t{stretch.running_s:.3f}\t{counts}\t{pause}\n"
+    if stretch.last > stretch.first:
+        return folded_line(stretch)
+    events: list[tuple[str, float, list[str]]] = [("start", stretch.start_s, [])]
+    if stretch.end_s is not None and stretch.reason == "lost":
+        events.append(("lost", stretch.end_s, []))
+    elif stretch.end_s is not None:
+        code = "" if stretch.exit_code is None else str(stretch.exit_code)
+        events.append(("end", stretch.end_s, [code, stretch.reason]))
+    last_s = stretch.start_s if stretch.end_s is None else stretch.end_s
+    if stretch.cpu_s is not None:
+        events.append(("used", last_s, [f"{stretch.cpu_s:.3f}"]))
+    if verdict := verdict_on(stretch):
+        events.append(("judged", last_s, [verdict, stretch.why]))
+    found = (event_line(what, stretch.first, when_s, *more) for what, when_s, more in events)
+    return "".join(f"{line}\n" for line in found)
+
+
+def event_line(what: str, number: int, when_s: float, *more: str) -> str:
+    return "\t".join([what, str(number), f"{when_s:.3f}", *more])
+
+
+def verdict_on(done: Stretch) -> Verdict | None:
+    """Return the verdict on a single round; None: there is none."""
+    if done.hollow:
+        return HOLLOW
+    if not done.completed or done.unjudged:
+        return None
+    return WITHOUT_METRIC if done.without_metric else WHOLE
+
+
+def folded_line(stretch: Stretch) -> str:
+    times = stretch.start_s, stretch.end_s or stretch.start_s, stretch.running_s
+    fields = [
+        *(str(stretch.first), str(stretch.last), *(f"{seconds:.3f}" for seconds in times)),
+        *map(str, (stretch.completed, stretch.failed, stretch.stopped, stretch.open)),
+        f"{stretch.longest_pause_s:.3f}",
+        *map(str, (stretch.hollow, stretch.without_metric, stretch.unjudged)),
+        "" if stretch.cpu_s is None else f"{stretch.cpu_s:.3f}",
+    ]
+    return "\t".join(["folded", *fields]) + "\n"

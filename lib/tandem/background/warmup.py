@@ -1,4 +1,4 @@
-"""When a background is ready: alive for the warm-up, and seen to work."""
+"""When a background is ready: alive for the warm-up, and seen to work; when it has failed."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ class BackgroundNotReady(Exception):
         self.lines = lines
 
 
+class BackgroundFailed(Exception):
+    """The background only fails beside the foreground; `lines` are its log's last."""
+
+    def __init__(self, loop: Loop, failures: int) -> None:
+        super().__init__(f"{loop.name} failed: its last {failures} rounds failed quickly")
+        self.lines = last_words_of(loop)
+
+
 class MemoryFull(BackgroundNotReady):
     """The GPU's memory is too small for this size, and the foreground beside it."""
 
@@ -50,9 +58,11 @@ def says_memory_is_full(log: Path) -> bool:
 
 
 def wait_ready(loop: Loop, watch: Watch, tick: Callable[[], None]) -> None:
-    """Return when the loop has been alive for the warm-up and has shown work.
+    """Return when the loop has been alive for the warm-up and has shown what it is to show.
 
-    Raises BackgroundNotReady when it ends, cannot start its training, or shows no work in time.
+    That is an epoch, a metric or a completed round; where none comes in time, or the registry has
+    no patterns by which it could, it is work of any kind. BackgroundNotReady: it ends, cannot start
+    its training, or shows no work in time.
     """
     assert loop.script is not None
     waited_s = loop.experiment.limits.warmup_s + loop.experiment.limits.ready_timeout_s
@@ -73,6 +83,8 @@ def wait_ready(loop: Loop, watch: Watch, tick: Callable[[], None]) -> None:
     warm_s = time.monotonic() + loop.experiment.limits.warmup_s - alive_s
     watch.wait([loop.script], warm_s, after_tick(lambda: False), period_s=0.25)
     check_startable(loop)
+    if loop.can_show_training():
+        watch.wait([loop.script], give_up_s, after_tick(lambda: is_seen(loop)), period_s=0.1)
     watch.wait([loop.script], give_up_s, after_tick(lambda: shows_work(loop)), period_s=0.1)
     if loop.is_choosing():
         watch.wait([loop.script], give_up_s, after_tick(lambda: has_used_gpu(loop)), period_s=0.1)
@@ -81,6 +93,22 @@ def wait_ready(loop: Loop, watch: Watch, tick: Callable[[], None]) -> None:
         raise not_ready(loop, f"no use of the GPU in {waited_s:g} s: whether it fits is unknown")
     if not shows_work(loop):
         raise not_ready(loop, f"{what_is_missing(loop)} in {waited_s:g} s")
+    loop.ready_by = sign_of(loop) or "work"
+
+
+def is_seen(loop: Loop) -> bool:
+    """Whether it has shown that it trains, in a round that is none of those that fail."""
+    return sign_of(loop) is not None and shows_work(loop)
+
+
+def sign_of(loop: Loop) -> str | None:
+    """Return what shows that it trains: "round", "epoch" or "metric"; None: nothing yet."""
+    rounds = loop.rounds()
+    if any(stretch.completed and not stretch.unjudged for stretch in rounds):
+        return "round"
+    if not rounds or rounds[-1].end_s is not None:
+        return None
+    return loop.signs.of(loop.folder / f"run_{rounds[-1].first}.log")
 
 
 def check_startable(loop: Loop) -> None:
@@ -118,7 +146,7 @@ def has_used_gpu(loop: Loop) -> bool:
 
     Before that, nobody can say that what a training needs fits into the memory.
     """
-    succeeded = any(stretch.completed for stretch in loop.rounds())
+    succeeded = any(stretch.completed or stretch.hollow for stretch in loop.rounds())
     return succeeded or not loop.memory.is_reported or bool(loop.memory.sm_max_percent)
 
 
@@ -131,7 +159,7 @@ def shows_work(loop: Loop) -> bool:
     rounds = loop.rounds()
     if loop.memory.idles() or (loop.dosing and not loop.dosing.has_begun()):
         return False
-    if any(stretch.completed for stretch in rounds):
+    if any(stretch.completed or stretch.hollow for stretch in rounds):
         return True
     if not rounds or rounds[-1].end_s is not None:
         return False
@@ -164,9 +192,13 @@ def training_processes(loop: Loop) -> list[int]:
 
 
 def not_ready(loop: Loop, reason: str) -> BackgroundNotReady:
+    return BackgroundNotReady(f"{loop.name} not ready: {reason}", last_words_of(loop))
+
+
+def last_words_of(loop: Loop) -> list[str]:
+    """Return the last lines of the newest failed round's log, and of the loop's own."""
     rounds = loop.rounds()
     newest = [each for each in rounds if each.failed][-1:] or rounds[-1:]
     logs = [loop.folder / f"run_{each.last}.log" for each in newest]
     logs.append(loop.folder / "bgrun.log")
-    lines = [line for log in logs for line in last_lines(log, LAST_LINES)]
-    return BackgroundNotReady(f"{loop.name} not ready: {reason}", lines[:LAST_LINES])
+    return [line for log in logs for line in last_lines(log, LAST_LINES)][:LAST_LINES]

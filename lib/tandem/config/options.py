@@ -53,15 +53,17 @@ class Limits:
 
     `max_retries` says how often a failed foreground is tried again. `timeout_s` is None when the
     foreground may take as long as it likes. A background must have been alive for `warmup_s`, and
-    must have shown work within `ready_timeout_s`. `grace_s` lies between TERM and KILL.
-    `cooldown_s` is the longest that the GPUs get to cool down after the experiment, None where the
-    settings do not say.
+    gets `ready_timeout_s` more to show that it trains; `max_failed_rounds` is how many of its
+    rounds may fail quickly, one after the other, before the foreground is ended. `grace_s` lies
+    between TERM and KILL. `cooldown_s` is the longest that the GPUs get to cool down after the
+    experiment, None where the settings do not say.
     """
 
     max_retries: int = option("max_retries", 2)
     timeout_s: float | None = option("timeout_seconds", None)
     warmup_s: float = option("warmup_seconds", 5.0)
     ready_timeout_s: float = option("ready_timeout_seconds", 60.0)
+    max_failed_rounds: int = option("max_failed_rounds", 5)
     grace_s: float = option("grace_seconds", 10.0)
     cooldown_s: float | None = option("cooldown_seconds", None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from tandem.results.record import (
     why_unknown,
 )
 
+COUNTED = ("completed", "failed", "hollow", "without_metric", "unjudged", "stopped", "open")
 NO_REPORT = "a keeper left no report: it was killed, or found the disk full"
 
 
@@ -68,17 +69,14 @@ def backgrounds_facts(
     ]
     cpu = [part["cpu_seconds"] for part in parts]
     reasons = dict.fromkeys(part["cpu_reason"] for part in parts)
-    return {
+    together: Any = {
         "repository": " + ".join(part["repository"] for part in parts),
         "model": " + ".join(part["model"] for part in parts),
         "hyperparameters": all_hyperparameters(parts),
         "warmup_seconds": experiment.limits.warmup_s,
         "isolation": outcome.isolation["mode"],
         "isolation_reason": outcome.isolation["reason"],
-        "rounds_completed": sum(part["rounds_completed"] for part in parts),
-        "rounds_failed": sum(part["rounds_failed"] for part in parts),
-        "rounds_stopped": sum(part["rounds_stopped"] for part in parts),
-        "rounds_open": sum(part["rounds_open"] for part in parts),
+        **counts_of(each for account in accounts for each in account.rounds),
         "training_seconds": sum(part["training_seconds"] for part in parts),
         "cpu_seconds": None if None in cpu else sum(filter(None, cpu)),
         "cpu_reason": "; ".join(filter(None, reasons)) or None,
@@ -89,6 +87,7 @@ def backgrounds_facts(
         "misfits": list(outcome.misfits),
         "parts": parts,
     }
+    return cast(Background, together)
 
 
 def all_hyperparameters(parts: Sequence[BackgroundPart]) -> dict[str, Value]:
@@ -121,10 +120,8 @@ def background_facts(
         **as_settings(background.dose),
         "gpu_memory": memory_facts(found["gpu_memory"], outcome),
         "auto": auto_facts(background, found),
-        "rounds_completed": sum(stretch.completed for stretch in account.rounds),
-        "rounds_failed": sum(stretch.failed for stretch in account.rounds),
-        "rounds_stopped": sum(stretch.stopped for stretch in account.rounds),
-        "rounds_open": sum(stretch.open for stretch in account.rounds),
+        "ready_by": found["ready_by"],
+        **counts_of(account.rounds),
         "training_seconds": round(sum(stretch.running_s for stretch in account.awake), 3),
         "cpu_seconds": cpu_s,
         "cpu_reason": cpu_reason,
@@ -137,6 +134,12 @@ def background_facts(
         "logs": found["logs"],
     }
     return cast(BackgroundPart, part)  # the keys of a dose are named in config/options
+
+
+def counts_of(rounds: Iterable[Stretch]) -> dict[str, int]:
+    """Return how many rounds ended how, by the names of the record."""
+    every = list(rounds)
+    return {f"rounds_{how}": sum(getattr(each, how) for each in every) for how in COUNTED}
 
 
 def command_facts(training: Training, outcome: Outcome) -> Command:
@@ -197,6 +200,8 @@ def round_facts(stretch: Stretch, training_s: float, outcome: Outcome) -> Round:
         "training_seconds": round(training_s, 3),
         "completed": stretch.completed,
         "failed": stretch.failed,
+        "hollow": stretch.hollow,
         "exit_code": stretch.exit_code,
         "reason": stretch.reason or None,
+        "why": stretch.why or None,
     }

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tandem.background.backgrounds import Backgrounds
 from tandem.background.footprints import misfits, room_beside
-from tandem.background.rounds import last_round, read_rounds
-from tandem.background.warmup import LAST_LINES, BackgroundNotReady
+from tandem.background.rounds import read_rounds
+from tandem.background.warmup import LAST_LINES, BackgroundFailed, BackgroundNotReady
+from tandem.base.clock import boottime_s
 from tandem.base.files import last_lines
 from tandem.base.variables import COOKIE
 from tandem.experiment.astray import Astray
@@ -31,7 +32,7 @@ from tandem.processes.cookie import cookie
 from tandem.processes.proc import alive, children
 from tandem.processes.tree import kill_children
 from tandem.processes.watch import Interrupted, Watch
-from tandem.report.progress import left_s
+from tandem.report.progress import Rounds, left_s
 from tandem.results.earlier import Footprints
 
 
@@ -80,8 +81,12 @@ class ExperimentRun:
             seen.stop_reason = "background not ready"
             again = " again" if self.attempts else ""
             self.live.say(f"{problem}; the foreground is not started{again}")
-            for line in problem.lines:
-                self.live.progress.event(f"    {line}")
+            self.live.show_lines(problem.lines)
+        except BackgroundFailed as problem:
+            seen.status, seen.error_message = "background failed", str(problem)
+            seen.stop_reason = "background failed"
+            self.live.say(f"{problem}; the foreground is ended")
+            self.live.show_lines(problem.lines)
         except Interrupted as interrupted:
             seen.status, seen.interrupted = "interrupted", interrupted
             seen.stop_reason = seen.error_message = f"interrupted by {interrupted}"
@@ -195,6 +200,9 @@ class ExperimentRun:
         failed = sum(each.failed for loop in loops for each in read_rounds(loop.rounds_file))
         ready = "background ready" if len(loops) == 1 else "backgrounds ready"
         self.live.say(f"{ready}, rounds failed so far: {failed}" if failed else ready)
+        for loop in loops:
+            if loop.ready_by == "work" and loop.can_show_training():
+                self.live.say(f"warning: {loop.name} has shown no epoch and no metric, only work")
 
     def run_attempt(self, number: int) -> Attempt:
         attempt = Attempt(self.experiment, number, self.folder / attempt_folder(number))
@@ -202,7 +210,7 @@ class ExperimentRun:
         foreground, times = self.experiment.foreground, attempt.folder / EPOCHS
         pattern = foreground.log.epoch_pattern
         self.epochs = EpochReader(attempt.log, epochs_asked(foreground), pattern, times)
-        self.begin_s = time.monotonic()
+        self.begin_s, self.attempt_s = time.monotonic(), boottime_s()
         attempt.start(self.folder / "fg_run.sh", self.environment, self.monitor)
         point_to(self.folder / "training.log", attempt.log)
         loops = self.backgrounds.scripts if self.backgrounds else []
@@ -218,16 +226,17 @@ class ExperimentRun:
         elapsed_s = time.monotonic() - self.begin_s
         epoch, epochs = self.epochs.poll()
         self.show("training", epoch, epochs, left_s(elapsed_s, epoch, epochs))
+        if self.backgrounds:
+            self.backgrounds.check_failing(self.attempt_s)
 
     def show(self, phase: str, epoch: int | None, epochs: int | None, left: float | None) -> None:
         """Look at the backgrounds and at where the trainings are, and show what is going on."""
         backgrounds = self.backgrounds
         for warning in (*(backgrounds.look() if backgrounds else ()), *self.astray.news()):
             self.live.say(warning)
-        is_running = backgrounds is not None and backgrounds.scripts
-        number = last_round(backgrounds.each[0].rounds_file) if backgrounds and is_running else None
+        state = backgrounds.state() if backgrounds else None
         elapsed_s = time.monotonic() - self.begin_s
-        self.live.show(phase, (epoch, epochs), number, elapsed_s, left)
+        self.live.show(phase, (epoch, epochs), state and Rounds(*state), elapsed_s, left)
 
     # -- after -------------------------------------------------------------------------
 
@@ -241,6 +250,8 @@ class ExperimentRun:
             attempt.stop()
         if self.backgrounds:
             self.backgrounds.stop()
+            for warning in self.backgrounds.complaints():
+                self.live.say(warning)
         if self.is_over and not self.has_strays():
             self.idle_again()
         self.monitor.stop()

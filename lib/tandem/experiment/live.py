@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tandem.report.progress import Progress, View
+from tandem.report.progress import Progress, Rounds, View
 
 
 @dataclass
@@ -25,18 +26,23 @@ class Live:
     def say(self, text: str) -> None:
         self.progress.event(f"experiment {self.number} of {self.total}: {text}")
 
+    def show_lines(self, lines: Sequence[str]) -> None:
+        """Show what a program has printed, below a message about it."""
+        for line in lines:
+            self.progress.event(f"    {line}")
+
     def show(
         self,
         phase: str,
         epochs: tuple[int | None, int | None],
-        background_round: int | None,
+        rounds: Rounds | None,
         elapsed_s: float,
         left_s: float | None,
     ) -> None:
         """Show the phase, the epoch and how many there are; None for what is not known."""
         run_left_s = self.run_left_s(left_s)
         place = self.number, self.total, phase
-        view = View(*place, *epochs, background_round, elapsed_s, left_s, run_left_s)
+        view = View(*place, *epochs, rounds, elapsed_s, left_s, run_left_s)
         self.progress.update(view)
 
     def run_left_s(self, left_s: float | None) -> float | None:

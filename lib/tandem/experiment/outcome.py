@@ -37,6 +37,7 @@ class BackgroundOutcome(TypedDict):
     chosen: int | None  # the one that was found
     tried: list[dict[str, Any]]
     gpu_memory: dict[str, Any]
+    ready_by: str | None
 
 
 class WindowEdges(TypedDict):

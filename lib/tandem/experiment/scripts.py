@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -85,6 +87,7 @@ def render_loop(
         "restart_delay_s": repr(dose.restart_delay_s),
         "max_rounds": str(dose.max_rounds or 0),
         "logs_kept": str(LOGS_KEPT),
+        "log_rules": json.dumps(asdict(training.log), ensure_ascii=False),
         "rounds_kept": str(ROUNDS_KEPT),
         "environment": assignments({**training.environment, **added}),
         "out_words": str(training.out_words),

@@ -29,6 +29,7 @@ from dataclasses import replace
 from typing import Any
 
 from tandem.base.text import quote
+from tandem.interference.load import no_load
 from tandem.interference.quantity import Quantity, Reading
 from tandem.interference.rounds import rounds_per_s
 from tandem.measure.windows.places import absence
@@ -140,6 +141,8 @@ def weak_load(parallel: Record, window: Window | None) -> str | None:
     load, background = window and window["load"], parallel["background"]
     if background and background["problems"]:
         return str(background["problems"][0])
+    if problem := next(no_load(parallel, window), None):
+        return problem
     if not load or load["coverage"] is None:
         return "the background's coverage is not known"
     if load["coverage"] < parallel["validity"]["min_coverage"]:

@@ -24,6 +24,8 @@ def rounds_per_s(
         return f"{place}: no account of the background"
     if load["rounds_failed"]:
         return f"{place}: background rounds failed: {load['rounds_failed']}"
+    if load["rounds_hollow"]:
+        return f"{place}: background rounds were hollow: {load['rounds_hollow']}"
     per_s, completed = load["rounds_per_second"], load["rounds_completed"]
     if not per_s:
         return f"{place}: no rate of background rounds: {load['rate_reason']}"

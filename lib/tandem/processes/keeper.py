@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -32,7 +33,7 @@ from tandem.processes.keeper_report import report_of, text_of_stop
 from tandem.processes.lines import append_killed, append_line, take_killed
 from tandem.processes.names import names
 from tandem.processes.owner import inherited_fd, watch_owner
-from tandem.processes.proc import descendants, id_inside
+from tandem.processes.proc import TICKS_A_SECOND, descendants, id_inside, stat
 from tandem.processes.tree import LONGEST_WAIT_S, STRICT_MARGIN_S, Tree
 
 STRICT_PERIOD_S = 0.5
@@ -75,6 +76,17 @@ class Keeper:
             self.poll.register(fd, select.POLLIN)
 
     # -- running -----------------------------------------------------------------------
+
+    def pause(self) -> bool:
+        """Wait until as long after this process's own start as asked for; False: stopped meanwhile.
+
+        The time that a keeper needs to get ready is part of the pause before its command.
+        """
+        begin_s = int(stat(os.getpid())[19]) / TICKS_A_SECOND
+        while (wait_s := begin_s + self.options.pause - boottime_s()) > 0:
+            if self.told_to_stop(min(wait_s, LONGEST_WAIT_S)):
+                return False
+        return True
 
     def start(self) -> bool:
         """Start the command in a session of its own; False if it could not be."""
@@ -178,6 +190,8 @@ class Keeper:
         self.remove_owner_file()
         if self.ended_s is None:
             self.note_end(None)
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)  # whole now: nobody is left
+        self.event("used", self.all_ended_s, f"{usage.ru_utime + usage.ru_stime:.3f}")
 
     def let_end(self) -> None:
         """Wait, as long as the patience is, for whoever is left of a command that has ended."""

@@ -24,6 +24,21 @@ _PIECE_BYTES = 512  # what poll() promises to take without waiting
 
 
 @dataclass(frozen=True)
+class Rounds:
+    """The newest round of the first background, and how many of all failed or were hollow."""
+
+    newest: int
+    failed: int = 0
+    hollow: int = 0
+
+    def text(self) -> str:
+        """`round 7 (2 failed, 1 hollow)`."""
+        counts = {"failed": self.failed, "hollow": self.hollow}
+        bad = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        return f"round {self.newest}" + (f" ({bad})" if bad else "")
+
+
+@dataclass(frozen=True)
 class View:
     """What the live line shows; None for what is not known or does not apply."""
 
@@ -32,7 +47,7 @@ class View:
     phase: str
     epoch: int | None
     epochs: int | None
-    background_round: int | None
+    rounds: Rounds | None
     elapsed_s: float
     left_s: float | None
     run_left_s: float | None = None
@@ -45,8 +60,8 @@ class View:
         parts = [f"experiment {self.experiment} of {self.experiments}", self.phase]
         if self.epoch is not None:
             parts.append(f"epoch {self.epoch}" + (f" of {self.epochs}" if self.epochs else ""))
-        if self.background_round is not None:
-            parts.append(f"background round {self.background_round}")
+        if self.rounds is not None:
+            parts.append(f"background {self.rounds.text()}")
         if self.left_s is None:
             parts.append(f"{duration_text(self.elapsed_s)} so far")
         else:

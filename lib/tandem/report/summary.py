@@ -54,8 +54,9 @@ def _known_columns(cells: Sequence[Sequence[str]]) -> list[list[str]]:
 def _screen_cells(row: Row) -> tuple[str, ...]:
     metrics = [name for name in row if name.startswith("perf_") and row[name] is not None]
     rounds = _text(row, "bg_rounds_completed", "{}")
-    if row.get("bg_rounds_failed"):
-        rounds += f", {row['bg_rounds_failed']} failed"
+    for how in ("failed", "hollow"):
+        if count := row.get(f"bg_rounds_{how}"):
+            rounds += f", {count} {how}"
     coverage = row.get("coverage")
     # Rounded down, so that what is below a limit never looks as if it had reached it.
     share = f"{math.floor(coverage * 1000) / 10} %" if isinstance(coverage, (int, float)) else "-"

@@ -94,6 +94,7 @@ _OWN = (
     "bg_sm_avg_percent",
     "bg_rounds_completed",
     "bg_rounds_failed",
+    "bg_rounds_hollow",
     "coverage",
     *_MACHINE,
     "valid",
@@ -106,7 +107,7 @@ _OWN = (
 _TRUTHS = ("training_success", "valid")
 _COUNTS = (
     *("retries", "num_mutated_params", "exit_code", "attempts"),
-    *("bg_rounds_completed", "bg_rounds_failed"),
+    *("bg_rounds_completed", "bg_rounds_failed", "bg_rounds_hollow"),
 )
 _NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_MACHINE, *_INTERFERENCE)
 _TEXT = ("invalid_reasons", "warnings")  # where there is nothing, that is known
@@ -167,6 +168,7 @@ def row_of(record: Record, interference: Interference | None) -> Row:
         "bg_sm_avg_percent": load and load["sm_avg_percent"],
         "bg_rounds_completed": background and background["rounds_completed"],
         "bg_rounds_failed": background and background["rounds_failed"],
+        "bg_rounds_hollow": background and background["rounds_hollow"],
         "coverage": background and background["coverage"],
         "control": record["control"],
         "twin": record["twin"],

@@ -11,7 +11,14 @@ from typing import Any, Literal, TypedDict
 
 from tandem.base.git import GitState
 
-Status = Literal["finished", "background not ready", "GPU busy", "interrupted", "not recorded"]
+Status = Literal[
+    "finished",
+    "background not ready",
+    "background failed",
+    "GPU busy",
+    "interrupted",
+    "not recorded",
+]
 NOT_RECORDED: Status = "not recorded"
 UNFINISHED: tuple[Status, ...] = ("interrupted", "GPU busy")  # an experiment is missing then
 Value = bool | int | float | str  # of a hyperparameter
@@ -125,8 +132,10 @@ class Round(TypedDict):
     training_seconds: float
     completed: int
     failed: int
+    hollow: int
     exit_code: int | None
     reason: str | None
+    why: str | None
 
 
 class GpuMemory(TypedDict):
@@ -180,6 +189,9 @@ class Command(TypedDict):
 class RoundCounts(TypedDict):
     rounds_completed: int
     rounds_failed: int
+    rounds_hollow: int
+    rounds_without_metric: int
+    rounds_unjudged: int
     rounds_stopped: int
     rounds_open: int
     training_seconds: float
@@ -201,6 +213,7 @@ class BackgroundPart(Command, RoundCounts):
     gpu_memory_fraction: float | None
     gpu_memory: GpuMemory
     auto: Auto | None
+    ready_by: str | None
     rounds: list[Round]
     problems: list[str]
     logs: str
@@ -234,6 +247,7 @@ class LoadOfOne(TypedDict):
     coverage: float | None
     rounds_completed: int
     rounds_failed: int
+    rounds_hollow: int
     rounds_per_second: float | None
     rate_reason: str | None
     seconds_without: float | None
@@ -241,6 +255,7 @@ class LoadOfOne(TypedDict):
 
 
 class LoadPart(LoadOfOne):
+    cpu_seconds: float | None
     dose: DoseInWindow | None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.background.account import Account, Dosed, coverage_of, figures_of
+from tandem.background.account import OF_EACH, Account, Dosed, coverage_of, figures_of
 from tandem.background.rounds import Stretch
 from tandem.measure.windows.sleeps import Sleep
 
@@ -36,7 +36,7 @@ def test_one_background_is_itself() -> None:
     alone = account([(0, 4), (5, 9), (10, 14)])
     assert coverage_of([alone], 0, 10) == alone.coverage(0, 10) == pytest.approx(0.8)
     figures = alone.figures(0, 10)
-    together = {name: value for name, value in figures.items() if name != "dose"}
+    together = {name: value for name, value in figures.items() if name not in OF_EACH}
     assert figures_of([alone], 0, 10) == {**together, "parts": [figures]}
 
 
@@ -45,10 +45,12 @@ def test_its_figures_are_those_of_its_rounds() -> None:
         "coverage": pytest.approx(0.8),
         "rounds_completed": 2,
         "rounds_failed": 0,
+        "rounds_hollow": 0,
         "rounds_per_second": pytest.approx(0.2),  # each with its pause
         "rate_reason": None,
         "seconds_without": 2.0,
         "longest_gap_seconds": 1.0,
+        "cpu_seconds": None,
         "dose": None,
     }
 

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tandem.background.folding import fold
 from tandem.background.rounds import (
     Stretch,
-    fold,
-    last_round,
+    cpu_s,
     lines,
     pauses,
+    quick_failures,
     rate,
     read_rounds,
     running_s,
@@ -23,6 +25,14 @@ from tandem.background.rounds import (
 
 EXITS = st.sampled_from([0, 0, 0, 1, 7, 126, 127, 137, 255])
 REASONS = st.sampled_from(["signal SIGTERM", "signal SIGHUP", "owner gone", "timeout"])
+
+
+VERDICTS: list[dict[str, Any]] = [
+    {"completed": 1, "unjudged": 1},
+    {"completed": 1},
+    {"completed": 1, "without_metric": 1, "why": "no accuracy"},
+    {"hollow": 1, "why": "no accuracy"},
+]
 
 
 @st.composite
@@ -45,6 +55,7 @@ def rounds(draw: st.DrawFn, number: int, start_s: float, end_s: float) -> Stretc
     if kind == "open":
         return begun
     done = replace(begun, open=0, end_s=end_s, running_s=end_s - start_s, reason=kind)
+    done = replace(done, cpu_s=draw(st.one_of(st.none(), st.integers(0, 99))))
     if kind == "lost":
         return replace(done, failed=1)
     if kind == "not started":
@@ -53,7 +64,10 @@ def rounds(draw: st.DrawFn, number: int, start_s: float, end_s: float) -> Stretc
         code = draw(st.one_of(st.none(), EXITS))
         return replace(done, stopped=1, exit_code=code, reason=draw(REASONS))
     code = draw(EXITS)
-    return replace(done, exit_code=code, completed=int(code == 0), failed=int(code != 0))
+    if code:
+        return replace(done, exit_code=code, failed=1)
+    judged = draw(st.sampled_from(VERDICTS))
+    return replace(done, exit_code=0, **judged)
 
 
 def events(history: Sequence[Stretch]) -> str:
@@ -66,6 +80,13 @@ def events(history: Sequence[Stretch]) -> str:
         elif each.end_s is not None:
             code = "" if each.exit_code is None else str(each.exit_code)
             text += f"end\t{each.first}\t{each.end_s:.3f}\t{code}\t{each.reason}\n"
+        if each.cpu_s is not None:
+            text += f"used\t{each.first}\t{each.end_s:.3f}\t{each.cpu_s:.3f}\n"
+        if (each.completed or each.hollow) and not each.unjudged:
+            verdict = (
+                "hollow" if each.hollow else "without metric" if each.without_metric else "whole"
+            )
+            text += f"judged\t{each.first}\t{each.end_s:.3f}\t{verdict}\t{each.why}\n"
     return text
 
 
@@ -79,14 +100,13 @@ def read_back(file: Path, text: str) -> list[Stretch]:
     return read_rounds(file)
 
 
-def totals(stretches: Sequence[Stretch]) -> tuple[int, int, int, int]:
-    """Return completed, failed and stopped rounds, and the milliseconds that they ran."""
-    return (
-        sum(each.completed for each in stretches),
-        sum(each.failed for each in stretches),
-        sum(each.stopped for each in stretches),
-        round(sum(each.running_s for each in stretches) * 1000),
-    )
+COUNTS = ("completed", "failed", "stopped", "hollow", "without_metric", "unjudged")
+
+
+def totals(stretches: Sequence[Stretch]) -> list[int]:
+    """Return how many rounds ended how, and the milliseconds that they ran."""
+    counts = [sum(getattr(each, how) for each in stretches) for how in COUNTS]
+    return [*counts, round(sum(each.running_s for each in stretches) * 1000)]
 
 
 # -- reading -------------------------------------------------------------------------------
@@ -95,13 +115,21 @@ def totals(stretches: Sequence[Stretch]) -> tuple[int, int, int, int]:
 @given(history=histories())
 def test_what_was_written_reads_back(file: Path, history: list[Stretch]) -> None:
     assert read_back(file, events(history)) == history
-    assert last_round(file) == (history[-1].last if history else None)
+
+
+def as_ended(done: Stretch) -> Stretch:
+    """Return a round as it is when its end has been noted, and nothing else yet."""
+    well = done.completed or done.hollow
+    return replace(
+        done, completed=well, unjudged=well, hollow=0, without_metric=0, cpu_s=None, why=""
+    )
 
 
 @given(history=histories(max_size=6), cut=st.floats(0, 1))
-@example(history=[Stretch(1, 1, 5.0, 6.0, 1.0, 1, exit_code=0, reason="ended")], cut=0.999)
+@example(history=[Stretch(1, 1, 5.0, 6.0, 1.0, 0, 1, exit_code=7, reason="ended")], cut=0.999)
 def test_a_torn_last_line_is_no_event(file: Path, history: list[Stretch], cut: float) -> None:
     """However little of the file was written, what is there of whole lines counts."""
+    history = [as_ended(each) for each in history]
     text = events(history)
     torn = text[: int(len(text) * cut)]
     whole = torn[: torn.rfind("\n") + 1]
@@ -111,12 +139,10 @@ def test_a_torn_last_line_is_no_event(file: Path, history: list[Stretch], cut: f
     if begun and is_running:
         expected[-1] = Stretch(begun, begun, history[begun - 1].start_s, open=1)
     assert read_back(file, torn) == expected
-    assert last_round(file) == (begun or None)
 
 
 def test_no_file_is_no_round(tmp_path: Path) -> None:
     assert read_rounds(tmp_path / "rounds.tsv") == []
-    assert last_round(tmp_path / "rounds.tsv") is None
 
 
 def test_how_each_end_counts(file: Path) -> None:
@@ -135,6 +161,61 @@ def test_how_each_end_counts(file: Path) -> None:
     assert [each.running_s for each in found] == [2.5, 1.0, 0.0, 2.0, 1.0, 0.5, 0.0]
     assert [each.exit_code for each in found] == [0, 3, 127, None, 0, None, None]
     assert found[-1].end_s is None
+
+
+def test_a_verdict_counts_once_and_only_of_a_round_that_ended_with_0(file: Path) -> None:
+    text = (
+        "start\t1\t10.000\nend\t1\t12.000\t0\tended\nstart\t2\t13.000\n"
+        "judged\t1\t13.500\thollow\tno accuracy\njudged\t1\t13.600\twhole\t\n"
+        "judged\t2\t13.700\thollow\tno accuracy\nend\t2\t14.000\t1\tended\n"
+        "judged\t2\t15.000\twhole\t\n"
+    )
+    first, second = read_back(file, text)
+    assert (first.completed, first.hollow, first.unjudged, first.why) == (0, 1, 0, "no accuracy")
+    assert (second.completed, second.failed, second.hollow) == (0, 1, 0)
+
+
+def test_what_is_said_of_a_round_that_is_folded_is_nothing(file: Path) -> None:
+    """It came too late: the round is counted as not judged."""
+    folded = lines(Stretch(1, 2, 1.0, 4.0, 3.0, 2, unjudged=2))
+    (found,) = read_back(file, folded + "judged\t1\t5.000\thollow\tno accuracy\n")
+    assert (found.completed, found.unjudged, found.hollow) == (2, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "expected"),
+    [
+        ("", 0),
+        ("fff", 3),
+        ("fcff", 2),
+        ("fhf", 1),  # what is hollow ended with exit code 0: the loop does not hold back
+        ("ffc", 0),
+        ("fLff", 2),  # a long round is no quick failure
+        ("ffr", 2),  # one runs
+    ],
+)
+def test_quick_failures_count_from_the_newest_round_back(rounds: str, expected: int) -> None:
+    kinds: dict[str, dict[str, Any]] = {
+        "f": {"failed": 1, "running_s": 59.0},
+        "L": {"failed": 1, "running_s": 60.0},
+        "c": {"completed": 1},
+        "h": {"hollow": 1},
+    }
+    found = [
+        Stretch(n, n, 1.0, open=1)
+        if kind == "r"
+        else replace(Stretch(n, n, 1.0, 2.0), **kinds[kind])
+        for n, kind in enumerate(rounds, start=1)
+    ]
+    assert quick_failures(found) == expected
+
+
+def test_cpu_time_is_that_of_every_round_that_ran_in_the_window() -> None:
+    rounds = [Stretch(n, n, 10.0 * n, 10.0 * n + 9, cpu_s=float(n)) for n in range(1, 5)]
+    assert cpu_s(rounds, 25.0, 31.0) == 2 + 3
+    assert cpu_s(rounds, 19.5, 20.0) == 0
+    assert cpu_s([*rounds, Stretch(5, 5, 50.0, open=1)], 25.0, 60.0) is None  # who knows
+    assert cpu_s([*rounds, Stretch(5, 5, 50.0, open=1)], 25.0, 50.0) == 2 + 3 + 4
 
 
 def test_a_torn_line_amid_others_is_no_event(file: Path) -> None:
@@ -217,18 +298,17 @@ def test_a_file_folded_again_and_again_stays_small_and_right(
 ) -> None:
     """As the loop does it: appended, and folded after every `keep` rounds.
 
-    One by one a round takes two lines, folded rounds one: at most 4 * keep lines after folding,
-    6 * keep before the next.
+    One by one a round takes up to four lines, folded rounds one: at most 8 * keep lines after
+    folding, 12 * keep before the next.
     """
     text = ""
     for each in history:
         text += events([each])
         if each.last % keep == 0:
-            assert text.count("\n") <= 6 * keep
+            assert text.count("\n") <= 12 * keep
             text = "".join(map(lines, fold(read_back(file, text), keep)))
-            assert text.count("\n") <= 4 * keep
+            assert text.count("\n") <= 8 * keep
     assert totals(read_back(file, text)) == totals(history)
-    assert last_round(file) == (history[-1].last if history else None)
 
 
 @given(history=histories(), keep=st.integers(1, 6))

@@ -31,7 +31,7 @@ def found(**values: Any) -> BackgroundOutcome:
     usual: dict[str, Any] = {
         **{"name": "background", "logs": "background_logs", "dose": None, "dose_problem": None},
         **{"starts": 1, "reports": [{"cpu_user_s": 2.0, "cpu_system_s": 0.5}], "problems": []},
-        **{"size": None, "chosen": None, "tried": [], "gpu_memory": {}},
+        **{"size": None, "chosen": None, "tried": [], "gpu_memory": {}, "ready_by": None},
     }
     made: BackgroundOutcome = cast(Any, usual | values)
     return made

@@ -74,6 +74,7 @@ def loop_facts(logs: str = "background_logs", **values: Any) -> Any:
         **{"name": "background", "logs": logs, "dose": None, "dose_problem": None, "starts": 1},
         **{"reports": [keeper()], "problems": [], "size": None, "chosen": None, "tried": []},
         "gpu_memory": memory,
+        "ready_by": "epoch",
         **values,
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import records
 from support.records import flaws, of, put
-from tandem.background.account import Account
+from tandem.background.account import OF_EACH, Account
 from tandem.background.rounds import Stretch
 from tandem.interference import figures as module
 from tandem.interference.figures import FIGURES
@@ -171,7 +171,7 @@ class Lab:
 def load_in(window: Window, rounds: list[Stretch]) -> Load:
     edges_s = window["start_boottime_s"], window["end_boottime_s"]
     part = {**Account(rounds).figures(*edges_s), "coverage": 0.99}
-    together = {name: value for name, value in part.items() if name != "dose"}
+    together = {name: value for name, value in part.items() if name not in OF_EACH}
     return of(Load, **together, parts=[part])
 
 
@@ -189,6 +189,7 @@ def round_facts(stretch: Stretch) -> Round:
         start_boottime_s=stretch.start_s,
         end_boottime_s=stretch.end_s,
         completed=stretch.completed,
+        hollow=stretch.hollow,
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import pytest
-from tandem.report.progress import Progress, View, left_s
+from tandem.report.progress import Progress, Rounds, View, left_s
 
 VIEW = View(
     experiment=1,
@@ -23,7 +23,7 @@ VIEW = View(
     phase="training",
     epoch=7,
     epochs=20,
-    background_round=3,
+    rounds=Rounds(3),
     elapsed_s=6.5,
     left_s=12.1,
 )
@@ -87,7 +87,7 @@ def written(file: TextIO) -> list[str]:
         ({}, LINE),
         ({"epochs": None, "left_s": None}, "training · epoch 7 · background round 3 · 6 s so far"),
         (
-            {"epoch": None, "background_round": None, "phase": "warming up", "left_s": 0},
+            {"epoch": None, "rounds": None, "phase": "warming up", "left_s": 0},
             "experiment 1 of 2 · warming up · about 0 s left",
         ),
         ({"left_s": 99.4}, "about 99 s left"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from tandem.base.text import share
+from tandem.interference.load import no_load
 from tandem.results.record import (
     Background,
+    BackgroundPart,
     DoseInWindow,
     GpuMemory,
     LoadPart,
     Record,
-    Round,
     Window,
     foreground_window,
 )
@@ -32,34 +33,39 @@ def reasons(record: Record) -> Iterator[str]:
     elif record["attempts"] and coverage is not None and coverage < least:
         yield f"coverage {share(coverage)} is below {least:.0%}"
     window = foreground_window(record)
-    for place, part in enumerate(background["parts"]):
-        if part["rounds_failed"] and not part["rounds_completed"]:
-            yield f"no {part['name']} round succeeded ({part['rounds_failed']} failed)"
-        elif failed := _failed_beside(window, place, part["rounds"]):
-            yield f"no {part['name']} round succeeded beside the foreground ({failed} failed)"
+    for part in background["parts"]:
         if part["gpu_memory"]["max_mib"] and part["gpu_memory"]["sm_max_percent"] == 0:
             yield f"the {part['name']} held GPU memory and was never seen to use the GPU"
         elif len(background["parts"]) > 1 and _rested(part["gpu_memory"], window):
             yield f"the {part['name']} was not seen to use the GPU beside the foreground"
+    yield from no_load(record, window, " beside the foreground")
     yield from _idle_background_reasons(window, limits)
     yield from _dose_reasons(window, background)
 
 
 def warnings(record: Record) -> Iterator[str]:
-    yield from ()
+    for part in (record["background"] or {"parts": []})["parts"]:
+        yield from _round_warnings(part)
+        if part["ready_by"] == "work":
+            yield (
+                f"the {part['name']} was ready by its work alone: it had shown no epoch, no metric"
+                " and no completed round"
+            )
 
 
-def _failed_beside(window: Window | None, place: int, rounds: Sequence[Round]) -> int:
-    """Return how many of a background's rounds failed in a window; 0 if one ended well in it.
-
-    That one may have begun before it, so that it is no whole round of the window.
-    """
-    if not window or not window["load"]:
-        return 0
-    succeeded_s = (each["end_boottime_s"] for each in rounds if each["completed"])
-    if any(ended_s and ended_s >= window["start_boottime_s"] for ended_s in succeeded_s):
-        return 0
-    return window["load"]["parts"][place]["rounds_failed"]
+def _round_warnings(part: BackgroundPart) -> Iterator[str]:
+    """Say which rounds that ended with exit code 0 may have been no whole trainings."""
+    ended = part["rounds_completed"] + part["rounds_hollow"]
+    why = next((each["why"] for each in reversed(part["rounds"]) if each["why"]), None)
+    last = f"; the last one: {why}" if why else ""
+    counts = {
+        f"were hollow{last}": part["rounds_hollow"],
+        "printed no metric": part["rounds_without_metric"],
+        "could not be judged: nobody has read their logs": part["rounds_unjudged"],
+    }
+    for what, count in counts.items():
+        if count:
+            yield f"{part['name']}: {count} of {ended} rounds with exit code 0 {what}"
 
 
 def _rested(memory: GpuMemory, window: Window | None) -> bool:
