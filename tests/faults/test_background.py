@@ -159,14 +159,13 @@ def test_quick_rounds_leave_bounded_files(stage: Stage) -> None:
     loop.communicate()
     kept = sorted(int(log.stem.removeprefix("run_")) for log in logs.glob("run_*.log"))
     assert kept[0] == 1
-    assert (
-        len(kept) <= 1 + 3 + UNJUDGED * 3
-    )  # the first, the newest, and what is still to be judged
+    assert len(kept) <= 1 + 3 + UNJUDGED * 3  # the first, the newest, those still to be judged
     assert kept[1] > kept[-1] - 3 - UNJUDGED * 3
     lines = (logs / "rounds.tsv").read_text().splitlines()
-    assert len(lines) <= 5 + 3 * 5 * 4  # folded, and one by one until the next folding
     folded = [line.split("\t") for line in lines if line.startswith("folded")]
     single = [line for line in lines if line.startswith("end")]
+    assert len(folded) <= 5
+    assert len(single) < 40  # until the next folding, which waits for the judge
     counted = sum(int(fields[6]) for fields in folded) + len(single)
     assert counted == kept[-1]
 
