@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tandem.base.errors import NotReadyError
 from tandem.config.needs import missing_files, missing_modules, python_of
 from tandem.plan.planner import PlanReading, read_plan
+from tandem.run import ready
 
 
 def python(*words: str) -> dict[str, Any]:
@@ -158,3 +161,14 @@ def test_the_program_is_that_of_the_environment(tmp_path: Path) -> None:
     assert training.command == (str(bin_folder / "python3"), "-c", "pass")
     assert training.environment["VIRTUAL_ENV"] == str(tmp_path / "env")
     assert training.environment["PATH"].startswith(f"{bin_folder}:")
+    ready.see_trainings(reading.plan.experiments)
+    entry["train_command"] = ["/bin/sh", "-c", "python3 x.py"]  # which would find another one
+    reading = check(tmp_path, entry)
+    assert reading.plan
+    shutil.rmtree(bin_folder.parent)
+    with pytest.raises(NotReadyError, match="is not there any more"):
+        ready.see_trainings(reading.plan.experiments)
+    entry.pop("python")
+    other = check(tmp_path, entry | {"env": {"VIRTUAL_ENV": "/no/such"}})
+    assert other.plan
+    ready.see_trainings(other.plan.experiments)

@@ -10,6 +10,7 @@ from tandem.base.errors import UsageError
 from tandem.base.text import quote, quote_path
 from tandem.config.expansion import expanded
 
+_VARIABLES = {"venv": "VIRTUAL_ENV", "conda": "CONDA_PREFIX"}
 _ROOTS = ("miniconda3", "miniforge3", "mambaforge", "anaconda3", "micromamba", ".conda")
 
 
@@ -29,13 +30,25 @@ def environment_of(
         what = "venv" if kind == "venv" else "conda environment"
         hint = "make it, or fix the registry"
         raise UsageError(f"its {what} {quote_path(prefix)} has no bin/python ({hint})")
-    names = {"VIRTUAL_ENV": str(prefix)}
+    names = {_VARIABLES[kind]: str(prefix)}
     if kind == "conda":
-        names = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": _name(given, prefix)}
+        names["CONDA_DEFAULT_ENV"] = _name(given, prefix)
     if os.environ.get("PYTHONHOME"):
         names["PYTHONHOME"] = ""  # it would have that Python look for its library elsewhere
     path = own.get("PATH", os.environ.get("PATH", os.defpath))
     return {**names, **own, "PATH": f"{prefix / 'bin'}:{path}"}
+
+
+def environment_flaw(variables: Mapping[str, str]) -> str:
+    """Why the environment of a planned training is none any more, or "".
+
+    Without it a script of that training would go on in another Python.
+    """
+    programs = Path(variables.get("PATH", "").partition(":")[0])
+    prefixes = [variables[name] for name in _VARIABLES.values() if name in variables]
+    if str(programs.parent) not in prefixes or os.path.isdir(programs):
+        return ""
+    return f"its environment {quote_path(programs.parent)} is not there any more (put it back)"
 
 
 def _venv(given: str, folder: Path) -> Path:

@@ -81,6 +81,9 @@ def _switch_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
             yield "error", join(place, key), message
     if "range" in raw:
         yield "error", join(place, "range"), "a switch has no range (remove it)"
+    if False in raw.get("choices", ()) and raw.get("default") is True and "off_flag" not in raw:
+        message = 'false would pass nothing, and without the flag it is true (add "off_flag")'
+        yield "error", join(place, "choices"), message
     if not isinstance(raw.get("default"), (bool, type(None))):
         message = f"must be true, false or null, not {show(raw['default'])}"
         yield "error", join(place, "default"), message

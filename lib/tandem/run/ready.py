@@ -9,6 +9,7 @@ from tandem.base.errors import NotReadyError
 from tandem.base.git import GitState, git_state
 from tandem.base.paths import ROOT
 from tandem.base.variables import VISIBLE
+from tandem.config.environments import environment_flaw
 from tandem.config.program import folder_flaw, start_words
 from tandem.machine.gpus import GpuBusyError, Sensors, process_lines
 from tandem.nvml import devices as nvml
@@ -49,6 +50,7 @@ def see_trainings(experiments: Sequence[Experiment]) -> None:
         folder_flaw(folder, command, path=path, is_fetched=commit is not None)
         for folder, command, path, commit in places
     }
+    flaws |= {environment_flaw(each.environment) for each in trainings_of(experiments)}
     if flaws := flaws - {""}:
         raise NotReadyError("\n".join(sorted(flaws)))
 

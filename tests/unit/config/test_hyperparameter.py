@@ -53,6 +53,11 @@ def test_a_switch_that_cannot_be_switched_off_is_refused() -> None:
         ({"type": "switch", "flag": "amp="}, "flag", "a switch has no value"),
         ({"type": "switch", "off_flag": "amp="}, "off_flag", "a switch has no value"),
         ({"type": "switch", "default": "false"}, "default", "must be true, false or null"),
+        (
+            {"type": "switch", "default": True, "choices": [True, False]},
+            "choices",
+            "false would pass nothing",
+        ),
         ({"type": "str", "off_flag": "--no"}, "off_flag", 'is for the type "switch" alone'),
         ({"type": "str", "default": False}, "default", "is no text (quote it"),
     ],
