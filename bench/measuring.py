@@ -1,6 +1,7 @@
 """Print what bin/powermon costs and how right it is.
 
-    bench/measuring.py [RUNS]         at least 5 (the default), which take some 8 minutes
+    bench/measuring.py [RUNS]         at least 5 (the default), which take some 10 minutes
+    bench/measuring.py calibration [WINDOWS]      only how right the stated deviations are (400)
 
 The GPU is the simulated one of the tests, so its energy is known exactly. docs/speed.md keeps the
 figures of one machine.
@@ -26,6 +27,7 @@ sys.path[:0] = [str(ROOT / part) for part in ("lib", "tests", "tests/simgpu")]
 
 from simgpu import SimGpu, build  # noqa: E402
 from speed import cpu_s, memory_bytes  # noqa: E402
+from support.calibration import BOARDS, HEADER, line, windows  # noqa: E402
 from support.stage import wait_for  # noqa: E402
 from tandem.base.paths import POWERMON  # noqa: E402
 from tandem.measure.windows.window import read_monitor  # noqa: E402
@@ -38,6 +40,7 @@ WEEK_S = 7 * 86400
 MIB = 2**20
 # So many digits more has a row's cumulative part after a week: joules; two roles' CPU seconds.
 LATE_BYTES = {"gpu_0.csv": 4, "cpu.csv": 10}
+CALIBRATION_WINDOWS = 400
 LIMITS = {"counter": 0.2, "trapezoid": 1.0}  # percent
 # What a run of the monitor costs: unit, and the most that may be.
 COSTS: dict[str, tuple[str, float | None]] = {
@@ -190,7 +193,20 @@ def sizes(some: Sequence[Error], method: str, most: float) -> str:
     return f"{middle:8.3f} {worst:8.3f} ({wave_s:g} s)  {limit}"
 
 
+def bench_calibration(count: int) -> None:
+    """Print how many windows lie within two and three deviations of what they state.
+
+    Boards and time are simulated, the monitor and the windows are Tandem's own.
+    """
+    print(f"{HEADER}", flush=True)
+    for board in BOARDS:
+        print(line(board, windows(board, count)), flush=True)
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["calibration"]:
+        bench_calibration(int(sys.argv[2]) if len(sys.argv) > 2 else CALIBRATION_WINDOWS)
+        return
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     if shutil.which("cc") is None:
         raise SystemExit("bench: error: the simulated GPU needs a C compiler (cc)")
@@ -205,6 +221,8 @@ def main() -> None:
         show_errors(QUIET, measure(library, folder / "quiet", runs))
         with full_cores():
             show_errors(BUSY, measure(library, folder / "busy", runs))
+    print("\nstated deviations: 95 % of windows within two and 99 % within three, or MISSED")
+    bench_calibration(CALIBRATION_WINDOWS)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from tandem.processes.proc import stat
 DEADLINE_S = 120.0  # a guard, not a figure
 NO_PID = 2**22 + 1  # Linux gives no process so high an id
 POWER_COLUMNS = {"energy_trapezoid_j", "power_mean_w", "power_min_w", "power_max_w", "samples"}
+POWER_COLUMNS |= {"power_jumps_w2"}
 ROLE_COLUMNS = {column for column in GPU_COLUMNS if column.startswith(("fore", "back"))}
 
 Watch = Callable[..., "Watched"]

@@ -14,17 +14,19 @@ from typing import BinaryIO
 
 # When the readings were taken, on CLOCK_BOOTTIME, and why there is a row:
 # "" its time had come · "mark" asked for (SIGUSR1) · "stale" and "fresh" the samples right before
-# and behind a step of the board's energy counter, of the two steps after a mark · "filled" made of
-# the driver's own buffer of power samples after the monitor had been held up · "last" the end
+# and behind a step of the board's energy counter, of the two steps after a mark · "fine" while
+# power may be older than the mark · "filled" made of the driver's own buffer of power samples after
+# the monitor had been held up · "last" the end
 CLOCK_COLUMNS = ("boottime_s", "kind")
 THROTTLED = ("power", "thermal", "sync_boost", "board_limit", "reliability")
 GPU_COLUMNS = (
     *CLOCK_COLUMNS,
     "energy_counter_mj",  # the board's own, since its driver was loaded
     "energy_trapezoid_j",  # cumulative: instant power over the samples
-    "power_mean_w",  # these three: instant power since the row before
+    "power_mean_w",  # these four: instant power since the row before
     "power_min_w",
     "power_max_w",
+    "power_jumps_w2",  # sum of the squares of its changes from sample to sample
     "power_average_w",  # as the board averages it itself
     "samples",  # of instant power since the row before
     "largest_gap_s",  # longest time between two of them

@@ -298,6 +298,8 @@ class WindowGpu(TypedDict):
     power_avg_watts: float | None
     power_max_watts: float | None
     power_min_watts: float | None
+    counter_period_seconds: float | None
+    power_period_seconds: float | None
     temperature_start_celsius: float | None
     temperature_avg_celsius: float | None
     temperature_max_celsius: float | None

@@ -11,6 +11,7 @@ from tandem.base.clock import Moment, boottime_s, now
 from tandem.measure.rows import GPU_COLUMNS, number
 from tandem.measure.sampling.absent import Absent
 from tandem.measure.sampling.files import Csv, Report
+from tandem.measure.sampling.period import Period
 from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
 from tandem.measure.sampling.strangers import MOST_UNSEEN, Occupants, Usage
 from tandem.measure.sampling.throttle import Violations
@@ -29,7 +30,12 @@ from tandem.nvml.sensors import (
 HUNT_PERIOD_S = 0.002
 LATE_INTERVALS = 2.5  # no two samples that are taken in time are so far apart
 
-_HUNT_S = 0.15  # a board updates its energy counter more often
+_STEP_S = 1.5  # a board that is not known yet updates its energy counter more often
+_SLOW_S = 0.15  # of a counter that steps more seldom, the first step is all that is waited for
+_POWER_S = 1.0  # a board updates power at least so often
+_LEARN_S = 1.0  # in the beginning, for so long nothing but the periods may be of interest
+_FINE = 10  # rows, at most, while power may still be as it was at a mark
+_LEAST_S = 0.02  # between two of these
 _TIGHT_S = 0.012  # so close must two samples lie to show when the counter stepped
 _UTILISATION = ("sm_percent", "memory_percent")
 _ONCE_A_ROW: dict[str, tuple[str, Callable[[Device], float]]] = {
@@ -78,7 +84,10 @@ class SampledGpu:
         self.violations = Violations(device)
         self.process_samples = ProcessSamples(device, self.at)
         self.fastest_read_s = float("inf")
+        self.counter_period, self.power_period = Period(), Period()
+        self.learn_until_s = self.at.boottime_s + _LEARN_S
         self.hunt_until_s: float | None = None
+        self.late_until_s = 0.0  # for so long behind a mark, power may still be older
         self.steps_to_see = 0
         self.csv = Csv(os.path.join(folder, f"{device.stem}.csv"), GPU_COLUMNS)
 
@@ -94,6 +103,8 @@ class SampledGpu:
             "power_source": None if POWER in self.absent.missing else self.meter.power_source,
             "mps": self.occupants.mps,
             "processes_mapped": self.occupants.mapped or None,
+            "counter_period_s": self.counter_period.seconds,
+            "power_period_s": self.power_period.seconds,
             "missing": self.absent.missing,
             "missing_since": self.absent.missing_since,
             "gaps": self.absent.gaps,
@@ -142,6 +153,9 @@ class SampledGpu:
         read_s = boottime_s() - begin.boottime_s
         self.fastest_read_s = min(self.fastest_read_s, read_s)
         before, self.at = self.at, begin.at(begin.boottime_s + read_s / 2)
+        for period, sensor in ((self.counter_period, COUNTER), (self.power_period, POWER)):
+            has_news = period.see(self.at.boottime_s, self.values.get(sensor))
+            self.report.has_changed |= has_news
         return before
 
     def integrate(self, before: Moment) -> None:
@@ -214,30 +228,66 @@ class SampledGpu:
 
     # -- the moments when the counter steps --------------------------------------------
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether to look at it as often as can be."""
+        return self.hunt_until_s is not None or self.is_learning
+
+    @property
+    def is_learning(self) -> bool:
+        known = (self.counter_period.seconds, self.power_period.seconds)
+        is_known = all(seconds is not None and seconds < self.interval_s for seconds in known)
+        return not is_known and self.at.boottime_s < self.learn_until_s
+
     def hunt(self) -> None:
-        """Begin to look for the next two steps of the counter that was just read."""
-        self.steps_to_see = 2
+        """Begin to look for the next steps of the counter, and until power is not the old one."""
+        step_s = self.counter_period.seconds
         has_counter = COUNTER in self.values
-        self.hunt_until_s = self.at.boottime_s + _HUNT_S if has_counter else None
+        self.steps_to_see = (1 if step_s and step_s > _SLOW_S else 2) if has_counter else 0
+        late_s = self.power_period.seconds or (0.0 if has_counter else _POWER_S)
+        self.late_until_s = self.at.boottime_s + min(late_s, _POWER_S)
+        self.hunt_until_s = max(self.late_until_s, self.step_by_s() if has_counter else 0.0)
+
+    def step_by_s(self) -> float:
+        """Return by when the counter steps again; if it does not, it will not."""
+        period_s = self.counter_period.seconds
+        return self.at.boottime_s + (_STEP_S if period_s is None else max(1.5 * period_s, _SLOW_S))
 
     def poll_counter(self) -> None:
         """While hunting: take a sample, and write rows of it and the one before about a step."""
-        if self.hunt_until_s is None:
+        if not self.is_busy:
             return
         counter_mj = self.values.get(COUNTER)
         before = self.read(full=True)
         is_tight = self.at.boottime_s - before.boottime_s <= max(_TIGHT_S, 3 * self.fastest_read_s)
         has_stepped = self.values.get(COUNTER) not in (None, counter_mj)
-        if has_stepped and is_tight and self.integral.samples:
+        is_wanted = has_stepped and is_tight and self.steps_to_see > 0
+        if is_wanted and self.integral.samples:
             counter = {"energy_counter_mj": number(counter_mj, 0)}
             self.put("stale", before.boottime_s, {**self.integral.cells(), **counter})
         self.integrate(before)
-        if has_stepped and is_tight:
+        if is_wanted:
             self.put("fresh", self.at.boottime_s, self.power_cells())
             self.steps_to_see -= 1
-            self.hunt_until_s = self.at.boottime_s + _HUNT_S
+            self.hunt_until_s = max(self.late_until_s, self.step_by_s())
         elif has_stepped and self.steps_to_see == 1:
             self.steps_to_see = 0  # the step next to the first went by unseen
-        is_over = self.at.boottime_s >= self.hunt_until_s or COUNTER in self.absent.missing
-        if is_over or not self.steps_to_see:
+        elif self.hunt_until_s is not None:
+            self.put_fine_row()
+        self.end_hunt()
+
+    def put_fine_row(self) -> None:
+        """Write a row now and then: power comes late, and how late is known in the end only."""
+        late_s = self.power_period.seconds or _POWER_S
+        row_s = self.integral.row_s
+        is_due = self.at.boottime_s - row_s >= max(late_s / _FINE, _LEAST_S)
+        if is_due and row_s <= self.late_until_s:
+            self.put("fine", self.at.boottime_s, self.power_cells())
+
+    def end_hunt(self) -> None:
+        if self.hunt_until_s is None:
+            return
+        if not self.steps_to_see or COUNTER in self.absent.missing:
+            self.hunt_until_s = self.late_until_s
+        if self.at.boottime_s >= self.hunt_until_s:
             self.hunt_until_s = None

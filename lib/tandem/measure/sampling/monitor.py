@@ -13,7 +13,6 @@ import math
 import os
 import select
 import signal
-import time
 from argparse import Namespace
 from contextlib import ExitStack
 from typing import Any
@@ -54,11 +53,7 @@ class Sampler:
         self.interval_s, self.period_s = options.interval, options.row
         self.step_s = _STEP * self.interval_s
         self.is_row_asked = self.is_stopping = False
-        self.wakeup = catch_stop_signals(self.note)
-        signal.signal(signal.SIGUSR1, self.note)
-        self.poll = select.poll()
-        for fd in (self.wakeup, *watch_owner(parent_at_start())):
-            self.poll.register(fd, select.POLLIN)
+        self.listen()
         self.report = Report(options.out)
         self.facts = {"interval_s": self.interval_s, "row_s": self.period_s}
         self.facts |= {"driver": None, "nvml_version": None, "gpus_reason": None}
@@ -85,6 +80,14 @@ class Sampler:
         columns = cpu_columns([zone.column for zone in self.rapl.zones])
         self.cpu = Csv(os.path.join(options.out, "cpu.csv"), columns)
         self.begin_s = self.next_sample_s = self.next_row_s = boottime_s()
+
+    def listen(self) -> None:
+        """Be told of signals, and of the owner's end."""
+        self.wakeup = catch_stop_signals(self.note)
+        signal.signal(signal.SIGUSR1, self.note)
+        self.poll = select.poll()
+        for fd in (self.wakeup, *watch_owner(parent_at_start())):
+            self.poll.register(fd, select.POLLIN)
 
     def note(self, signum: int, _frame: Any) -> None:
         self.is_row_asked = self.is_row_asked or signum == signal.SIGUSR1
@@ -151,20 +154,23 @@ class Sampler:
                     gpu.poll_counter()
             self.write_report()
             self.sleep()
-        while any(gpu.hunt_until_s for gpu in self.gpus):  # the last edge is worth 0.15 s
+        while any(gpu.hunt_until_s for gpu in self.gpus):  # so much the last edge is worth
             for gpu in self.gpus:
                 gpu.poll_counter()
-            time.sleep(HUNT_PERIOD_S)
+            self.sleep()
         self.put_row("last")
         self.report.end()
         self.write_report()
 
+    def due_s(self) -> float:
+        """Return when to look next: at the next sample, or soon."""
+        if any(gpu.is_busy for gpu in self.gpus):
+            return min(self.next_sample_s, boottime_s() + HUNT_PERIOD_S)
+        return self.next_sample_s
+
     def sleep(self) -> None:
-        """Wait for the next sample, or for a signal or the owner's end."""
-        due_s = self.next_sample_s
-        if any(gpu.hunt_until_s for gpu in self.gpus):
-            due_s = min(due_s, boottime_s() + HUNT_PERIOD_S)
-        wait_s = max(due_s - boottime_s(), 0.0)
+        """Wait until it is time, or for a signal or the owner's end."""
+        wait_s = max(self.due_s() - boottime_s(), 0.0)
         for fd, _ in self.poll.poll(math.ceil(wait_s * 1000)):
             if fd == self.wakeup:
                 os.read(fd, _WAKEUP_BYTES)
@@ -182,7 +188,7 @@ class Sampler:
             self.put_row("")
             return
         for gpu in self.gpus:
-            gpu.poll_counter() if gpu.hunt_until_s else gpu.sample()
+            gpu.poll_counter() if gpu.is_busy else gpu.sample()
         self.look(now_s, SAMPLE_SHARE)
         if now_s - self.rapl.read_s > self.rapl.period_s:
             self.suspended_s = suspended_s(self.suspended_s)

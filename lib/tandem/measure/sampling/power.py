@@ -124,7 +124,7 @@ class Integral:
         self.row_s, self.row_j = self.last_s or 0.0, self.energy_j
         self.samples = 0
         self.lowest_w, self.highest_w = inf, -inf
-        self.largest_gap_s = self.unsampled_s = 0.0
+        self.largest_gap_s = self.unsampled_s = self.jumps_w2 = 0.0
 
     def add(self, at_s: float, power_w: float) -> None:
         """Take a sample; they come in their order."""
@@ -133,6 +133,7 @@ class Integral:
         else:
             self.add_gap(at_s - self.last_s)
             self.energy_j += (self.last_w + power_w) / 2 * (at_s - self.last_s)
+            self.jumps_w2 += (power_w - self.last_w) ** 2
         self.last_s, self.last_w = at_s, power_w
         self.samples += 1
         self.lowest_w = min(self.lowest_w, power_w)
@@ -154,6 +155,7 @@ class Integral:
             "power_mean_w": number(mean_w, 2),
             "power_min_w": number(self.lowest_w, 1),
             "power_max_w": number(self.highest_w, 1),
+            "power_jumps_w2": number(self.jumps_w2, 0),
             "samples": str(self.samples),
             "largest_gap_s": number(self.largest_gap_s, 4),
             "unsampled_s": number(self.unsampled_s, 3),

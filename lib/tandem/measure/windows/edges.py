@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tandem.measure.rows import Row
+from tandem.measure.windows.habits import Habits
 
 REACH_S = 5.0  # rows so near to a moment help to place it
-UPDATE_S = 0.1  # a board updates its energy counter at least so often
 AGREEMENT = 0.01  # of integrated power with the counter, where nothing is wrong with either
+# Of the updates of power, so many change it where it is slow enough to be seen, and too fast.
+FEW_JUMPS, MANY_JUMPS = 0.25, 0.45
 
 COUNTER, TRAPEZOID = "energy_counter_mj", "energy_trapezoid_j"
 
@@ -36,13 +38,18 @@ class Anchor(Reading):
 class Spread:
     """How far a trapezoid over some rows can be from the truth.
 
-    Power is taken to change at a moment that nobody knows between two samples, and by as much as
-    the rows show: an error of (change * time between) / sqrt(12), another one at every pair. What
-    was not sampled is one such pair, and can have held the power of any row near.
+    Power is taken to change at a moment that nobody knows between two updates: an error of
+    (change * time between) / sqrt(12), another one at every change. Where nearly every update is a
+    change, power may change more often than it is updated, and a reading is one of all that were
+    since the last: its error is (change * time) / sqrt(2). What was not sampled is one such
+    stretch, and can have held the power of any row near.
     """
 
+    update_s: float  # the time between two updates of power
     variance_j2: float = 0.0
     unsampled_s2: float = 0.0
+    jumps_w2: float = 0.0
+    updates: float = 0.0
 
     def add(self, row: Row, length_s: float, share: float = 1.0) -> None:
         """Add that share, 0 to 1, of a row's time, which is `length_s`."""
@@ -50,12 +57,22 @@ class Spread:
         unsampled_s = min(gap_s, length_s)
         range_w = (number_in(row, "power_max_w") or 0.0) - (number_in(row, "power_min_w") or 0.0)
         pairs = max(number_in(row, "samples") or 1.0, 1.0)
-        self.variance_j2 += share * (range_w * (length_s - unsampled_s)) ** 2 / (12.0 * pairs)
+        sampled_s = length_s - unsampled_s
+        apart_s = max(sampled_s / pairs, self.update_s)
+        jumps_w2 = number_in(row, "power_jumps_w2")
+        if jumps_w2 is None:  # an older version does not say: each may be as far as they range
+            jumps_w2, apart_s = range_w**2 * pairs, sampled_s / pairs
+        else:
+            self.jumps_w2 += share * jumps_w2
+            self.updates += share * sampled_s / apart_s
+        self.variance_j2 += share * jumps_w2 * apart_s**2 / 12.0
         self.unsampled_s2 += share * gap_s**2
 
     def variance(self, range_w: float) -> float:
         """Return the variance in J²; `range_w` is how far power ranged, highest - lowest."""
-        return self.variance_j2 + self.unsampled_s2 * range_w**2 / 12.0
+        jumps = self.jumps_w2 / max(range_w**2 * self.updates, 1e-9)  # of an update, 0 to 1
+        blind = min(max((jumps - FEW_JUMPS) / (MANY_JUMPS - FEW_JUMPS), 0.0), 1.0)
+        return (1.0 + 5.0 * blind) * self.variance_j2 + self.unsampled_s2 * range_w**2 / 12.0
 
 
 class Nearby:
@@ -141,12 +158,15 @@ def trapezoid_at(rows: Sequence[Row], when_s: float) -> Reading | None:
     return Reading(energy_j, max(most_j - least_j, 0.0) / math.sqrt(12.0))
 
 
-def late_sigma_j(rows: Iterable[Row], from_s: float, to_s: float, delay_s: float) -> float:
-    """Return the deviation of the energy between two moments near by, if power comes late.
+def late_sigma_j(rows: Iterable[Row], from_s: float, to_s: float, habits: Habits) -> float:
+    """Return the deviation of the energy between two moments near by, as power comes late.
 
-    It is that of as long a time, but begun earlier by anything up to `delay_s` (its root mean
-    square is that / sqrt(3)); meanwhile power ranged as far as the rows about it show.
+    It is that of as long a time, but begun earlier by anything up to a period of power. Where the
+    period was learnt, readings are taken half of it later, and so are late or early by half of it
+    (its root mean square is the period / sqrt(12), else / sqrt(3)); meanwhile power ranged as far
+    as the rows about it show.
     """
+    delay_s = habits.power_s
     lowest_w, highest_w = extremes(
         [
             row
@@ -154,10 +174,11 @@ def late_sigma_j(rows: Iterable[Row], from_s: float, to_s: float, delay_s: float
             if time_of(before) < to_s + delay_s and time_of(row) > from_s - delay_s
         ]
     )
-    return (highest_w - lowest_w) * min(to_s - from_s, delay_s) / math.sqrt(3.0)
+    share = 12.0 if habits.shift_s else 3.0
+    return (highest_w - lowest_w) * min(to_s - from_s, delay_s) / math.sqrt(share)
 
 
-def anchored_at(rows: Sequence[Row], when_s: float, delay_s: float) -> Reading | None:
+def anchored_at(rows: Sequence[Row], when_s: float, habits: Habits) -> Reading | None:
     """Return the board's energy counter at a moment, in joules; None where it is not known.
 
     A row near knows the counter, and the trapezoid knows what was used between that row and the
@@ -166,17 +187,18 @@ def anchored_at(rows: Sequence[Row], when_s: float, delay_s: float) -> Reading |
     moment, the errors of the two trapezoids tend to cancel. Without any, the straight line between
     two rows has to do.
     """
-    counter_mj, here = linear(rows, COUNTER, when_s), trapezoid_at(rows, when_s)
+    counter_mj, here = linear(rows, COUNTER, when_s), late_trapezoid_at(rows, when_s, habits)
     if counter_mj is None:
         return None
     if here is None:
-        sigma_j = _straight_sigma_j(rows, when_s)
+        sigma_j = _straight_sigma_j(rows, when_s, habits)
         return None if sigma_j is None else Reading(counter_mj / 1000.0, sigma_j)
     sides = (
         [row for row in rows if time_of(row) < when_s],
         [row for row in rows if time_of(row) >= when_s],
     )
-    surest = [min(found, key=_sigma_j) for side in sides if (found := _anchors(rows, side, when_s))]
+    anchors = [_anchors(rows, side, when_s, here.energy_j, habits) for side in sides]
+    surest = [min(found, key=_sigma_j) for found in anchors if found]
     if not surest:
         return None
     weights = [1.0 / max(anchor.sigma_j, 1e-9) ** 2 for anchor in surest]
@@ -184,31 +206,40 @@ def anchored_at(rows: Sequence[Row], when_s: float, delay_s: float) -> Reading |
         weight * anchor.energy_j for weight, anchor in zip(weights, surest, strict=True)
     ) / sum(weights)
     from_s, to_s = sorted((when_s, min(surest, key=_sigma_j).when_s))
-    late_j = late_sigma_j(rows, from_s, to_s, delay_s)
+    late_j = late_sigma_j(rows, from_s, to_s, habits)
     sigma_j = math.hypot(here.sigma_j, sum(weights) ** -0.5, late_j)
     return Reading(here.energy_j + offset_j, sigma_j)
 
 
-def _anchors(rows: Sequence[Row], some: Sequence[Row], when_s: float) -> list[Anchor]:
+def late_trapezoid_at(rows: Sequence[Row], when_s: float, habits: Habits) -> Reading | None:
+    """Return the integrated power at a moment as it is known when power is no more the old one."""
+    late = trapezoid_at(rows, when_s + habits.shift_s) if habits.shift_s else None
+    return late or trapezoid_at(rows, when_s)
+
+
+def _anchors(
+    rows: Sequence[Row], some: Sequence[Row], when_s: float, here_j: float, habits: Habits
+) -> list[Anchor]:
     """Return what some of the rows know; the trapezoid from there to the moment adds doubt."""
-    here_j = linear(rows, TRAPEZOID, when_s) or 0.0
     found = []
     for row in some:
-        counter_mj, there_j = number_in(row, COUNTER), number_in(row, TRAPEZOID)
-        if counter_mj is None or there_j is None:
+        counter_mj = number_in(row, COUNTER)
+        there = late_trapezoid_at(rows, time_of(row), habits)
+        if counter_mj is None or there is None:
             continue
         sigma_j = math.hypot(
-            lag_s(row) * _power_before(rows, row) / math.sqrt(3.0),
-            AGREEMENT * (there_j - here_j),
-            math.sqrt(_variance_between(rows, time_of(row), when_s)),
+            lag_s(row, habits) * _power_before(rows, row, habits) / math.sqrt(3.0),
+            AGREEMENT * (there.energy_j - here_j),
+            there.sigma_j,
+            math.sqrt(_variance_between(rows, time_of(row), when_s, habits)),
         )
-        found.append(Anchor(counter_mj / 1000.0 - there_j, sigma_j, time_of(row)))
+        found.append(Anchor(counter_mj / 1000.0 - there.energy_j, sigma_j, time_of(row)))
     return found
 
 
-def _power_before(rows: Sequence[Row], row: Row) -> float:
+def _power_before(rows: Sequence[Row], row: Row, habits: Habits) -> float:
     """Return the highest power, in W, of the time in which the counter of a row may have moved."""
-    begin_s, end_s = time_of(row) - lag_s(row), time_of(row)
+    begin_s, end_s = time_of(row) - lag_s(row, habits), time_of(row)
     recent = [each for each in rows if begin_s < time_of(each) <= end_s]
     return extremes(recent)[1] or extremes(rows)[1]
 
@@ -217,13 +248,14 @@ def _sigma_j(reading: Reading) -> float:
     return reading.sigma_j
 
 
-def lag_s(row: Row) -> float:
+def lag_s(row: Row, habits: Habits) -> float:
     """Return how old the counter of a row can be, in seconds.
 
     The "fresh" one changed after the sample before: root mean square of the lag is this / sqrt(3).
     """
     gap_s = number_in(row, "largest_gap_s")
-    return min(gap_s, UPDATE_S) if row["kind"] == "fresh" and gap_s is not None else UPDATE_S
+    is_fresh = row["kind"] == "fresh" and gap_s is not None
+    return min(gap_s or 0.0, habits.counter_s) if is_fresh else habits.counter_s
 
 
 def extremes(rows: Sequence[Row]) -> tuple[float, float]:
@@ -233,7 +265,7 @@ def extremes(rows: Sequence[Row]) -> tuple[float, float]:
     return min(lows, default=0.0), max(highs, default=0.0)
 
 
-def _straight_sigma_j(rows: Sequence[Row], when_s: float) -> float | None:
+def _straight_sigma_j(rows: Sequence[Row], when_s: float, habits: Habits) -> float | None:
     """Return the deviation of the straight line: power between nothing and twice its mean.
 
     None if there is but one row: how much may its lag be worth?
@@ -246,13 +278,13 @@ def _straight_sigma_j(rows: Sequence[Row], when_s: float) -> float | None:
     energy_j = ((number_in(end, COUNTER) or 0.0) - (number_in(begin, COUNTER) or 0.0)) / 1000.0
     power_w = energy_j / (time_of(end) - time_of(begin))
     off_s = min(when_s - time_of(pair[0]), time_of(pair[1]) - when_s)
-    return power_w * math.hypot(2.0 * off_s / math.sqrt(12.0), UPDATE_S / math.sqrt(3.0))
+    return power_w * math.hypot(2.0 * off_s / math.sqrt(12.0), habits.counter_s / math.sqrt(3.0))
 
 
-def _variance_between(rows: Sequence[Row], one_s: float, other_s: float) -> float:
+def _variance_between(rows: Sequence[Row], one_s: float, other_s: float, habits: Habits) -> float:
     """Return the variance of the trapezoid between two moments, in J²."""
     from_s, to_s = sorted((one_s, other_s))
-    spread = Spread()
+    spread = Spread(habits.power_s)
     for before, row in pairwise(row for row in rows if number_in(row, "power_max_w") is not None):
         start_s, end_s = time_of(before), time_of(row)
         overlap_s = min(end_s, to_s) - max(start_s, from_s)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.clock import Moment
-from tandem.measure.windows.edges import UPDATE_S, Reading, late_sigma_j, time_of, trapezoid_at
+from tandem.measure.windows.aliasing import alias_sigma_j, is_gapped
+from tandem.measure.windows.edges import Reading, late_sigma_j, late_trapezoid_at, time_of
 from tandem.measure.windows.gaps import absence, gap_warnings, too_blind
+from tandem.measure.windows.habits import habits_of
 from tandem.measure.windows.steps import counter_at
 from tandem.measure.windows.strangers import strangers
 from tandem.measure.windows.tallies import SLACK_S, GpuTally, Tally, tallied
@@ -20,10 +22,9 @@ BOARD_GAIN_PERCENT = 5  # boards differ by so much, proportionally (Yang, Adamek
 MIN_COVERAGE = 0.95  # so much of a window must be sampled for a trapezoid to be its energy
 MAX_DISAGREEMENT_PERCENT = 5.0
 STALE_S = 1.0  # a counter that stands still for longer has a fault
-# See power for 25 of every 100 ms: A100 and H100 (the same source), and their likes; H20: also H200
-GAPPED_SENSORS = ("A100", "A800", "H100", "H800", "H20")
-SHORT_S = 5.0  # what they do not see averages out over this (the same source)
-AVERAGED_S = 1.0  # over so long a driver without instant power may average it
+SHORT_S = 5.0  # what gapped sensors do not see averages out over this (the same source)
+ALIAS_PERCENT = 1.0  # of the energy: an uncertainty by aliasing that is worth a warning
+SHORT_PERIODS, SLOW_POWER_S = 2.0, 0.25  # of so few updates of a slow sensor nothing follows
 MIN_AVERAGED_S = 10.0  # what lags behind by that says nothing of a shorter window
 
 EVENT_REASONS = (  # NVML's nvmlClocksEventReasons, from the lowest bit on
@@ -56,7 +57,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
     What power was highest and lowest is None where less of it was sampled than a trapezoid needs.
     `clock` turns stamps into UTC.
     """
-    tally = tallied(GpuTally(span.from_s, span.to_s), folder / gpu["file"])
+    tally = tallied(GpuTally(span.from_s, span.to_s, habits_of(gpu)), folder / gpu["file"])
     energy = energy_facts(gpu, tally)
     peaks, is_sampled = tally.peaks, (coverage(tally) or 0.0) >= MIN_COVERAGE
     return {
@@ -68,6 +69,8 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
         "power_avg_watts": mean_power_w(energy["energy_joules"], span.duration_s),
         "power_max_watts": peaks.get("power_max_w") if is_sampled else None,
         "power_min_watts": tally.power_min_w if is_sampled else None,
+        "counter_period_seconds": gpu.get("counter_period_s"),
+        "power_period_seconds": gpu.get("power_period_s"),
         "temperature_start_celsius": tally.temperature_start_c,
         "temperature_avg_celsius": tally.mean("temperature_c"),
         "temperature_max_celsius": peaks.get("temperature_c"),
@@ -128,45 +131,53 @@ def unfit(gpu: Mapping[str, Any], tally: GpuTally) -> str:
         return f"power was sampled for {share:.1%} of the window only"
     if gpu["power_source"] == "usage" and duration_s < MIN_AVERAGED_S:
         return f"power may be averaged over a second here, and {duration_s:.1f} s are short for it"
+    period_s = tally.habits.power_s
+    is_slow = tally.habits.shift_s > 0.0 and period_s > SLOW_POWER_S
+    if is_slow and duration_s < SHORT_PERIODS * period_s:
+        return f"power is updated every {period_s:.1f} s, and {duration_s:.1f} s are short for it"
     return ""
-
-
-def delay_s(gpu: Mapping[str, Any]) -> float:
-    """Return how far power can lag behind."""
-    return AVERAGED_S if gpu["power_source"] == "usage" else UPDATE_S
 
 
 def by_counter(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | None, str]:
     """Return the window's energy by the board's counter, or why it is not known."""
     if tally.ran_backwards:
         return None, "the energy counter ran backwards: its driver was loaded anew"
-    start = counter_at(tally.start.rows, tally.from_s, delay_s(gpu))
-    end = counter_at(tally.end.rows, tally.to_s, delay_s(gpu))
+    start = counter_at(tally.start.rows, tally.from_s, tally.habits)
+    end = counter_at(tally.end.rows, tally.to_s, tally.habits)
     if start is None or end is None:
         reason = missing(gpu, "energy_counter", tally)
         return None, reason or edge_reason(tally, "the energy counter")
     energy_j = end.energy_j - start.energy_j
     stale_j = 0.0
-    if tally.stale_s > STALE_S:
+    if tally.stale_s > longest_still_s(tally):
         if tally.stale_s > (tally.to_s - tally.from_s) / 2.0:
             return None, f"the energy counter stood still for {tally.stale_s:.1f} s"
         stale_j = tally.stale_s * energy_j / (tally.to_s - tally.from_s) / math.sqrt(3.0)
-    return Reading(energy_j, math.hypot(start.sigma_j, end.sigma_j, stale_j)), ""
+    alias_j = alias_sigma_j(gpu, tally, by_counter=True)
+    return Reading(energy_j, math.hypot(start.sigma_j, end.sigma_j, stale_j, alias_j)), ""
+
+
+def longest_still_s(tally: GpuTally) -> float:
+    """Return for how long a counter may stand still in a second's rows without a fault."""
+    return max(STALE_S, 3.0 * tally.habits.counter_s)
 
 
 def by_trapezoid(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | None, str]:
     """Return the window's energy by the samples of power, or why it is not known."""
-    start = trapezoid_at(tally.start.rows, tally.from_s)
-    end = trapezoid_at(tally.end.rows, tally.to_s)
+    habits = tally.habits
+    start = late_trapezoid_at(tally.start.rows, tally.from_s, habits)
+    end = late_trapezoid_at(tally.end.rows, tally.to_s, habits)
     if start is None or end is None:
         reason = missing(gpu, "power", tally)
         return None, reason or edge_reason(tally, "the power")
     range_w = tally.peaks.get("power_max_w", 0.0) - (tally.power_min_w or 0.0)
     between_j = math.sqrt(tally.spread.variance(range_w))
-    late_s = delay_s(gpu)
-    late_start_j = late_sigma_j(tally.start.rows, tally.from_s, tally.from_s + late_s, late_s)
-    late_end_j = late_sigma_j(tally.end.rows, tally.to_s, tally.to_s + late_s, late_s)
-    sigma_j = math.hypot(start.sigma_j, end.sigma_j, between_j, late_start_j, late_end_j)
+    late_start_j, late_end_j = (
+        late_sigma_j(nearby.rows, when_s, when_s + habits.power_s, habits)
+        for nearby, when_s in ((tally.start, tally.from_s), (tally.end, tally.to_s))
+    )
+    alias_j = alias_sigma_j(gpu, tally, by_counter=False)
+    sigma_j = math.hypot(start.sigma_j, end.sigma_j, between_j, late_start_j, late_end_j, alias_j)
     return Reading(end.energy_j - start.energy_j, sigma_j), ""
 
 
@@ -236,7 +247,7 @@ def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTa
         warnings.append(f"the sampled power gives {disagreement:+.1f} % against the energy counter")
     if tally.ran_backwards:
         warnings.append("the energy counter ran backwards: its driver was loaded anew")
-    if tally.stale_s > STALE_S:
+    if tally.stale_s > longest_still_s(tally):
         warnings.append(f"the energy counter stood still for {tally.stale_s:.1f} s")
     if share is not None and share < MIN_COVERAGE:
         warnings.append(f"power was sampled for {share:.1%} of the window only")
@@ -246,7 +257,14 @@ def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTa
             "this driver may average power over a second: its extremes are smoothed, and energy"
             " by the trapezoid lags behind"
         )
-    if duration_s < SHORT_S and any(part in gpu["name"] for part in GAPPED_SENSORS):
+    alias_j = alias_sigma_j(gpu, tally, energy["energy_method"] == "counter")
+    if energy["energy_joules"] and alias_j > ALIAS_PERCENT / 100.0 * energy["energy_joules"]:
+        looks = "sees power for 25 of each 100 ms" if is_gapped(gpu) else "looks at power seldom"
+        warnings.append(
+            f"this board {looks}: a load in step with that may be {alias_j:.0f} J off, one"
+            " standard deviation, which is in the uncertainty"
+        )
+    if duration_s < SHORT_S and is_gapped(gpu):
         warnings.append(
             f"{duration_s:.1f} s are short for this board, which sees power for a quarter of the"
             f" time: its energy is not reliable below {SHORT_S:g} s"

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from tandem.measure.rows import Row
 from tandem.measure.windows.edges import COUNTER, Reading, anchored_at, extremes, number_in, time_of
+from tandem.measure.windows.habits import Habits
 
+SLOW_STEPS_S = 0.15  # between steps so far apart, power says more than they do
 SLOW_S = 0.02  # a mark lies no further behind the moment that it is for
 
 
@@ -88,15 +90,17 @@ class Steps:
         return (self.mean_w - old_w) / (high_w - low_w) if high_w > low_w else 0.0
 
 
-def counter_at(rows: Iterable[Row], when_s: float, delay_s: float) -> Reading | None:
-    """Return the board's energy counter at a moment, in joules; None where it is not known.
-
-    `delay_s` is how old power can be.
-    """
+def counter_at(rows: Iterable[Row], when_s: float, habits: Habits) -> Reading | None:
+    """Return the board's energy counter at a moment, in joules; None where it is not known."""
     near = list(rows)
     steps = steps_around(near, when_s)
-    if steps is None or when_s < max(steps.first_s - steps.period_s, steps.mark_s - SLOW_S):
-        return anchored_at(near, when_s, delay_s)
+    is_slow = steps is not None and steps.period_s > SLOW_STEPS_S
+    if (
+        steps is None
+        or is_slow
+        or when_s < max(steps.first_s - steps.period_s, steps.mark_s - SLOW_S)
+    ):
+        return anchored_at(near, when_s, habits)
     return stepped_at(steps, when_s)
 
 

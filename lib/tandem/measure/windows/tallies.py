@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from tandem.measure.rows import Row, rows_between
-from tandem.measure.windows.edges import COUNTER, REACH_S, Nearby, Spread, number_in, time_of
+from tandem.measure.windows.edges import (
+    COUNTER,
+    REACH_S,
+    Nearby,
+    Spread,
+    extremes,
+    number_in,
+    time_of,
+)
+from tandem.measure.windows.habits import USUAL_S, Habits
 from tandem.measure.windows.throttle import Held
 
 MEANS = (
@@ -28,7 +37,7 @@ MEMORY = tuple(
 SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
 HELD = ("foreground_memory_mib", "background_memory_mib", "strangers_memory_mib")
 APART_S = 0.5  # memory and processes are read one after the other; so far apart both are still so
-PARTIAL_KINDS = ("stale", "fresh", "filled")  # rows that know power and energy alone
+PARTIAL_KINDS = ("stale", "fresh", "fine", "filled")  # rows that know power and energy alone
 
 
 class Tally:
@@ -90,14 +99,18 @@ class GpuTally(Tally):
 
     `sampled_s` is for how long power was sampled; None where there is no power at all.
     `stale_s` is for how long the energy counter stood still at most while power was drawn.
+    `inside_w` is the lowest and the highest power of rows that know nothing of the time outside,
+    None where there is no such row; `near_w` also that of rows about it.
     `hidden_mib` is the most memory that no process in the list held, in two rows running at least
     `APART_S` apart and all between them, of those that know it; None where there are no two.
     """
 
-    def __init__(self, from_s: float, to_s: float) -> None:
+    def __init__(self, from_s: float, to_s: float, habits: Habits) -> None:
         super().__init__(from_s, to_s)
-        self.spread = Spread()
+        self.habits = habits
+        self.spread = Spread(habits.power_s)
         self.power_s = math.inf  # the last row that knew power
+        self.inside_w: tuple[float, float] | None = None
         self.samples = 0.0
         self.sampled_s: float | None = None
         self.largest_gap_s = 0.0
@@ -164,6 +177,11 @@ class GpuTally(Tally):
         when_s = time_of(row)
         length_s = when_s - self.power_s
         overlap_s = min(when_s, self.to_s) - max(self.power_s, self.from_s)
+        settled_s = self.from_s + 2.0 * max(self.habits.power_s, USUAL_S)
+        if settled_s <= self.power_s < when_s <= self.to_s:
+            low_w, high_w = self.inside_w or (math.inf, -math.inf)
+            here_w = extremes([row])
+            self.inside_w = min(low_w, here_w[0]), max(high_w, here_w[1])
         self.power_s = when_s
         if overlap_s <= 0.0:
             return
@@ -198,6 +216,12 @@ class GpuTally(Tally):
         else:
             self.hidden_mib = max(self.hidden_mib or 0.0, least_mib)
             self.hidden_since = when_s, mib
+
+    @property
+    def near_w(self) -> tuple[float, float]:
+        near = extremes([*self.start.rows, *self.end.rows])
+        inside = self.inside_w or near
+        return min(near[0], inside[0]), max(near[1], inside[1])
 
     def mean(self, column: str) -> float | None:
         """Return a mean; None where less than half of the window knows the column."""
