@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from tandem.processes import cookie
-from tandem.processes.locks import Flock, _device_of, flock_on, flocks, holder
+from tandem.base.errors import NotReadyError
+from tandem.processes import cookie, locks
+from tandem.processes.locks import Flock, _device_of, flock_on, flocks, holder, open_shared
 
 LOCKS = """\
 1: POSIX  ADVISORY  WRITE 11 fe:00:77 0 EOF
@@ -72,3 +73,30 @@ def test_a_file_that_is_on_no_mount() -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_file_that_is_removed_before_it_is_locked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, times: int
+) -> None:
+    """Whoever comes next would lock another one; so would we, again and again."""
+    opened: list[Path] = []
+
+    def open_and_lose(path: Path) -> int:
+        file = open_shared(path)
+        opened.append(path)
+        if len(opened) <= times:
+            path.unlink()
+        return file
+
+    monkeypatch.setattr(locks, "open_shared", open_and_lose)
+    if times == 1:
+        with locks.lock(str(tmp_path), "x", fcntl.LOCK_EX, "x") as held:
+            assert not held.is_removed()
+        assert len(opened) == 2
+    else:
+        with (
+            pytest.raises(NotReadyError, match="removes the lock file again and again"),
+            locks.lock(str(tmp_path), "x", fcntl.LOCK_EX, "x"),
+        ):
+            pass
