@@ -236,6 +236,14 @@ def test_groups_differ_in_training_background_its_values_and_device(tmp_path: Pa
     }
 
 
+def test_a_training_that_was_on_no_gpu_repeats_none_that_was(tmp_path: Path) -> None:
+    pairs, made = several(1, 2)
+    window = next(each for each in made[1]["windows"] if each["name"] == "foreground")
+    put(window, **{"gpus_used.foreground.gpus": []})
+    found = compare([write_run(tmp_path / "run", *pairs)])["groups"]
+    assert {group["device"] for group in found} == {"cuda, NVIDIA A100", "cuda, AMD EPYC 7302"}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
