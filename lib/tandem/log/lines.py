@@ -147,7 +147,7 @@ class Lines:
     def _part(self) -> Iterator[Block]:
         """Yield a part of a line that is too long, and keep the end of it before what follows."""
         raw, unfinished = split_unfinished(self._rest)
-        raw = without_invisible(raw)
+        raw = without_invisible(raw) if _is_unusual(raw) else raw
         cursor, text = len(raw), raw
         if CONTROLS.search(raw):
             screen = Screen()

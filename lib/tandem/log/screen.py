@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 _CSI = r"(?:\x1b\[|\x9b)"
-_STRING = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n\r]*(?:\x07|\x9c|\x1b\\)?"
-_SILENT = r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f\ufeff\u200b-\u200f\u2060]"
-# Colours, titles and links, charsets, bells: whatever neither moves the cursor nor erases.
-_INVISIBLE = re.compile(rf"{_CSI}[0-9;:]*m|{_STRING}|\x1b[ -/]+[0-~]?|{_SILENT}+")
+_TEXT = r"[^\x07\x1b\x9c\n\r]*(?:\x07|\x9c|\x1b\\)?"
+# Colours, titles and links, charsets, bells: whatever neither moves the cursor nor erases. (Each
+# begins with one character, which is what the re module finds fast.)
+_INVISIBLE = re.compile(rf"\x1b(?:\[[0-9;:]*m|[\]PX^_]{_TEXT}|[ -/]+[0-~]?)")
+_INVISIBLE_WIDE = re.compile(rf"\x9b[0-9;:]*m|[\x90\x98\x9d-\x9f]{_TEXT}")
+_SILENT = re.compile("[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f\ufeff\u200b-\u200f\u2060]+")
 CONTROLS = re.compile(r"[\x08\x0b\x0c\x1b\x9b]")
 _CONTROL = re.compile(
     rf"(?P<back>\x08+)|(?P<return>\r)|(?P<down>[\x0b\x0c])"
@@ -28,6 +30,9 @@ _MOST_ESCAPE = 64  # characters of a sequence of which there is no end yet
 def without_invisible(text: str) -> str:
     """Return a text without what a terminal shows nothing of, and that leaves its cursor there."""
     text = _INVISIBLE.sub("", text)
+    if not text.isascii():
+        text = _INVISIBLE_WIDE.sub("", text)
+    text = _SILENT.sub("", text)
     if CONTROLS.search(text):
         text = _RETURNS.sub("\r", _BACK.sub("", text))
         text = _ERASED.sub("\n", _LEAVES.sub("\n", text))

@@ -201,7 +201,7 @@ def test_a_huge_line_takes_bounded_memory(tmp_path: Path) -> None:
     log = tmp_path / "training.log"
     with log.open("wb") as stream:
         stream.write(b"accuracy: 0.5\n")
-        for _ in range(32):
+        for _ in range(12):
             stream.write(b"x" * 1024 * 1024)
         stream.write(b"\naccuracy: 0.625")
     tracemalloc.start()
@@ -209,4 +209,4 @@ def test_a_huge_line_takes_bounded_memory(tmp_path: Path) -> None:
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert value == 0.625
-    assert peak_bytes < 8 * 1024 * 1024
+    assert peak_bytes < 8 * 1024 * 1024  # less than the line
