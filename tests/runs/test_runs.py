@@ -424,6 +424,7 @@ def test_one_bad_second_costs_no_record(stage: Stage, gpu: SimGpu, name: str) ->
     assert (record["valid"], record["invalid_reasons"]) == (True, [])
     (seen,) = window_of(record)["gpus"]
     assert any("is not known for" in why for why in seen["warnings"])
+    assert any("is not known for" in why for why in record["warnings"])
     assert is_true(window_of(record), gpu)
 
 

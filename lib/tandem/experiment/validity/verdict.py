@@ -7,13 +7,14 @@ from tandem.experiment.validity import (
     background,
     faults,
     hardware,
+    joules,
     processes,
     quiet,
     work,
 )
 from tandem.results.record import Record
 
-KINDS = (work, background, processes, hardware, alone, quiet, faults)
+KINDS = (work, background, processes, hardware, alone, quiet, joules, faults)
 
 
 def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:

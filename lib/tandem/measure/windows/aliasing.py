@@ -16,6 +16,9 @@ from tandem.measure.windows.tallies import GpuTally
 # H20: also H200
 GAPPED_SENSORS = ("A100", "A800", "H100", "H800", "H20")
 
+SEES_PART = "this board sees power for 25 of each 100 ms"
+SEES_SELDOM = "this board looks at power seldom"
+
 # Shares of the range of power, one deviation: half of the most where three looks see a repetition;
 # less for who looks often, by period / `_FULL_S`, and for those whose looks are the monitor's own
 # samples, which are in step with no load for long.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 BLIND_S, BLIND_SHARE = 5.0, 0.05  # so long, or such a share of a window, may go by unseen
-_WORDS = {
+WORDS = {
     "processes": "who used it is not known",
     "power": "its power is not known",
     "energy_counter": "its energy counter is not known",
@@ -34,10 +34,10 @@ def too_blind(gpu: Mapping[str, Any], from_s: float, to_s: float) -> str | None:
 def gap_warnings(gpu: Mapping[str, Any], from_s: float, to_s: float) -> Iterator[str]:
     """Yield what came back after it had been missing for a part of the window."""
     came_back = {gap["sensor"] for gap in gpu.get("gaps", ())}
-    for sensor in sorted(came_back.intersection(_WORDS)):
+    for sensor in sorted(came_back.intersection(WORDS)):
         missing_s, why = absence(gpu, sensor, from_s, to_s)
         if why:
-            yield f"{_WORDS[sensor]} for {missing_s:.1f} s: {why}"
+            yield f"{WORDS[sensor]} for {missing_s:.1f} s: {why}"
 
 
 def _stretches(gpu: Mapping[str, Any], sensor: str) -> Iterator[tuple[float, float, str]]:

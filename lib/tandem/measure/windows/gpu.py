@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.clock import Moment
-from tandem.measure.windows.aliasing import alias_sigma_j, is_gapped
+from tandem.measure.windows.aliasing import SEES_PART, SEES_SELDOM, alias_sigma_j, is_gapped
 from tandem.measure.windows.edges import Reading, late_sigma_j, late_trapezoid_at, time_of
 from tandem.measure.windows.gaps import absence, gap_warnings, too_blind
 from tandem.measure.windows.habits import habits_of
@@ -259,9 +259,9 @@ def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTa
         )
     alias_j = alias_sigma_j(gpu, tally, energy["energy_method"] == "counter")
     if energy["energy_joules"] and alias_j > ALIAS_PERCENT / 100.0 * energy["energy_joules"]:
-        looks = "sees power for 25 of each 100 ms" if is_gapped(gpu) else "looks at power seldom"
+        looks = SEES_PART if is_gapped(gpu) else SEES_SELDOM
         warnings.append(
-            f"this board {looks}: a load in step with that may be {alias_j:.0f} J off, one"
+            f"{looks}: a load in step with that may be {alias_j:.0f} J off, one"
             " standard deviation, which is in the uncertainty"
         )
     if duration_s < SHORT_S and is_gapped(gpu):

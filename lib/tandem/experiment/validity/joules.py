@@ -1,0 +1,24 @@
+"""What makes the foreground's joules less sure: gaps of a sensor, and what it may not have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tandem.measure.windows.aliasing import SEES_PART, SEES_SELDOM
+from tandem.measure.windows.gaps import WORDS
+from tandem.results.record import Record, foreground_window
+
+_WARNED = (SEES_PART, SEES_SELDOM, *WORDS.values())
+
+
+def reasons(record: Record) -> Iterator[str]:
+    """Joules that may be wrong are null, or say how unsure they are: the record counts."""
+    yield from ()
+
+
+def warnings(record: Record) -> Iterator[str]:
+    window = foreground_window(record)
+    for gpu in window["gpus"] if window else []:
+        for warning in gpu["warnings"]:
+            if warning.startswith(_WARNED):
+                yield f"GPU {gpu['index']}: {warning}"
