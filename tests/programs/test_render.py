@@ -231,6 +231,21 @@ def test_only_the_words_of_the_registry_have_the_folder_of_the_log_in_them(name:
         assert raw(json.loads((out / "keeper.json").read_text())["command"][4:]) == raw(words)
 
 
+def test_the_folder_of_a_round_that_is_stopped_goes(tmp_path: Path) -> None:
+    script, logs = tmp_path / "bg_loop.sh", tmp_path / "logs"
+    command = ["bash", "-c", 'touch "$1/saved"; exec sleep 60', "bash", "{out}"]
+    values = {**BACKGROUND, "work_dir": str(tmp_path), "command": command, "out_words": "5"}
+    render_file(TEMPLATES / "bg_loop.sh.j2", script, {**values, "grace_s": str(DEADLINE_S)})
+    loop = subprocess.Popen([BGRUN, "--logs", logs, script], stderr=subprocess.DEVNULL)
+    try:
+        wait_for("the round works", (logs / "run_1" / "saved").exists)
+    finally:
+        loop.terminate()
+        loop.wait()
+    assert not (logs / "run_1").exists()
+    assert (logs / "run_1.log").exists()
+
+
 def test_each_round_has_a_folder_of_its_own_until_it_succeeds(tmp_path: Path) -> None:
     script, logs = tmp_path / "bg_loop.sh", tmp_path / "logs"
     line = 'echo "$1" >>outs; ls "$1" && touch "$1/saved"; [ $(wc -l <outs) != 2 ] || exit 1'
