@@ -278,7 +278,8 @@ def test_beside_busy_loops_a_record_is_valid_with_a_warning(stage: Stage, start:
 @pytest.mark.long
 def test_the_memory_of_a_training_that_forks(stage: Stage) -> None:
     """Its record says what they hold together, and the largest of them."""
-    program = FORKS.replace("sys.stdin.readline()", "time.sleep(2)").replace("1000", "2")
+    program = FORKS.replace("time.sleep(1000)", "os._exit(time.sleep(2) or 0)")
+    program = program.replace("sys.stdin.readline()", "[os.wait() for _ in pids]")
     program = program.replace("'done'", "'Test Accuracy: 50'")
     stage.build(f'{sys.executable} -S -E -c "{program}"', None)
     assert stage.run().returncode == 0
