@@ -6,6 +6,7 @@ import re
 
 import pytest
 from support import ROOT
+from tandem.background.rounds import LONG_ROUND_S
 from tandem.config.options import Dose, Limits
 from tandem.experiment.scripts import LOGS_KEPT, ROUNDS_KEPT
 from tandem.machine.host import version
@@ -22,6 +23,7 @@ GRACE_S, DELAY_S = f"{Limits.grace_s:g}", f"{Dose.restart_delay_s:g}"
         ("bin/bgrun", r"--restart-delay S .*\((.*)\)", DELAY_S),
         ("bin/bgrun", r"logs_kept=(\d\S*)", str(LOGS_KEPT)),
         ("bin/bgrun", r"rounds_kept=(\d\S*)", str(ROUNDS_KEPT)),
+        ("templates/bg_loop.sh.j2", r"LONG_ROUND_S=(\d\S*)", f"{LONG_ROUND_S:g}"),
         ("bin/fgrun", r"grace_s=(\d\S*)", GRACE_S),
         ("bin/fgrun", r"--grace S .*\((.*)\)", GRACE_S),
         ("lib/keep.py", r"--grace S .*\((.*)\)", GRACE_S),
