@@ -78,7 +78,7 @@ def test_a_limit_is_handed_on_and_kept(stage: Stage, gpu: SimGpu) -> None:
     assert found["env"] == {name: told[name] for name in found["env"]}
     used_utc_s = datetime.fromisoformat(found["used_at"]).timestamp()
     assert used_utc_s == pytest.approx(now().at(found["used_boottime_s"]).utc_s, abs=5)
-    assert "warning" not in run.stdout
+    assert "warning: background" not in run.stdout
 
 
 def test_more_than_the_limit_is_said_once_and_does_not_make_invalid(
