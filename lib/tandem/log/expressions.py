@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from tandem.log.lines import lower
 
-VOID_WORDS = r"(?<![\w.])[-+]?(?:nan|inf(?:inity)?|none|null|n/a)(?!\w)"
-DASH = r"(?<![-\w.])[-\u2013\u2014](?![-\w.>])(?!\s*[-+]?[\d.])"
+VOID_WORDS = r"(?<![\w.])[-+]?(?:nan|inf(?:inity)?|none|null|n/?a)(?!\w)"
+DASH = r"(?<![-\w.])[-\u2013\u2014]{1,3}(?![-\w.>])(?!\s*[-+]?[\d.])"
 _VOID = f"{VOID_WORDS}|{DASH}"
 # What a group that is to find a number matches at least one of.
 _NUMBERS = ("5", "0.5", "12.34", "-0.5", "1e-05", "97.5%", "0,91")
@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     r"|[*+?]\+?|\{\d*,?\d*\}\+?|.",
     re.DOTALL,
 )
+_LOOK_AROUND = ("(?=", "(?!", "(?<")
 _QUANTIFIER = re.compile(r"(?:[*+?]|\{\d*,?\d*\})\+?")
 
 
@@ -120,7 +121,7 @@ def _number_groups(pattern: str, tokens: list[Token]) -> Iterator[tuple[int, int
         elif text == ")" and opened:
             kind, begin = opened.pop()
             if _captures(kind) and not any(
-                _captures(outer) or outer[:3] in ("(?=", "(?!", "(?<") for outer, _ in opened
+                _captures(outer) or outer.startswith(_LOOK_AROUND) for outer, _ in opened
             ):
                 yield begin, end - 1
 
@@ -137,7 +138,14 @@ def _finds_numbers(content: str) -> bool:
 def _number_runs(tokens: list[Token]) -> Iterator[tuple[int, int]]:
     """Yield each run of classes of digits, with points between, of a pattern without groups."""
     run: list[Token] = []
+    inside: list[bool] = []  # of each group that is open: is it in a look-around?
     for token in [*tokens, (0, 0, "")]:
+        if _depth_of(token[2]) > 0:
+            inside.append(any(inside[-1:]) or token[2].startswith(_LOOK_AROUND))
+        elif token[2] == ")":
+            inside.pop()
+        if any(inside[-1:]):
+            continue
         if _is_of_number(token[2]) or (run and _QUANTIFIER.fullmatch(token[2])):
             run.append(token)
             continue

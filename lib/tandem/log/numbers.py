@@ -28,9 +28,9 @@ _DECIMALS_AFTER = re.compile(r",\d+(?!\d*\.\d)")
 _WITH_COMMAS = re.compile(r"\d[\d.,]*")
 _COMMA_AFTER = re.compile(r",\d")
 _WHOLE_BEFORE = re.compile(r"(?<![\d.])\d+,\Z")
-# What makes a number another one: 1'234, 0x1f, 1.5 x 10^-3.
+# What makes a number another one: 1'234, 0x1f, 1.5 x 10^-3, and 1.#QNAN, which is none.
 _GOES_ON = re.compile(
-    r"'\d{3}(?!\d)|\s?[\u00d7*x]\s?10(?:\^|\*\*|[\u207b\u2070-\u2079\u00b9\u00b2\u00b3])"
+    r"#[A-Z]|'\d{3}(?!\d)|\s?[\u00d7*x]\s?10(?:\^|\*\*|[\u207b\u2070-\u2079\u00b9\u00b2\u00b3])"
 )
 
 
@@ -64,7 +64,7 @@ def read(match: re.Match[str], decimal_comma: bool) -> Reading:
         text = line[begin:end].strip(_AROUND)
         if _IS_VOID.fullmatch(text):
             reason = f"last value is {printable(text)}"
-            return Reading(None, reason, begin, end, not text.isalpha() and len(text) == 1)
+            return Reading(None, reason, begin, end, is_dash=not re.search(r"\w", text))
         if _LOOKS_LIKE.fullmatch(text):
             return _whole(line, begin, end, decimal_comma)
     begin, end = next((span for span in reversed(spans) if span[0] >= 0), match.span())

@@ -105,6 +105,7 @@ def test_what_stands_in_the_place_of_a_number_is_found(pattern: str, text: str) 
         ("(acc|accuracy): ([0-9.]+)", "none: 5"),
         (r"(?<!my (\d)) acc: (\w)x", "acc: nan"),
         (r"(acc) [a-z]+", "nan abc"),
+        (r"(?=nan)(?!a|\d)n(?:an)", "inf"),
         (r"step [0-9]+ acc (\S+)", "step nan acc 5"),
     ],
 )
