@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import os
 import random
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -242,6 +243,17 @@ def monitor(watched: Watched, folder: Path) -> None:
         sampler.clock, sampler.marks_s = clock, edges_s
         sampler.until_s = edges_s[-1] + watched.after_s
         sampler.run()
+    close_below(folder)
+
+
+def close_below(folder: Path) -> None:
+    """Close the files that a monitor leaves open, as its process ends with it."""
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            if Path(os.readlink(f"/proc/self/fd/{fd}")).is_relative_to(folder):
+                os.close(int(fd))
+        except FileNotFoundError:
+            pass  # the one with which the folder of them was read
 
 
 @contextmanager
