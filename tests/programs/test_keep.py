@@ -480,6 +480,7 @@ def test_a_keeper_refuses_ctrl_z(stage: Stage) -> None:
     first_line(keeper)
     keeper.send_signal(signal.SIGTSTP)
     assert keeper.stderr
+    assert select.select([keeper.stderr], [], [], DEADLINE_S)[0]
     assert keeper.stderr.readline() == f"keep: warning: {NO_SUSPENSION}\n"
     (command,) = children(keeper.pid)
     assert "T" not in (stat(command)[0], stat(keeper.pid)[0])
@@ -509,8 +510,11 @@ def test_a_keeper_of_keepers_names_whom_others_killed(stage: Stage, signum: int)
     else:
         keeper.terminate()
     keeper.wait(DEADLINE_S)
-    killed = [each["pid"] for each in stage.report()["stop"]["killed"]]
+    report = stage.report()["stop"]
+    killed, told = ([each["pid"] for each in report[key]] for key in ("killed", "terminated"))
     assert killed == ([child] if signum else sorted([training, child]))
+    assert child in told
+    assert below not in told
     assert not (stage.folder / "killed").exists()
 
 
