@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tandem.measure.rows import ON_GPUS, last_row
-from tandem.measure.windows.places import ROLES
+from tandem.measure.rows import ON_GPUS, ROLES, last_row
 
 
 @dataclass

@@ -18,6 +18,7 @@ from typing import BinaryIO
 # power may be older than the mark · "filled" made of the driver's own buffer of power samples after
 # the monitor had been held up · "last" the end
 CLOCK_COLUMNS = ("boottime_s", "kind")
+ROLES = ("foreground", "background")
 THROTTLED = ("power", "thermal", "sync_boost", "board_limit", "reliability")
 GPU_COLUMNS = (
     *CLOCK_COLUMNS,
@@ -64,7 +65,7 @@ PLACE_COLUMNS = (
 )
 ROLE_COLUMNS = tuple(
     f"{role}_{column}"
-    for role in ("foreground", "background")
+    for role in ROLES
     # pss: of all processes together, pages that they share counted once, asked for seldom;
     # largest_rss: of the largest single process
     for column in ("cpu_s", "pss_mib", "largest_rss_mib")

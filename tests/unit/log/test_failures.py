@@ -1,4 +1,4 @@
-"""Failures that a log ends with, and what only looks like one; the device; the verdict."""
+"""Failures that a log ends with, and what only looks like one; the device."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from tandem.log import lines
 from tandem.log.reader import LogReader
 from tandem.log.rules import LogRules
-from tandem.log.verdict import Verdict, verdict
 
 TRACEBACK = """Traceback (most recent call last):
   File "train.py", line 4, in <module>
@@ -18,7 +17,6 @@ RuntimeError: device-side assert
 WORK = "epoch 1/5 accuracy: 0.11\nepoch 2/5 accuracy: 0.21\n"
 PATTERNS = {"accuracy": r"accuracy: ([0-9.]+)"}
 
-FATAL = "Fatal Python error: Segmentation fault"
 NONE: Mapping[str, str | None] = {}
 
 
@@ -145,37 +143,3 @@ def test_the_device(text: bytes, device: str | None) -> None:
     reader = LogReader(LogRules({}))
     reader.feed(text)
     assert reader.end().device == device
-
-
-@pytest.mark.parametrize(
-    ("text", "required", "found", "missing", "is_hollow"),
-    [
-        (WORK, (), ("accuracy",), (), False),
-        ("nothing\n", (), (), (), False),
-        ("nothing\n", ("accuracy",), (), ("accuracy",), True),
-        ("accuracy: nan\n", ("accuracy",), (), ("accuracy",), True),
-        (WORK + TRACEBACK, (), ("accuracy",), (), True),
-    ],
-)
-def test_the_verdict_on_a_round(
-    text: str,
-    required: tuple[str, ...],
-    found: tuple[str, ...],
-    missing: tuple[str, ...],
-    is_hollow: bool,
-) -> None:
-    rules = LogRules(PATTERNS, required)
-    reader = LogReader(rules)
-    reader.feed(text.encode())
-    says = verdict(reader.end(), rules)
-    assert (says.found, says.missing, says.is_hollow) == (found, missing, is_hollow)
-    assert bool(says.reason) == is_hollow
-
-
-def test_of_a_log_that_is_gone_there_is_no_verdict() -> None:
-    from tandem.log.reader import read_log
-
-    rules = LogRules(PATTERNS, ("accuracy",))
-    says = verdict(read_log("/nowhere/training.log", rules), rules)
-    assert says == Verdict((), (), None, "the log cannot be read: No such file or directory")
-    assert not says.is_hollow

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tandem.base.text import share
 from tandem.interference.load import no_load
+from tandem.measure.windows.places import SEEN_S
 from tandem.results.record import (
     Background,
     BackgroundPart,
@@ -19,7 +20,6 @@ from tandem.results.record import (
 
 DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of the GPU or the time
 EDGE_S = 0.3  # half a period of the controller: so far off may each stretch of running be as well
-SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
 
 
 def reasons(record: Record) -> Iterator[str]:

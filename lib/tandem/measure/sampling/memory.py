@@ -10,7 +10,8 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from tandem.measure.sampling.roles import ROLES, Trees
+from tandem.measure.rows import ROLES
+from tandem.measure.sampling.roles import Trees
 
 SHARE = 0.001  # of one core's time that looking may take, but for
 CREDIT_S = 0.05  # at most so much at once, for what has just begun, or has changed

@@ -19,14 +19,14 @@ from typing import Any
 
 from tandem.base.clock import boottime_s, suspended_s
 from tandem.base.variables import VISIBLE
-from tandem.measure.rows import SUSPENDED, cpu_columns, number
+from tandem.measure.rows import ROLES, SUSPENDED, cpu_columns, number
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.gpu import HUNT_PERIOD_S, SampledGpu
 from tandem.measure.sampling.machine import Machine
 from tandem.measure.sampling.memory import Memory
 from tandem.measure.sampling.places import Places
 from tandem.measure.sampling.rapl import Rapl
-from tandem.measure.sampling.roles import ROLES, ROW_SHARE, SAMPLE_SHARE, Trees
+from tandem.measure.sampling.roles import ROW_SHARE, SAMPLE_SHARE, Trees
 from tandem.measure.sampling.strangers import COLUMNS, Occupants
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened, versions

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.rows import ON_GPUS, PLACE_COLUMNS
+from tandem.measure.rows import ON_GPUS, PLACE_COLUMNS, ROLES
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.gpu import SampledGpu
-from tandem.measure.sampling.roles import ROLES, Trees
+from tandem.measure.sampling.roles import Trees
 from tandem.measure.sampling.strangers import MPS_SERVER, STRANGERS, UNCLEAR, UNREAD
 from tandem.nvml.binding import NvmlError
 from tandem.nvml.devices import Device, processes

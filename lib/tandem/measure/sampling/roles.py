@@ -13,10 +13,9 @@ import signal
 import time
 from dataclasses import dataclass, field
 
+from tandem.measure.rows import ROLES
 from tandem.nvml.sensors import REMEMBERED_S
 from tandem.processes.proc import TICKS_A_SECOND, ancestors, descendants, name, stat
-
-ROLES = ("foreground", "background")
 
 # Shares of one core's time that looking may take: once a row, and between rows. Between rows it
 # finds processes of ours that do not live long, which NVML reports only after their end.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tandem.measure.rows import number
+from tandem.measure.rows import ROLES, number
 from tandem.measure.sampling.files import Csv
-from tandem.measure.sampling.roles import ROLES, Trees
+from tandem.measure.sampling.roles import Trees
 from tandem.nvml.devices import Process
 from tandem.nvml.sensors import REMEMBERED_S, ProcessSample, share_lived, uses
 from tandem.processes.proc import TICKS_A_SECOND, alive, name, stat, user

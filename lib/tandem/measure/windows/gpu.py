@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.clock import Moment
+from tandem.measure.rows import THROTTLED
 from tandem.measure.windows.aliasing import SEES_PART, SEES_SELDOM, alias_sigma_j, is_gapped
 from tandem.measure.windows.edges import Reading, late_sigma_j, late_trapezoid_at, time_of
 from tandem.measure.windows.gaps import absence, gap_warnings, too_blind
@@ -59,6 +60,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
     """
     tally = tallied(GpuTally(span.from_s, span.to_s, habits_of(gpu)), folder / gpu["file"])
     energy = energy_facts(gpu, tally)
+    counted_s = {reason: tally.growth(f"throttled_{reason}_s") for reason in THROTTLED}
     peaks, is_sampled = tally.peaks, (coverage(tally) or 0.0) >= MIN_COVERAGE
     return {
         "index": gpu["index"],
@@ -79,7 +81,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
         "memory_max_mib": peaks.get("memory_used_mib"),
         "event_reasons": event_names(tally.event_bits),
         **clock_facts(tally),
-        **throttled(tally.held, tally.start.rows, tally.end.rows, span.duration_s),
+        **throttled(tally.held, counted_s, span.duration_s),
         "samples": round(tally.samples),
         "largest_gap_seconds": None if tally.sampled_s is None else tally.largest_gap_s,
         "sampling_coverage": coverage(tally),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.rows import Row
-from tandem.measure.windows.edges import linear, number_in
 from tandem.measure.windows.gpu import Span, edge_reason
 from tandem.measure.windows.tallies import Tally, tallied
 
@@ -31,16 +28,16 @@ def machine_facts(folder: Path, reason: str | None, span: Span) -> Facts:
     """
     tally = tallied(MachineTally(span.from_s, span.to_s), folder / "machine.csv")
     others_percent, others_reason = others_of(tally, reason, span.duration_s)
-    total_s = growth(tally, "total_cpu_s")
-    steal_s = growth(tally, "steal_cpu_s")
-    swapped_mib = growth(tally, "swapped_in_mib")
+    total_s = tally.growth("total_cpu_s")
+    steal_s = tally.growth("steal_cpu_s")
+    swapped_mib = tally.growth("swapped_in_mib")
     return {
         "others_cpu_percent": others_percent,
         "others_cpu_reason": others_reason,
         "steal_percent": percent(steal_s, total_s),
         "swapped_in_mib": None if swapped_mib is None else round(swapped_mib, 3),
         "pressure_percent": {
-            name: percent(growth(tally, f"{name}_s"), span.duration_s) for name in PRESSURE
+            name: percent(tally.growth(f"{name}_s"), span.duration_s) for name in PRESSURE
         },
     }
 
@@ -52,25 +49,13 @@ def others_of(
     if duration_s < SHORTEST_S:
         return None, f"{duration_s:.1f} s are too short to tell"
     total_s, busy_s, own_s = (
-        growth(tally, column, beside="own_cpu_s")
+        tally.growth(column, beside="own_cpu_s")
         for column in ("total_cpu_s", "busy_cpu_s", "own_cpu_s")
     )
     if total_s is None or busy_s is None or own_s is None:
         return None, reason or edge_reason(tally, "the CPU time of this run's processes")
     others_percent = percent(max(busy_s - own_s, 0.0), total_s)
     return others_percent, None if others_percent is not None else "the kernel counts no CPU time"
-
-
-def growth(tally: Tally, column: str, beside: str | None = None) -> float | None:
-    """Return by how much a sum grew in a window, by the rows that know `beside` too."""
-    beside = beside or column
-    start = linear(knowing(tally.start.rows, beside), column, tally.from_s)
-    end = linear(knowing(tally.end.rows, beside), column, tally.to_s)
-    return None if start is None or end is None else end - start
-
-
-def knowing(rows: Sequence[Row], column: str) -> list[Row]:
-    return [row for row in rows if number_in(row, column) is not None]
 
 
 def percent(part: float | None, whole: float | None) -> float | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.rows import ON_GPUS, PLACE_COLUMNS, read_rows, rows_between
+from tandem.measure.rows import ON_GPUS, PLACE_COLUMNS, ROLES, read_rows, rows_between
 from tandem.measure.windows.edges import number_in, time_of
 from tandem.measure.windows.tallies import SLACK_S
 
@@ -19,8 +19,6 @@ SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
 STILL_S = 3.0  # in so long a GPU that somebody uses does not look idle in every row
 CONTEXT_MIB = 50.0  # less than a process takes that computes on a GPU
 CONTEXT_W = 15.0  # less than a board draws more when somebody does
-
-ROLES = ("foreground", "background")
 
 Facts = dict[str, Any]
 View = Mapping[str, Any]

@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 from typing import TypeVar
 
-from tandem.measure.rows import Row, rows_between
+from tandem.measure.rows import ROLES, Row, rows_between
 from tandem.measure.windows.edges import (
     COUNTER,
     REACH_S,
     Nearby,
     Spread,
     extremes,
+    linear,
     number_in,
     time_of,
 )
@@ -31,9 +32,7 @@ PEAKS = (
     "foreground_memory_mib",
     "background_memory_mib",
 )
-MEMORY = tuple(
-    f"{role}_{kind}_mib" for role in ("foreground", "background") for kind in ("pss", "largest_rss")
-)
+MEMORY = tuple(f"{role}_{kind}_mib" for role in ROLES for kind in ("pss", "largest_rss"))
 SLACK_S = 0.05  # a row that was asked for at an edge lies no further behind it
 HELD = ("foreground_memory_mib", "background_memory_mib", "strangers_memory_mib")
 APART_S = 0.5  # memory and processes are read one after the other; so far apart both are still so
@@ -73,6 +72,18 @@ class Tally:
             when_s = time_of(row)
             self.first_inside_s = when_s if self.first_inside_s is None else self.first_inside_s
             self.last_inside_s = when_s
+
+    def growth(self, column: str, beside: str | None = None) -> float | None:
+        """Return by how much a cumulative column grew; None where an edge is not known.
+
+        `beside`: only rows count that know this column, too.
+        """
+        edges = []
+        for nearby, when_s in ((self.start, self.from_s), (self.end, self.to_s)):
+            rows = [row for row in nearby.rows if number_in(row, beside or column) is not None]
+            edges.append(linear(rows, column, when_s))
+        before, after = edges
+        return None if before is None or after is None else after - before
 
     def add_peaks(self, row: Row, columns: tuple[str, ...]) -> None:
         for column in columns:

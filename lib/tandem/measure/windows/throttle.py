@@ -5,11 +5,11 @@ By the driver's counters where there are any; else by the reasons that each row 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from tandem.measure.rows import THROTTLED, Row
-from tandem.measure.windows.edges import linear, number_in, time_of
+from tandem.measure.rows import Row
+from tandem.measure.windows.edges import number_in, time_of
 
 CLOCKS = ("sm_clock", "memory_clock")
 # Of NVML's nvmlClocksEventReasons those that hold a board back: not idleness, not a setting.
@@ -61,25 +61,18 @@ class Held:
 
 
 def throttled(
-    held: Held, start: Sequence[Row], end: Sequence[Row], duration_s: float
+    held: Held, counted_s: Mapping[str, float | None], duration_s: float
 ) -> dict[str, Any]:
     """Return the share of a window in percent by reason, and how it is known; None: it is not.
 
-    `start` and `end` are the rows about its edges.
+    `counted_s` is by how much the driver's counters grew in it.
     """
-    counted = {reason: _counted_s(reason, held, start, end) for reason in THROTTLED}
-    known = {reason: seconds for reason, seconds in counted.items() if seconds is not None}
+    known = {reason: seconds for reason, seconds in counted_s.items() if seconds is not None}
     if known and duration_s:
         shares = {reason: _percent(seconds, duration_s) for reason, seconds in known.items()}
         return {"throttled_percent": shares, "throttled_by": "counters"}
     shares = held.shares_percent()
     return {"throttled_percent": shares, "throttled_by": "samples" if shares else None}
-
-
-def _counted_s(reason: str, held: Held, start: Sequence[Row], end: Sequence[Row]) -> float | None:
-    column = f"throttled_{reason}_s"
-    before_s, after_s = linear(start, column, held.from_s), linear(end, column, held.to_s)
-    return None if before_s is None or after_s is None else after_s - before_s
 
 
 def _percent(part_s: float, whole_s: float) -> float:

@@ -150,19 +150,12 @@ def rapl_joules(
         unread += [f"{each} has no DRAM" for each in packages if each.partition("_")[2] not in have]
     if unread:
         return None, "; ".join(unread)
-    values_uj = {column: used(roles, column) or None for column in columns}  # none uses nothing
+    values_uj = {column: roles.growth(column) or None for column in columns}  # none uses nothing
     total_uj = total(values_uj.values())
     if total_uj is None:
         lost = ", ".join(column for column, value in values_uj.items() if value is None)
         return None, rapl["reason"] or edge_reason(roles, lost)
     return total_uj / 1e6, None
-
-
-def used(roles: RoleTally, column: str) -> float | None:
-    """Return by how much a cumulative column grew in the window; None where an edge is unknown."""
-    start = linear(roles.start.rows, column, roles.from_s)
-    end = linear(roles.end.rows, column, roles.to_s)
-    return None if start is None or end is None else end - start
 
 
 def cpu_seconds(roles: RoleTally, role: str) -> float | None:
@@ -174,7 +167,7 @@ def cpu_seconds(roles: RoleTally, role: str) -> float | None:
     first = next((row for row in roles.start.rows if number_in(row, column) is not None), None)
     behind_s = time_of(first) - roles.from_s if first else 0.0
     if first is None or not 0.0 < behind_s < SLACK_S:
-        return used(roles, column)
+        return roles.growth(column)
     end = linear(roles.end.rows, column, roles.to_s)
     return None if end is None else end - (number_in(first, column) or 0.0)
 
