@@ -44,7 +44,7 @@ def _with_plain_minus(pattern: str) -> str:
 class Relaxed:
     """A pattern and its relations, None where the relaxed one cannot be had.
 
-    `either` also finds `nan` and the like in place of a number, `voids` only these, each in place
+    `either` also finds `nan` and the like in place of any number, `voids` only these, each in place
     of another group.
     """
 
@@ -70,17 +70,16 @@ def relaxed(pattern: str) -> Relaxed:
     text = _with_plain_minus(pattern)
     is_verbose = bool(strict.flags & re.VERBOSE)
     tokens = list(_tokens(text, is_verbose))
-    spans = [span for span in _number_groups(text, tokens) if _finds_numbers(text[slice(*span)])]
-    if not strict.groups:
-        spans = list(_number_runs(tokens))
-    either = _compiled_or_none(_replaced(text, dict.fromkeys(spans, "{}|" + _VOID)))
+    groups = [span for span in _number_groups(text, tokens) if _finds_numbers(text[slice(*span)])]
+    runs = [run for run in _number_runs(tokens) if not any(a <= run[0] < b for a, b in groups)]
+    spans = groups + runs
+    relaxation = dict.fromkeys(spans, "{}|" + _VOID)
+    either = _compiled_or_none(_replaced(text, relaxation))
     voids = [
-        _compiled_or_none(
-            _replaced(text, dict.fromkeys(spans, "{}|" + _VOID) | {span: "(?!){}|" + VOID_WORDS})
-        )
-        for span in spans
+        _compiled_or_none(_replaced(text, relaxation | {span: "(?!){}|" + VOID_WORDS}))
+        for span in (groups if strict.groups else runs)
     ]
-    fixed = [text for begin, _, text in tokens if not any(a <= begin < b for a, b in spans)]
+    fixed = ["" if any(a <= at < b for a, b in spans) else text for at, _, text in tokens]
     words = () if is_verbose else tuple(_words(fixed))
     either = either if spans else None
     is_simple = not any(map(_NOT_SIMPLE.fullmatch, (token for _, _, token in tokens)))
@@ -136,7 +135,7 @@ def _finds_numbers(content: str) -> bool:
 
 
 def _number_runs(tokens: list[Token]) -> Iterator[tuple[int, int]]:
-    """Yield each run of classes of digits, with points between, of a pattern without groups."""
+    """Yield each run of classes of digits, with points between, in no look-around."""
     run: list[Token] = []
     inside: list[bool] = []  # of each group that is open: is it in a look-around?
     for token in [*tokens, (0, 0, "")]:

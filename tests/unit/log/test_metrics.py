@@ -106,6 +106,7 @@ def test_what_counts_as_a_number(log: Path, text: str, pattern: str, value: floa
         ("accuracy: nan, epoch 5", r"accuracy.*?([0-9.]+)", "last value is nan"),
         ("accuracy: nan, epoch 5", r"accuracy.*([0-9.]+)", "last value is nan"),
         ("top 1 2 accuracy nan", r"top (\d+) (\d+) accuracy ([0-9.]+)", "last value is nan"),
+        ("top nan 2 accuracy nan", r"top \d+ \d+ accuracy ([0-9.]+)", "last value is nan"),
         ("accuracy: diverged", LOSS.replace("loss", "accuracy"), 'last value is "diverged"'),
     ],
 )
