@@ -39,8 +39,10 @@ _WORDS = {  # each line has one of them, in lower case
     "aborted": ("aborted", "bus error", "illegal instruction", "floating point exception"),
 }
 _TRACEBACK_WORD = "traceback (most recent call last)"
-_IGNORED = re.compile(r"Exception ignored (?:in|while)\b")
+# What Python says above an exception that ends nothing; below 3.13 that of a function at exit, too.
+_IGNORED = re.compile(r"Exception ignored\b|Error in atexit\._run_exitfuncs:|--- Logging error ---")
 _CHAINED = re.compile(r"(?:During handling of|The above exception was) .*exception\b")
+_BOX = ("\u2502", "\u2570")  # the sides of one, as rich draws them around a traceback
 _EXCEPTION = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*(?::|\s*$)")
 
 
@@ -134,9 +136,11 @@ class _Tracebacks:
             end = block.text.find("\n", at)
             end = len(block.text) if end < 0 else end
             line = block.text[at:end]
-            if not line.startswith(prefix) or not line[len(prefix) :][:1].isspace():
+            if _is_indented(line):
+                prefix = self._open = ""  # only the first line has one
+            says = line.removeprefix(prefix)
+            if not (line.startswith(prefix) and _is_indented(says)):
                 self._open = None
-                says = line.removeprefix(prefix)
                 if not (line.startswith(prefix) and _EXCEPTION.match(says)):
                     return at
                 if self.newest and not self._is_ignored:
@@ -144,6 +148,10 @@ class _Tracebacks:
                 return end
             at = end + 1
         return len(block.text)
+
+
+def _is_indented(line: str) -> bool:
+    return line[:1].isspace() or line.startswith(_BOX)
 
 
 def _line_before(text: str, at: int) -> str:

@@ -87,6 +87,9 @@ def test_a_failure_behind_the_last_metric_and_epoch(end: str, line: str | None) 
         + "\nDuring handling of the above exception, another exception occurred:\n\n"
         + TRACEBACK.replace("device-side", "CUDA error:"),
         "Exception ignored while calling deallocator <f>:\n" + TRACEBACK,
+        "Exception ignored on calling ctypes callback function: <f>\n" + TRACEBACK,
+        "Error in atexit._run_exitfuncs:\n" + TRACEBACK,
+        "--- Logging error ---\n" + TRACEBACK + "Call stack:\n  File x\nMessage: 'done %d'\n",
         "3 workers were Killed\n",
         "Killed 3 workers\n",
         "the kernel killed\n it\n",
@@ -119,6 +122,20 @@ def test_the_registry_adds_and_switches_off() -> None:
     )
     assert failure(WORK + TRACEBACK, {"traceback": "^MyError"}) is None
     assert failure(f"{WORK}MyError: 1\n", {"traceback": "^MyError"}) == "MyError: 1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-31 ERROR Traceback (most recent call last):\n  File x\n    {}\nKeyError: {}\n",
+        "\u256d Traceback (most recent call last) \u2500\u256e\n\u2502 x.py:1 \u2502\n\u2502 {} \u2502\n"
+        "\u2570\u2500\u256f\nKeyError: {}\n",
+    ],
+)
+def test_no_line_of_a_traceback_is_a_metric_or_an_epoch(text: str) -> None:
+    for said in ("accuracy: 0.99", "epoch = 3"):
+        for size in (7, 10**9):
+            assert failure(WORK + text.replace("{}", said), size=size) == f"KeyError: {said}"
 
 
 def test_a_traceback_across_blocks() -> None:
