@@ -21,7 +21,7 @@ _NEARLY = 0.05
 # Either a bar that counts epochs ("Epoch: 35%|###   | 7/20") or the number itself, which is not
 # the percentage of a bar.
 EPOCH = re.compile(
-    r"(?<!\w)(?<!best )epoch(?:s?:?[ ]*\d+%\|[^|\r\n]*\|[ ]*|['\"]?[ \t:=#(\[]{0,8})"
+    r"(?<!\w)(?<!best )epoch(?:s?:?[ ]*\d+%\|[^|\r\n]*\|[ ]*|['\"]?[ \t:=#(\[]{0,8}['\"]?)"
     r"(\d{1,7}(?:\.\d+)?)(?!\d|[\d.]*%)(?:[ ]*(?:/|of)[ ]*(\d{1,7})(?!\d))?",
     re.IGNORECASE,
 )
@@ -29,11 +29,15 @@ EPOCH = re.compile(
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch that a log tells of: `at` is where its line begins, `total` how many there are."""
+    """One epoch that a log tells of: `at` is where its line begins, `total` how many there are.
+
+    `is_share`: its number has a point, and so says how many are done.
+    """
 
     at: int
     number: float
     total: int | None
+    is_share: bool
 
 
 class EpochFinder:
@@ -49,7 +53,7 @@ class EpochFinder:
         """Yield every epoch in a block that is another than the one before, and the last."""
         least = 0 if block.starts else MARGIN_CHARACTERS
         most = len(block.text) - (0 if block.ends else MARGIN_CHARACTERS)
-        newest: tuple[int, str, tuple[float, int | None]] | None = None
+        newest: tuple[int, str, tuple[float, int | None, bool]] | None = None
         for at, match in self._matches(block):
             if newest and match[0] == newest[1]:
                 newest = at, *newest[1:]
@@ -74,13 +78,14 @@ class EpochFinder:
                 yield at, found
             at += len(self._word)
 
-    def _epoch(self, match: re.Match[str]) -> tuple[float, int | None] | None:
-        number = _number(match[1] if match.re.groups else match[0])
+    def _epoch(self, match: re.Match[str]) -> tuple[float, int | None, bool] | None:
+        text = match[1] if match.re.groups else match[0]
+        number = _number(text)
         total = _number(match[2]) if match.re.groups > 1 else None
         is_bar = self._is_built_in and "|" in match[0]
         if number is None or (is_bar and number == 0):  # a bar counts those that are done
             return None
-        return number, int(total) if total else None
+        return number, int(total) if total else None, "." in text
 
 
 def _number(text: str | None) -> float | None:
@@ -136,14 +141,18 @@ class EpochFacts:
     def done(self, expected: int | None) -> int | None:
         """Return the number of the last epoch, counted from 1; None: the log tells of none.
 
-        An epoch 0 before as many as are expected is a look at the network before its training.
+        An epoch 0 before as many as are expected is a look at the network before its training. Of a
+        log that tells of more than that nobody knows what it counts: None, too.
         """
         if self.last is None:
             return None
         if self.is_fractional:
-            return int(self.last + _NEARLY)
-        done = int(self.last) + self.is_zero_based
-        return expected if expected is not None and done == expected + 1 else done
+            done = int(self.last + _NEARLY)
+        else:
+            done = int(self.last) + self.is_zero_based
+        if expected is None or done <= expected:
+            return done
+        return expected if self.is_zero_based and done == expected + 1 else None
 
     @property
     def begins_late(self) -> bool:
@@ -158,15 +167,17 @@ class EpochFacts:
     def at_most_done(self) -> int:
         """Return how many different epochs may have run, as far as the log tells of each.
 
-        Of a log that tells of every tenth one, those up to the next that would be told of.
+        Of a log that tells of every tenth one, those up to the next that would be told of. One that
+        tells of the tenth alone may be such a log.
         """
         if self.last is None:
             return 0
         if self.is_fractional:
             return round(self.last)
-        if self.step is None or self.step <= 1:
+        step = self.last if self.step is None else self.step
+        if step <= 1:
             return max(self.seen, self._in_phases())
-        return max(int(self.last + self.step) - (not self.is_zero_based), self._in_phases())
+        return max(int(self.last + step) - (not self.is_zero_based), self._in_phases())
 
     def _in_phases(self) -> int:
         """Return the epochs of all phases together, if each has come to the end that it tells."""
@@ -188,6 +199,7 @@ class Epochs:
     newest: Epoch | None = None
     _seen: set[float] = field(default_factory=set)
     _phases: list[Phase] = field(default_factory=list)
+    _has_shares: bool = False
     _new: list[float] = field(default_factory=list)
 
     def look(self, block: Block) -> None:
@@ -197,6 +209,7 @@ class Epochs:
             if epoch.number not in self._seen and len(self._seen) < MOST_SEEN:
                 self._seen.add(epoch.number)
                 self._new.append(epoch.number)
+            self._has_shares |= epoch.is_share
             self._follow(epoch)
 
     def _follow(self, epoch: Epoch) -> None:
@@ -215,7 +228,7 @@ class Epochs:
 
     def facts(self) -> EpochFacts:
         """Return what was found so far."""
-        numbers = sorted(self._seen)
+        numbers = sorted(self._seen - self._of_another_training())
         if not numbers:
             return NO_EPOCHS
         gaps = Counter(round(second - first, 6) for first, second in pairwise(numbers))
@@ -225,6 +238,14 @@ class Epochs:
             last=numbers[-1],
             step=min(gaps, key=lambda gap: (-gaps[gap], gap)) if gaps else None,
             total=self._phases[-1].total,
-            is_fractional=any(number != int(number) for number in numbers),
+            is_fractional=any(number != int(number) for number in numbers)
+            or (self._has_shares and numbers[0] > 0),
             phases=tuple(self._phases),
         )
+
+    def _of_another_training(self) -> set[float]:
+        """Return the number of a network that was loaded ("epoch 90"), before one that is new."""
+        loaded, *others = self._phases or (None,)
+        if not loaded or not others or loaded.first != loaded.last or others[0].first > 1:
+            return set()
+        return {loaded.last} if loaded.last > max(each.last for each in others) else set()

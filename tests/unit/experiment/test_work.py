@@ -58,6 +58,7 @@ def test_a_log_that_ends_with_a_failure() -> None:
 
 
 FEW = "the foreground's log has 3 of 5 epochs"
+END = "the foreground's log tells of no epoch behind 2 of 5"
 LATE = "the foreground's log has only epochs 4 to 5 of 5"
 
 
@@ -70,6 +71,7 @@ LATE = "the foreground's log has only epochs 4 to 5 of 5"
         ({"at_most_done": 3, "early_stopping": True}, None, None),
         ({"at_most_done": 3, "own_pattern": True, "early_stopping": True}, None, None),
         ({"at_most_done": 3, "expected": None, "own_pattern": True}, None, None),
+        ({"at_most_done": 3, "told": 1, "last": 2.0, "own_pattern": True}, END, None),
         ({"at_most_done": 0, "told": 0}, None, None),
         ({"at_most_done": 0, "told": 0, "own_pattern": True}, FEW.replace("3", "0"), None),
         (
@@ -97,11 +99,23 @@ def test_epochs_that_are_missing(
     assert (reasons(made), warned(made)) == (["foreground failed: exit code 1"], [])
 
 
-@pytest.mark.parametrize(("first", "counts"), [(4, True), (1, False), (None, False)])
-def test_a_retry_that_went_on_does_not_count(first: int | None, counts: bool) -> None:
+def test_a_log_that_tells_of_more_epochs_than_there_are_to_be() -> None:
+    made = record(
+        epochs_done=None,
+        **{"epochs.told": 10, "epochs.last": 10.0, "epochs.at_most_done": 30, "epochs.expected": 3},
+    )
+    told = "the foreground's log tells of epoch 10, and there are 3 to be"
+    assert (reasons(made), warned(made)) == ([], [f"{told}: how many are done is not known"])
+
+
+@pytest.mark.parametrize(
+    ("first", "told", "counts"),
+    [(4, 2, True), (1, 2, False), (None, 2, False), (None, 1, True), (1, 1, False)],
+)
+def test_a_retry_that_went_on_does_not_count(first: int | None, told: int, counts: bool) -> None:
     made = record(
         **{"epochs.first": 4.0, "epochs.last": 5.0, "epochs.expected": 5},
-        **{"epochs.begins_late": True, "epochs.told": 2, "epochs.at_most_done": 2},
+        **{"epochs.begins_late": True, "epochs.told": told, "epochs.at_most_done": 5},
     )
     put(made, attempts=[of(Attempt, epoch_first=first, end_boottime_s=1.0), *made["attempts"]])
     went_on = f"{LATE}: this attempt went on where an earlier one had stopped"

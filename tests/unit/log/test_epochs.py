@@ -43,6 +43,7 @@ def of(numbers: Iterable[object], form: str = "Epoch {}\n") -> EpochFacts:
         ("Epoch 7\n", (7, 9)),
         ("INFO epoch=7 loss=0.25\n", (7, 9)),
         ("{'loss': 0.3, 'epoch': 7.53}\n", (7, 9)),
+        ("{'loss': '0.3', 'epoch': '7.53'}\n", (7, 9)),
         ("Epoch 7:  35%|###   | 137/390 [00:01]\r", (7, 9)),
         ("Epoch:  35%|###   | 7/20 [00:01<00:02]\r", (7, 20)),
         ("Epochs:  35%|###   | 7/20 [00:01<00:02]\r", (7, 20)),
@@ -77,7 +78,16 @@ def test_the_registrys_own_pattern() -> None:
         ([0, 0, 1], 3, 2, 2),
         ([0], 1, 1, 1),
         ([0, 1, 2, 3], 3, 3, 4),  # a look before the training
-        ([3], 3, 3, 1),
+        ([1], 3, 1, 1),
+        ([3], 3, 3, 5),  # perhaps it tells of every third
+        ([4], 10, 4, 7),
+        (["3.0"], 3, 3, 3),
+        (["1.0", "2.0"], 3, 2, 2),
+        (["0.0", "1.0", "2.0", "3.0"], 3, 3, 4),
+        (range(1, 11), 3, None, 10),  # a bar that counts batches
+        ([90, 0, 1, 2], 3, 3, 3),  # of the network that was loaded
+        ([90, 91, 92], 3, None, 3),
+        ([2, 1, 2, 3], 3, 3, 3),
         ([10, 20, 30], 30, 30, 39),
         ([1, 10, 20, 30], 30, 30, 39),
         ([0, 10, 20], 30, 21, 30),
@@ -87,7 +97,9 @@ def test_the_registrys_own_pattern() -> None:
         ([], 3, None, 0),
     ],
 )
-def test_how_many_are_done(numbers: list[float], asked: int, done: int, at_most: int) -> None:
+def test_how_many_are_done(
+    numbers: Iterable[object], asked: int, done: int | None, at_most: int
+) -> None:
     found = of(numbers)
     assert (found.done(found.expected(asked)), found.at_most_done()) == (done, at_most)
 
@@ -129,11 +141,15 @@ def test_phases_count_together_only_where_each_is_whole() -> None:
         ([0.5, 1.0], False),
         ([1.5, 3.0], False),
         ([3.5], False),
+        (["3.0"], False),
+        ([90, 1, 2], False),
         ([1.52, 1.6], True),
         ([], False),
     ],
 )
-def test_a_log_that_begins_behind_the_first_epoch(numbers: list[float], begins_late: bool) -> None:
+def test_a_log_that_begins_behind_the_first_epoch(
+    numbers: Iterable[object], begins_late: bool
+) -> None:
     assert of(numbers).begins_late is begins_late
 
 
