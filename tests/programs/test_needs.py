@@ -133,8 +133,13 @@ def test_a_python_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     assert message == f'its Python program "{name}" does not exist (check the registry)'
     [message] = told(check(tmp_path, python("trainer.py") | {"line_buffered": True}))
     assert str(name) in message
+    options = ("-u", "-W", "ignore", "-Xdev", "-OO")
+    [message] = told(check(tmp_path, python(*options, "trainer.py")))
+    assert str(name) in message
     name.touch()
     assert told(check(tmp_path, python("trainer.py"))) == []
+    assert told(check(tmp_path, python(*options, "trainer.py"))) == []
+    assert told(check(tmp_path, python("-u", "-m", "trainer"))) == []
     assert told(check(tmp_path, python("-c", "pass"))) == []
 
 

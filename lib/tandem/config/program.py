@@ -18,6 +18,7 @@ LINE_BUFFERED = ("stdbuf", "-oL")
 """What stands before a command whose output is to be written line by line; it becomes that."""
 
 _PYTHON = re.compile(r"python[0-9.]*")
+_PYTHON_OPTION = re.compile(r"-[bBdEiIOPqRsSuvx]+|-[WX].+")
 
 
 def of_tandem(word: str) -> str:
@@ -35,7 +36,20 @@ def own_words(command: Sequence[str]) -> Sequence[str]:
 def start_words(command: Sequence[str]) -> Sequence[str]:
     """The first words of a command, as many as `folder_flaw` looks at."""
     own = own_words(command)
-    return command[: len(command) - len(own) + (2 if is_python(own[0]) else 1)]
+    return command[: len(command) - len(own) + 1 + (_script_at(own) or 0)]
+
+
+def _script_at(words: Sequence[str]) -> int | None:
+    """Where a Python's program stands among these words, None where none is a Python's program."""
+    at = 1
+    while is_python(words[0]) and at < len(words):
+        word = words[at]
+        if not word.startswith("-"):
+            return at
+        if word not in ("-W", "-X") and not _PYTHON_OPTION.fullmatch(word):
+            return None
+        at += 2 if word in ("-W", "-X") else 1
+    return None
 
 
 def is_python(program: str) -> bool:
@@ -58,17 +72,14 @@ def folder_flaw(
     words = own_words(command)
     if len(words) < len(command) and "/" not in command[0]:
         return f'"line_buffered" needs {command[0]}, which is not on PATH (install coreutils)'
-    program, *others = words
+    program, at = words[0], _script_at(words)
     if "/" not in program:
         return f"its program {quote(program)} is not on PATH (install it, or write where it is)"
     if flaw := _program_flaw(folder, program, path):
         return flaw
-    script = others[0] if others else "-"
-    if is_python(program) and not script.startswith("-") and not os.path.exists(folder / script):
-        return (
-            f"its Python program {quote_path(folder / script)} does not exist (check the registry)"
-        )
-    return ""
+    if at is None or os.path.exists(script := folder / words[at]):
+        return ""
+    return f"its Python program {quote_path(script)} does not exist (check the registry)"
 
 
 def _program_flaw(folder: Path, program: str, path: str | None) -> str:

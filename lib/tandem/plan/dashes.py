@@ -9,6 +9,8 @@ from tandem.plan.command import text_of
 
 # What argparse of every Python takes for a negative number.
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
+# What that of Python 3.14 and newer takes for one, too.
+_WITH_EXPONENT = re.compile(r"-(?:\d+(?:\.\d+)?|\.\d+)[eE][-+]?\d+")
 _CLOSER = 1e6  # so much nearer to 0 than its end hardly a value of a range is drawn
 
 
@@ -26,7 +28,8 @@ def dash_doubt(hyperparameter: Hyperparameter, *values: Value) -> tuple[str, str
     hint = f'make the flag "{flag}=", which joins them, if the program takes that'
     if refused := [text for text in dashed if not _NUMBER.fullmatch(text)]:
         what = f"{refused[0][:20]} behind {flag} looks like an option"
-        return "warning", f"{what}: argparse before Python 3.14 refuses it ({hint})"
+        older = " before Python 3.14" if _WITH_EXPONENT.fullmatch(refused[0]) else ""
+        return "warning", f"{what}: argparse{older} refuses it ({hint})"
     if dashed:
         what = "negative numbers behind their flag are refused by an argparse program that has"
         return "remark", f"{what} options such as -1 ({hint})"

@@ -105,7 +105,7 @@ def _too_few(
         left = f"only {number} {are} left: {less}"
     return UsageError(
         f"{count} different {kind} of {names} are wanted, but {left}"
-        " (lower runs_per_config or widen the range)"
+        " (lower runs_per_config, or let the registry allow more)"
     )
 
 

@@ -72,6 +72,8 @@ def test_what_is_said() -> None:
         "-1.0e-20 behind --shift looks like an option: argparse before Python 3.14 refuses it"
         ' (make the flag "--shift=", which joins them, if the program takes that)',
     )
+    _, message = dash_doubt(SHIFT, "-adam") or ("", "")
+    assert message.startswith("-adam behind --shift looks like an option: argparse refuses it (")
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False))

@@ -171,7 +171,7 @@ def test_how_many_are_left_is_said_with_what_is_taken() -> None:
         folds(4, [2.0, 3.0, 4.0, 5.0, 6.0, 10.0, 11.0])
     assert str(told.value) == (
         '4 different values of "kfold" are wanted, but only 3 are left: 8 without the default,'
-        " less 5 in historical_csvs (lower runs_per_config or widen the range)"
+        " less 5 in historical_csvs (lower runs_per_config, or let the registry allow more)"
     )
     with pytest.raises(UsageError, match="only 1 is left"):
         folds(2, [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
@@ -187,7 +187,7 @@ def test_what_cannot_be_counted_is_too_few_with_what_is_taken() -> None:
         draw(narrow, 3, stream(1), used)
     assert str(told.value) == (
         '3 different values of "x" are wanted, but without the default and the 1 in historical_csvs'
-        " there are too few distinct values (lower runs_per_config or widen the range)"
+        " there are too few distinct values (lower runs_per_config, or let the registry allow more)"
     )
 
 

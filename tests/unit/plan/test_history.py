@@ -255,7 +255,7 @@ def test_too_few_are_left_says_how_many_history_has_taken(tmp_path: Path, read: 
         (
             "experiments[0].mutate",
             '4 different values of "kfold" are wanted, but only 3 are left: 8 without the default,'
-            " less 5 in historical_csvs (lower runs_per_config or widen the range)",
+            " less 5 in historical_csvs (lower runs_per_config, or let the registry allow more)",
         )
     ]
 
