@@ -128,8 +128,8 @@ def test_the_registry_adds_and_switches_off() -> None:
     "text",
     [
         "2026-01-31 ERROR Traceback (most recent call last):\n  File x\n    {}\nKeyError: {}\n",
-        "\u256d Traceback (most recent call last) \u2500\u256e\n\u2502 x.py:1 \u2502\n\u2502 {} \u2502\n"
-        "\u2570\u2500\u256f\nKeyError: {}\n",
+        "\u256d Traceback (most recent call last) \u2500\u256e\n\u2502 x.py:1 \u2502\n"
+        "\u2502 {} \u2502\n\u2570\u2500\u256f\nKeyError: {}\n",
     ],
 )
 def test_no_line_of_a_traceback_is_a_metric_or_an_epoch(text: str) -> None:
