@@ -16,3 +16,4 @@ RESULTS = ROOT / "results"
 POWERCAP = Path("/sys/class/powercap")
 PROC = Path("/proc")
 CPUFREQ = Path("/sys/devices/system/cpu")
+GPU_DRIVER = Path("/proc/driver/nvidia/version")

@@ -57,18 +57,18 @@ def value_doubt(value: object) -> str:
 
 
 def shell_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
-    """Words of an entry that a shell would have to expand, or that would tell a shell something."""
+    """Words of an entry that a shell would have to expand, or that mean something to a shell."""
     for where, word in _words(place, raw):
         if doubt := shell_doubt(word):
             yield "warning", where, f"{doubt} (write what it stands for)"
-    for where, word in _required(join(place, "required_args"), raw.get("required_args", {})):
+    for where, word in _required_words(place, raw):
         if _OPERATOR.fullmatch(word):
             message = f"{quote(word)} is passed as it stands: no shell reads it (remove it)"
             yield "warning", where, message
 
 
 def _words(place: str, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from _required(join(place, "required_args"), raw.get("required_args", {}))
+    yield from _required_words(place, raw)
     for name, text in raw.get("env", {}).items():
         yield join(join(place, "env"), name), text
     for model, words in raw.get("model_args", {}).items():
@@ -79,13 +79,16 @@ def _words(place: str, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield join(join(place, "train_command"), index), word
 
 
-def _required(where: str, given: str | Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    texts = (
-        {where: given}
-        if isinstance(given, str)
-        else {join(where, key): text for key, text in given.items()}
-    )
-    for path, text in texts.items():
+def required_texts(place: str, raw: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of an entry's `required_args` by their places: a single one, or several by name."""
+    where, given = join(place, "required_args"), raw.get("required_args", {})
+    if isinstance(given, str):
+        return {where: given}
+    return {join(where, key): text for key, text in given.items()}
+
+
+def _required_words(place: str, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for path, text in required_texts(place, raw).items():
         try:
             yield from ((path, word) for word in _marked_words(text))
         except ValueError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.text import quote, suggestion
-from tandem.config.expansion import expanded, shell_flaws, split_words
+from tandem.config.expansion import expanded, required_texts, shell_flaws, split_words
 from tandem.config.hyperparameter import Hyperparameter, read_hyperparameter
 from tandem.config.hyperparameter_checks import hyperparameter_flaws
 from tandem.config.jsonfile import is_annotation, read_json
@@ -151,14 +151,7 @@ def _model_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
 
 
 def _argument_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
-    where = join(place, "required_args")
-    given = raw.get("required_args", {})
-    texts = (
-        {join(where, key): text for key, text in given.items()}
-        if isinstance(given, dict)
-        else {where: given}
-    )
-    for path, text in texts.items():
+    for path, text in required_texts(place, raw).items():
         try:
             shlex.split(text)
         except ValueError as error:
@@ -167,8 +160,7 @@ def _argument_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:
 
 
 def _repository(name: str, raw: Mapping[str, Any]) -> Repository:
-    required = raw.get("required_args", {})
-    texts = required.values() if isinstance(required, dict) else [required]
+    texts = required_texts(name, raw).values()
     return Repository(
         name=name,
         path=expanded(raw["path"]),

@@ -14,14 +14,14 @@ class Astray:
     """What the monitor wrote last into its folder of where the trainings are; said once each."""
 
     folder: Path
-    told: set[tuple[str, str]] = field(default_factory=set)
+    said: set[tuple[str, str]] = field(default_factory=set)
 
     def news(self) -> Iterator[str]:
         row = last_row(self.folder / ON_GPUS) or {}
         for role in ROLES:
             for stem in str(row.get(f"{role}_on") or "").split():
                 is_measured = (self.folder / f"{stem}.csv").exists()
-                if not is_measured and (role, stem) not in self.told:
-                    self.told.add((role, stem))
+                if not is_measured and (role, stem) not in self.said:
+                    self.said.add((role, stem))
                     gpu = stem.replace("gpu_", "GPU ").replace("_mig_", " MIG ")
                     yield f"warning: the {role} is on {gpu}, which is neither measured nor locked"

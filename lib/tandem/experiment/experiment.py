@@ -151,7 +151,8 @@ class ExperimentRun:
             is_last = number == tries or tried.cannot_be_run
             retry = "" if is_last else f", trying again ({number + 1} of {tries})"
             self.live.say(f"foreground failed: {tried.error()}{retry}")
-            self.show_end_of(self.attempts[-1].log)
+            log = self.attempts[-1].log
+            self.live.show_lines([*last_lines(log, LAST_LINES), f"({log})"])
             if is_last:
                 break
         self.seen.error_message = tried.error()
@@ -160,12 +161,6 @@ class ExperimentRun:
         """Wait until what is measured can be measured, and what it is measured on is known."""
         self.monitor.wait_ready(self.watch)
         self.seen.machine = self.seen.machine or self.before.describe()
-
-    def show_end_of(self, log: Path) -> None:
-        """Show the last lines of a log, and where all of it is."""
-        for line in last_lines(log, LAST_LINES):
-            self.live.progress.event(f"    {line}")
-        self.live.progress.event(f"    ({log})")
 
     def idle(self) -> None:
         """Measure the machine without any of our trainings, where that is asked for."""

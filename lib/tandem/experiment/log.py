@@ -42,7 +42,7 @@ def part_of(facts: LogFacts, training: Training) -> LogPart:
         epochs_done=epochs.done(expected),
         epochs={
             "expected": expected,
-            "told": epochs.seen,
+            "count": epochs.seen,
             "first": epochs.first,
             "last": epochs.last,
             "at_most_done": epochs.at_most_done(),

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tandem.base.paths import ROOT
+from tandem.base.paths import GPU_DRIVER, ROOT
 
 
 def version() -> str:
@@ -59,6 +59,6 @@ def gpu_driver(root: Path = Path("/")) -> str | None:
 
     OSError: the kernel has none.
     """
-    text = (root / "proc/driver/nvidia/version").read_text(errors="replace")
+    text = (root / GPU_DRIVER.relative_to("/")).read_text(errors="replace")
     number = re.search(r"Kernel Module.*?\s(\d+\.[\d.]+)", text)
     return number[1] if number else None

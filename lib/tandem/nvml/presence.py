@@ -6,15 +6,15 @@ from glob import glob
 from itertools import takewhile
 from pathlib import Path
 
+from tandem.base.paths import GPU_DRIVER
 from tandem.nvml.binding import DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND, NvmlError
 
 DEVICES = "/dev/nvidia*"
-DRIVER = Path("/proc/driver/nvidia/version")
 
 _NO_BINDING = 0  # the code of an error that is not NVML's own
 
 
-def has_gpu(error: NvmlError, devices: str = DEVICES, driver: Path = DRIVER) -> bool:
+def has_gpu(error: NvmlError, devices: str = DEVICES, driver: Path = GPU_DRIVER) -> bool:
     """Whether this machine has a GPU, although NVML cannot start for this reason.
 
     A container sees its host's driver in /proc also where it was given no GPU: then it has neither

@@ -182,7 +182,7 @@ def removed_lock(path: Path, kind: int) -> Flock | None:
 
 def refusal(what: str, path: Path, other: Flock | None) -> str:
     """Say who holds what since when, and what can help."""
-    who = describe(other.pid) if other and other.pid else _UNSEEN
+    who = owner_of(other)
     help_ = "wait for it with --wait-lock SECONDS"
     if other and not other.is_exclusive:
         names = ", ".join(names_held(other.pid, path)) or "a part of it"
@@ -208,13 +208,13 @@ def names_held(pid: int, path: Path) -> list[str]:
     return []
 
 
-_UNSEEN = "its process cannot be seen from here"
-
-
 def holder(file: int) -> str:
     """Return who holds the flock(2) lock on an open file, from /proc/locks."""
-    found = flock_on(file)
-    return describe(found.pid) if found and found.pid else _UNSEEN
+    return owner_of(flock_on(file))
+
+
+def owner_of(found: Flock | None) -> str:
+    return describe(found.pid) if found and found.pid else "its process cannot be seen from here"
 
 
 def _device_of(file: int) -> str:

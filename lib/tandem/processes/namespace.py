@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tandem.base.paths import GPU_DRIVER
+
 PROBE_TIMEOUT_S = 10
 CUDA_PROBE = Path(__file__).with_name("cuda_probe.py")
 
@@ -53,7 +55,7 @@ def probe() -> Isolation:
 
 
 def has_cuda() -> bool:
-    return Path("/proc/driver/nvidia/version").exists()
+    return GPU_DRIVER.exists()
 
 
 def first_error(command: tuple[str, ...]) -> str:

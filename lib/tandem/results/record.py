@@ -437,7 +437,7 @@ class Settings(TypedDict):
 
 class Epochs(TypedDict):
     expected: int | None
-    told: int
+    count: int
     first: float | None
     last: float | None
     at_most_done: int

@@ -71,11 +71,11 @@ LATE = "the foreground's log has only epochs 4 to 5 of 5"
         ({"at_most_done": 3, "early_stopping": True}, None, None),
         ({"at_most_done": 3, "own_pattern": True, "early_stopping": True}, None, None),
         ({"at_most_done": 3, "expected": None, "own_pattern": True}, None, None),
-        ({"at_most_done": 3, "told": 1, "last": 2.0, "own_pattern": True}, END, None),
-        ({"at_most_done": 0, "told": 0}, None, None),
-        ({"at_most_done": 0, "told": 0, "own_pattern": True}, FEW.replace("3", "0"), None),
+        ({"at_most_done": 3, "count": 1, "last": 2.0, "own_pattern": True}, END, None),
+        ({"at_most_done": 0, "count": 0}, None, None),
+        ({"at_most_done": 0, "count": 0, "own_pattern": True}, FEW.replace("3", "0"), None),
         (
-            {"at_most_done": 0, "told": 0, "own_pattern": True, "expected": None},
+            {"at_most_done": 0, "count": 0, "own_pattern": True, "expected": None},
             None,
             "the registry's epoch_pattern finds no epoch in the foreground's log",
         ),
@@ -89,7 +89,7 @@ LATE = "the foreground's log has only epochs 4 to 5 of 5"
 def test_epochs_that_are_missing(
     epochs: dict[str, Any], reason: str | None, warning: str | None
 ) -> None:
-    every = {"expected": 5, "told": 5, "last": 5.0, "at_most_done": 5, **epochs}
+    every = {"expected": 5, "count": 5, "last": 5.0, "at_most_done": 5, **epochs}
     made = record(**{f"epochs.{key}": value for key, value in every.items()})
     assert (reasons(made), warned(made)) == (
         [reason] if reason else [],
@@ -102,9 +102,14 @@ def test_epochs_that_are_missing(
 def test_a_log_that_tells_of_more_epochs_than_there_are_to_be() -> None:
     made = record(
         epochs_done=None,
-        **{"epochs.told": 10, "epochs.last": 10.0, "epochs.at_most_done": 30, "epochs.expected": 3},
+        **{
+            "epochs.count": 10,
+            "epochs.last": 10.0,
+            "epochs.at_most_done": 30,
+            "epochs.expected": 3,
+        },
     )
-    told = "the foreground's log tells of epoch 10, and there are 3 to be"
+    told = "the foreground's log has epoch 10, and there are 3 to be"
     assert (reasons(made), warned(made)) == ([], [f"{told}: how many are done is not known"])
 
 
@@ -115,7 +120,7 @@ def test_a_log_that_tells_of_more_epochs_than_there_are_to_be() -> None:
 def test_a_retry_that_went_on_does_not_count(first: int | None, told: int, counts: bool) -> None:
     made = record(
         **{"epochs.first": 4.0, "epochs.last": 5.0, "epochs.expected": 5},
-        **{"epochs.begins_late": True, "epochs.told": told, "epochs.at_most_done": 5},
+        **{"epochs.begins_late": True, "epochs.count": told, "epochs.at_most_done": 5},
     )
     put(made, attempts=[of(Attempt, epoch_first=first, end_boottime_s=1.0), *made["attempts"]])
     went_on = f"{LATE}: this attempt went on where an earlier one had stopped"

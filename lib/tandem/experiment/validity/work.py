@@ -80,26 +80,26 @@ def _epoch_warnings(record: Record) -> Iterator[str]:
         return
     if epochs["begins_late"]:
         yield f"{_begins(epochs)}: perhaps it went on from a checkpoint"
-    elif not epochs["own_pattern"] and epochs["told"] and (few := _too_few(epochs)):
+    elif not epochs["own_pattern"] and epochs["count"] and (few := _too_few(epochs)):
         yield few
-    if epochs["own_pattern"] and not epochs["told"] and epochs["expected"] is None:
+    if epochs["own_pattern"] and not epochs["count"] and epochs["expected"] is None:
         yield "the registry's epoch_pattern finds no epoch in the foreground's log"
-    if epochs["told"] and record["epochs_done"] is None:
-        told = f"tells of epoch {epochs['last']:g}, and there are {epochs['expected']} to be"
-        yield f"the foreground's log {told}: how many are done is not known"
+    if epochs["count"] and record["epochs_done"] is None:
+        more = f"has epoch {epochs['last']:g}, and there are {epochs['expected']} to be"
+        yield f"the foreground's log {more}: how many are done is not known"
 
 
 def _went_on(record: Record) -> bool:
     """Whether a retry began with a later epoch than a training that is new.
 
-    If the log of the first attempt begins with the same epoch, this training always tells so; of
-    one whose only epoch is the first that any attempt tells of, that may be.
+    If the log of the first attempt begins with the same epoch, this training always begins so; of
+    one whose only epoch is the first that any attempt shows, that may be.
     """
     epochs, attempts = record["epochs"], record["attempts"]
     if not epochs["begins_late"] or epochs["first"] is None or len(attempts) < 2:
         return False
     if (at_first := attempts[0]["epoch_first"]) is None:
-        return epochs["told"] > 1
+        return epochs["count"] > 1
     return at_first != int(epochs["first"])
 
 
@@ -114,6 +114,6 @@ def _too_few(epochs: Epochs) -> str | None:
     expected, done = epochs["expected"], epochs["at_most_done"]
     if expected is None or done >= expected or epochs["early_stopping"]:
         return None
-    if done > epochs["told"]:  # not each is told of
+    if done > epochs["count"]:  # not each is told of
         return f"the foreground's log tells of no epoch behind {epochs['last']:g} of {expected}"
     return f"the foreground's log has {done} of {expected} epochs"
