@@ -153,7 +153,7 @@ def test_a_monitor_by_hand_knows_no_run(tmp_path: Path, trees: Trees) -> None:
     machine.read("", 1.0)
     assert trees.look(1.0)
     assert machine.own.used_s() is None
-    assert machine.reason == "the monitor was not told which processes are this run's"
+    assert machine.reason == "the monitor was not given the process of this run (--run)"
 
 
 def test_reading_stays_within_its_share(tmp_path: Path, trees: Trees) -> None:

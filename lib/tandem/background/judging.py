@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tandem.background.rounds import (
     HOLLOW,
+    ROUNDS,
     WHOLE,
     WITHOUT_METRIC,
     Stretch,
@@ -22,7 +23,6 @@ from tandem.log.reader import read_log
 from tandem.log.rules import LogRules
 from tandem.processes.lines import append_line
 
-ROUNDS = "rounds.tsv"
 _WHY_CHARACTERS = 200  # a line that is appended whole has to be short
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tandem.background.rounds import Stretch, read_rounds
+from tandem.background.rounds import ROUNDS, Stretch, read_rounds
 
 UNJUDGED = 10
 _NAME = re.compile(r"run_(\d+)\.log")
@@ -17,7 +17,7 @@ def remove_old_logs(folder: Path, keep: int) -> None:
     found = {
         int(name[1]): path for path in folder.iterdir() if (name := _NAME.fullmatch(path.name))
     }
-    kept = to_keep(sorted(found), read_rounds(folder / "rounds.tsv"), keep)
+    kept = to_keep(sorted(found), read_rounds(folder / ROUNDS), keep)
     for number in found.keys() - kept:
         found[number].unlink(missing_ok=True)
         if (left := found[number].with_suffix("")).exists():  # a failed round's {out}

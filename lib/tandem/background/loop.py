@@ -11,7 +11,7 @@ from typing import Any
 from tandem.background.dosing import Dosing, stop_all
 from tandem.background.judging import complaint, judge
 from tandem.background.memory import MemoryUse
-from tandem.background.rounds import Stretch, read_rounds
+from tandem.background.rounds import ROUNDS, Stretch, read_rounds
 from tandem.background.signs import Signs
 from tandem.base.clock import boottime_s
 from tandem.base.paths import BGRUN
@@ -141,7 +141,7 @@ class Loop:
 
     @property
     def rounds_file(self) -> Path:
-        return self.folder / "rounds.tsv"
+        return self.folder / ROUNDS
 
     def rounds(self) -> list[Stretch]:
         """Return the rounds since the latest start; the file is read when it has changed."""

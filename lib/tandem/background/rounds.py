@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+ROUNDS = "rounds.tsv"
 Verdict = Literal["whole", "without metric", "hollow"]
 HOLLOW: Verdict = "hollow"
 WITHOUT_METRIC: Verdict = "without metric"

@@ -78,7 +78,7 @@ def _conda(given: str, folder: Path) -> Path:
 def _candidates(name: str) -> Iterator[Path]:
     """Yield where an environment of a name may lie, by what conda says and where it usually is."""
     home = Path(os.path.expanduser("~"))
-    roots = [Path(root) for root in _told_roots()] + [home / root for root in _ROOTS]
+    roots = [Path(root) for root in _given_roots()] + [home / root for root in _ROOTS]
     if name == "base":
         yield from roots
         return
@@ -92,7 +92,7 @@ def _candidates(name: str) -> Iterator[Path]:
     yield from (Path(line) for line in known if Path(line).name == name)
 
 
-def _told_roots() -> Iterator[str]:
+def _given_roots() -> Iterator[str]:
     if program := os.environ.get("CONDA_EXE"):
         yield os.path.dirname(os.path.dirname(program))
     if root := os.environ.get("MAMBA_ROOT_PREFIX"):

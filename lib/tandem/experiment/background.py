@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from tandem.background.account import Account, Dosed
 from tandem.background.dosing import mode_of
-from tandem.background.rounds import Stretch, read_rounds
+from tandem.background.rounds import ROUNDS, Stretch, read_rounds
 from tandem.config.options import as_settings
 from tandem.experiment.attempt import Tried
 from tandem.experiment.outcome import BackgroundOutcome, Outcome
@@ -40,7 +40,7 @@ def account_of(
     dosed = None
     if mode and found["dose"]:
         dosed = Dosed(folder / found["dose"], *mode, found["dose_problem"])
-    return Account(read_rounds(folder / found["logs"] / "rounds.tsv"), dosed, slept)
+    return Account(read_rounds(folder / found["logs"] / ROUNDS), dosed, slept)
 
 
 def training_at(background: Planned, found: BackgroundOutcome) -> Training:

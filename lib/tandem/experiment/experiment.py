@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from tandem.processes.tree import kill_children
 from tandem.processes.watch import Interrupted, Watch
 from tandem.report.progress import Rounds, left_s
 from tandem.results.earlier import Footprints
+from tandem.results.record import Status
 
 
 @dataclass
@@ -73,20 +74,14 @@ class ExperimentRun:
             self.run_attempts()
             self.is_over = True
         except GpuBusyError as problem:
-            seen.status, seen.error_message = "GPU busy", str(problem)
-            seen.stop_reason = "GPU busy"
-            self.live.say(f"not started: {problem}")
+            self.give_up("GPU busy", problem, f"not started: {problem}")
         except BackgroundNotReady as problem:
-            seen.status, seen.error_message = "background not ready", str(problem)
-            seen.stop_reason = "background not ready"
             again = " again" if self.attempts else ""
-            self.live.say(f"{problem}; the foreground is not started{again}")
-            self.live.show_lines(problem.lines)
+            text = f"{problem}; the foreground is not started{again}"
+            self.give_up("background not ready", problem, text, problem.lines)
         except BackgroundFailed as problem:
-            seen.status, seen.error_message = "background failed", str(problem)
-            seen.stop_reason = "background failed"
-            self.live.say(f"{problem}; the foreground is ended")
-            self.live.show_lines(problem.lines)
+            text = f"{problem}; the foreground is ended"
+            self.give_up("background failed", problem, text, problem.lines)
         except Interrupted as interrupted:
             seen.status, seen.interrupted = "interrupted", interrupted
             seen.stop_reason = seen.error_message = f"interrupted by {interrupted}"
@@ -102,6 +97,15 @@ class ExperimentRun:
         )
         write_outcome(outcome, self.folder)
         return outcome
+
+    def give_up(
+        self, status: Status, problem: Exception, text: str, lines: Sequence[str] = ()
+    ) -> None:
+        """Note and say why the experiment goes no further; `lines` stand below that."""
+        seen = self.seen
+        seen.status, seen.stop_reason, seen.error_message = status, status, str(problem)
+        self.live.say(text)
+        self.live.show_lines(lines)
 
     # -- before ------------------------------------------------------------------------
 

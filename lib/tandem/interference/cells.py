@@ -24,8 +24,8 @@ def group_of(record: Record) -> tuple[str, ...]:
     background, environment = record["background"], record["environment"]
     assert background is not None
     window = foreground_window(record)
-    is_told = "gpus_used" in record  # not before version 4
-    is_on_gpu = not is_told or used_gpu(window) is not False
+    is_known = "gpus_used" in record  # not before version 4
+    is_on_gpu = not is_known or used_gpu(window) is not False
     gpus = ", ".join(gpu["name"] for gpu in (window["gpus"] if window and is_on_gpu else []))
     drawn = {*record["mutated"], SEED}
     given = {name: v for name, v in record["hyperparameters"].items() if name not in drawn}

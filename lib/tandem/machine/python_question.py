@@ -2,7 +2,7 @@
 
 Prints a line: a mark and a JSON object. Imports nothing of the training's, and no package: the
 training's folder, whose modules may have any name, is off the path while this imports its own.
-Runs in Python 3.7 and newer; one without importlib.metadata (before 3.8) tells no packages.
+Runs in Python 3.7 and newer; one without importlib.metadata (before 3.8) has no packages to name.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ def packages() -> tuple[dict[str, str], str | None]:
     """Return the version of each package by its name, and what is missing.
 
     Of one that is there twice, the first on the path. An installation that was cut off leaves
-    folders that tell nothing.
+    folders without a name.
     """
     found: dict[str, tuple[str, str]] = {}
-    untold = 0
+    nameless = 0
     for each in metadata.distributions():
         try:
             name, version = each.metadata["Name"], each.metadata["Version"]
             key = re.sub("[-_.]+", "-", name).lower()
         except Exception:
-            untold += 1
+            nameless += 1
             continue
         found.setdefault(key, (name, version))
-    why = f"{untold} without a name in their metadata" if untold else None
+    why = f"{nameless} without a name in their metadata" if nameless else None
     return dict(sorted(found.values(), key=lambda pair: pair[0].lower())), why
 
 

@@ -12,7 +12,7 @@ from tandem.nvml.binding import NvmlError, call
 from tandem.nvml.devices import Board
 
 _GRAPHICS, _SM, _MEMORY = 0, 1, 2  # NVML's numbers of clocks
-_NOT_TOLD = "NVML has no call for it; windows have the clocks that were"
+_NO_CALL = "NVML has no call for it; windows have the clocks that were"
 _COMPUTE_MODES = ("default", "exclusive thread", "prohibited", "exclusive process")
 
 _Reading = tuple[tuple[Any, ...], Callable[[Any], Any]]
@@ -68,7 +68,7 @@ def facts(board: Board) -> dict[str, Any]:
             found[name] = convert(call(function, board.handle, *arguments))
         except NvmlError as error:
             found[name], reasons[name] = None, str(error)
-    found["clock_locked_mhz"], reasons["clock_locked_mhz"] = None, _NOT_TOLD
+    found["clock_locked_mhz"], reasons["clock_locked_mhz"] = None, _NO_CALL
     found["mig_devices"] = list(_mig_devices(board))
     return {**found, "reasons": reasons}
 

@@ -19,7 +19,7 @@ from tandem.processes.watch import Watch
 
 T = TypeVar("T")
 
-_PERIOD_S = 0.2  # the kernel tells nobody that a lock has become free
+_PERIOD_S = 0.2  # the kernel gives no sign when a lock has become free
 _TRIES = 5  # to open a file that something removes just then
 
 
@@ -35,7 +35,7 @@ def held(
     LockedError: it was not free in time. Interrupted: a signal came.
     """
     deadline_s = time.monotonic() + wait_s
-    has_told = False
+    has_said = False
     with ExitStack() as stack:
         while True:
             try:
@@ -44,9 +44,9 @@ def held(
             except LockedError as error:
                 if time.monotonic() >= deadline_s:
                     raise
-                if not has_told:
+                if not has_said:
                     say(f"waiting: {error}")
-                has_told = True
+                has_said = True
             watch.wait([], min(deadline_s, time.monotonic() + _PERIOD_S))
         yield taken
 

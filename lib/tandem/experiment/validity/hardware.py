@@ -64,7 +64,7 @@ def nowhere(window: Window, role: str) -> str | None:
     """Say that a role was on no GPU of a machine that has one; None: it was, or may have been."""
     if window["gpus"]:
         return absence(window, role) if window["duration_seconds"] >= SEEN_S else None
-    if window["has_gpu"] and not window["gpus"] and used_by(window, role) == []:
+    if window["has_gpu"] and used_by(window, role) == []:
         return f"no process of the {role} was on a GPU"
     return None
 

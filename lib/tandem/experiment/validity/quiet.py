@@ -19,19 +19,19 @@ class Disturbance(NamedTuple):
     warned_above: float
     limit: float | None
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is a reason: above its limit, or perhaps so."""
+        return self.limit is not None and (self.percent is None or self.percent > self.limit)
+
 
 def reasons(record: Record) -> Iterator[str]:
-    for each in _disturbances(record):
-        if each.limit is not None and (each.percent is None or each.percent > each.limit):
-            yield each.text
+    yield from (each.text for each in _disturbances(record) if each.counts)
 
 
 def warnings(record: Record) -> Iterator[str]:
     for each in _disturbances(record):
-        is_reason = each.limit is not None and each.percent is not None
-        if each.percent is None or (is_reason and each.percent > (each.limit or 0.0)):
-            continue
-        if each.percent > each.warned_above:
+        if not each.counts and each.percent is not None and each.percent > each.warned_above:
             yield each.text
 
 

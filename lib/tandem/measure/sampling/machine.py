@@ -102,7 +102,7 @@ class Own:
     def reason(self) -> str | None:
         """Return why it is not known; None: it is."""
         if self.root is None:
-            return "the monitor was not told which processes are this run's"
+            return "the monitor was not given the process of this run (--run)"
         if self.trees.deaf:
             pid, name = next(iter(self.trees.deaf.items()))
             return (
