@@ -113,7 +113,12 @@ class Running:
             background = {"repo": "back", "model": "default"}
             entry = {"mode": "parallel", "foreground": entry, "background": background}
         (self.folder / "registry.json").write_text(json.dumps({"models": models}))
-        settings = {"warmup_seconds": 0.2, **scenario.settings, "experiments": [entry]}
+        settings = {
+            "warmup_seconds": 0.2,
+            "ready_timeout_seconds": 2,
+            **scenario.settings,
+            "experiments": [entry],
+        }
         (self.folder / "settings.json").write_text(json.dumps(settings))
 
     def repository(self, name: str, line: str) -> dict[str, Any]:
