@@ -26,7 +26,7 @@ from tandem.results.record_file import is_there, json_bytes, record_of
 
 DEADLINE_S = 120.0  # a hang guard, not a figure
 pytestmark = pytest.mark.xdist_group("record")  # one measured run for all that reads it
-SLEEPS = "echo at work; exec sleep 1000"
+SLEEPS = "echo Epoch 1; exec sleep 1000"
 TELLS = "echo 'Device: none'; echo Test Accuracy: 12; echo 'Test Accuracy: 97.5'"
 ODD = 'it\'s "$(touch pwned)"; `id`\n\té日本 -x \\'
 

@@ -13,6 +13,7 @@ import math
 import os
 import select
 import signal
+import time
 from argparse import Namespace
 from contextlib import ExitStack
 from typing import Any
@@ -157,7 +158,7 @@ class Sampler:
         while any(gpu.hunt_until_s for gpu in self.gpus):  # so much the last edge is worth
             for gpu in self.gpus:
                 gpu.poll_counter()
-            self.sleep()
+            time.sleep(HUNT_PERIOD_S)
         self.put_row("last")
         self.report.end()
         self.write_report()
