@@ -92,15 +92,15 @@ def _epoch_warnings(record: Record) -> Iterator[str]:
 def _went_on(record: Record) -> bool:
     """Whether a retry began with a later epoch than a training that is new.
 
-    If the log of the first attempt begins with the same epoch, this training always begins so; of
-    one whose only epoch is the first that any attempt shows, that may be.
+    If the log of the first attempt begins with the same epoch, this training always begins so. If
+    that has none, a log with one epoch alone may be of a training that shows its last.
     """
     epochs, attempts = record["epochs"], record["attempts"]
-    if not epochs["begins_late"] or epochs["first"] is None or len(attempts) < 2:
+    if epochs["first"] is None or len(attempts) < 2:
         return False
     if (at_first := attempts[0]["epoch_first"]) is None:
-        return epochs["count"] > 1
-    return at_first != int(epochs["first"])
+        return epochs["begins_late"] and epochs["count"] > 1
+    return int(epochs["first"]) > at_first
 
 
 def _begins(epochs: Epochs) -> str:
