@@ -91,6 +91,15 @@ stop_bgrun() { # SIGNAL
   [[ $(cat logs/run_2.log) == why ]]
 }
 
+@test "a round that fails leaves the judge of the one before alone" {
+  start_bgrun --logs logs --restart-delay 0 -- \
+    bash -c 'if [[ -e big ]]; then exit 7; fi; touch big; yes | head -c 30000000'
+  wait_until has_line logs/rounds.tsv $'judged\t1'
+  stop_bgrun TERM
+  has_line said 'round 2 ended with exit code 7'
+  [[ $(<said) != *Killed* ]]
+}
+
 @test "a command that is not found, or cannot be run, ends the loop with its code" {
   touch plain
   local option
