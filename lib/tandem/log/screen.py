@@ -20,7 +20,7 @@ _CONTROL = re.compile(
 _BACK = re.compile(r"\x08+(?=[\r\n])")
 _RETURNS = re.compile(rf"{_CSI}[01]?G")
 _LEAVES = re.compile(rf"{_CSI}\d*[ABEF]|{_CSI}\d*(?:;\d*)?[Hf]")
-_ERASED = re.compile(rf"{_CSI}2K(?=\r)|(?<=[\r\n])(?:{_CSI}[012]?[KJ])+")
+_ERASED = re.compile(rf"{_CSI}2K(?=\r)|(?<=[\r\n])(?:{_CSI}[02]?[KJ])+")
 _UNFINISHED = re.compile(rf"(?:{_CSI}[0-?]*[ -/]*|\x1b[ -/]*)\Z")
 _OPEN_STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n\r]*\Z")
 _MOST_COLUMNS = 4096  # of a jump to the right; a terminal has fewer

@@ -52,6 +52,7 @@ def shown(text: str | bytes, size: int = 10**9) -> list[str]:
         ("acc 1\r\x1b[Kacc 2\n", ["acc 1", "acc 2"]),
         ("acc 1\x1b[2K\racc 2\n", ["acc 1", "acc 2"]),
         ("acc 1\x1b[4D\x1b[K 2\n", ["acc 1", "a 2"]),
+        ("acc 1\r\x1b[1K\x1b[4C2\n", ["acc 1", "acc 2"]),
         ("acc 1\x1b[1Gacc 2\x1b[Gacc 3\n", ["acc 1", "acc 2", "acc 3"]),
         ("acc 1\x1b[5G2\n", ["acc 2"]),
         ("acc: 0.5\r\x1b[5C0.7\n", ["acc: 0.5", "acc: 0.7"]),
@@ -83,6 +84,11 @@ PIECES = [
     "\x1b[A",
     "\x1b[G",
     "\x1b[2K",
+    "\x1b[1K",
+    "\x1b[3G",
+    "\x1b[2D",
+    "\x1b[P",
+    "\x1b[@",
 ]
 
 
