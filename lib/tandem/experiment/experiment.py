@@ -178,9 +178,9 @@ class ExperimentRun:
 
     def measure(self, name: str, duration_s: float) -> None:
         """Wait through a window in which nothing of ours changes."""
+        from_s = self.monitor.mark()  # which may take a moment: the window is as long as asked for
         self.begin_s = time.monotonic()
         end_s = self.begin_s + duration_s
-        from_s = self.monitor.mark()
 
         def tick() -> bool:
             self.show(f"measuring {name}", None, None, max(0.0, end_s - time.monotonic()))

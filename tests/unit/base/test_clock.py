@@ -50,6 +50,16 @@ def test_a_wait_between_two_readings_is_no_suspension(clocks: Clocks) -> None:
     assert suspended_s(known_s) == known_s
 
 
+def test_a_first_answer_that_was_not_exact_is_no_suspension(clocks: Clocks) -> None:
+    """Nobody suspends a machine for less than a millisecond."""
+    clocks(7.25, *[0.0, 0.001, 0.0] * 3)
+    known_s = suspended_s()
+    assert known_s == pytest.approx(7.25, abs=0.001)
+    assert known_s != pytest.approx(7.25, abs=0.0001)
+    clocks(7.25)
+    assert suspended_s(known_s) == known_s
+
+
 def test_a_suspension_is_seen_in_spite_of_a_wait(clocks: Clocks) -> None:
     clocks(37.25, 0.0, 0.5, 0.0)
     assert suspended_s(7.25) == pytest.approx(37.25, abs=1e-6)
