@@ -192,12 +192,12 @@ def change_energy(run: Path) -> None:
 
 
 def move_round(run: Path) -> None:
-    """The second round ends a second later."""
+    """The second round ends a little later, and so in the same windows: few figures change."""
     file = run / PARALLEL / "background_logs" / "rounds.tsv"
     text = file.read_text()
     ended = re.search(r"end\t2\t([0-9.]+)", text)
     assert ended
-    later = f"{float(ended[1]) + 1:.3f}"
+    later = f"{float(ended[1]) + 0.05:.3f}"
     file.write_text(text.replace(ended[0], f"end\t2\t{later}"))
 
 
@@ -296,7 +296,7 @@ FOUND: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         [
             r"\S+_parallel: background_logs/rounds\.tsv has changed",
             r"\S+_parallel/experiment\.json: background\.parts\[0\]\.rounds\[1\]\.end_boottime_s: "
-            r".* \(off by -1\)",
+            r".* \(off by -0\.05\)",
         ],
     ),
     "a figure of a record": (
