@@ -7,7 +7,7 @@ from typing import Any
 
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose, as_settings
-from tandem.interference.readings import flags, used_gpu
+from tandem.interference.usable import flags, used_gpu
 from tandem.results.record import Record, foreground_window
 
 # Repeats agree in all of these.

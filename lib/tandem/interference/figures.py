@@ -21,7 +21,8 @@ from pathlib import Path
 
 from tandem.base.files import sha256_of
 from tandem.interference.quantity import Quantity, Reading, Values, propagated
-from tandem.interference.readings import DRIFTING, idle_drift_w, read, unknown_work
+from tandem.interference.readings import DRIFTING, idle_drift_w, read
+from tandem.interference.usable import unknown_work
 from tandem.results.record import Figure as Facts
 from tandem.results.record import Interference, Record, WindowGpu, foreground_window
 from tandem.results.record_file import INTERFERENCE_VERSION
