@@ -160,3 +160,18 @@ def test_a_training_without_a_gpu_on_a_machine_that_has_one() -> None:
 
 def test_without_a_window_nothing_is_said() -> None:
     assert verdict(records.record(windows=[])) == ([], [])
+
+
+def test_energy_of_a_gpu_that_nobody_was_on_is_warned_of() -> None:
+    """It is in the sum, where the foreground was on another one."""
+    made = alone(boards=3)
+    idle = made["windows"][0]["gpus"][1:]
+    text = "no process of the foreground was on GPU 1, 2, whose energy counts as well"
+    assert verdict(made) == ([], [])
+    for gpu in idle:
+        gpu["foreground_seen"] = gpu["background_seen"] = False
+    assert verdict(made) == ([], [text])
+    idle[1]["background_seen"] = True
+    assert verdict(made) == ([], [text.replace(", 2", "")])
+    idle[0]["foreground_seen"] = None
+    assert verdict(made) == ([], [])

@@ -7,14 +7,16 @@ from typing import Any, cast
 from tandem.experiment.validity import joules
 from tandem.measure.windows.aliasing import SEES_PART
 from tandem.measure.windows.gaps import gap_warnings, too_blind
+from tandem.measure.windows.gpu import DISAGREES
 from tandem.results.record import Record
 
 
 def test_gaps_and_what_a_sensor_may_not_see_stand_in_the_record() -> None:
-    texts = [f"{SEES_PART}: ...", "its power is not known for 1.7 s: hiccup", "something else"]
+    texts = [f"{SEES_PART}: ...", "its power is not known for 1.7 s: hiccup"]
+    texts += [f"{DISAGREES} +60.0 % against the energy counter", "something else"]
     window = {"name": "foreground", "attempt": 1, "gpus": [{"index": 3, "warnings": texts}]}
     record = cast(Record, {"control": None, "attempts": [{}], "windows": [window]})
-    assert list(joules.warnings(record)) == [f"GPU 3: {text}" for text in texts[:2]]
+    assert list(joules.warnings(record)) == [f"GPU 3: {text}" for text in texts[:3]]
     assert list(joules.reasons(record)) == []
 
 

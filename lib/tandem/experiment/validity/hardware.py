@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tandem.base.variables import VISIBLE
 from tandem.measure.windows.places import SEEN_S, absence, elsewhere, numbered
 from tandem.nvml.presence import words_of
-from tandem.results.record import Command, Record, Window, foreground_window, used_by
+from tandem.results.record import Command, Record, Window, WindowGpu, foreground_window, used_by
 
 GPU, CPU, AUTO = "gpu", "cpu", "auto"
 
@@ -42,6 +42,8 @@ def warnings(record: Record) -> Iterator[str]:
             yield f'the {role} was on {numbered(used)}, and its device is "{CPU}" in the registry'
         elif device == GPU and window["has_gpu"] is False:
             yield f'no GPU is here, and the device of the {role} is "{GPU}" in the registry'
+    if idle := unused(window):
+        yield f"no process of the foreground was on {numbered(idle)}, whose energy counts as well"
     yield from given_in_vain(record, window)
 
 
@@ -67,6 +69,17 @@ def nowhere(window: Window, role: str) -> str | None:
     if window["has_gpu"] and used_by(window, role) == []:
         return f"no process of the {role} was on a GPU"
     return None
+
+
+def unused(window: Window) -> list[WindowGpu]:
+    """Return the measured GPUs that no training was on, where the foreground was on others."""
+    if absence(window, "foreground"):
+        return []
+    return [
+        gpu
+        for gpu in window["gpus"]
+        if gpu["foreground_seen"] is False and gpu["background_seen"] is False
+    ]
 
 
 def apart(record: Record, window: Window) -> Iterator[str]:

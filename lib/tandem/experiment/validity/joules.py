@@ -1,4 +1,4 @@
-"""What makes the foreground's joules less sure: gaps of a sensor, and what it may not have seen."""
+"""What makes the foreground's joules less sure: gaps, what is not seen, sensors that disagree."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from tandem.measure.windows.aliasing import SEES_PART, SEES_SELDOM
 from tandem.measure.windows.gaps import WORDS
+from tandem.measure.windows.gpu import DISAGREES
 from tandem.results.record import Record, foreground_window
 
-_WARNED = (SEES_PART, SEES_SELDOM, *WORDS.values())
+_WARNED = (SEES_PART, SEES_SELDOM, DISAGREES, *WORDS.values())
 
 
 def reasons(record: Record) -> Iterator[str]:

@@ -100,7 +100,7 @@ class SampledGpu:
             "name": self.device.name,
             "mig": self.device.mig is not None,
             "power_limit_w": self.power_limit_w,
-            "power_source": None if POWER in self.absent.missing else self.meter.power_source,
+            "power_source": self.meter.power_source if self.has_power else None,
             "mps": self.occupants.mps,
             "processes_mapped": self.occupants.mapped or None,
             "counter_period_s": self.counter_period.seconds,
@@ -109,6 +109,11 @@ class SampledGpu:
             "missing_since": self.absent.missing_since,
             "gaps": self.absent.gaps,
         }
+
+    @property
+    def has_power(self) -> bool:
+        """Whether power is known, or was once."""
+        return POWER not in self.absent.missing or self.integral.last_s is not None
 
     # -- what it does not report -------------------------------------------------------
 

@@ -28,6 +28,8 @@ ALIAS_PERCENT = 1.0  # of the energy: an uncertainty by aliasing that is worth a
 SHORT_PERIODS, SLOW_POWER_S = 2.0, 0.25  # of so few updates of a slow sensor nothing follows
 MIN_AVERAGED_S = 10.0  # what lags behind by that says nothing of a shorter window
 
+DISAGREES = "the sampled power gives"
+
 EVENT_REASONS = (  # NVML's nvmlClocksEventReasons, from the lowest bit on
     "gpu_idle",
     "applications_clocks_setting",
@@ -59,7 +61,8 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
     `clock` turns stamps into UTC.
     """
     tally = tallied(GpuTally(span.from_s, span.to_s, habits_of(gpu)), folder / gpu["file"])
-    energy = energy_facts(gpu, tally)
+    warnings: list[str] = []
+    energy = energy_facts(gpu, tally, warnings)
     counted_s = {reason: tally.growth(f"throttled_{reason}_s") for reason in THROTTLED}
     peaks, is_sampled = tally.peaks, (coverage(tally) or 0.0) >= MIN_COVERAGE
     return {
@@ -92,12 +95,15 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
         "strangers": strangers(folder / "strangers.csv", Path(gpu["file"]).stem, tally, clock),
         "hidden_memory_mib": hidden_memory_mib(gpu, tally),
         "strangers_reason": too_blind(gpu, span.from_s, span.to_s + SLACK_S),
-        "warnings": gpu_warnings(gpu, energy, tally),
+        "warnings": warnings + gpu_warnings(gpu, energy, tally),
     }
 
 
-def energy_facts(gpu: Mapping[str, Any], tally: GpuTally) -> Facts:
-    """Return the energy: by the board's counter where it can be, else by the trapezoid."""
+def energy_facts(gpu: Mapping[str, Any], tally: GpuTally, warnings: list[str]) -> Facts:
+    """Return the energy: by the board's counter where it can be, else by the trapezoid.
+
+    `warnings` takes that the two disagree by more than both are unsure of.
+    """
     counter, counter_reason = by_counter(gpu, tally)
     trapezoid, trapezoid_reason = by_trapezoid(gpu, tally)
     chosen, method, reason = counter, "counter", None
@@ -109,7 +115,11 @@ def energy_facts(gpu: Mapping[str, Any], tally: GpuTally) -> Facts:
         reason = "; ".join(dict.fromkeys([counter_reason, trapezoid_reason]))
     disagreement = None
     if counter and trapezoid and counter.energy_j > 0.0:
-        disagreement = 100.0 * (trapezoid.energy_j - counter.energy_j) / counter.energy_j
+        more_j = trapezoid.energy_j - counter.energy_j
+        disagreement = 100.0 * more_j / counter.energy_j
+        sure_j = 3.0 * math.hypot(counter.sigma_j, trapezoid.sigma_j)
+        if abs(disagreement) > MAX_DISAGREEMENT_PERCENT and abs(more_j) > sure_j:
+            warnings.append(f"{DISAGREES} {disagreement:+.1f} % against the energy counter")
     return {
         "energy_counter_joules": counter.energy_j if counter else None,
         "energy_trapezoid_joules": trapezoid.energy_j if trapezoid else None,
@@ -134,9 +144,10 @@ def unfit(gpu: Mapping[str, Any], tally: GpuTally) -> str:
     if gpu["power_source"] == "usage" and duration_s < MIN_AVERAGED_S:
         return f"power may be averaged over a second here, and {duration_s:.1f} s are short for it"
     period_s = tally.habits.power_s
-    is_slow = tally.habits.shift_s > 0.0 and period_s > SLOW_POWER_S
-    if is_slow and duration_s < SHORT_PERIODS * period_s:
-        return f"power is updated every {period_s:.1f} s, and {duration_s:.1f} s are short for it"
+    if period_s > SLOW_POWER_S and duration_s < SHORT_PERIODS * period_s:
+        is_learnt = tally.habits.shift_s > 0.0
+        how_often = "is updated" if is_learnt else "changed too seldom to tell: it may be updated"
+        return f"power {how_often} every {period_s:.1f} s, and {duration_s:.1f} s are short for it"
     return ""
 
 
@@ -244,9 +255,6 @@ def gpu_warnings(gpu: Mapping[str, Any], energy: Mapping[str, Any], tally: GpuTa
     """Return what makes this GPU's figures less sure than they look."""
     warnings = []
     duration_s, share = tally.to_s - tally.from_s, coverage(tally)
-    disagreement = energy["disagreement_percent"]
-    if disagreement is not None and abs(disagreement) > MAX_DISAGREEMENT_PERCENT:
-        warnings.append(f"the sampled power gives {disagreement:+.1f} % against the energy counter")
     if tally.ran_backwards:
         warnings.append("the energy counter ran backwards: its driver was loaded anew")
     if tally.stale_s > longest_still_s(tally):

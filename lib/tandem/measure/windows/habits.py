@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 USUAL_S = 0.1  # boards update counter and power at least so often, by what is published
-SLOWEST_S = 1.0  # and power so often where nothing was seen of it
+SLOWEST_S = 1.0  # and where that was looked for and not learnt, so often
 AVERAGED_S = 1.0  # over so long a driver without instant power may average it
 
 
@@ -26,7 +26,7 @@ class Habits:
 
 def habits_of(gpu: Mapping[str, Any]) -> Habits:
     """Return the habits of a GPU of monitor.json; older versions of it do not have any."""
-    counter_s = gpu.get("counter_period_s") or USUAL_S
+    counter_s = gpu.get("counter_period_s", USUAL_S) or SLOWEST_S
     if gpu["power_source"] == "usage":
         return Habits(counter_s, AVERAGED_S)
     if "power_period_s" not in gpu:

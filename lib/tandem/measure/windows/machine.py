@@ -52,8 +52,10 @@ def others_of(
         tally.growth(column, beside="own_cpu_s")
         for column in ("total_cpu_s", "busy_cpu_s", "own_cpu_s")
     )
-    if total_s is None or busy_s is None or own_s is None:
+    if own_s is None:
         return None, reason or edge_reason(tally, "the CPU time of this run's processes")
+    if total_s is None or busy_s is None:
+        return None, reason or "the kernel's count of CPU time fell"
     others_percent = percent(max(busy_s - own_s, 0.0), total_s)
     return others_percent, None if others_percent is not None else "the kernel counts no CPU time"
 

@@ -74,7 +74,7 @@ class Tally:
             self.last_inside_s = when_s
 
     def growth(self, column: str, beside: str | None = None) -> float | None:
-        """Return by how much a cumulative column grew; None where an edge is not known.
+        """Return by how much a cumulative column grew; None where an edge is not known, or it fell.
 
         `beside`: only rows count that know this column, too.
         """
@@ -83,7 +83,7 @@ class Tally:
             rows = [row for row in nearby.rows if number_in(row, beside or column) is not None]
             edges.append(linear(rows, column, when_s))
         before, after = edges
-        return None if before is None or after is None else after - before
+        return None if before is None or after is None or after < before else after - before
 
     def add_peaks(self, row: Row, columns: tuple[str, ...]) -> None:
         for column in columns:

@@ -1,6 +1,6 @@
 """How fast a board's clocks were in a window, and for what share of it they were held back.
 
-By the driver's counters where there are any; else by the reasons that each row has seen.
+By the driver's counters where they count; else by the reasons that each row has seen.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tandem.measure.rows import Row
+from tandem.measure.rows import THROTTLED, Row
 from tandem.measure.windows.edges import number_in, time_of
 
 CLOCKS = ("sm_clock", "memory_clock")
@@ -32,9 +32,12 @@ class Held:
         self.known_s = 0.0
         self.held_s = dict.fromkeys(HELD_BACK.values(), 0.0)
         self.lows: dict[str, float] = {}
+        self.counted_s: dict[str, float] = {}  # by each counter
+        self.set_back: set[str] = set()
 
     def add(self, row: Row) -> None:
         """Take a row: it speaks for the time since the row before that knew the reasons."""
+        self.add_counters(row)
         bits = row.get("event_reasons")
         if not isinstance(bits, str) or not bits:
             return
@@ -45,6 +48,15 @@ class Held:
             self.known_s += overlap_s
             for bit, reason in HELD_BACK.items():
                 self.held_s[reason] += overlap_s if int(bits, 16) >> bit & 1 else 0.0
+
+    def add_counters(self, row: Row) -> None:
+        """Note which counters fell: the driver was loaded anew, and they say nothing."""
+        for reason in THROTTLED:
+            seconds = number_in(row, f"throttled_{reason}_s")
+            if seconds is not None:
+                if seconds < self.counted_s.get(reason, 0.0):
+                    self.set_back.add(reason)
+                self.counted_s[reason] = seconds
 
     def add_clocks(self, row: Row) -> None:
         """Take the clocks of a row that lies in the window."""
@@ -67,12 +79,17 @@ def throttled(
 
     `counted_s` is by how much the driver's counters grew in it.
     """
-    known = {reason: seconds for reason, seconds in counted_s.items() if seconds is not None}
-    if known and duration_s:
+    known = {
+        reason: seconds
+        for reason, seconds in counted_s.items()
+        if seconds is not None and reason not in held.set_back
+    }
+    seen = held.shares_percent()
+    has_counted = any(known.values()) or not any(seen.values())
+    if known and duration_s and has_counted:
         shares = {reason: _percent(seconds, duration_s) for reason, seconds in known.items()}
         return {"throttled_percent": shares, "throttled_by": "counters"}
-    shares = held.shares_percent()
-    return {"throttled_percent": shares, "throttled_by": "samples" if shares else None}
+    return {"throttled_percent": seen, "throttled_by": "samples" if seen else None}
 
 
 def _percent(part_s: float, whole_s: float) -> float:

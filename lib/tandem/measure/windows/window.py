@@ -15,6 +15,10 @@ from tandem.measure.windows.machine import machine_facts
 from tandem.measure.windows.places import absence, add_places
 from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied
 
+# Rows are a second apart at most, and nobody knows how RAPL went between two of them. Edges that
+# are farther from the next row cost the energy, but for so small a share of the window.
+BLUR_S, BLUR_SHARE = 0.6, 0.01
+
 OF_ENERGY = ("gpu_energy_total_joules", "gpu_power_avg_watts")  # null where the energy is
 
 
@@ -119,15 +123,14 @@ def cpu_facts(monitor: Mapping[str, Any], roles: RoleTally) -> Facts:
 def memory_facts(reasons: Mapping[str, str], roles: RoleTally, role: str) -> Facts:
     """Return the most memory of a role's processes, together and any one, as far as was seen.
 
-    Together, pages that they share count once; `ROLE_pss_reason` says why that is not known.
+    Together, pages that they share count once; `ROLE_pss_reason` says why that is not known: the
+    most of what could be read until one process could not be is not the most of all.
     """
-    pss_mib = roles.peaks.get(f"{role}_pss_mib")
+    reason = reasons.get(role)
+    pss_mib = None if reason else roles.peaks.get(f"{role}_pss_mib")
     largest_mib = roles.peaks.get(f"{role}_largest_rss_mib")
-    reason = None
     if pss_mib is None and largest_mib:
-        reason = (
-            reasons.get(role) or "not looked at in this window: with much memory that takes long"
-        )
+        reason = reason or "not looked at in this window: with much memory that takes long"
     return {
         f"{role}_pss_max_mib": pss_mib,
         f"{role}_pss_reason": reason,
@@ -150,12 +153,26 @@ def rapl_joules(
         unread += [f"{each} has no DRAM" for each in packages if each.partition("_")[2] not in have]
     if unread:
         return None, "; ".join(unread)
+    length_s = roles.to_s - roles.from_s
+    for column in columns:
+        if (blurred_s := blur_s(roles, column)) > max(BLUR_S, BLUR_SHARE * length_s):
+            return None, f"{column} is not known within {blurred_s:.1f} s of an edge of the window"
     values_uj = {column: roles.growth(column) or None for column in columns}  # none uses nothing
     total_uj = total(values_uj.values())
     if total_uj is None:
         lost = ", ".join(column for column, value in values_uj.items() if value is None)
         return None, rapl["reason"] or edge_reason(roles, lost)
     return total_uj / 1e6, None
+
+
+def blur_s(roles: RoleTally, column: str) -> float:
+    """Return how far the edges of a window are from the next rows that know a column, at most."""
+    farthest_s = 0.0
+    for rows, when_s in ((roles.start.rows, roles.from_s), (roles.end.rows, roles.to_s)):
+        if pair := around(rows, column, when_s):
+            next_s = min(abs(time_of(row) - when_s) for row in pair)
+            farthest_s = max(farthest_s, next_s)
+    return farthest_s
 
 
 def cpu_seconds(roles: RoleTally, role: str) -> float | None:

@@ -194,3 +194,42 @@ def test_a_gap_in_power_is_as_unsure_as_power_ranged(folder: Path) -> None:
     gpu = gpu_of(folder, START_S + 2.0, START_S + 59.0)
     assert gpu["energy_joules"] == pytest.approx(5700.0)
     assert 80.0 * 1.7 / 12**0.5 < gpu["energy_uncertainty_joules"] < 100.0
+
+
+@pytest.mark.parametrize(
+    ("learnt_s", "length_s", "why"),
+    [
+        (None, 1.5, "changed too seldom to tell: it may be updated every 1.0 s, and 1.5 s are"),
+        (1.0, 1.5, "is updated every 1.0 s, and 1.5 s are"),
+        (None, 2.5, None),
+        (0.1, 1.5, None),
+    ],
+)
+def test_power_that_is_slow_or_may_be_says_nothing_of_a_short_window(
+    folder: Path, learnt_s: float | None, length_s: float, why: str | None
+) -> None:
+    rows = without(steady(), "energy_counter_mj")
+    write_monitor(folder, rows, missing={"energy_counter": "no counter"}, power_period_s=learnt_s)
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 5.0 + length_s)
+    assert (gpu["energy_joules"] is None) == bool(why)
+    assert (why or "") in (gpu["energy_reason"] or "")
+
+
+def test_a_counter_whose_period_was_not_learnt_may_be_slow(folder: Path) -> None:
+    uncertainties_j = []
+    for learnt_s in (0.1, None):
+        write_monitor(folder, steady(), counter_period_s=learnt_s)
+        gpu = gpu_of(folder, START_S + 5.5, START_S + 15.5)
+        uncertainties_j.append(gpu["energy_uncertainty_joules"])
+    assert uncertainties_j[1] > 5.0 * uncertainties_j[0]
+
+
+def test_a_disagreement_that_both_are_unsure_of_is_no_warning(folder: Path) -> None:
+    """Power that jumps to and fro, of a board that is slow to say so."""
+    rows = steady(power_max_w=400, power_jumps_w2=9e5)
+    for row in rows:
+        row["energy_trapezoid_j"] *= 1.08
+    write_monitor(folder, rows, power_period_s=1.0, counter_period_s=0.1)
+    gpu = gpu_of(folder, START_S + 5.0, START_S + 15.0)
+    assert gpu["disagreement_percent"] == pytest.approx(8.0)
+    assert gpu["warnings"] == []

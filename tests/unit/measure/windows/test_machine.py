@@ -99,3 +99,16 @@ def test_without_a_file_nothing_is_known(tmp_path: Path) -> None:
         "swapped_in_mib": None,
         "pressure_percent": UNKNOWN,
     }
+
+
+@pytest.mark.parametrize("column", ["total_cpu_s", "busy_cpu_s"])
+def test_counts_of_the_kernel_that_fell_say_nothing(tmp_path: Path, column: str) -> None:
+    """A CPU was taken away, or a container's own /proc/stat began anew."""
+    known = rows()
+    for row in known[5:]:
+        row[column] -= 500.0
+        row["steal_cpu_s"] = 0.0
+    found = facts(tmp_path, known)
+    why = "the kernel's count of CPU time fell"
+    assert (found["others_cpu_percent"], found["others_cpu_reason"]) == (None, why)
+    assert found["steal_percent"] is None

@@ -70,3 +70,19 @@ def test_clocks(tmp_path: Path) -> None:
     found = gpu(tmp_path, rows)
     assert (found["sm_clock_avg_mhz"], found["sm_clock_min_mhz"]) == (950, 500)
     assert (found["memory_clock_avg_mhz"], found["memory_clock_min_mhz"]) == (2000, 2000)
+
+
+def test_counters_that_were_set_back_say_nothing(tmp_path: Path) -> None:
+    rows = steady(event_reasons="4")
+    for second, row in enumerate(rows):
+        row["throttled_power_s"] = second % 8.0
+    found = gpu(tmp_path, rows)
+    assert (found["throttled_by"], found["throttled_percent"]["sw_power_cap"]) == ("samples", 100.0)
+
+
+@pytest.mark.parametrize(("bits", "by"), [("8", "samples"), ("0", "counters")])
+def test_counters_that_never_count_are_none(tmp_path: Path, bits: str, by: str) -> None:
+    """Where rows have seen that something held the board back; else it was held back by nothing."""
+    found = gpu(tmp_path, steady(event_reasons=bits, throttled_power_s=0.0))
+    assert found["throttled_by"] == by
+    assert max(found["throttled_percent"].values()) == (100.0 if by == "samples" else 0.0)

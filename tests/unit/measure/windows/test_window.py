@@ -226,3 +226,30 @@ def test_zero_is_measured(tmp_path: Path) -> None:
     values, _ = energy_metrics(two_gpus(tmp_path, sm_percent=0, temperature_c=0))
     assert values is not None
     assert (values["gpu_util_avg_percent"], values["gpu_util_max_percent"]) == (25.0, 50.0)
+
+
+def test_cpu_energy_is_not_guessed_where_rows_are_missing_at_an_edge(tmp_path: Path) -> None:
+    """Nobody knows how power went in between; of a long window it is next to nothing."""
+    write_monitor(tmp_path, [])
+    rows = cpu_rows(231)
+    del rows[4:7]
+    rows[10]["package_0_uj"] = None
+    write_cpu(tmp_path, rows)
+    cpu = window_facts(tmp_path, START_S + 5.0, START_S + 15.0)["cpu"]
+    assert (cpu["package_joules"], cpu["dram_joules"]) == (None, None)
+    assert "package_0_uj is not known within 2.0 s of an edge of the window" in cpu["reason"]
+    for from_s, to_s in ((5.0, 225.0), (8.5, 30.0)):
+        cpu = window_facts(tmp_path, START_S + from_s, START_S + to_s)["cpu"]
+        assert cpu["package_joules"] == pytest.approx(80.0 * (to_s - from_s))
+
+
+def test_memory_that_could_be_read_for_a_while_is_not_the_most(tmp_path: Path) -> None:
+    write_monitor(tmp_path, [])
+    write_cpu(tmp_path, cpu_rows())
+    monitor = json.loads((tmp_path / "monitor.json").read_text())
+    monitor["memory_reasons"] = {"foreground": "Permission denied"}
+    (tmp_path / "monitor.json").write_text(json.dumps(monitor))
+    cpu = window_facts(tmp_path, START_S + 2.0, START_S + 12.0)["cpu"]
+    assert cpu["foreground_pss_max_mib"] is None
+    assert cpu["foreground_pss_reason"] == "Permission denied"
+    assert cpu["foreground_largest_rss_max_mib"] == 72.0
