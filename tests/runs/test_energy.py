@@ -169,9 +169,13 @@ def test_short_windows_on_slow_boards(short: dict[str, list[Measured]], name: st
 
 @boards
 def test_the_stated_uncertainty_of_short_windows_holds(short: dict[str, list[Measured]]) -> None:
-    every = [each.deviations for found in short.values() for each in found]
-    assert root_mean_square(every) <= 2
-    assert {each.gpu["energy_method"] for each in short["no counter"]} == {"trapezoid"}
+    """Power as steady as this does not show how old it is: without a counter, below 2 s is none."""
+    known = [each for found in short.values() for each in found if each.gpu["energy_method"]]
+    assert root_mean_square([each.deviations for each in known]) <= 2
+    for each in short["no counter"]:
+        is_short = each.record["duration_seconds"] < 2.0
+        method, reason = each.gpu["energy_method"], each.gpu["energy_reason"]
+        assert method == "trapezoid" or (is_short and "short for it" in reason)
 
 
 @waves

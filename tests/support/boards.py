@@ -26,7 +26,10 @@ BOARDS = {  # how often they update counter and power; None: there is no counter
 
 @dataclass
 class Measured:
-    """What a scenario left: its record's foreground window, and the truth about that time."""
+    """What a scenario left: its record's foreground window, and the truth about that time.
+
+    `is_true`: its energy is, or it has none.
+    """
 
     record: dict[str, Any]
     gpu: dict[str, Any]
@@ -87,4 +90,5 @@ def records_of(stage: Stage) -> list[dict[str, Any]]:
 def measure(record: dict[str, Any], gpu: SimGpu) -> Measured:
     (window,) = record["windows"]
     truth_j = gpu.truth_j(0, window["start_boottime_s"], window["end_boottime_s"])
-    return Measured(record, window["gpus"][0], truth_j, is_true(window, gpu))
+    (seen,) = window["gpus"]
+    return Measured(record, seen, truth_j, seen["energy_joules"] is None or is_true(window, gpu))
