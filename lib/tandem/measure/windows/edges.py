@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -65,6 +64,8 @@ class Spread:
         else:
             self.jumps_w2 += share * jumps_w2
             self.updates += share * sampled_s / apart_s
+            if not gap_s:  # the samples of a row may be close together, but for where power jumped
+                apart_s = max(number_in(row, "largest_gap_s") or 0.0, apart_s)
         self.variance_j2 += share * jumps_w2 * apart_s**2 / 12.0
         self.unsampled_s2 += share * gap_s**2
 
@@ -73,27 +74,6 @@ class Spread:
         jumps = self.jumps_w2 / max(range_w**2 * self.updates, 1e-9)  # of an update, 0 to 1
         blind = min(max((jumps - FEW_JUMPS) / (MANY_JUMPS - FEW_JUMPS), 0.0), 1.0)
         return (1.0 + 5.0 * blind) * self.variance_j2 + self.unsampled_s2 * range_w**2 / 12.0
-
-
-class Nearby:
-    """The rows about a moment, picked as all rows pass by in their order.
-
-    They begin with the last one at or before `reach_s` earlier, and end with the first one at or
-    after `reach_s` later, so they do not depend on what else is read.
-    """
-
-    def __init__(self, when_s: float, reach_s: float) -> None:
-        self.first_s, self.last_s = when_s - reach_s, when_s + reach_s
-        self.rows: deque[Row] = deque()
-        self.is_complete = False
-
-    def add(self, row: Row) -> None:
-        if self.is_complete:
-            return
-        while len(self.rows) > 1 and time_of(self.rows[1]) <= self.first_s:
-            self.rows.popleft()
-        self.rows.append(row)
-        self.is_complete = time_of(row) >= self.last_s
 
 
 def time_of(row: Row) -> float:
@@ -184,8 +164,9 @@ def anchored_at(rows: Sequence[Row], when_s: float, habits: Habits) -> Reading |
     A row near knows the counter, and the trapezoid knows what was used between that row and the
     moment. The surest such row on either side counts, each with the weight 1 / variance: mostly
     the "fresh" one behind a mark, which saw the counter change. If the monitor was held up at the
-    moment, the errors of the two trapezoids tend to cancel. Without any, the straight line between
-    two rows has to do.
+    moment, the errors of the two trapezoids tend to cancel. If the two differ by more than they
+    can, nobody saw what was used between them, nor on which side of the moment it was. Without any
+    such row, the straight line between two rows has to do.
     """
     counter_mj, here = linear(rows, COUNTER, when_s), late_trapezoid_at(rows, when_s, habits)
     if counter_mj is None:
@@ -201,7 +182,9 @@ def anchored_at(rows: Sequence[Row], when_s: float, habits: Habits) -> Reading |
     surest = [min(found, key=_sigma_j) for found in anchors if found]
     if not surest:
         return None
-    weights = [1.0 / max(anchor.sigma_j, 1e-9) ** 2 for anchor in surest]
+    unseen_j = _unseen_j(surest)
+    sigmas_j = [math.hypot(anchor.sigma_j, unseen_j / math.sqrt(3.0)) for anchor in surest]
+    weights = [1.0 / max(sigma_j, 1e-9) ** 2 for sigma_j in sigmas_j]
     offset_j = sum(
         weight * anchor.energy_j for weight, anchor in zip(weights, surest, strict=True)
     ) / sum(weights)
@@ -235,6 +218,15 @@ def _anchors(
         )
         found.append(Anchor(counter_mj / 1000.0 - there.energy_j, sigma_j, time_of(row)))
     return found
+
+
+def _unseen_j(surest: Sequence[Anchor]) -> float:
+    """Return by how much the anchors differ beyond what they can: each error is uniform at most."""
+    if len(surest) < 2:
+        return 0.0
+    before, after = surest
+    allowed_j = math.sqrt(3.0) * (before.sigma_j + after.sigma_j)
+    return max(abs(after.energy_j - before.energy_j) - allowed_j, 0.0)
 
 
 def _power_before(rows: Sequence[Row], row: Row, habits: Habits) -> float:

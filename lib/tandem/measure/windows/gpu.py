@@ -155,6 +155,8 @@ def by_counter(gpu: Mapping[str, Any], tally: GpuTally) -> tuple[Reading | None,
     """Return the window's energy by the board's counter, or why it is not known."""
     if tally.ran_backwards:
         return None, "the energy counter ran backwards: its driver was loaded anew"
+    if tally.unseen_s:
+        return None, f"the monitor was held up for {tally.unseen_s:.1f} s, the whole window long"
     start = counter_at(tally.start.rows, tally.from_s, tally.habits)
     end = counter_at(tally.end.rows, tally.to_s, tally.habits)
     if start is None or end is None:

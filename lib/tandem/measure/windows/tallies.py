@@ -10,7 +10,6 @@ from tandem.measure.rows import ROLES, Row, rows_between
 from tandem.measure.windows.edges import (
     COUNTER,
     REACH_S,
-    Nearby,
     Spread,
     extremes,
     linear,
@@ -18,6 +17,7 @@ from tandem.measure.windows.edges import (
     time_of,
 )
 from tandem.measure.windows.habits import USUAL_S, Habits
+from tandem.measure.windows.nearby import Nearby
 from tandem.measure.windows.throttle import Held
 
 MEANS = (
@@ -109,6 +109,8 @@ class GpuTally(Tally):
     """Rows of one GPU.
 
     `sampled_s` is for how long power was sampled; None where there is no power at all.
+    `is_counted`: a row inside knows the energy counter.
+    `unseen_s` is for how long nothing was sampled, 0 unless the window may lie in that gap.
     `stale_s` is for how long the energy counter stood still at most while power was drawn.
     `inside_w` is the lowest and the highest power of rows that know nothing of the time outside,
     None where there is no such row; `near_w` also that of rows about it.
@@ -124,13 +126,13 @@ class GpuTally(Tally):
         self.inside_w: tuple[float, float] | None = None
         self.samples = 0.0
         self.sampled_s: float | None = None
-        self.largest_gap_s = 0.0
+        self.largest_gap_s = self.unseen_s = 0.0
         self.power_min_w: float | None = None
         self.temperature_start_c: float | None = None
         self.is_start_known = False
         self.event_bits = 0
         self.held = Held(from_s, to_s)
-        self.ran_backwards = False
+        self.ran_backwards = self.is_counted = False
         self.stale_s = 0.0
         self.hidden_mib: float | None = None
         self.hidden_since: tuple[float, float] | None = None  # when, and the least of it since
@@ -174,6 +176,7 @@ class GpuTally(Tally):
         counter_mj, when_s = number_in(row, COUNTER), time_of(row)
         if counter_mj is None:
             return
+        self.is_counted |= self.from_s <= when_s <= self.to_s
         if counter_mj != self.counter_mj:
             self.ran_backwards |= self.counter_mj is not None and counter_mj < self.counter_mj
             self.counter_mj, self.moved_s = counter_mj, when_s
@@ -199,6 +202,8 @@ class GpuTally(Tally):
         share = overlap_s / length_s
         unsampled_s = min(number_in(row, "unsampled_s") or 0.0, length_s)
         self.sampled_s = (self.sampled_s or 0.0) + overlap_s - share * unsampled_s
+        is_unseen = self.to_s - self.from_s <= min(unsampled_s, overlap_s)
+        self.unseen_s = unsampled_s if is_unseen and not self.is_counted else 0.0
         self.samples += share * (number_in(row, "samples") or 0.0)
         gap_s = min(number_in(row, "largest_gap_s") or 0.0, overlap_s)
         self.largest_gap_s = max(self.largest_gap_s, gap_s)

@@ -6,6 +6,7 @@ import math
 import random
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -21,7 +22,8 @@ from support.monitored import (
 )
 from support.waves import START_S, Board, Square
 from tandem.measure.rows import GPU_COLUMNS
-from tandem.measure.windows.edges import Nearby, time_of
+from tandem.measure.windows.edges import Spread, time_of
+from tandem.measure.windows.nearby import Nearby
 
 WAVES = st.builds(Square, st.floats(0.3, 3.0), st.floats(0.0, 3.0))
 BEHIND = Square(0.3, 0.1875)  # changes before a mark, and again behind the step that follows
@@ -211,6 +213,46 @@ def test_an_edge_in_a_gap_can_have_had_the_power_of_any_row_near(folder: Path) -
     write_monitor(folder, sure)
     uncertain_j = gpu_of(folder, START_S + 10.5, START_S + 25.0)["energy_uncertainty_joules"]
     assert uncertain_j > 20.0
+
+
+def held_up(more_j: float) -> list[dict[str, Any]]:
+    """Rows of 100 W about a gap of 2 s, in which the counter saw more than that."""
+    rows = steady()
+    rows[12] |= {"unsampled_s": 2.0, "samples": 1, "largest_gap_s": 2.0}
+    for row in rows[12:]:
+        row["energy_counter_mj"] += 1000 * more_j
+    return [*rows[:11], *rows[12:]]
+
+
+def test_what_the_counter_saw_in_a_gap_may_be_on_either_side_of_an_edge(folder: Path) -> None:
+    write_monitor(folder, held_up(0.0))
+    gpu = gpu_of(folder, START_S + 11.0, START_S + 25.0)
+    assert gpu["energy_uncertainty_joules"] < 15.0
+    write_monitor(folder, held_up(200.0))
+    gpu = gpu_of(folder, START_S + 11.0, START_S + 25.0)
+    for truth_j in (1400.0, 1600.0):
+        assert abs(gpu["energy_joules"] - truth_j) < 2.0 * gpu["energy_uncertainty_joules"]
+
+
+def test_a_window_that_lies_in_a_gap_has_no_energy(folder: Path) -> None:
+    rows = held_up(200.0)
+    write_monitor(folder, rows)
+    gpu = gpu_of(folder, START_S + 10.3, START_S + 11.7)
+    assert gpu["energy_joules"] is None
+    assert "the monitor was held up for 2.0 s, the whole window long" in gpu["energy_reason"]
+    assert gpu_of(folder, START_S + 9.7, START_S + 11.7)["energy_joules"] is not None
+    power = [column for column in GPU_COLUMNS if column.startswith("power_")]
+    counted = without([{**rows[10], "boottime_s": START_S + 11.0}], "energy_trapezoid_j", *power)
+    write_monitor(folder, [*rows[:11], *counted, *rows[11:]])
+    assert gpu_of(folder, START_S + 10.3, START_S + 11.7)["energy_joules"] is not None
+
+
+def test_power_may_have_jumped_in_the_largest_gap_of_a_row() -> None:
+    """Two samples right behind each other do not make a jump before them any surer."""
+    spread = Spread(0.02)
+    row = {"power_min_w": 60.0, "power_max_w": 360.0, "power_jumps_w2": 300.0**2}
+    spread.add({**row, "samples": 2.0, "largest_gap_s": 0.098}, 0.1)
+    assert spread.variance_j2 == pytest.approx((300.0 * 0.098) ** 2 / 12.0)
 
 
 def test_a_row_seconds_away_is_trusted_less(folder: Path) -> None:
