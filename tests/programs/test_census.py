@@ -385,7 +385,7 @@ def test_leftovers_are_removed(start: Start, gone: str, only: list[int]) -> None
 def test_a_keeper_may_finish(start: Start) -> None:
     """It is ending what is its own: it ends by itself, and is not killed."""
     mark = living_owner()
-    keeper = start(*KEEP, "--owner", "0", "--grace", "5", "--", "sleep", "0.2", mark=mark)
+    keeper = start(*KEEP, "--owner", "0", "--grace", "5", "--", "sleep", "2", mark=mark)
     found, left = census.remove_all(mark)
     assert keeper.pid in [each.pid for each in found]
     assert left == []
