@@ -242,7 +242,7 @@ def test_memory_is_asked_for_as_seldom_as_it_takes_long(trees: Trees, start: Sta
 
 def test_a_run_knows_its_own_cpu_time(stage: Stage) -> None:
     """Many short processes one after the other, and a background's, are nobody else's."""
-    short = f"for n in 1 2 3; do {sys.executable} -S -E -c '{SPIN}'; done"
+    short = f"for n in 1 2 3 4 5 6 7 8; do {sys.executable} -S -E -c '{SPIN}'; done"
     stage.proc = Path("/proc")
     stage.build(f"{short}; echo Test Accuracy: 50", short, validity={"min_coverage": 0})
     stage.run()
