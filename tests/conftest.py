@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,15 @@ settings.load_profile("quick")
 def own_realm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test meet the locks or the processes of anybody else's run."""
     monkeypatch.setenv("TANDEM_LOCKS", str(tmp_path))
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A folder that other users may enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
 
 
 @pytest.fixture

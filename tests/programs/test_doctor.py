@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,15 +21,6 @@ NAMES = [
     *("bash", "util-linux", "find", "git", "Python", "NumPy", "GPU driver", "NVML", "RAPL"),
     *("namespaces", "disk", "leftovers", "GPU in use"),
 ]
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    """A folder that other users may enter, which pytest's own are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        path.chmod(0o755)
-        yield path
 
 
 def program(folder: Path, name: str, script: str) -> None:

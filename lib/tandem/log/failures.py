@@ -11,7 +11,7 @@ from tandem.log.expressions import compiled, relaxed
 from tandem.log.lines import Block
 
 TRACEBACK = "traceback"
-_SHOWN_CHARACTERS = 200
+SHOWN_CHARACTERS = 200
 # How shells and make say it of a program of theirs: "./train.sh: line 3:  123 Killed   python3 ..."
 _OF_A_SHELL = (
     r"^\s*(?:\S.*: line \d+: +\d+ +|\[\d+\][-+]? +(?:\d+ +)?|make(?:\[\d+\])?: \*\*\* \[.*\] )?"
@@ -166,4 +166,4 @@ def _line_before(text: str, at: int) -> str:
 
 
 def _shown(line: str) -> str:
-    return printable(line.strip()[:_SHOWN_CHARACTERS])
+    return printable(line.strip()[:SHOWN_CHARACTERS])

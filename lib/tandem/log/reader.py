@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from tandem.base.files import open_log
 from tandem.base.text import printable
 from tandem.log.epochs import NO_EPOCHS, EpochFacts, EpochFinder, Epochs
-from tandem.log.failures import Failure, Failures
+from tandem.log.failures import SHOWN_CHARACTERS, Failure, Failures
 from tandem.log.lines import CHUNK_BYTES, Block, Lines
 from tandem.log.metrics import Metric
 from tandem.log.rules import LogRules
 
 _DEVICE = re.compile(r"^[ \t]*device:[ \t]*(\S.{0,199})", re.IGNORECASE)
-_SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class LogReader:
             self._look_for_device(rest)
         if text := block.text.rstrip():
             last = text[text.rfind("\n") + 1 :].strip()
-            self._last_line = printable(last[-_SHOWN_CHARACTERS:])
+            self._last_line = printable(last[-SHOWN_CHARACTERS:])
 
     def _look_for_device(self, block: Block) -> None:
         if last := block.last_line("device:", _DEVICE.match):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +10,6 @@ from support.person import not_root, put
 from tandem.machine import doctor
 from tandem.machine.doctor import Check, text
 from tandem.processes import census
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    """A folder that other users may enter, which pytest's own are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        path.chmod(0o755)
-        yield path
 
 
 def test_text_is_aligned_and_wrapped() -> None:

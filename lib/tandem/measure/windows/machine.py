@@ -7,6 +7,7 @@ from typing import Any
 
 from tandem.measure.windows.gpu import Span, edge_reason
 from tandem.measure.windows.tallies import Tally, tallied
+from tandem.measure.windows.throttle import percent
 
 SHORTEST_S = 1.0  # CPU time is counted in ticks of 10 ms, by each CPU
 PRESSURE = ("cpu_some", "memory_some", "memory_full", "io_some", "io_full")
@@ -34,10 +35,10 @@ def machine_facts(folder: Path, reason: str | None, span: Span) -> Facts:
     return {
         "others_cpu_percent": others_percent,
         "others_cpu_reason": others_reason,
-        "steal_percent": percent(steal_s, total_s),
+        "steal_percent": known_percent(steal_s, total_s),
         "swapped_in_mib": None if swapped_mib is None else round(swapped_mib, 3),
         "pressure_percent": {
-            name: percent(tally.growth(f"{name}_s"), span.duration_s) for name in PRESSURE
+            name: known_percent(tally.growth(f"{name}_s"), span.duration_s) for name in PRESSURE
         },
     }
 
@@ -56,12 +57,10 @@ def others_of(
         return None, reason or edge_reason(tally, "the CPU time of this run's processes")
     if total_s is None or busy_s is None:
         return None, reason or "the kernel's count of CPU time fell"
-    others_percent = percent(max(busy_s - own_s, 0.0), total_s)
+    others_percent = known_percent(max(busy_s - own_s, 0.0), total_s)
     return others_percent, None if others_percent is not None else "the kernel counts no CPU time"
 
 
-def percent(part: float | None, whole: float | None) -> float | None:
-    """Return a share in percent, 0 to 100."""
-    if part is None or not whole:
-        return None
-    return round(min(max(100.0 * part / whole, 0.0), 100.0), 2)
+def known_percent(part: float | None, whole: float | None) -> float | None:
+    """Return a share in percent, 0 to 100; None: a part is not known, or there is no whole."""
+    return None if part is None or not whole else percent(part, whole)

@@ -69,7 +69,7 @@ class Held:
         """Return the share of the window that saw each reason; {}: half of it does not know."""
         if self.known_s < (self.to_s - self.from_s) / 2.0 or not self.known_s:
             return {}
-        return {reason: _percent(held_s, self.known_s) for reason, held_s in self.held_s.items()}
+        return {reason: percent(held_s, self.known_s) for reason, held_s in self.held_s.items()}
 
 
 def throttled(
@@ -87,10 +87,11 @@ def throttled(
     seen = held.shares_percent()
     has_counted = any(known.values()) or not any(seen.values())
     if known and duration_s and has_counted:
-        shares = {reason: _percent(seconds, duration_s) for reason, seconds in known.items()}
+        shares = {reason: percent(seconds, duration_s) for reason, seconds in known.items()}
         return {"throttled_percent": shares, "throttled_by": "counters"}
     return {"throttled_percent": seen, "throttled_by": "samples" if seen else None}
 
 
-def _percent(part_s: float, whole_s: float) -> float:
-    return round(min(max(100.0 * part_s / whole_s, 0.0), 100.0), 2)
+def percent(part: float, whole: float) -> float:
+    """Return a share in percent, 0 to 100."""
+    return round(min(max(100.0 * part / whole, 0.0), 100.0), 2)
