@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.config.options import Controls, Dose, Limits, Validity
+from tandem.config.options import Controls, Course, Dose, Limits, Validity
 from tandem.config.problems import Problem
 
 
@@ -56,10 +56,78 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Range:
+    """What to draw a hyperparameter from: both ends are included."""
+
+    low: float
+    high: float
+    distribution: str
+
+
+@dataclass(frozen=True)
+class ForegroundDesign:
+    """A foreground of a design, each of its hyperparameters given, varied or drawn.
+
+    `given` are values to pass, `factors` the levels of those that are varied, `drawn` what to draw
+    from; None: the registry's range or choices. `places` says where keys and hyperparameters
+    ("hyperparameters.epochs") are written. `repo` or `model` is None where an error was found.
+    """
+
+    path: str
+    repo: str | None
+    model: str | None
+    given: Mapping[str, Any]
+    factors: Mapping[str, tuple[Any, ...]]
+    drawn: Mapping[str, Range | None]
+    places: Mapping[str, str]
+    gpus: str | None = None
+
+
+@dataclass(frozen=True)
+class BackgroundLevel:
+    """One level of the factor "background": what loops side by side; nothing: the foreground alone.
+
+    `source` is the level as it is written, None for the solo level.
+    """
+
+    path: str
+    source: Any
+    backgrounds: tuple[BackgroundEntry, ...]
+
+
+@dataclass(frozen=True)
+class DesignEntry:
+    """One entry of settings of version 2: the product of its factors, less what is excluded.
+
+    `intensities` is empty where the dose is each background's own. `draws` counts the drawn
+    configurations for each combination of the factors' levels, `repeats` the runs of each
+    configuration; those of the foreground's hyperparameters named in `vary` differ from repeat to
+    repeat. `order` is "blocks" or "as_written". `source` is the entry as written.
+    """
+
+    path: str
+    source: Mapping[str, Any]
+    foregrounds: tuple[ForegroundDesign, ...]
+    backgrounds: tuple[BackgroundLevel, ...]
+    intensities: tuple[float, ...]
+    draws: int
+    repeats: int
+    vary: tuple[str, ...]
+    exclude: tuple[Mapping[str, Any], ...]
+    order: str
+    course: Course
+    limits: Limits
+    controls: Controls
+    validity: Validity
+    places: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Settings:
     """The entries in their order, and all that is to be said about the file.
 
-    An entry that an error in `problems` lies inside cannot run. `sha256` is that of the file,
+    Version 1 has `entries`, version 2 `designs`. One that an error in `problems` lies inside cannot
+    run. `sha256` is that of the file,
     `tables` are those of earlier results whose values are not to be drawn again, by where each is
     named.
     """
@@ -72,3 +140,5 @@ class Settings:
     sha256: str | None = None
     governor: str | None = None
     tables: Mapping[str, str] = field(default_factory=dict)
+    version: int = 1
+    designs: tuple[DesignEntry, ...] = ()

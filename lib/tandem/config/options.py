@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-Options = TypeVar("Options", "Limits", "Dose", "Controls", "Validity")
+Options = TypeVar("Options", "Limits", "Dose", "Controls", "Validity", "Course")
 
 _TYPES: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "str": str}
 
@@ -34,7 +34,7 @@ def read_options(kind: type[Options], *given: Mapping[str, Any]) -> Options:
     return kind(**values)
 
 
-def as_settings(options: Limits | Dose | Controls | Validity) -> dict[str, Any]:
+def as_settings(options: Limits | Dose | Controls | Validity | Course) -> dict[str, Any]:
     """Return every option under its settings key, as `read_options` reads it."""
     return {key: getattr(options, name) for name, key, _ in _KEYS[type(options)]}
 
@@ -125,6 +125,18 @@ class Validity:
     max_throttled_percent: float | None = option("max_throttled_percent", None)
 
 
-OPTIONS = (Limits, Dose, Controls, Validity)
+@dataclass(frozen=True)
+class Course:
+    """What is run beside the planned experiments.
+
+    `warmup_runs` is how many first runs of each foreground by a process and on a board are thrown
+    away, `rerun_invalid` how often a group in which something is not valid runs again, whole.
+    """
+
+    warmup_runs: int = option("warmup_runs", 0)
+    rerun_invalid: int = option("rerun_invalid", 0)
+
+
+OPTIONS = (Limits, Dose, Controls, Validity, Course)
 # Looked up once: a plan may have a hundred thousand of each.
 _KEYS = {kind: _keys(kind) for kind in OPTIONS}

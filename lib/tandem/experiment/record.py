@@ -28,11 +28,13 @@ from tandem.experiment.validity.verdict import invalid_reasons, warnings_of
 from tandem.experiment.windows import edges_of, energy_of, measured_window
 from tandem.measure.windows.sleeps import Sleep, sleeps
 from tandem.plan.model import Experiment, Plan
+from tandem.plan.model import Place as PlanPlace
 from tandem.results.record import (
     NOT_RECORDED,
     UNFINISHED,
     Environment,
     EpochTime,
+    Place,
     Process,
     Record,
     StopOfAll,
@@ -186,6 +188,9 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "mode": experiment.mode,
         "control": experiment.control,
         "twin": experiment.twin,
+        "group": experiment.group,
+        "try_number": experiment.try_number,
+        "place": place_facts(experiment.place),
         "foreground_mode": experiment.foreground_mode,
         "status": outcome.status,
         "training_success": outcome.status == "finished" and bool(last and last.succeeded),
@@ -259,6 +264,19 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
     record["valid"] = not record["invalid_reasons"]
     record["warnings"] = warnings_of(record)
     return record
+
+
+def place_facts(place: PlanPlace | None) -> Place | None:
+    """Return where an experiment stands in its design, None outside one."""
+    if place is None:
+        return None
+    return {
+        "config": place.config,
+        "background_number": place.background_number,
+        "repeat": place.repeat,
+        "block": place.block,
+        "position": place.position,
+    }
 
 
 def stop_facts(raw: Raw) -> StopOfAll:

@@ -20,13 +20,15 @@ from tandem.base.errors import UsageError
 from tandem.base.files import write_whole
 from tandem.config.options import OPTIONS, as_settings, read_options
 from tandem.config.problems import Problem
-from tandem.plan.model import Experiment, Plan
+from tandem.plan.model import Experiment, Place, Plan
 
 NAME = "plan.json"
 VERSION = 4
 
 # What each experiment has of its own; its foreground has values and command.
 _OWN = ("number", "id", "twin")
+_OF_DESIGNS = ("place", "course")  # not there in plans of settings of version 1
+_NOT_PLANNED = "try_number"
 _OWN_OF_FOREGROUND = ("hyperparameters", "command")
 
 
@@ -68,16 +70,20 @@ def _before(data: bytes) -> bytes:
 
 def as_json(plan: Plan) -> dict[str, Any]:
     """Return the plan as plan.json has it, of what `_line` turns into JSON."""
-    entries: dict[tuple[str, str | None], tuple[int, dict[str, Any]]] = {}
+    entries: dict[Any, tuple[int, dict[str, Any]]] = {}
     experiments = []
     for experiment in plan.experiments:
-        key = experiment.source_path, experiment.control
+        place = experiment.place
+        level = place and (place.foreground_number, place.background_number)
+        key = experiment.source_path, experiment.control, level
         if key not in entries:
-            common = _without(experiment, _OWN)
+            common = _without(experiment, (*_OWN, *_OF_DESIGNS, _NOT_PLANNED))
+            common |= {"course": experiment.course} if place else {}
             common["foreground"] = _without(experiment.foreground, _OWN_OF_FOREGROUND)
             entries[key] = len(entries), common
         own = {name: getattr(experiment, name) for name in _OWN}
         own["entry"] = entries[key][0]
+        own |= {"place": place} if place else {}
         own |= {name: getattr(experiment.foreground, name) for name in _OWN_OF_FOREGROUND}
         experiments.append(own)
     return {
@@ -125,7 +131,8 @@ def _plan(value: Mapping[str, Any]) -> Plan:
 def _entry(common: Mapping[str, Any]) -> Experiment:
     """The experiment of an entry, without what is each one's own."""
     foreground = {**common["foreground"], "hyperparameters": {}, "command": ()}
-    own = {"number": 0, "id": "", "twin": None, "foreground": foreground}
+    own = {"number": 0, "id": "", "twin": None, "place": None, "foreground": foreground}
+    own |= {"course": common.get("course", {}), _NOT_PLANNED: 1}
     experiment: Experiment = _reader(Experiment)({**common, **own})
     return experiment
 
@@ -135,9 +142,9 @@ def _experiment(own: Mapping[str, Any], entries: Sequence[Experiment]) -> Experi
     foreground = replace(
         entry.foreground, hyperparameters=own["hyperparameters"], command=tuple(own["command"])
     )
-    experiment: Experiment = replace(
-        entry, number=own["number"], id=own["id"], twin=own["twin"], foreground=foreground
-    )
+    place = Place(**own["place"]) if "place" in own else None
+    first = {name: own[name] for name in _OWN}
+    experiment: Experiment = replace(entry, **first, place=place, foreground=foreground)
     return experiment
 
 

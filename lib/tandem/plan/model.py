@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tandem.config.options import Controls, Dose, Limits, Validity
+from tandem.config.options import Controls, Course, Dose, Limits, Validity
 from tandem.log.rules import LogRules
 
 BATCH_SIZE = "batch_size"  # the hyperparameter that GPU memory hangs on most
@@ -72,14 +72,35 @@ class Background:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where an experiment stands in a design.
+
+    `config` numbers the foreground's configurations through the whole plan, `background_number`
+    the loads (background and dose) of an entry, None for the foreground alone, and
+    `foreground_number` the foregrounds of an entry, all from 1. `repeat` is which run of its
+    configuration it is, `block` the block that it runs in, `position` its place in its group.
+    """
+
+    config: int
+    foreground_number: int
+    background_number: int | None
+    repeat: int
+    block: int
+    position: int
+    group: str
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One foreground training with its backgrounds, if any.
 
     `id` is the folder name, safe characters only, unique in the plan. `source_path` says where the
     entry stands in the settings file ("experiments[3]") and `source_entry` is that entry as
     written. `warnings` are the lines of those that concern this entry or a repository that it uses.
-    `control` is "solo" for the same foreground run without its backgrounds; it and the parallel
-    experiment name each other's id in `twin`.
+    `control` is "solo" for the same foreground run without its backgrounds, and "warm_up" for a run
+    that is thrown away. A parallel experiment names its control's id in `twin`, a control that of
+    its parallel experiment where it is the control of that one alone. `place` is None for settings
+    of version 1. `try_number` counts the tries of a group.
     """
 
     number: int
@@ -95,6 +116,16 @@ class Experiment:
     validity: Validity = field(default_factory=Validity)
     control: str | None = None
     twin: str | None = None
+    place: Place | None = None
+    course: Course = field(default_factory=Course)
+    try_number: int = 1
+
+    @property
+    def group(self) -> str:
+        """What its group is called: the experiments that are compared with each other."""
+        if self.place:
+            return self.place.group
+        return self.twin if self.control == "solo" and self.twin else self.id
 
     @property
     def mode(self) -> str:
@@ -124,6 +155,15 @@ class Plan:
     def by_id(self) -> Mapping[str, Experiment]:
         """Every experiment by its id."""
         return {experiment.id: experiment for experiment in self.experiments}
+
+    @cached_property
+    def partners(self) -> Mapping[str, tuple[Experiment, ...]]:
+        """The parallel experiments of each control, by the control's id."""
+        found: dict[str, list[Experiment]] = {}
+        for experiment in self.experiments:
+            if experiment.backgrounds and experiment.twin:
+                found.setdefault(experiment.twin, []).append(experiment)
+        return {name: tuple(parallel) for name, parallel in found.items()}
 
     @property
     def origin(self) -> Origin:

@@ -83,6 +83,7 @@ _MACHINE = (
     *("cpu_pressure_percent", "memory_pressure_percent", "io_pressure_percent"),
     *("gpu_sm_clock_avg_mhz", "gpu_sm_clock_min_mhz", "throttled_percent"),
 )
+_PLACE = ("config", "background_number", "repeat", "block", "position")
 _OWN = (
     "status",
     "exit_code",
@@ -102,12 +103,17 @@ _OWN = (
     "warnings",
     "control",
     "twin",
+    *_PLACE,
+    "group",
+    "try_number",
+    "counts",
     *_INTERFERENCE,
 )
-_TRUTHS = ("training_success", "valid")
+_TRUTHS = ("training_success", "valid", "counts")
 _COUNTS = (
     *("retries", "num_mutated_params", "exit_code", "attempts"),
     *("bg_rounds_completed", "bg_rounds_failed", "bg_rounds_hollow"),
+    *(*_PLACE, "try_number"),
 )
 _NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_MACHINE, *_INTERFERENCE)
 _TEXT = ("invalid_reasons", "warnings")  # where there is nothing, that is known
@@ -172,6 +178,11 @@ def row_of(record: Record, interference: Interference | None) -> Row:
         "coverage": background and background["coverage"],
         "control": record["control"],
         "twin": record["twin"],
+        **dict.fromkeys(_PLACE),
+        **cast(Row, record["place"] or {}),
+        "group": record["group"],
+        "try_number": record["try_number"],
+        "counts": record["control"] != "warm_up",
         "valid": record["valid"],
         "invalid_reasons": "; ".join(record["invalid_reasons"]),
         "warnings": "; ".join(record["warnings"]),

@@ -458,6 +458,14 @@ class LogSays(TypedDict):
     problem: str | None
 
 
+class Place(TypedDict):
+    config: int
+    background_number: int | None
+    repeat: int
+    block: int
+    position: int
+
+
 class Record(TypedDict):
     record_version: int
     experiment_id: str
@@ -468,6 +476,9 @@ class Record(TypedDict):
     mode: str
     control: str | None
     twin: str | None
+    group: str
+    try_number: int
+    place: Place | None
     foreground_mode: str
     status: Status
     training_success: bool

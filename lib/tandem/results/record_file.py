@@ -12,7 +12,7 @@ from tandem.base.files import sha256_of, sweep, write_whole
 from tandem.results.record import Interference, Record
 
 NAME = "experiment.json"
-VERSION = 4
+VERSION = 5
 INTERFERENCE = "interference.json"
 INTERFERENCE_VERSION = 1
 
