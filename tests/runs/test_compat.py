@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 from support import ROOT
 from tandem.config.problems import problem_lines
+from tandem.plan.file import text_of_reading
 from tandem.plan.model import Experiment
 from tandem.plan.planner import PlanReading, read_plan
 
@@ -185,6 +187,67 @@ def test_a_real_file_runs_each_entry_as_often_as_it_says(tmp_path: Path, name: s
         runs = entry.get("runs_per_config", inner.get("runs_per_config"))
         wanted = top.get("runs_per_config", 1) if runs is None else runs
         assert planned.get(f"experiments[{index}]", wanted) == wanted
+
+
+# What `text_of_plan` gives with the seed 5, from before there were settings of version 2: with the
+# registry of the old system and with the default one.
+PLANS = {
+    "archived__parallel_example": ("b01f8dc452ae9e79", "455a394ef1c898b5"),
+    "archived__11_models_sequential_and_parallel_training": (
+        "f1eb1d1c50e69b55",
+        "36e5e510540c4e02",
+    ),
+    "archived__default": ("033db14e43f0c3d6", "54c1e7dd0ef7e1ff"),
+    "archived__mutation_2x_supplement": ("c1345f141ea1feff", "455a394ef1c898b5"),
+    "archived__optimized_mutation_v1": ("815d612e5c0d7a67", "9bb2eb178c10a682"),
+    "stage_final_all_remaining": ("68b11eaccddd555b", "f3575d5af777c6af"),
+    "multi_param_mutation_all_models": ("1711bda1608eed4a", "4ed0b237f668c7bd"),
+    "test_data_extraction_debug": ("be44c8167cef29fa", "455a394ef1c898b5"),
+}
+
+
+def default_project(root: Path) -> Path:
+    """Make the default registry's project without what only a machine with data has."""
+    registry = json.loads((ROOT / "config" / "models_config.json").read_text(encoding="utf-8"))
+    for repository in registry["models"].values():
+        folder = root / repository["path"]
+        folder.mkdir(parents=True)
+        repository.pop("needs_modules", None)
+        repository.pop("commit", None)
+        for needed in repository.pop("needs_files", {}):
+            (folder / needed).mkdir(parents=True)
+        if "train_script" in repository:
+            (folder / repository["train_script"]).write_text("#!/bin/sh\n")
+            (folder / repository["train_script"]).chmod(0o755)
+    file = root / "models_config.json"
+    file.write_text(json.dumps(registry), encoding="utf-8")
+    return file
+
+
+def text_of_plan(reading: PlanReading, root: Path) -> str:
+    """The plan as it is written, without what differs by machine and the registry's own digest."""
+    text = text_of_reading(reading.plan, ())
+    python = shutil.which("python3") or ""
+    places = {f"{root}/": "", str(root): "", f"{COMPAT}/": "", f"{ROOT}/": "", python: "python3"}
+    for place, name in places.items():
+        text = text.replace(place, name)
+    return re.sub('"registry_sha256": "[0-9a-f]+"', '"registry_sha256": ""', text)
+
+
+@real
+@names
+@pytest.mark.parametrize("registry", ["old", "default"])
+def test_a_real_file_gives_the_plan_that_it_gave_before(
+    tmp_path: Path, name: str, registry: str
+) -> None:
+    if registry == "old":
+        reading = read(name, tmp_path, seed=5)
+    else:
+        file = default_project(tmp_path)
+        settings = COMPAT / f"{name}.json"
+        reading = read_plan(settings, file, root=tmp_path, seed=5, skip_invalid=True)
+    digest = hashlib.sha256(text_of_plan(reading, tmp_path).encode()).hexdigest()
+    assert digest[:16] == PLANS[name][registry == "default"]
 
 
 Run = tuple[str, str, bool, frozenset[tuple[str, float]]]
