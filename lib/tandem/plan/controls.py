@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tandem.plan.model import Experiment, Training
-
-_LONGEST_ID = 120
+from tandem.plan.model import Experiment
+from tandem.plan.names import experiment_id
 
 
 def with_control(parallel: Experiment, turns: Iterator[bool]) -> list[Experiment]:
@@ -35,13 +33,3 @@ def with_control(parallel: Experiment, turns: Iterator[bool]) -> list[Experiment
         ),
     ]
     return sorted(pair, key=lambda experiment: experiment.number)
-
-
-def experiment_id(number: int, foreground: Training, kind: str = "") -> str:
-    """A folder name: safe characters, no leading dash or dot, at most 120 long.
-
-    It ends in the number and the kind, if any: `_007_parallel`.
-    """
-    ending = f"_{number:03d}" + (f"_{kind}" if kind else "")
-    start = re.sub(r"[^A-Za-z0-9._-]", "_", f"{foreground.repo}_{foreground.model}")
-    return (start.lstrip("-.") or "training")[: _LONGEST_ID - len(ending)] + ending

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, cycle
+from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.base.errors import UsageError
 from tandem.base.text import show
-from tandem.config.entries import Entry, Settings
-from tandem.config.hyperparameter import Value
+from tandem.config.entries import Settings
 from tandem.config.jsonfile import digest_of
-from tandem.config.problems import Problem, ProblemsError, has_errors, is_within, join, line_of
+from tandem.config.problems import Problem, ProblemsError, has_errors
 from tandem.config.registry import Registry, absolute, load_registry, root_of
 from tandem.config.settings import load_settings
-from tandem.plan.controls import experiment_id, with_control
-from tandem.plan.draw import draw, stream
-from tandem.plan.history import History, read_history
-from tandem.plan.model import Background, Experiment, Origin, Plan, Training
-from tandem.plan.resolve import Resolved, Resolver, background_of, training_of
+from tandem.plan.desk import Desk
+from tandem.plan.history import read_history
+from tandem.plan.model import Origin, Plan
+from tandem.plan.runs import experiments_of_entries, has_twins
 
 MAX_EXPERIMENTS = 100_000
 MAX_SEED = 2**63 - 1
@@ -100,9 +92,9 @@ def make_plan(
     file = str(settings.file or "")
     history, unread = read_history(settings.tables, registry, root, file)
     problems = [*settings.problems, *registry.problems, *unread]
-    planner = _Planner(settings, registry, root, seed, grace_s=grace_s, history=history)
-    experiments = planner.experiments() if _fits(settings, problems) else []
-    problems += [*planner.problems, *history.remarks()]
+    desk = Desk(settings, registry, root, seed, grace_s=grace_s, history=history)
+    experiments = experiments_of_entries(settings.entries, desk) if _fits(settings, desk) else []
+    problems += [*desk.problems, *history.remarks()]
     if not experiments and (skip_invalid or not has_errors(problems)):
         message = "nothing is left to run" if has_errors(problems) else "holds nothing to run"
         problems.append(Problem("error", "experiments", message, file))
@@ -140,149 +132,17 @@ def origin_of(settings_file: Path, registry_file: Path, root: Path | None) -> Or
     )
 
 
-def _fits(settings: Settings, problems: list[Problem]) -> bool:
-    solo = sum(entry.runs for entry in settings.entries if _has_twins(entry))
+def _fits(settings: Settings, desk: Desk) -> bool:
+    solo = sum(entry.runs for entry in settings.entries if has_twins(entry))
     total = sum(entry.runs for entry in settings.entries) + solo
     if total <= MAX_EXPERIMENTS:
         return True
     controls = f", {solo} of them controls" if solo else ""
     most = f"{MAX_EXPERIMENTS} are the most (lower runs_per_config)"
-    message = f"{total} experiments{controls}, and {most}"
-    problems.append(Problem("error", "experiments", message, str(settings.file or "")))
+    desk.fail("experiments", f"{total} experiments{controls}, and {most}")
     return False
-
-
-def _has_twins(entry: Entry) -> bool:
-    return bool(entry.backgrounds) and entry.controls.solo
 
 
 def _can_be_skipped(problem: Problem) -> bool:
     """Whether it concerns one entry, or one repository, and not a file as a whole."""
     return problem.severity != "error" or problem.path.startswith(("experiments[", "models"))
-
-
-class _Planner:
-    """Turns the entries of the settings into experiments; collects problems on the way."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        registry: Registry,
-        root: Path,
-        seed: int,
-        *,
-        grace_s: float | None,
-        history: History,
-    ) -> None:
-        self.problems: list[Problem] = []
-        self._settings = settings
-        self._file = str(settings.file or "")
-        self._resolver = Resolver(registry, root, self._file)
-        self._seed = seed
-        self._grace_s = grace_s
-        self._history = history
-        self._alike: Counter[str] = Counter()
-        self._wrong = {
-            _entry_of(problem) for problem in settings.problems if problem.severity == "error"
-        }
-        self._of_entry: defaultdict[str, list[Problem]] = defaultdict(list)
-        for problem in settings.problems:
-            self._of_entry[_entry_of(problem)].append(problem)
-        self._of_repository = {
-            name: [it for it in registry.problems if is_within(it.path, join("models", name))]
-            for name in registry.repos
-        }
-
-    def experiments(self) -> list[Experiment]:
-        experiments: list[Experiment] = []
-        turns = cycle((False, True))
-        for entry in self._settings.entries:
-            for foreground, backgrounds in self._trainings(entry):
-                number = len(experiments) + 1
-                experiment = self._experiment(number, entry, foreground, backgrounds)
-                twins = _has_twins(entry)
-                experiments += with_control(experiment, turns) if twins else [experiment]
-        return experiments
-
-    def _trainings(self, entry: Entry) -> Iterable[tuple[Training, tuple[Background, ...]]]:
-        """Foreground and backgrounds of each run; nothing where the entry cannot run."""
-        foreground, problems = self._resolver.resolve(entry.foreground)
-        resolved: list[Resolved] = []
-        for given in entry.backgrounds:
-            background, more = self._resolver.resolve(given.training, is_background=True)
-            problems = problems + more
-            for other in filter(None, (foreground, *resolved)):
-                if background:
-                    place = given.training.places["repo"]
-                    problems += self._resolver.shared(other, background, place)
-            resolved += [background] if background else []
-        self.problems += problems
-        self._of_entry[entry.path] += problems
-        if has_errors(problems) or foreground is None or entry.path in self._wrong:
-            return []
-        try:
-            values = self._values(entry, foreground, resolved)
-        except UsageError as error:
-            place = entry.foreground.places["mutate"]
-            self.problems.append(Problem("error", place, str(error), self._file))
-            return []
-        backgrounds = tuple(map(background_of, resolved, entry.backgrounds))
-        gpus = entry.foreground.gpus
-        return [(training_of(foreground, each, gpus), backgrounds) for each in values]
-
-    def _values(
-        self, entry: Entry, foreground: Resolved, backgrounds: Sequence[Resolved]
-    ) -> list[Mapping[str, Value]]:
-        """The hyperparameters of each run of the foreground."""
-        if entry.foreground.mode != "mutation":
-            return [foreground.given] * entry.runs
-        # What makes an entry itself, so that its values do not depend on its neighbours.
-        pair = [(it.repository.name, it.model) for it in (foreground, *backgrounds)]
-        identity = [pair, sorted(hyperparameter.name for hyperparameter in foreground.drawn)]
-        alike = json.dumps(identity)
-        self._alike[alike] += 1
-        random = stream(self._seed, identity, self._alike[alike])
-        taken = self._history.taken(
-            foreground.repository,
-            foreground.model,
-            foreground.drawn,
-            is_parallel=bool(backgrounds),
-        )
-        return list(draw(foreground.drawn, entry.runs, random, taken))
-
-    def _experiment(
-        self,
-        number: int,
-        entry: Entry,
-        foreground: Training,
-        backgrounds: tuple[Background, ...],
-    ) -> Experiment:
-        limits = entry.limits
-        if self._grace_s is not None:
-            limits = replace(limits, grace_s=self._grace_s)
-        return Experiment(
-            number=number,
-            id=experiment_id(number, foreground, "parallel" if backgrounds else ""),
-            foreground=foreground,
-            backgrounds=backgrounds,
-            foreground_mode=entry.foreground.mode,
-            source_path=entry.path,
-            source_entry=entry.source,
-            limits=limits,
-            warnings=self._warnings(entry.path, foreground, backgrounds),
-            controls=entry.controls,
-            validity=entry.validity,
-        )
-
-    def _warnings(
-        self, path: str, foreground: Training, backgrounds: Sequence[Background]
-    ) -> tuple[str, ...]:
-        trainings = foreground, *(background.training for background in backgrounds)
-        repositories = dict.fromkeys(training.repo for training in trainings)
-        problems = [self._of_entry[path], *map(self._of_repository.__getitem__, repositories)]
-        return tuple(line_of(it) for it in chain(*problems) if it.severity == "warning")
-
-
-def _entry_of(problem: Problem) -> str:
-    """The path of the entry, or of the key of the top level, that the problem lies in."""
-    return re.split(r"(?<=\])|\.", problem.path, maxsplit=1)[0]

@@ -40,13 +40,23 @@ class Resolved:
 
 
 class Resolver:
-    """Looks up the trainings of one settings file, named `file` in the problems."""
+    """Looks up the trainings of one settings file, named `file` in the problems.
 
-    def __init__(self, registry: Registry, root: Path, file: str) -> None:
+    Where `is_strict`, a value of a hyperparameter that is not known is an error.
+    """
+
+    def __init__(
+        self, registry: Registry, root: Path, file: str, *, is_strict: bool = False
+    ) -> None:
         self._registry = registry
         self._root = root
         self._file = file
+        self._is_strict = is_strict
         self._folders: dict[str, Folder] = {}
+
+    def repository(self, name: str | None) -> Repository | None:
+        """The repository of that name, if there is one."""
+        return None if name is None else self._registry.repos.get(name)
 
     def resolve(
         self, entry: TrainingEntry, *, is_background: bool = False
@@ -121,9 +131,7 @@ class Resolver:
         problems = []
         for name, place in entry.mutate.items():
             if name not in supported:
-                near = _near(name, supported)
-                message = f"{quote(name)} is not a hyperparameter of {of}{near}"
-                problems.append(self._error(place, message))
+                problems.append(self._error(place, unknown_name(name, repository)))
             elif not supported[name].can_be_drawn:
                 hint = "add one, or choices, to the registry"
                 message = f"{quote(name)} of {of} has no range to draw from ({hint})"
@@ -136,10 +144,10 @@ class Resolver:
             drawn, more = self._all(entry, repository)
             problems += more
         for found in drawn:
-            problems += self._doubts(entry.places["mutate"], found)
+            problems += self.doubts(entry.places["mutate"], found)
         return drawn, problems
 
-    def _doubts(self, place: str, found: Hyperparameter, *values: Value) -> list[Problem]:
+    def doubts(self, place: str, found: Hyperparameter, *values: Value) -> list[Problem]:
         """What may become of the values on the way to the training; of all drawn, without any."""
         problems = []
         if doubt := dash_doubt(found, *values):
@@ -195,6 +203,9 @@ class Resolver:
             if hyperparameter is None:
                 if is_annotation(name):
                     continue
+                if self._is_strict:
+                    problems.append(self._error(place, unknown_name(name, repository)))
+                    continue
                 near = _near(name, repository.hyperparameters)
                 message = f"not a hyperparameter of {word(repository.name)}, not passed{near}"
                 problems.append(Problem("warning", place, message, self._file))
@@ -208,8 +219,14 @@ class Resolver:
             except UsageError as error:
                 problems.append(self._error(place, str(error)))
             else:
-                problems += self._doubts(place, hyperparameter, given[name])
+                problems += self.doubts(place, hyperparameter, given[name])
         return given, problems
+
+
+def unknown_name(name: str, repository: Repository) -> str:
+    """What is wrong with a hyperparameter that the repository does not have."""
+    near = _near(name, repository.hyperparameters)
+    return f"{quote(name)} is not a hyperparameter of {word(repository.name)}{near}"
 
 
 def _near(name: str, supported: Mapping[str, Hyperparameter]) -> str:

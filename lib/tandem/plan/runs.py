@@ -1,0 +1,96 @@
+"""The experiments of settings of version 1: the runs of each entry, one after the other."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+
+from tandem.base.errors import UsageError
+from tandem.config.entries import Entry
+from tandem.config.hyperparameter import Value
+from tandem.config.problems import has_errors
+from tandem.plan.controls import with_control
+from tandem.plan.desk import Desk
+from tandem.plan.draw import draw, stream
+from tandem.plan.model import Background, Experiment, Training
+from tandem.plan.names import experiment_id
+from tandem.plan.resolve import Resolved, background_of, training_of
+
+Trainings = tuple[Training, tuple[Background, ...]]
+
+
+def experiments_of_entries(entries: Sequence[Entry], desk: Desk) -> list[Experiment]:
+    """Every run of every entry that can run, in their order, controls included."""
+    experiments: list[Experiment] = []
+    turns = cycle((False, True))
+    alike: Counter[str] = Counter()
+    for entry in entries:
+        for trainings in _trainings(entry, desk, alike):
+            experiment = _experiment(len(experiments) + 1, entry, trainings, desk)
+            twins = has_twins(entry)
+            experiments += with_control(experiment, turns) if twins else [experiment]
+    return experiments
+
+
+def has_twins(entry: Entry) -> bool:
+    """Whether each run of the entry has a control of its own."""
+    return bool(entry.backgrounds) and entry.controls.solo
+
+
+def _trainings(entry: Entry, desk: Desk, alike: Counter[str]) -> Iterable[Trainings]:
+    """Foreground and backgrounds of each run; nothing where the entry cannot run."""
+    foreground, problems = desk.resolver.resolve(entry.foreground)
+    resolved, more = desk.backgrounds(entry.backgrounds, [foreground] if foreground else [])
+    problems = problems + more
+    desk.find(entry.path, problems)
+    if has_errors(problems) or foreground is None or desk.is_wrong(entry.path):
+        return []
+    try:
+        values = _values(entry, foreground, resolved, desk, alike)
+    except UsageError as error:
+        desk.fail(entry.foreground.places["mutate"], str(error))
+        return []
+    backgrounds = tuple(map(background_of, resolved, entry.backgrounds))
+    gpus = entry.foreground.gpus
+    return [(training_of(foreground, each, gpus), backgrounds) for each in values]
+
+
+def _values(
+    entry: Entry,
+    foreground: Resolved,
+    backgrounds: Sequence[Resolved],
+    desk: Desk,
+    alike: Counter[str],
+) -> list[Mapping[str, Value]]:
+    """The hyperparameters of each run of the foreground."""
+    if entry.foreground.mode != "mutation":
+        return [foreground.given] * entry.runs
+    # What makes an entry itself, so that its values do not depend on its neighbours.
+    pair = [(it.repository.name, it.model) for it in (foreground, *backgrounds)]
+    identity = [pair, sorted(hyperparameter.name for hyperparameter in foreground.drawn)]
+    text = json.dumps(identity)
+    alike[text] += 1
+    random = stream(desk.seed, identity, alike[text])
+    taken = desk.history.taken(
+        foreground.repository, foreground.model, foreground.drawn, is_parallel=bool(backgrounds)
+    )
+    return list(draw(foreground.drawn, entry.runs, random, taken))
+
+
+def _experiment(number: int, entry: Entry, trainings: Trainings, desk: Desk) -> Experiment:
+    foreground, backgrounds = trainings
+    return Experiment(
+        number=number,
+        id=experiment_id(number, foreground, "parallel" if backgrounds else ""),
+        foreground=foreground,
+        backgrounds=backgrounds,
+        foreground_mode=entry.foreground.mode,
+        source_path=entry.path,
+        source_entry=entry.source,
+        limits=desk.limits(entry.limits),
+        warnings=desk.warnings(entry.path, foreground, backgrounds),
+        controls=entry.controls,
+        validity=entry.validity,
+    )
