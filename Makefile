@@ -43,7 +43,7 @@ nightly: $(READY) ## run CONFIG as cron would, for one night (docs/cron.md)
 	@exec setpriv --pdeathsig TERM bin/nightly "$$SETTINGS" $(OPTIONS)
 
 .PHONY: check
-check: $(READY) ## check CONFIG and print the plan with every command line; run nothing
+check: $(READY) ## check CONFIG; print its design, hours and verdicts (OPTIONS=--lines: all commands); run nothing
 	$(needs-config)
 	@$(DRIVER) check $(OPTIONS) -- "$$SETTINGS"
 

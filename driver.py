@@ -82,13 +82,19 @@ def command_run(arguments: argparse.Namespace) -> int:
 
 
 def command_check(arguments: argparse.Namespace) -> int:
-    """check settings and registry, print every command line as it will run; run nothing"""
+    """check settings and registry; print the design, how long it takes, and what it can tell"""
     from tandem.plan.file import text_of_reading
     from tandem.report.check import text_of_check
+    from tandem.report.grid import screen_columns
+    from tandem.report.lines import text_of_lines
 
     reading = read_plan(arguments)
-    text_of = text_of_reading if arguments.json else text_of_check
-    say(text_of(reading.plan, reading.problems))
+    if arguments.json:
+        say(text_of_reading(reading.plan, reading.problems))
+    elif arguments.lines:
+        say(text_of_lines(reading.plan, reading.problems))
+    else:
+        say(text_of_check(reading.plan, reading.problems, screen_columns()))
     return UsageError.exit_code if reading.plan is None else 0
 
 
@@ -96,7 +102,7 @@ def command_list(arguments: argparse.Namespace) -> int:
     """print the repositories, models and hyperparameters of the registry"""
     from tandem.config.problems import has_errors
     from tandem.config.registry import load_registry
-    from tandem.report.check import text_of_registry
+    from tandem.report.registry import text_of_registry
 
     registry = load_registry(arguments.registry)
     say(text_of_registry(registry))

@@ -149,9 +149,9 @@ def _root(command: argparse.ArgumentParser) -> None:
 
 
 def _check(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--json", action="store_true", help="print the plan as plan.json has it, and the problems"
-    )
+    add = command.add_mutually_exclusive_group().add_argument
+    add("--lines", action="store_true", help="print every command line as it will run")
+    add("--json", action="store_true", help="print the plan as plan.json has it, and the problems")
 
 
 def _several_runs(command: argparse.ArgumentParser) -> None:
@@ -182,7 +182,7 @@ def _prune(command: argparse.ArgumentParser) -> None:
 
 _OPTIONS = {
     "run": (_plan, _registry, _root, _results, _run),
-    "check": (_plan, _registry, _root, _check),
+    "check": (_plan, _registry, _root, _results, _check),
     "list": (_registry,),
     "repos": (_registry, _root),
     "compare": (_several_runs,),

@@ -70,8 +70,17 @@ JSON
   [[ ! -e results ]]
 }
 
-@test "check prints the command lines and runs nothing" {
+@test "check prints the design and runs nothing" {
   run -0 --separate-stderr driver check --root . settings.json
+  [[ $output == *$'\n  values     repeats  background\nfast tiny\n  no values  1        none'* ]]
+  [[ $output != *'./train.sh'* ]]
+  COLUMNS=40 run -0 --separate-stderr driver check --root . settings.json
+  [[ $output == *$'\nfast tiny\n  no values\n    repeats 1\n    background none'* ]]
+  [[ ! -e repos/fast/arguments && ! -e results ]]
+}
+
+@test "check --lines prints every command line, --json the plan, and both run nothing" {
+  run -0 --separate-stderr driver check --root . --lines settings.json
   [[ $output == *'./train.sh -n tiny'* ]]
   [[ ! -e repos/fast/arguments ]]
   run -0 --separate-stderr driver check --root . --json settings.json
@@ -80,7 +89,7 @@ JSON
 
 @test "check and run take the same commands from the same seed" {
   printf '{"experiments": [{"repo": "fast", "model": "tiny", "mutate": ["learning_rate"]}]}' >draw.json
-  run -0 --separate-stderr driver check --root . --seed 11 draw.json
+  run -0 --separate-stderr driver check --root . --seed 11 --lines draw.json
   planned=$(grep -o -- '--lr .*' <<<"$output")
   run -0 driver_run --seed 11 draw.json
   [[ $(cat repos/fast/arguments) == "-n tiny $planned " ]]

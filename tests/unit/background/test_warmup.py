@@ -10,7 +10,7 @@ import pytest
 from tandem.background.warmup import says_memory_is_full
 from tandem.plan.file import read_plan_file, write_plan
 from tandem.plan.planner import PlanReading, read_plan
-from tandem.report.check import text_of_check
+from tandem.report.lines import text_of_lines
 
 HYPERPARAMETERS: dict[str, Any] = {
     "batch_size": {"flag": "-b", "type": "int", "sizes": [16, 32.0, 128]},
@@ -65,14 +65,14 @@ def test_the_plan_has_every_size_and_its_command(tmp_path: Path) -> None:
     assert dict(background.at(background.auto[1]).hyperparameters) == values
     write_plan(decided, tmp_path)
     assert read_plan_file(tmp_path) == decided
-    assert "    batch_size auto: 128, 32, 16" in text_of_check(decided, ())
+    assert "    batch_size auto: 128, 32, 16" in text_of_lines(decided, ())
 
 
 def test_without_auto_nothing_is_tried(tmp_path: Path) -> None:
     decided = plan(tmp_path, {"batch_size": 32}).plan
     assert decided
     assert decided.experiments[0].backgrounds[0].auto == ()
-    assert " auto: " not in text_of_check(decided, ())
+    assert " auto: " not in text_of_lines(decided, ())
 
 
 @pytest.mark.parametrize(

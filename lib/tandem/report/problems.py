@@ -1,0 +1,25 @@
+"""What is wrong with settings or a registry, for a person to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tandem.config.problems import Problem, problem_lines
+
+_SEVERITIES = ("error", "warning", "remark")
+
+
+def problem_blocks(problems: Sequence[Problem]) -> list[str]:
+    """Errors, warnings and remarks, each under a heading."""
+    blocks = []
+    for severity in _SEVERITIES:
+        count = sum(problem.severity == severity for problem in problems)
+        if count:
+            lines = [counted(count, severity) + ":", *problem_lines(problems, severity)]
+            blocks.append("\n  ".join(lines))
+    return blocks
+
+
+def counted(count: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
