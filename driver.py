@@ -31,6 +31,7 @@ from tandem.commandline import (  # noqa: E402
     parser,
     read_plan,
     refuse_beside_resume,
+    registries,
     run_folder,
     stop_with,
 )
@@ -104,7 +105,7 @@ def command_list(arguments: argparse.Namespace) -> int:
     from tandem.config.registry import load_registry
     from tandem.report.registry import text_of_registry
 
-    registry = load_registry(arguments.registry)
+    registry = load_registry(*registries(arguments))
     say(text_of_registry(registry))
     return UsageError.exit_code if has_errors(registry.problems) else 0
 
@@ -112,8 +113,10 @@ def command_list(arguments: argparse.Namespace) -> int:
 def command_repos(arguments: argparse.Namespace) -> int:
     """clone the repositories that are missing, each at the commit that the registry names"""
     from tandem.config.clone import clone_missing
+    from tandem.config.registry import load_registry
 
-    return 0 if clone_missing(arguments.registry, arguments.root, say) else 1
+    registry = load_registry(*registries(arguments), root=arguments.root)
+    return 0 if clone_missing(registry, say) else 1
 
 
 def command_compare(arguments: argparse.Namespace) -> int:

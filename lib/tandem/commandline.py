@@ -83,7 +83,9 @@ def parser(description: str, commands: Sequence[Command]) -> argparse.ArgumentPa
 
 
 def _registry(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--registry", type=Path, default=REGISTRY, help="registry (%(default)s)")
+    usual = str(REGISTRY).replace("%", "%%")
+    text = f"registry ({usual}); given again: a later FILE's entries replace those of earlier ones"
+    command.add_argument("--registry", type=Path, action="append", metavar="FILE", help=text)
 
 
 def _results(command: argparse.ArgumentParser) -> None:
@@ -145,7 +147,8 @@ def _run(command: argparse.ArgumentParser) -> None:
 
 
 def _root(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--root", type=Path, help="what the registry's paths are relative to")
+    text = "what the registry's paths are relative to (the folder above that of the file with them)"
+    command.add_argument("--root", type=Path, help=text)
 
 
 def _check(command: argparse.ArgumentParser) -> None:
@@ -217,6 +220,11 @@ def run_folder(path: Path) -> Path:
     return (path.parent if path.name == planfile.NAME else path).resolve()
 
 
+def registries(arguments: argparse.Namespace) -> list[Path]:
+    """Return the files of the registry, in the order in which they are given."""
+    return arguments.registry or [REGISTRY]
+
+
 def read_plan(arguments: argparse.Namespace) -> PlanReading:
     """Return the plan of a settings file, or of --repo and --model."""
     from tandem.config.settings import settings_from_arguments
@@ -235,7 +243,7 @@ def read_plan(arguments: argparse.Namespace) -> PlanReading:
         source = settings_from_arguments(arguments.repo, arguments.model, names, runs)
     return read(
         source,
-        arguments.registry,
+        *registries(arguments),
         root=arguments.root,
         seed=arguments.seed,
         grace_s=arguments.grace,
@@ -250,4 +258,4 @@ def origin(arguments: argparse.Namespace) -> Origin:
     config = arguments.config
     if config is None or (config.exists() and not config.is_file()):
         raise UsageError("--continue needs a settings file (--resume RUN goes on with any run)")
-    return origin_of(config, arguments.registry, arguments.root)
+    return origin_of(config, *registries(arguments), root=arguments.root)

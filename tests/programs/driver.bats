@@ -87,6 +87,26 @@ JSON
   [[ $output == $'{\n"problems": [],\n"plan": {\n"plan_version": '*'"command": ["./train.sh", "-n", "tiny"]'* ]]
 }
 
+@test "several registries: a later entry counts whole, and paths begin at their own file" {
+  mkdir -p other/config other/repos/fast
+  printf '#!/bin/bash\necho Test Accuracy: 71\n' >other/repos/fast/train.sh
+  chmod +x other/repos/fast/train.sh
+  sed 's/"-n"/"--name"/' registry.json >other/config/registry.json
+  local tandem=("$ROOT/.venv/bin/python" "$ROOT/driver.py")
+  local both=(--registry registry.json --registry other/config/registry.json)
+  run -0 --separate-stderr "${tandem[@]}" check --lines "${both[@]}" settings.json
+  [[ $output == *"  registry  $PWD/registry.json"$'\n'"  registry  $PWD/other/config/registry.json"* ]]
+  [[ $output == *"in   $PWD/other/repos/fast"*'run  ./train.sh --name tiny'* ]]
+  [[ $output == *'other/config/registry.json: models.fast: counts in place of that in registry.json' ]]
+  run -0 --separate-stderr "${tandem[@]}" list "${both[@]}"
+  [[ $output == $'fast\n  file    other/config/registry.json\n'* ]]
+  printf '{"extends": "../../registry.json", "models": {"own": {"path": "repos/fast",
+    "train_script": "./train.sh", "models": ["tiny"]}}}' >other/config/mine.json
+  run -0 --separate-stderr "${tandem[@]}" repos --registry other/config/mine.json
+  run -2 --separate-stderr "${tandem[@]}" run --registry other/config/mine.json --registry no.json settings.json
+  [[ $stderr == *'no.json: no such file (check the path)'* && ! -e results ]]
+}
+
 @test "check and run take the same commands from the same seed" {
   printf '{"experiments": [{"repo": "fast", "model": "tiny", "mutate": ["learning_rate"]}]}' >draw.json
   run -0 --separate-stderr driver check --root . --seed 11 --lines draw.json

@@ -15,7 +15,7 @@ from tandem.base.git import git_environment, git_state
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import printable
 from tandem.config.problems import ProblemsError, has_errors
-from tandem.config.registry import Repository, load_registry, root_of
+from tandem.config.registry import Registry, Repository
 from tandem.processes.control import die_with_parent
 
 CHECK_TIMEOUT_S = 60.0
@@ -23,21 +23,20 @@ CHECK_TIMEOUT_S = 60.0
 Say = Callable[[str], None]
 
 
-def clone_missing(registry_file: Path, root: Path | None, say: Say) -> bool:
+def clone_missing(registry: Registry, say: Say) -> bool:
     """Clone every repository with `url` and `commit` whose folder is missing; tell of each.
 
     What is there is never touched. Returns whether all that were missing are there now; one that
     cannot be had does not keep the others away. NotReadyError: git is missing; LockedError: another
     process is cloning there.
     """
-    registry = load_registry(registry_file)
     if has_errors(registry.problems):
         raise ProblemsError(registry.problems)
     if shutil.which("git") is None:
         raise NotReadyError("git is not installed")
-    root, is_whole = root_of(registry_file, root), True
+    is_whole = True
     for repository in registry.repos.values():
-        folder = Path(os.path.abspath(root / repository.path))
+        folder = Path(os.path.abspath(registry.root / repository.path))
         if not repository.is_fetched:
             continue
         if os.path.lexists(folder):

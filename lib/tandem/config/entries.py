@@ -127,7 +127,7 @@ class Settings:
     """The entries in their order, and all that is to be said about the file.
 
     Version 1 has `entries`, version 2 `designs`. One that an error in `problems` lies inside cannot
-    run. `sha256` is that of the file,
+    run. `sha256` is that of the file, `copy` what it holds, and
     `tables` are those of earlier results whose values are not to be drawn again, by where each is
     named.
     """
@@ -138,6 +138,7 @@ class Settings:
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...]
     sha256: str | None = None
+    copy: bytes = b""
     governor: str | None = None
     tables: Mapping[str, str] = field(default_factory=dict)
     version: int = 1

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.base.files import sha256_of
 from tandem.base.text import printable, quote
 from tandem.config.problems import Problem, ProblemsError, path_of
 
@@ -52,14 +53,29 @@ class _TooDeepError(Exception):
     pass
 
 
-def read_json(path: Path) -> Any:
-    """The value in the file.
+@dataclass(frozen=True)
+class JsonFile:
+    """A JSON file as it was read: its bytes, their SHA-256 (None: it is a pipe), and its value."""
+
+    path: Path
+    data: bytes
+    sha256: str | None
+    value: Any
+
+
+def read_json(path: Path) -> JsonFile:
+    """Return the file with the value in it.
 
     Refused with a ProblemsError: an empty file, anything but UTF-8 or JSON, more than 16 MiB,
     more than 64 levels, a key given twice in one object (unless it annotates), numbers beyond
     the range of a float (NaN and Infinity among them), text that is half of a surrogate pair.
     """
-    text = _decode(path, _read_bytes(path))
+    data = _read_bytes(path)
+    sha256 = hashlib.sha256(data).hexdigest() if os.path.isfile(path) else None
+    return JsonFile(path, data, sha256, _value(path, _decode(path, data)))
+
+
+def _value(path: Path, text: str) -> Any:
     repeats = _Repeats()
     try:
         value = json.loads(text, object_pairs_hook=repeats.as_object, parse_int=_integer)
@@ -77,11 +93,6 @@ def read_json(path: Path) -> Any:
     if problems:
         raise ProblemsError(problems)
     return value
-
-
-def digest_of(path: Path) -> str | None:
-    """Return a file's SHA-256; None: it is a pipe, which has nothing more to say, or not there."""
-    return sha256_of(path) if os.path.isfile(path) else None
 
 
 def _refusal(path: Path, message: str) -> ProblemsError:

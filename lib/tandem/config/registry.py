@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tandem.base.text import quote, suggestion
+from tandem.base.text import printable, quote, suggestion
 from tandem.config.expansion import expanded, required_texts, shell_flaws, split_words
 from tandem.config.hyperparameter import Hyperparameter, read_hyperparameter
 from tandem.config.hyperparameter_checks import hyperparameter_flaws
-from tandem.config.jsonfile import is_annotation, read_json
+from tandem.config.jsonfile import JsonFile, is_annotation
 from tandem.config.pattern_checks import pattern_flaws
 from tandem.config.problems import Flaw, Problem, ProblemsError, is_within, join
 from tandem.config.registry_checks import foreign_flaws
+from tandem.config.registry_files import copy_of, read_files
 from tandem.config.schema import schema, sift
 from tandem.log.rules import LogRules
 
@@ -66,20 +68,91 @@ class Repository:
 
 @dataclass(frozen=True)
 class Registry:
-    """The repositories by name; `broken` are the names of those that cannot be used."""
+    """The repositories by name; `broken` are the names of those that cannot be used.
 
-    file: Path
+    `files` are those that it was read from, the one named last as the last, and `file_of` says
+    which of them each name comes from. `root` is what paths are relative to. `copy` is what a run
+    keeps of it; `sha256` is the digest of that, None where it came from a pipe.
+    """
+
+    files: tuple[Path, ...]
+    root: Path
     repos: Mapping[str, Repository]
     broken: tuple[str, ...]
     problems: tuple[Problem, ...]
+    file_of: Mapping[str, Path]
+    copy: bytes
+    sha256: str | None
 
 
-def load_registry(path: Path) -> Registry:
-    """Read the registry; what is wrong with single repositories is told in `problems`.
+def load_registry(*paths: Path, root: Path | None = None) -> Registry:
+    """Read a registry of one or more files; of two entries of one name the later file's counts.
 
-    Raises ProblemsError when the file as a whole cannot be used.
+    Paths are relative to `root`, without one to the folder above the folder of the file that holds
+    them. What is wrong with single repositories is told in `problems`. Raises ProblemsError when a
+    file as a whole cannot be used.
     """
-    value, problems = sift(_without_comments(read_json(path)), "registry", str(path))
+    files = read_files(paths)
+    main_root = root_of(paths[-1], root)
+    parts = [_read_part(file) for file in files]
+    entries = {name: part for part in parts for name in part.names}
+    problems = [it for part in parts for it in part.problems if part.is_asked(it, entries)]
+    problems += _replacements(parts)
+    repos = {}
+    for name, part in entries.items():
+        if name in part.repos:
+            own_root = root_of(part.path, root)
+            repos[name] = _at(part.repos[name], own_root, main_root)
+    copy = copy_of(files, {name: main_root / each.path for name, each in repos.items()})
+    return Registry(
+        files=tuple(file.path for file in files),
+        root=main_root,
+        repos=repos,
+        broken=tuple(name for name in entries if name not in repos),
+        problems=tuple(problems),
+        file_of={name: part.path for name, part in entries.items()},
+        copy=copy,
+        sha256=files[0].sha256 if len(files) == 1 else hashlib.sha256(copy).hexdigest(),
+    )
+
+
+def _at(repository: Repository, own_root: Path, root: Path) -> Repository:
+    """Return the repository with a path that is right from `root`."""
+    if own_root == root:
+        return repository
+    return replace(repository, path=str(own_root / repository.path))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one file of a registry says; `names` are all that it has an entry of."""
+
+    path: Path
+    names: tuple[str, ...]
+    repos: Mapping[str, Repository]
+    problems: tuple[Problem, ...]
+
+    def is_asked(self, problem: Problem, entries: Mapping[str, _Part]) -> bool:
+        """Whether a problem of this file concerns what counts of it."""
+        replaced = (name for name in self.names if entries[name] is not self)
+        return not any(is_within(problem.path, join("models", name)) for name in replaced)
+
+
+def _replacements(parts: Sequence[_Part]) -> Iterator[Problem]:
+    """Say where an entry counts in place of an earlier file's."""
+    earlier: dict[str, Path] = {}
+    for part in parts:
+        for name in part.names:
+            if name in earlier:
+                message = f"counts in place of that in {printable(str(earlier[name]))}"
+                yield Problem("remark", join("models", name), message, str(part.path))
+            earlier[name] = part.path
+
+
+def _read_part(file: JsonFile) -> _Part:
+    """Read one file; ProblemsError: it cannot be used as a whole."""
+    path = file.path
+    value, problems = sift(_without_comments(file.value), "registry", str(path))
     if not isinstance(value, dict) or not isinstance(value.get("models"), dict):
         raise ProblemsError(problems)
     problems += [
@@ -88,13 +161,10 @@ def load_registry(path: Path) -> Registry:
     ]
     wrong = [problem.path for problem in problems if problem.severity == "error"]
     repos: dict[str, Repository] = {}
-    broken: list[str] = []
     for name, raw in value["models"].items():
-        if any(is_within(place, join("models", name)) for place in wrong):
-            broken.append(name)
-        else:
+        if not any(is_within(place, join("models", name)) for place in wrong):
             repos[name] = _repository(name, raw)
-    return Registry(path, repos, tuple(broken), tuple(problems))
+    return _Part(path, tuple(value["models"]), repos, tuple(problems))
 
 
 def _without_comments(value: Any) -> Any:

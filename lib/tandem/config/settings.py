@@ -18,7 +18,7 @@ from tandem.config.dialect import (
     unknown_notes,
 )
 from tandem.config.entries import BackgroundEntry, Entry, Settings, TrainingEntry
-from tandem.config.jsonfile import digest_of, is_annotation, read_json
+from tandem.config.jsonfile import is_annotation, read_json
 from tandem.config.keys import EXCLUSIVE, names_to_draw, tables_of, visible_gpus
 from tandem.config.options import Controls, Dose, Limits, Validity, read_options
 from tandem.config.problems import Problem, ProblemsError, has_errors, join
@@ -33,8 +33,8 @@ def load_settings(path: Path) -> Settings:
 
     Raises ProblemsError when the file as a whole cannot be used.
     """
-    written = read_json(path)
-    sha256 = digest_of(path)
+    file = read_json(path)
+    written = file.value
     _refuse_unlike(path, written)
     value, problems = sift(written, "settings", str(path))
     if not isinstance(value, dict) or "experiments" not in value:
@@ -56,7 +56,8 @@ def load_settings(path: Path) -> Settings:
         seed=int(value["seed"]) if "seed" in value else None,
         entries=entries,
         problems=tuple(reader.problems),
-        sha256=sha256,
+        sha256=file.sha256,
+        copy=file.data,
         governor=value.get("governor") or None,
         tables=tables_of(value),
     )

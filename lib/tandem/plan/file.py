@@ -30,6 +30,8 @@ _OWN = ("number", "id", "twin")
 _OF_DESIGNS = ("place", "course")  # not there in plans of settings of version 1
 _NOT_PLANNED = "try_number"
 _OWN_OF_FOREGROUND = ("hyperparameters", "command")
+_FURTHER = ("experiments",)
+_SELDOM = "earlier_registries"  # not there where the registry is one file
 
 
 def write_plan(plan: Plan, folder: Path) -> None:
@@ -88,7 +90,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         experiments.append(own)
     return {
         "plan_version": VERSION,
-        **_without(plan, ["experiments"]),
+        **_without(plan, _FURTHER if plan.earlier_registries else (*_FURTHER, _SELDOM)),
         "entries": [common for _, common in entries.values()],
         "experiments": experiments,
     }
@@ -124,7 +126,7 @@ def _plain(value: Any) -> Any:
 def _plan(value: Mapping[str, Any]) -> Plan:
     entries = [_entry(common) for common in value["entries"]]
     experiments = tuple(_experiment(own, entries) for own in value["experiments"])
-    plan: Plan = _reader(Plan)({**value, "experiments": ()})
+    plan: Plan = _reader(Plan)({_SELDOM: (), **value, "experiments": ()})
     return replace(plan, experiments=experiments)
 
 

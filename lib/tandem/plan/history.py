@@ -82,16 +82,18 @@ class History:
 
 
 def read_history(
-    tables: Mapping[str, str], registry: Registry, root: Path, file: str
+    tables: Mapping[str, str], registry: Registry, file: str
 ) -> tuple[History, list[Problem]]:
-    """Read the tables, named by where the settings `file` names them, relative to the root.
+    """Read the tables, named by where the settings `file` names them.
+
+    Their paths are relative to the registry's root.
 
     What cannot be read is a warning: a table of old results is no reason not to run.
     """
     read: list[Table] = []
     problems: list[Problem] = []
     for place, name in tables.items():
-        path = Path(os.path.abspath(root / name))
+        path = Path(os.path.abspath(registry.root / name))
         try:
             table = _read_table(place, path, registry.repos)
         except _UnusableError as error:

@@ -138,7 +138,8 @@ class Plan:
     """All experiments of a run, in order, and the seed that the drawn values come from.
 
     The digests are those of the files as they were read, None where there was no file. `governor`
-    is the frequency governor that the CPUs are to have during the run; None for any.
+    is the frequency governor that the CPUs are to have during the run; None for any. Where the
+    registry has several files, `registry_file` is the last, and its digest that of all as one.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Plan:
     settings_sha256: str | None = None
     registry_sha256: str | None = None
     governor: str | None = None
+    earlier_registries: tuple[Path, ...] = ()
 
     @cached_property
     def by_id(self) -> Mapping[str, Experiment]:

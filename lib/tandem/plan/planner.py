@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tandem.base.text import show
 from tandem.config.entries import Settings
-from tandem.config.jsonfile import digest_of
+from tandem.config.jsonfile import read_json
 from tandem.config.problems import Problem, ProblemsError, has_errors
-from tandem.config.registry import Registry, absolute, load_registry, root_of
+from tandem.config.registry import Registry, absolute, load_registry
 from tandem.config.settings import load_settings
 from tandem.plan.desk import Desk
 from tandem.plan.history import read_history
@@ -31,8 +31,7 @@ class PlanReading:
 
 def read_plan(
     source: Path | Settings,
-    registry_file: Path,
-    *,
+    *registry_files: Path,
     root: Path | None = None,
     seed: int | None = None,
     grace_s: float | None = None,
@@ -41,9 +40,9 @@ def read_plan(
     """Read settings (a file, or what `settings_from_arguments` gave) and registry, and plan.
 
     `root` is the folder that the registry's paths are relative to; by default the one above the
-    folder that holds the registry. `seed` and `grace_s` count before those of the settings. With
-    `skip_invalid`, entries that cannot run are left out, their errors still reported. Starts
-    nothing and raises nothing for what a person got wrong: that is in `problems`.
+    folder of the registry file that holds them. `seed` and `grace_s` count before those of the
+    settings. With `skip_invalid`, entries that cannot run are left out, their errors still
+    reported. Starts nothing and raises nothing for what a person got wrong: that is in `problems`.
     """
     settings, registry = None, None
     problems: list[Problem] = []
@@ -53,16 +52,15 @@ def read_plan(
     except ProblemsError as error:
         problems += error.problems
     try:
-        registry = load_registry(registry_file)
+        registry = load_registry(*registry_files, root=root)
         problems += registry.problems
     except ProblemsError as error:
         problems += error.problems
     if settings is None or registry is None:
         return PlanReading(None, tuple(problems))
-    root = root_of(registry_file, root)
     try:
         plan, problems = make_plan(
-            settings, registry, root=root, seed=seed, grace_s=grace_s, skip_invalid=skip_invalid
+            settings, registry, seed=seed, grace_s=grace_s, skip_invalid=skip_invalid
         )
     except ProblemsError as error:
         return PlanReading(None, error.problems)
@@ -73,7 +71,6 @@ def make_plan(
     settings: Settings,
     registry: Registry,
     *,
-    root: Path,
     seed: int | None = None,
     grace_s: float | None = None,
     skip_invalid: bool = False,
@@ -90,9 +87,9 @@ def make_plan(
     given_seed = settings.seed if seed is None else seed
     seed = int.from_bytes(os.urandom(4), "big") if given_seed is None else given_seed
     file = str(settings.file or "")
-    history, unread = read_history(settings.tables, registry, root, file)
+    history, unread = read_history(settings.tables, registry, file)
     problems = [*settings.problems, *registry.problems, *unread]
-    desk = Desk(settings, registry, root, seed, grace_s=grace_s, history=history)
+    desk = Desk(settings, registry, registry.root, seed, grace_s=grace_s, history=history)
     experiments = experiments_of_entries(settings.entries, desk) if _fits(settings, desk) else []
     problems += [*desk.problems, *history.remarks()]
     if not experiments and (skip_invalid or not has_errors(problems)):
@@ -110,25 +107,28 @@ def make_plan(
     plan = Plan(
         name=settings.name,
         settings_file=settings.file and absolute(settings.file),
-        registry_file=absolute(registry.file),
-        root=root,
+        registry_file=absolute(registry.files[-1]),
+        root=registry.root,
         seed=seed,
         experiments=tuple(experiments),
         settings_sha256=settings.sha256,
-        registry_sha256=digest_of(registry.file),
+        registry_sha256=registry.sha256,
         governor=settings.governor,
+        earlier_registries=tuple(map(absolute, registry.files[:-1])),
     )
     return plan, problems
 
 
-def origin_of(settings_file: Path, registry_file: Path, root: Path | None) -> Origin:
-    """The origin that a plan of these files has; the root is by default as for `read_plan`."""
+def origin_of(settings_file: Path, *registry_files: Path, root: Path | None) -> Origin:
+    """The origin that a plan of these files has; ProblemsError: the registry cannot be used."""
+    settings = read_json(settings_file)
+    registry = load_registry(*registry_files, root=root)
     return Origin(
         absolute(settings_file),
-        digest_of(settings_file),
-        absolute(registry_file),
-        digest_of(registry_file),
-        root_of(registry_file, root),
+        settings.sha256,
+        absolute(registry.files[-1]),
+        registry.sha256,
+        registry.root,
     )
 
 

@@ -105,7 +105,7 @@ class Resolver:
 
     def _unknown(self, name: str) -> str:
         if name in self._registry.broken:
-            hint = f"fix this in {printable(str(self._registry.file))}"
+            hint = f"fix this in {printable(str(self._registry.file_of[name]))}"
             return f"the registry's entry of {quote(name)} is wrong ({hint})"
         return f"{quote(name)} is not in the registry{suggestion(name, self._registry.repos)}"
 

@@ -49,7 +49,10 @@ def plan_head(plan: Plan) -> str:
     head = [
         f"{printable(plan.name)}: {counted(len(plan.experiments), 'experiment')} ({counts})",
         f"  settings  {printable(str(plan.settings_file or 'none, from the command line'))}",
-        f"  registry  {printable(str(plan.registry_file))}",
+        *(
+            f"  registry  {printable(str(file))}"
+            for file in (*plan.earlier_registries, plan.registry_file)
+        ),
         f"  root      {printable(str(plan.root))}",
         f"  seed      {plan.seed}",
     ]

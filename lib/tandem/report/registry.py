@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tandem.base.text import aligned, word
+from pathlib import Path
+
+from tandem.base.text import aligned, printable, word
 from tandem.config.hyperparameter import Hyperparameter
 from tandem.config.registry import Registry, Repository
 from tandem.plan.command import text_of
@@ -12,17 +14,22 @@ from tandem.report.problems import problem_blocks
 
 def text_of_registry(registry: Registry) -> str:
     """The repositories for people, with models and hyperparameters, then what is wrong."""
-    blocks = [_repository_text(repository) for repository in registry.repos.values()]
+    several = len(registry.files) > 1
+    blocks = [
+        _repository_text(repository, registry.file_of[name] if several else None)
+        for name, repository in registry.repos.items()
+    ]
     return "\n\n".join(blocks + problem_blocks(registry.problems))
 
 
-def _repository_text(repository: Repository) -> str:
+def _repository_text(repository: Repository, file: Path | None) -> str:
     rows: list[tuple[str, ...]] = [
         ("hyperparameter", "flag", "type", "range", "distribution", "default")
     ]
     rows += [_hyperparameter_row(it) for it in repository.hyperparameters.values()]
     lines = [
         word(repository.name),
+        *([f"  file    {printable(str(file))}"] if file else []),
         f"  path    {shell_line([repository.path])}",
         f"  {_how(repository)}",
         f"  models  {', '.join(map(word, repository.models))}",

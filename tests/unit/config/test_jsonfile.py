@@ -63,13 +63,13 @@ def test_every_repeated_key_is_named_at_once(tmp_path: Path) -> None:
 
 def test_comments_may_be_repeated_but_not_objects_under_such_names(tmp_path: Path) -> None:
     raw = b'{"comment": "a", "comment": "b", "_x": "c", "_x": "d", "v": 1}'
-    assert read_json(written(tmp_path, raw))["v"] == 1
+    assert read_json(written(tmp_path, raw)).value["v"] == 1
     assert '"_x" is given twice' in refusal(written(tmp_path, b'{"_x": {}, "_x": {}}'))
 
 
 def test_depth_is_counted_exactly(tmp_path: Path) -> None:
     deepest = b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1)
-    assert read_json(written(tmp_path, deepest))
+    assert read_json(written(tmp_path, deepest)).value
     assert "nested" in refusal(written(tmp_path, b"[" + deepest + b"]"))
 
 
@@ -90,7 +90,7 @@ def test_line_breaks_in_file_names_do_not_break_the_message(tmp_path: Path) -> N
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
-    assert read_json(written(tmp_path, b'\xef\xbb\xbf{"a": 1}')) == {"a": 1}
+    assert read_json(written(tmp_path, b'\xef\xbb\xbf{"a": 1}')).value == {"a": 1}
 
 
 VALUES = st.recursive(
@@ -111,7 +111,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(value=VALUES)
 def test_what_json_holds_is_read_as_it_is(folder: Path, value: Any) -> None:
-    assert read_json(written(folder, json.dumps(value).encode())) == value
+    assert read_json(written(folder, json.dumps(value).encode())).value == value
 
 
 @given(raw=st.binary(max_size=200) | st.text('{}[]",:0123eE-+.nultrfas\\ ').map(str.encode))

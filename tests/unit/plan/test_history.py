@@ -97,7 +97,7 @@ def taken(tmp_path: Path, registry: Registry) -> Asker:
         *rows: Row, names: Sequence[str] = ("kfold",), is_parallel: bool = False
     ) -> set[Combination]:
         write(tmp_path / "a.csv", rows)
-        history, problems = read_history({"t": "a.csv"}, registry, tmp_path, "s.json")
+        history, problems = read_history({"t": "a.csv"}, registry, "s.json")
         assert problems == []
         repository = registry.repos["bugs"]
         drawn = [repository.hyperparameters[name] for name in names]
@@ -117,7 +117,7 @@ def read(tmp_path: Path, registry: Registry) -> Reader:
         settings = {"experiments": entries, "historical_csvs": tables, "use_deduplication": used}
         path = tmp_path / "night.json"
         path.write_text(json.dumps(settings), encoding="utf-8")
-        return read_plan(path, registry.file, **{"seed": 1} | options)
+        return read_plan(path, *registry.files, **{"seed": 1} | options)
 
     return reader
 
