@@ -8,12 +8,14 @@ from typing import Any
 
 from tandem.base.text import nearest, quote, suggestion
 from tandem.config.jsonfile import is_annotation
-from tandem.config.keys import ALIASES, KEYS, MEANT, NOT_APPLIED
+from tandem.config.keys import ALIASES, EXCLUSIVE, KEYS, MEANT, NOT_APPLIED
 from tandem.config.problems import join
 from tandem.config.schema import schema
 
 INNER = ("controls", "validity")
 """Objects inside a level, with few enough keys to name them all."""
+
+_SHAPES = {"top level": "version_1"}
 
 Note = tuple[str, str]  # path, message of a warning
 
@@ -47,9 +49,8 @@ class Level:
 
 def known_keys(kind: str) -> Mapping[str, Any]:
     """Return the keys with a meaning in that kind of level, each with its schema."""
-    whole = schema("settings")
-    shape = whole if kind == "top level" else whole["$defs"][kind]
-    properties: Mapping[str, Any] = shape["properties"]
+    shapes = schema("settings")["$defs"]
+    properties: Mapping[str, Any] = shapes[_SHAPES.get(kind, kind)]["properties"]
     return properties
 
 
@@ -119,6 +120,14 @@ def _unknown(key: str, level: Level, mode: str | None) -> str:
     real = [name for name in known if name not in {*ALIASES, *NOT_APPLIED, *level.values}]
     near = suggestion(key, real) if level.kind in INNER or nearest(key, real) else ""
     return f"unknown key, ignored{near}"
+
+
+def exclusive_notes(background: Level) -> Iterator[Note]:
+    """Yield what is wrong with a background that says one thing in two ways."""
+    for one, other in EXCLUSIVE:
+        if one in background.values and other in background.values:
+            message = f"one of {quote(one)} and {quote(other)} can count (remove the other)"
+            yield background.path, message
 
 
 def effect_notes(level: Level, part: str | None, levels: Sequence[Level] = ()) -> Iterator[Note]:

@@ -41,6 +41,14 @@ def visible_gpus(gpus: Any) -> str | None:
     return ",".join(str(int(gpu) if isinstance(gpu, float) else gpu) for gpu in each)
 
 
+def gpu_flaw(gpus: str | None) -> str:
+    """Return what is wrong with GPUs in the words of CUDA_VISIBLE_DEVICES; "" for nothing."""
+    words = (gpus or "").split(",")
+    if len(words) > len(set(words)):
+        return f"{quote(gpus or '')} names a GPU more than once (remove the others)"
+    return ""
+
+
 def tables_of(top: Mapping[str, Any]) -> dict[str, str]:
     """Return the tables of earlier results that count, by where each is named."""
     return _tables(top) if top.get("use_deduplication") else {}
@@ -177,3 +185,22 @@ NOT_APPLIED = [name for name, key in KEYS.items() if key.odd is _not_applied]
 EXCLUSIVE = (("intensity", "target_gpu_utilization"), ("gpu_memory_mib", "gpu_memory_fraction"))
 # Likeness of letters does not lead from these to what was probably meant.
 MEANT = {"experiment_type": "mode", "mutation_type": "mode", "session_name": "experiment_name"}
+_DRAWN = '{"draw": true} as the value of each hyperparameter that is drawn'
+_REPEATED = '"repeats" runs the same values again, "draws" draws more of them'
+# How to say in version 2 what a key of version 1 says; of one kind of object alone, after its name.
+INSTEAD = {
+    "mode": "it is not needed (remove it): values are given or drawn one by one, and a background"
+    " makes an experiment parallel",
+    "mutate": f"write {_DRAWN}",
+    "mutate_params": f"write {_DRAWN}",
+    "runs_per_config": _REPEATED,
+    "num_mutations": _REPEATED,
+    "repository": 'write "repo"',
+    "fixed_hyperparams": 'write "hyperparameters"',
+    "timeout": 'write "timeout_seconds"',
+    "session_name": 'write "experiment_name"',
+    "cleanup_gpu_memory": "it does nothing (remove it): every process is stopped in any case",
+    "cleanup_between_experiments": "it does nothing (remove it): every process is stopped in any"
+    " case",
+    '"controls".order': "the order within a group is drawn and balanced (remove it)",
+}

@@ -39,6 +39,43 @@ class ProblemsError(UsageError):
         self.problems = tuple(problems)
 
 
+class Faults:
+    """The problems of one file, in the order in which they are found, each once."""
+
+    def __init__(self, file: str, problems: Iterable[Problem] = ()) -> None:
+        self.file = file
+        self._found: dict[Problem, None] = {}
+        self._at: set[str] = set()
+        self._around: set[str] = set()
+        for problem in problems:
+            self._add(problem)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All of them."""
+        return tuple(self._found)
+
+    def add(self, path: str, message: str) -> None:
+        """Add an error."""
+        self._add(Problem("error", path, message, self.file))
+
+    def are_at(self, place: str) -> bool:
+        """Whether an error lies exactly there."""
+        return place in self._at
+
+    def are_within(self, place: str) -> bool:
+        """Whether an error lies there, or inside."""
+        return place in self._around
+
+    def _add(self, problem: Problem) -> None:
+        self._found[problem] = None
+        if problem.severity == "error":
+            path = problem.path
+            self._at.add(path)
+            ends = (at for at, character in enumerate(path) if character in ".[")
+            self._around.update(path[:end] for end in (*ends, len(path)))
+
+
 def has_errors(problems: Iterable[Problem]) -> bool:
     """Whether any of the problems is an error."""
     return any(problem.severity == "error" for problem in problems)

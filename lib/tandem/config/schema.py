@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, reduce
 from itertools import islice
 from operator import getitem
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tandem.base.paths import ROOT
 from tandem.base.text import nearest, printable, quote, show
-from tandem.config.problems import Problem, path_of
+from tandem.config.problems import Problem, join, path_of
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -44,6 +45,7 @@ _COUNTS = {
 }
 MUTATION_MODES = ("mixed", "batch", "nonparallel")
 """Other words for the mode "mutation": understood, but never suggested."""
+AboutUnknown = Callable[[str, Any, Mapping[str, Any]], str]
 _ABOUT_MEMBERS = ("required", "minProperties")
 
 
@@ -78,14 +80,24 @@ def _with_shared(part: dict[str, Any]) -> dict[str, Any]:
     properties = {
         key: shape for group in (*groups, part) for key, shape in group["properties"].items()
     }
-    return {key: item for key, item in part.items() if key != "allOf"} | {"properties": properties}
+    rest = {key: item for key, item in part.items() if key != "allOf"}
+    if "unevaluatedProperties" in rest:  # nothing is left that only evaluation finds
+        rest["additionalProperties"] = rest.pop("unevaluatedProperties")
+    return rest | {"properties": properties}
 
 
-def sift(value: Any, schema_name: str, file: str = "") -> tuple[Any, list[Problem]]:
+def _unknown_key(_key: str, _value: Any, _shape: Mapping[str, Any]) -> str:
+    return "unknown key (remove it)"
+
+
+def sift(
+    value: Any, schema_name: str, file: str = "", about_unknown: AboutUnknown = _unknown_key
+) -> tuple[Any, list[Problem]]:
     """Return the value without the parts that do not fit the schema, and an error for each.
 
     What is left has the types that the schema gives, so it can be read on for further problems.
-    The value itself is not changed.
+    The value itself is not changed. `about_unknown` is the sentence about a key that the schema
+    refuses, given the key, the object that holds it and the object's schema.
     """
     import jsonschema  # takes 0.13 s, and not every command needs it
 
@@ -95,7 +107,7 @@ def sift(value: Any, schema_name: str, file: str = "") -> tuple[Any, list[Proble
         value = copy.deepcopy(value)
         for error in errors:
             _remove(value, error)
-    return value, _problems(errors, file)
+    return value, _problems(errors, file, about_unknown)
 
 
 def _remove(value: Any, error: ValidationError) -> None:
@@ -105,39 +117,62 @@ def _remove(value: Any, error: ValidationError) -> None:
     an empty one, so that the others keep their places.
     """
     keys = list(error.absolute_path)
-    if error.validator in _ABOUT_MEMBERS or not keys:
-        return
-    if error.validator_value != "object":
-        while isinstance(keys[-1], int) and len(keys) > 1:
-            keys.pop()
-    holder = value
+    names = _unknown_of(error)
+    if not names:
+        if error.validator in _ABOUT_MEMBERS or not keys:
+            return
+        if error.validator_value != "object":
+            while isinstance(keys[-1], int) and len(keys) > 1:
+                keys.pop()
+        names = [keys.pop()]
     try:
-        for key in keys[:-1]:
-            holder = holder[key]
-        if isinstance(keys[-1], int):
-            holder[keys[-1]] = {}
-        else:
-            del holder[keys[-1]]
+        holder = reduce(getitem, keys, value)
+        for name in names:
+            if isinstance(name, int):
+                holder[name] = {}
+            else:
+                del holder[name]
     except (KeyError, IndexError):
         pass  # removed already, for another reason
 
 
-def _problems(errors: Iterable[ValidationError], file: str) -> list[Problem]:
+def _unknown_of(error: ValidationError) -> list[Any]:
+    """Return the keys that the error refuses, none where it is about something else."""
+    if error.validator != "additionalProperties" or error.validator_value is not False:
+        return []
+    given, shape = cast("dict[str, Any]", error.instance), cast("dict[str, Any]", error.schema)
+    patterns = shape.get("patternProperties", {})
+    return [
+        key
+        for key in given
+        if key not in shape.get("properties", {})
+        and not any(re.search(pattern, key) for pattern in patterns)
+    ]
+
+
+def _problems(
+    errors: Iterable[ValidationError], file: str, about_unknown: AboutUnknown
+) -> list[Problem]:
     """Return a problem for each sentence of each error, but each only once.
 
     jsonschema gives as many errors as names are missing, and each error has a sentence for all.
     """
-    problems = (
-        Problem("error", path_of(error.absolute_path), sentence, file)
-        for error in errors
-        for sentence in _sentences(error)
-    )
+    problems = []
+    for error in errors:
+        path = path_of(error.absolute_path)
+        given: Any = error.instance
+        shape: Any = error.schema
+        found = [(join(path, key), about_unknown(key, given, shape)) for key in _unknown_of(error)]
+        found = found or [(path, sentence) for sentence in _sentences(error)]
+        problems += [Problem("error", place, sentence, file) for place, sentence in found]
     return list(dict.fromkeys(problems))
 
 
 def _sentences(error: ValidationError) -> list[str]:
     if error.validator != "required":
-        return [_sentence(error)]
+        shape: Any = error.schema
+        hint = shape.get("hint") if isinstance(shape, dict) else None
+        return [_sentence(error) + (f" ({hint})" if hint else "")]
     wanted: Any = error.validator_value
     given: Any = error.instance
     return [f"{quote(name)} is missing (add it)" for name in wanted if name not in given]
@@ -173,9 +208,16 @@ def _is_text(value: Any) -> bool:
 
 
 def _unique(given: Any, _wanted: Any) -> str:
-    counts = Counter(json.dumps(item, ensure_ascii=False) for item in given)
+    counts = Counter(map(_alike, given))
     twice = [printable(text) for text in counts if counts[text] > 1]
     return f"holds {', '.join(twice[:10])} more than once (remove the others)"
+
+
+def _alike(item: Any) -> str:
+    """Return one text for all ways to write a value: 1.0 is 1."""
+    if isinstance(item, float) and item.is_integer():
+        item = int(item)
+    return json.dumps(item, ensure_ascii=False)
 
 
 def _pattern(given: Any, wanted: Any) -> str:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tandem.base.errors import UsageError
-from tandem.base.text import quote
-from tandem.config.dialect import (
-    Level,
-    Note,
-    as_they_count,
-    effect_notes,
-    find,
-    is_separator,
-    unknown_notes,
-)
-from tandem.config.entries import BackgroundEntry, Entry, Settings, TrainingEntry
-from tandem.config.jsonfile import is_annotation, read_json
-from tandem.config.keys import EXCLUSIVE, names_to_draw, tables_of, visible_gpus
-from tandem.config.options import Controls, Dose, Limits, Validity, read_options
-from tandem.config.problems import Problem, ProblemsError, has_errors, join
-from tandem.config.schema import MUTATION_MODES, sift
+from tandem.base.text import show
+from tandem.config.design import read_designs
+from tandem.config.dialect import Level
+from tandem.config.entries import DesignEntry, Entry, Settings
+from tandem.config.jsonfile import read_json
+from tandem.config.keys import tables_of
+from tandem.config.problems import Problem, ProblemsError, join
+from tandem.config.schema import sift
+from tandem.config.unknown import about_unknown
+from tandem.config.version_1 import Reader
 
 MAX_ENTRIES = 100_000
-PARTS = ("foreground", "background")
 
 
 def load_settings(path: Path) -> Settings:
@@ -36,10 +29,38 @@ def load_settings(path: Path) -> Settings:
     file = read_json(path)
     written = file.value
     _refuse_unlike(path, written)
-    value, problems = sift(written, "settings", str(path))
-    if not isinstance(value, dict) or "experiments" not in value:
+    value, problems = sift(written, "settings", str(path), about_unknown)
+    if not isinstance(value, dict):
         raise ProblemsError(problems)
-    reader = _Reader(str(path), problems)
+    entries: tuple[Entry, ...] = ()
+    designs: tuple[DesignEntry, ...] = ()
+    version = int(value.get("settings_version", 1))
+    if version == 2:
+        designs, found = read_designs(value, written, str(path), problems)
+    elif "experiments" in value:
+        entries, found = _entries(value, written, str(path), problems)
+    else:
+        raise ProblemsError(problems)
+    return Settings(
+        file=path,
+        name=value.get("experiment_name", path.stem),
+        seed=int(value["seed"]) if "seed" in value else None,
+        entries=entries,
+        problems=tuple(found),
+        sha256=file.sha256,
+        copy=file.data,
+        governor=value.get("governor") or None,
+        tables=tables_of(value),
+        version=version,
+        designs=designs,
+    )
+
+
+def _entries(
+    value: Mapping[str, Any], written: Mapping[str, Any], file: str, problems: Sequence[Problem]
+) -> tuple[tuple[Entry, ...], Sequence[Problem]]:
+    """Return the entries of settings of version 1, and all that is to be said of the file."""
+    reader = Reader(file, problems)
     top = Level("top level", "", value)
     reader.read_top(top)
     read = [
@@ -50,17 +71,7 @@ def load_settings(path: Path) -> Settings:
     ]
     entries = tuple(entry for entry in read if entry)
     reader.read_end(top, entries)
-    return Settings(
-        file=path,
-        name=value.get("experiment_name", path.stem),
-        seed=int(value["seed"]) if "seed" in value else None,
-        entries=entries,
-        problems=tuple(reader.problems),
-        sha256=file.sha256,
-        copy=file.data,
-        governor=value.get("governor") or None,
-        tables=tables_of(value),
-    )
+    return entries, reader.problems
 
 
 def _refuse_unlike(path: Path, written: Any) -> None:
@@ -68,6 +79,10 @@ def _refuse_unlike(path: Path, written: Any) -> None:
     if isinstance(written, list):
         message = 'must be an object, not a list (write {"experiments": ...} around it)'
         raise ProblemsError([Problem("error", "", message, str(path))])
+    version = written.get("settings_version", 1) if isinstance(written, dict) else 1
+    if version not in (1, 2) or isinstance(version, bool):
+        message = f"must be 1 or 2, not {show(version)} (a file without it is version 1)"
+        raise ProblemsError([Problem("error", "settings_version", message, str(path))])
     entries = written.get("experiments") if isinstance(written, dict) else None
     if isinstance(entries, list) and len(entries) > MAX_ENTRIES:
         message = f"{len(entries)} entries, and {MAX_ENTRIES} are the most (split the file)"
@@ -88,180 +103,8 @@ def settings_from_arguments(
     if mutate is not None:
         source |= {"mode": "mutation", "mutate": list(mutate)}
     source["runs_per_config"] = runs
-    reader = _Reader("", ())
+    reader = Reader("", ())
     top = Level("top level", "", {})
     entry = reader.read_entry(Level("entry", "arguments", source), top, source)
     entries = (entry,) if entry else ()
     return Settings(None, f"{repo}_{model}", None, entries, tuple(reader.problems))
-
-
-def _parts(entry: Level) -> list[str]:
-    return [part for part in PARTS if part in entry.values]
-
-
-class _Reader:
-    """Reads the levels of one file and collects the problems on the way."""
-
-    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
-        self.file = file
-        self.problems = list(problems)
-        self._wrong = {problem.path for problem in problems}
-        self._told: set[Note] = set()
-
-    def read_top(self, top: Level) -> None:
-        self._warn(unknown_notes(top))
-        self._warn(effect_notes(top, "top level", [top]))
-
-    def read_end(self, top: Level, entries: Sequence[Entry]) -> None:
-        """Say what the top level asks for in vain, where it is sure that no entry needs it."""
-        if not has_errors(self.problems) and not any(entry.backgrounds for entry in entries):
-            self._warn(effect_notes(top.below("controls"), "alone"))
-
-    def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
-        if is_separator(entry):
-            self._warn(unknown_notes(entry))
-            if not all(map(is_annotation, entry.values)):
-                self._warn([(entry.path, "has no known key: a separator, nothing runs for it")])
-            return None
-        mode = self._mode(entry, top)
-        if mode is None and len(_parts(entry)) == 2:
-            mode = "parallel"  # no other is right beside the two
-        self._warn(unknown_notes(entry, mode))
-        if self._misfits(entry, mode):
-            return None
-        levels: list[Level] = [entry, top]
-        backgrounds: tuple[BackgroundEntry, ...] = ()
-        if mode == "parallel":
-            levels = [entry, entry.below("foreground"), top]
-            foreground, backgrounds = self._parts(entry, levels)
-        else:
-            foreground = self._training(entry, mode)
-        self._warn(effect_notes(entry, mode, levels))
-        self._warn(effect_notes(entry.below("controls"), mode))
-        return self._entry(levels, source, foreground, backgrounds)
-
-    def _mode(self, *levels: Level) -> str | None:
-        """Return the mode of the first level that has one, in one of three words, or "mutation".
-
-        None where what the level says is wrong, so that nothing can be said of what hangs on it.
-        """
-        for level in levels:
-            place = level.place("mode")
-            if place in self._wrong:
-                return None
-            if "mode" in level.values:
-                mode: str = level.values["mode"]
-                if mode not in MUTATION_MODES:
-                    return mode
-                self._warn_once(place, f'{quote(mode)} is read as "mutation": values are drawn')
-                break
-        return "mutation"
-
-    def _misfits(self, entry: Level, mode: str | None) -> bool:
-        """Whether the mode and the parts that are there do not go together; say so."""
-        parts = _parts(entry)
-        if mode == "parallel" and len(parts) == 2:
-            return False
-        if mode == "parallel" and "mode" not in entry.values:
-            self._fail_without_parts(entry)
-        elif mode not in (None, "parallel") and parts:
-            message = (
-                f'has a {" and a ".join(parts)}, but its mode is "{mode}"'
-                ' (set "mode": "parallel", or remove them)'
-            )
-            self._fail(entry, message, "mode")
-        # Where the entry itself says that it is parallel, the schema has named what is missing.
-        return mode == "parallel" or bool(parts)
-
-    def _fail_without_parts(self, entry: Level) -> None:
-        wrong = {part for part in PARTS if entry.place(part) in self._wrong}
-        missing = [part for part in PARTS if part not in {*_parts(entry), *wrong}]
-        if missing:
-            message = (
-                f'the top level\'s mode is "parallel", but this has no {" and no ".join(missing)}'
-                f' (add {"it" if len(missing) == 1 else "them"}, or give it a "mode" of its own)'
-            )
-            self._fail(entry, message)
-
-    def _parts(
-        self, entry: Level, levels: list[Level]
-    ) -> tuple[TrainingEntry, tuple[BackgroundEntry, ...]]:
-        foreground, backgrounds = entry.below("foreground"), entry.backgrounds()
-        mode = self._mode(foreground)
-        self._warn(unknown_notes(foreground, mode))
-        self._warn(effect_notes(foreground, mode, levels))
-        read = tuple(self._background(each, levels) for each in backgrounds)
-        return self._training(foreground, mode), read
-
-    def _background(self, background: Level, levels: list[Level]) -> BackgroundEntry:
-        self._warn(unknown_notes(background))
-        self._warn(effect_notes(background, "background"))
-        for one, other in EXCLUSIVE:
-            if one in background.values and other in background.values:
-                message = f"one of {quote(one)} and {quote(other)} can count (remove the other)"
-                self._fail(background, message)
-        dose = read_options(Dose, *as_they_count([background, *levels]))
-        return BackgroundEntry(self._training(background, "background"), dose)
-
-    def _training(self, level: Level, mode: str | None) -> TrainingEntry:
-        keys = ("repo", "model", "mutate", "hyperparameters")
-        given = {key: find(key, [level]) or (None, level.place(key)) for key in keys}
-        for key, what in (("repo", "repository"), ("model", "model")):
-            if given[key][0] is None:
-                message = f"{quote(key)} is missing (name a {what} of the registry)"
-                self._fail(level, message, key, what)
-        if mode is None:
-            given["hyperparameters"] = None, ""  # whether they count, only the mode says
-        gpus = visible_gpus(level.values.get("gpus"))
-        if gpus and len(words := gpus.split(",")) > len(set(words)):
-            message = f"{quote(gpus)} names a GPU more than once (remove the others)"
-            self.problems.append(Problem("error", level.place("gpus"), message, self.file))
-        names, place = given["mutate"]
-        mutate, draws_all = names_to_draw(names or (), place)
-        return TrainingEntry(
-            path=level.path,
-            mode="mutation" if mode == "mutation" else "default",
-            repo=given["repo"][0],
-            model=given["model"][0],
-            mutate=mutate,
-            draws_all=draws_all,
-            hyperparameters=given["hyperparameters"][0] or {},
-            places={key: place for key, (_, place) in given.items()},
-            gpus=gpus,
-        )
-
-    def _entry(
-        self,
-        levels: list[Level],
-        source: Mapping[str, Any],
-        foreground: TrainingEntry,
-        backgrounds: tuple[BackgroundEntry, ...],
-    ) -> Entry:
-        runs, place = find("runs_per_config", levels) or (1, "")
-        if runs == 0:
-            self._warn([(levels[0].path, f"nothing runs for it: {place} is 0")])
-        given = as_they_count(levels)
-        return Entry(
-            path=levels[0].path,
-            source=source,
-            foreground=foreground,
-            backgrounds=backgrounds,
-            runs=int(runs),
-            limits=read_options(Limits, *given),
-            controls=read_options(Controls, *(it.get("controls", {}) for it in given)),
-            validity=read_options(Validity, *(it.get("validity", {}) for it in given)),
-        )
-
-    def _warn(self, notes: Iterable[Note]) -> None:
-        for path, message in notes:
-            self.problems.append(Problem("warning", path, message, self.file))
-
-    def _warn_once(self, path: str, message: str) -> None:
-        if (path, message) not in self._told:
-            self._told.add((path, message))
-            self._warn([(path, message)])
-
-    def _fail(self, level: Level, message: str, *keys: str) -> None:
-        """Add an error about the level, unless it or one of the keys was wrong already."""
-        if self._wrong.isdisjoint((level.path, *map(level.place, keys))):
-            self.problems.append(Problem("error", level.path, message, self.file))

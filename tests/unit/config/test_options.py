@@ -16,9 +16,9 @@ JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "st
 
 def properties() -> dict[str, Any]:
     """Return what the schema says of each key of the settings, wherever it may stand."""
-    whole = schema("settings")
-    levels = (whole, *(whole["$defs"][name] for name in ("background", "controls", "validity")))
-    return {key: shape for level in levels for key, shape in level["properties"].items()}
+    shapes = schema("settings")["$defs"]
+    levels = ("version_1", "design", "background", "controls", "validity")
+    return {key: shape for level in levels for key, shape in shapes[level]["properties"].items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)

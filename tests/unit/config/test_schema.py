@@ -21,7 +21,7 @@ from tandem.config.schema import schema, sift
 from tandem.results.record_file import INTERFERENCE_VERSION, VERSION
 
 VERSIONS = {
-    "settings": 1,
+    "settings": 2,
     "registry": 1,
     "record": VERSION,
     "interference": INTERFERENCE_VERSION,
@@ -356,7 +356,7 @@ def test_names_are_missing_in_whatever_words(monkeypatch: pytest.MonkeyPatch) ->
         ({"prefixItems": [{}], "items": False}, [1, 2]),
         ({"maxProperties": 1}, {"a": 1, "b": 2}),
         ({"propertyNames": {"const": "b"}}, {"a": 1}),
-        ({"additionalProperties": False}, {"a": 1}),
+        ({"additionalProperties": {"not": {}}}, {"a": 1}),
         ({"unevaluatedProperties": False}, {"a": 1}),
         ({"unevaluatedItems": False}, [1]),
         ({"dependentRequired": {"a": ["b"]}}, {"a": 1}),

@@ -1,0 +1,145 @@
+"""Values of a design that would have no effect: each is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from tandem.base.text import quote, suggestion
+from tandem.config.dialect import Level
+from tandem.config.entries import DesignEntry
+from tandem.config.jsonfile import is_annotation
+from tandem.config.keys import KEYS
+from tandem.config.problems import Faults, join
+
+HOLDERS = ("controls", "validity", "factors")
+CELL = ("foreground", "background", "intensity")
+_FOR_BACKGROUNDS = {
+    "warmup_seconds",
+    "ready_timeout_seconds",
+    "max_failed_rounds",
+    "restart_delay_seconds",
+    "controls.background_seconds",
+    "controls.solo",
+    "validity.min_coverage",
+    "validity.min_background_sm_percent",
+    "factors.intensity",
+}
+_NO_BACKGROUND = "no effect: there is no background (remove it, or add one)"
+_NOT_DRAWN = 'no effect: no hyperparameter is drawn (remove it, or write {"draw": true} for one)'
+_OWN = "no effect: every entry has its own (remove it)"
+# What an entry says in one key, where the top level says it in another.
+_ALSO = {
+    "factors.foreground": ("foreground", "repo", "model"),
+    "factors.background": ("background",),
+}
+
+
+def check_entry(design: DesignEntry, entry: Level, top: Level, faults: Faults) -> None:
+    """Say what an entry asks for in vain, if nothing else is wrong with it."""
+    if faults.are_within(entry.path) or any(map(faults.are_within, top.values)):
+        return
+    for path, message in (
+        *_idle(entry, has_background=_has_background(design), draws=_draws(design)),
+        *_doses(design),
+        *_varied(design),
+        *_excluded(design),
+    ):
+        faults.add(path, message)
+
+
+def check_file(
+    top: Level, entries: Sequence[Level], designs: Sequence[DesignEntry], faults: Faults
+) -> None:
+    """Say what the top level asks for in vain, if nothing else is wrong with the file."""
+    for key in ("use_deduplication", "historical_csvs"):
+        if key in top.values and (odd := KEYS[key].odd(top.values[key], top.values)):
+            faults.add(key, odd)
+    if faults.problems or not designs:
+        return
+    has_background, draws = any(map(_has_background, designs)), any(map(_draws, designs))
+    for path, message in _idle(top, has_background=has_background, draws=draws):
+        faults.add(path, message)
+    for key in dict(_members(top)):
+        if all(_says(entry, key) for entry in entries):
+            faults.add(key, _OWN)
+
+
+def _has_background(design: DesignEntry) -> bool:
+    return any(level.backgrounds for level in design.backgrounds)
+
+
+def _draws(design: DesignEntry) -> bool:
+    return any(foreground.drawn for foreground in design.foregrounds)
+
+
+def _members(level: Level) -> Iterator[tuple[str, object]]:
+    """Yield every option of the level with its value; one in a holder by "controls.solo"."""
+    for key, value in level.values.items():
+        if key in HOLDERS:
+            yield from ((f"{key}.{name}", it) for name, it in value.items())
+        else:
+            yield key, value
+
+
+def _says(entry: Level, key: str) -> bool:
+    """Whether the entry itself says what the key of the top level says."""
+    holder, _, name = key.rpartition(".")
+    values = entry.below(holder).values if holder else entry.values
+    return name in values or any(also in entry.values for also in _ALSO.get(key, ()))
+
+
+def _idle(level: Level, *, has_background: bool, draws: bool) -> Iterator[tuple[str, str]]:
+    """Yield what a level asks for in vain; 0, false and a draw of one ask for nothing."""
+    for key, value in _members(level):
+        path = f"{level.path}.{key}" if level.path and level.kind == "entry" else key
+        if key in _FOR_BACKGROUNDS and value and not has_background:
+            yield path, _NO_BACKGROUND
+        if key == "draws" and value != 1 and not draws:
+            yield path, _NOT_DRAWN
+
+
+def _doses(design: DesignEntry) -> Iterator[tuple[str, str]]:
+    """Yield each dose of a background's own that stands beside the factor."""
+    if not design.intensities:
+        return
+    place = design.places["intensity"]
+    for level in design.backgrounds:
+        for background in level.backgrounds:
+            dose, path = background.dose, background.training.path
+            own = {
+                "intensity": dose.intensity,
+                "target_gpu_utilization": dose.target_sm_percent,
+            }
+            for key, value in own.items():
+                if value is not None:
+                    message = f"this and {place} both give its dose (remove one)"
+                    yield join(path, key), message
+
+
+def _varied(design: DesignEntry) -> Iterator[tuple[str, str]]:
+    """Yield each hyperparameter that is to differ from repeat to repeat and has a value."""
+    for index, name in enumerate(design.vary):
+        for foreground in design.foregrounds:
+            if any(name in it for it in (foreground.given, foreground.factors, foreground.drawn)):
+                at = foreground.places[f"hyperparameters.{name}"]
+                place = join(design.places["vary"], index)
+                how = 'leave one of them out; "vary": [] in an entry varies nothing'
+                yield place, f"{quote(name)} has its values already at {at} ({how})"
+
+
+def _excluded(design: DesignEntry) -> Iterator[tuple[str, str]]:
+    """Yield each key of an exclusion that names no factor."""
+    factors = {name for foreground in design.foregrounds for name in foreground.factors}
+    for index, cells in enumerate(design.exclude):
+        place = join(design.places["exclude"], index)
+        names = [name for name in cells if name in factors or not is_annotation(name)]
+        if not names:
+            yield place, f"leaves nothing out (name {_listed(factors)})"
+        for name in names:
+            if name not in factors and name not in CELL:
+                message = f"{quote(name)} is no factor here"
+                yield join(place, name), message + suggestion(name, [*CELL, *sorted(factors)])
+
+
+def _listed(factors: Collection[str]) -> str:
+    return ", ".join(map(quote, [*CELL, *sorted(factors)]))

@@ -1,0 +1,46 @@
+"""What settings of version 2 say of a key that cannot stand where it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from tandem.base.text import nearest, quote, suggestion
+from tandem.config.keys import INSTEAD
+from tandem.config.schema import schema
+
+_SHAPES = (
+    *("version_2", "design_entry", "design_foreground", "design_background"),
+    *("factors", "design_controls", "design_validity", "hyperparameter_form"),
+)
+_REMOVE = ' (remove it, or begin its name with "comment")'
+
+
+def about_unknown(key: str, given: Mapping[str, Any], shape: Mapping[str, Any]) -> str:
+    """Return the sentence about a key of the object `given`, which the schema `shape` refuses."""
+    place = shape["title"]
+    if instead := INSTEAD.get(f"{place}.{key}", INSTEAD.get(key)):
+        return f"not a key of version 2: {instead}"
+    if homes := _homes().get(key):
+        return f"cannot stand in {place} (move it into {' or '.join(homes)})"
+    known = [name for name in shape["properties"] if name not in given]
+    if nearest(key, known):
+        return f"unknown key{suggestion(key, known)}"
+    if place == '"factors"':
+        where = '{"values": [...]} under its name in "hyperparameters"'
+        return f"unknown factor (a hyperparameter with several values is {where})"
+    if near := nearest(key, _homes()):
+        return f"unknown key (did you mean {quote(near)} in {' or '.join(_homes()[near])}?)"
+    return f"unknown key{suggestion(key, known) or _REMOVE}"
+
+
+@lru_cache
+def _homes() -> Mapping[str, tuple[str, ...]]:
+    """Return where each key of version 2 may stand, in words."""
+    homes: dict[str, tuple[str, ...]] = {}
+    for name in _SHAPES:
+        shape = schema("settings")["$defs"][name]
+        for key in shape["properties"]:
+            homes[key] = (*homes.get(key, ()), shape["title"])
+    return homes
