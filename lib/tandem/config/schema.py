@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tandem.base.paths import ROOT
 from tandem.base.text import nearest, printable, quote, show
-from tandem.config.problems import Problem, join, path_of
+from tandem.config.problems import Problem, ProblemsError, join, path_of
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -97,12 +97,15 @@ def sift(
 
     What is left has the types that the schema gives, so it can be read on for further problems.
     The value itself is not changed. `about_unknown` is the sentence about a key that the schema
-    refuses, given the key, the object that holds it and the object's schema.
+    refuses, given the key, the object that holds it and the object's schema. Raises ProblemsError
+    where a thousand errors are not all.
     """
     import jsonschema  # takes 0.13 s, and not every command needs it
 
     validator = jsonschema.Draft202012Validator(schema(schema_name))
-    errors = list(islice(validator.iter_errors(value), _MOST_ERRORS))
+    errors = list(islice(validator.iter_errors(value), _MOST_ERRORS + 1))
+    if len(errors) > _MOST_ERRORS:  # what the others are about would be taken for what fits
+        raise ProblemsError(_problems(errors, file, about_unknown))
     if errors:
         value = copy.deepcopy(value)
         for error in errors:

@@ -16,7 +16,7 @@ from jsonschema import validators
 from support import ROOT
 from support.records import missing
 from tandem.config import schema as module
-from tandem.config.problems import Problem, has_errors, join, problem_lines
+from tandem.config.problems import Problem, ProblemsError, has_errors, join, problem_lines
 from tandem.config.schema import schema, sift
 from tandem.results.record_file import INTERFERENCE_VERSION, VERSION
 
@@ -372,6 +372,12 @@ def test_a_rule_without_a_sentence_of_its_own(
     assert message.endswith(" does not fit the schema")
     sifted, _ = sift({"key": given, "other": 1}, "settings")
     assert sifted["other"] == 1
+
+
+def test_of_too_many_errors_nothing_is_left_to_read() -> None:
+    entries = [{"repo": 3}] * 2000
+    with pytest.raises(ProblemsError, match=r"experiments\[0\].repo \(and 1000 more like it\)"):
+        sift({"experiments": entries}, "settings")
 
 
 def test_repeated_mistakes_share_a_line_and_lines_are_limited() -> None:
