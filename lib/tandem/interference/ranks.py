@@ -5,80 +5,127 @@ two samples in chapter 4; zeros after Pratt (JASA 54, 1959); delta after Cliff (
 Bulletin 114, 1993). No normal approximation anywhere: every distribution is counted, over all ways
 to flip signs, or to choose who belongs to which sample, with the ties that there are. Standard
 library only.
+
+One sample has the means of all its pairs of values as points, two samples have all differences.
+The estimate is the median of the points, and the bounds are two of them: how many points lie below
+the true middle is distributed as the sum of ranks is.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from itertools import accumulate
 
-LEVEL = Fraction(95, 100)
 
+@dataclass(frozen=True)
+class Null:
+    """In how many ways a sum of ranks is reached where there is no effect and no tie.
 
-def pseudomedian(values: Sequence[float]) -> float:
-    """Return the Hodges-Lehmann estimate: the median of the means of all pairs, each with itself.
-
-    It has the values' unit. ValueError: there are none.
+    `tails[s]` is in how many of all `ways` the sum is s or less, up to half of the highest sum.
     """
-    if not values:
-        raise ValueError("no values")
-    return statistics.median(_pair_means(values))
+
+    tails: tuple[int, ...]
+    ways: int
+
+    def p(self, lowest: int) -> float:
+        """Return the two-sided p-value of a sum, or of the highest sum less it: the lower one."""
+        return min(1.0, 2 * self.tails[lowest] / self.ways) if lowest < len(self.tails) else 1.0
+
+    def cut(self, level: Fraction) -> int:
+        """Return which point is the bound, from 1 on, counted from either end; 0: there is none."""
+        return bisect_right(self.tails, math.floor((1 - level) * self.ways / 2))
 
 
-def pseudomedian_interval(
-    values: Sequence[float], level: Fraction = LEVEL
-) -> tuple[float, float] | None:
-    """Return the closed interval that holds the pseudomedian with at least that probability.
+@lru_cache(maxsize=256)
+def signed_ranks(count: int) -> Null:
+    """Return how the points of one sample lie about its middle; it is symmetric about that."""
+    half = count * (count + 1) // 4
+    return Null(tuple(accumulate(_sums(range(1, count + 1), half))), 2**count)
 
-    Its ends are means of two values, in their unit. None: even the whole range holds it less often
-    (at 95 % below six values). The values are draws from one distribution that is symmetric about
-    its middle.
+
+@lru_cache(maxsize=256)
+def rank_sums(first: int, second: int) -> Null:
+    """Return how the points of two samples of so many values lie about the shift between them.
+
+    The polynomial is the product of (1 - x^(larger + k)) / (1 - x^k), k from 1 to the smaller.
     """
-    means = sorted(_pair_means(values))
-    cut = _cut(_sums(range(1, len(values) + 1)), 2 ** len(values), level)
-    return (means[cut - 1], means[-cut]) if cut else None
+    smaller, larger = sorted((first, second))
+    half = first * second // 2
+    ways = math.comb(first + second, first)
+    bits = _whole_bytes(ways.bit_length())
+    kept = (1 << bits * (half + 1)) - 1
+    product = 1
+    for rank in range(1, smaller + 1):
+        product = (product - (product << (larger + rank) * bits)) & kept
+        step = rank
+        while step <= half:  # 1 / (1 - x^k) = (1 + x^k) (1 + x^2k) (1 + x^4k) ...
+            product = (product + (product << step * bits)) & kept
+            step *= 2
+    return Null(tuple(accumulate(_coefficients(product, bits, half))), ways)
 
 
-def signed_rank_p(values: Sequence[float], centre: float = 0.0) -> float:
-    """Return the two-sided p-value that the values lie symmetrically about a centre.
+def pair_means(values: Sequence[float]) -> list[float]:
+    """Return the sorted means of all pairs of values, each with itself too."""
+    return sorted(
+        [(first + second) / 2 for place, first in enumerate(values) for second in values[place:]]
+    )
 
-    Equal distances share their mean rank; values at the centre have ranks and no sign.
+
+def differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    """Return by how much each value of the second lies above each of the first, sorted."""
+    return sorted([b - a for a in first for b in second])
+
+
+def interval(points: Sequence[float], null: Null, level: Fraction) -> tuple[float, float] | None:
+    """Return the closed interval that holds the true middle with at least that probability.
+
+    None: all points together hold it less often. With ties it holds the middle more often.
     """
-    distances = [value - centre for value in values]
-    ranks = doubled_ranks([abs(each) for each in distances])
-    signed = [(rank, each) for rank, each in zip(ranks, distances, strict=True) if each]
+    cut = null.cut(level)
+    return (points[cut - 1], points[-cut]) if cut else None
+
+
+def interval_p(points: Sequence[float], null: Null, centre: float) -> float:
+    """Return the p-value that agrees with the interval at every level.
+
+    It is the smallest 1 - level at which the interval does not hold the centre. Without ties that
+    is the exact p-value of the test; points at the centre speak for the centre.
+    """
+    not_above, below = bisect_right(points, centre), bisect_left(points, centre)
+    return null.p(min(not_above, len(points) - below))
+
+
+# -- tests that know ties --------------------------------------------------------------
+
+
+def signed_rank_p(values: Sequence[float]) -> float:
+    """Return the two-sided p-value that the values lie symmetrically about 0.
+
+    Equal distances share their mean rank; zeros have ranks and no sign.
+    """
+    ranks = doubled_ranks([abs(each) for each in values])
+    signed = [(rank, each) for rank, each in zip(ranks, values, strict=True) if each]
     above = sum(rank for rank, each in signed if each > 0)
-    counts = _sums(rank for rank, _ in signed)
-    return _two_sided(counts, above, 2 ** len(signed))
-
-
-def shift(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return by how much the second sample lies above the first: the median of all differences."""
-    return statistics.median(b - a for a in first for b in second)
-
-
-def shift_interval(
-    first: Sequence[float], second: Sequence[float], level: Fraction = LEVEL
-) -> tuple[float, float] | None:
-    """Return the closed interval that holds the shift with at least that probability, or None.
-
-    None: even the whole range of differences holds it less often.
-    """
-    differences = sorted(b - a for a in first for b in second)
-    total = len(first) + len(second)
-    counts = _sums_of_chosen(range(1, total + 1), len(second))
-    lowest = len(second) * (len(second) + 1) // 2
-    cut = _cut(counts[lowest:], math.comb(total, len(second)), level)
-    return (differences[cut - 1], differences[-cut]) if cut else None
+    below = sum(rank for rank, _ in signed) - above
+    counts = _sums([rank for rank, _ in signed], min(above, below))
+    return min(1.0, 2 * sum(counts) / (1 << len(signed)))
 
 
 def rank_sum_p(first: Sequence[float], second: Sequence[float]) -> float:
     """Return the two-sided p-value that both samples are of one distribution (Mann-Whitney)."""
-    ranks = doubled_ranks([*first, *second])
-    counts = _sums_of_chosen(ranks, len(second))
-    return _two_sided(counts, sum(ranks[len(first) :]), math.comb(len(ranks), len(second)))
+    smaller, larger = sorted((first, second), key=len)
+    ranks = doubled_ranks([*smaller, *larger])
+    lowest, chosen = min(ranks), len(smaller)
+    ranks = [rank - lowest for rank in ranks]
+    seen = sum(ranks[:chosen])
+    counts = _sums_of_chosen(ranks, chosen, seen)
+    ways, below = math.comb(len(ranks), chosen), sum(counts)
+    return min(1.0, 2 * min(below, ways - below + counts[seen]) / ways)
 
 
 def cliffs_delta(first: Sequence[float], second: Sequence[float]) -> float:
@@ -86,16 +133,15 @@ def cliffs_delta(first: Sequence[float], second: Sequence[float]) -> float:
 
     From -1 to 1; 0 where neither sample tends to be the greater.
     """
-    signs = ((b > a) - (b < a) for a in first for b in second)
+    ordered = sorted(first)
+    signs = (bisect_left(ordered, b) - len(first) + bisect_right(ordered, b) for b in second)
     return sum(signs) / (len(first) * len(second))
 
 
 def doubled_ranks(values: Sequence[float]) -> list[int]:
     """Return twice the rank of each value, from 2 on; equal values share the mean of theirs."""
     ordered = sorted(values)
-    first = {value: place for place, value in reversed(list(enumerate(ordered, start=1)))}
-    last = {value: place for place, value in enumerate(ordered, start=1)}
-    return [first[value] + last[value] for value in values]
+    return [bisect_left(ordered, value) + bisect_right(ordered, value) + 1 for value in values]
 
 
 # -- counting --------------------------------------------------------------------------
@@ -103,24 +149,26 @@ def doubled_ranks(values: Sequence[float]) -> list[int]:
 # as one long integer, a fixed number of bits a coefficient, so that a product is a shift and a sum.
 
 
-def _sums(ranks: Iterable[int]) -> list[int]:
-    """Return by each sum the number of subsets of the ranks that have it."""
+def _sums(ranks: Iterable[int], highest: int) -> list[int]:
+    """Return by each sum up to the highest the number of subsets of the ranks that have it."""
     given = list(ranks)
     bits = _whole_bytes(len(given) + 1)
+    kept = (1 << bits * (highest + 1)) - 1
     product = 1
     for rank in given:
-        product += product << (rank * bits)
-    return _coefficients(product, bits, sum(given))
+        product = (product + (product << rank * bits)) & kept
+    return _coefficients(product, bits, highest)
 
 
-def _sums_of_chosen(ranks: Sequence[int], chosen: int) -> list[int]:
-    """Return by each sum the number of subsets of so many of the ranks that have it."""
+def _sums_of_chosen(ranks: Sequence[int], chosen: int, highest: int) -> list[int]:
+    """Return by each sum up to the highest the number of subsets of so many ranks that have it."""
     bits = _whole_bytes(math.comb(len(ranks), chosen).bit_length())
+    kept = (1 << bits * (highest + 1)) - 1
     products = [1] + [0] * chosen
-    for rank in ranks:
-        for size in range(chosen, 0, -1):
-            products[size] += products[size - 1] << (rank * bits)
-    return _coefficients(products[chosen], bits, sum(ranks))
+    for left, rank in zip(reversed(range(len(ranks))), sorted(ranks), strict=True):
+        for size in range(chosen, max(0, chosen - left - 1), -1):  # smaller ones cannot fill up
+            products[size] += (products[size - 1] << rank * bits) & kept
+    return _coefficients(products[chosen], bits, highest)
 
 
 def _coefficients(product: int, bits: int, highest: int) -> list[int]:
@@ -131,27 +179,3 @@ def _coefficients(product: int, bits: int, highest: int) -> list[int]:
 
 def _whole_bytes(bits: int) -> int:
     return -(-bits // 8) * 8
-
-
-def _cut(counts: Sequence[int], ways: int, level: Fraction) -> int:
-    """Return how many of the sorted values stand outside the interval at each end, less one.
-
-    It is the number of lowest sums that together have no more than half of what the level leaves.
-    """
-    tail = 0
-    for cut, count in enumerate(counts):
-        tail += count
-        if 2 * tail > (1 - level) * ways:
-            return cut
-    return len(counts)
-
-
-def _two_sided(counts: Sequence[int], seen: int, ways: int) -> float:
-    tail = min(sum(counts[: seen + 1]), sum(counts[seen:]))
-    return min(1.0, 2 * tail / ways)
-
-
-def _pair_means(values: Sequence[float]) -> list[float]:
-    return [
-        (first + second) / 2 for place, first in enumerate(values) for second in values[: place + 1]
-    ]
