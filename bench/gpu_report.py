@@ -248,7 +248,7 @@ def figures(parallel: Experiment, solo: Experiment) -> list[str]:
             lines += [f"`{experiment.record['experiment_id']}` is not valid: {reasons}", ""]
     lines += ["| figure | value | one standard deviation | kind |", "| --- | --- | --- | --- |"]
     for name, figure in interference(parallel.record, solo.record, {})["figures"].items():
-        value, spread = (shown(figure[key]) for key in ("value", "uncertainty"))
+        value, spread = (shown(figure[key]) for key in ("value", "clock_uncertainty"))
         reason = f": {figure['reason']}" if figure["reason"] else ""
         lines.append(f"| {name} | {value} | {spread} | {figure['label']}{reason} |")
     return lines

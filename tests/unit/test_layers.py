@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "plan": "base config log",
     "background": "base nvml processes log config measure plan",
     "results": "base processes measure plan",
-    "interference": "base config measure results",
+    "interference": "base log config measure results",
     "report": "base nvml config plan results interference",
     "experiment": "base nvml processes log config machine measure plan background results"
     " interference report",

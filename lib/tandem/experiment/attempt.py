@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tandem.base.clock import Moment
 from tandem.base.paths import FGRUN
-from tandem.log.follow import read_times
+from tandem.log.follow import LOOK_S, read_times
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
 from tandem.processes.reports import read_report, stop_of
@@ -47,13 +47,22 @@ class Attempt:
         self.script = start(FGRUN, arguments, log, environment, monitor.pidfd)
         monitor.belongs("foreground", self.script)
 
-    def wait(self, watch: Watch, loops: Sequence[Script], tick: Callable[[], None]) -> None:
-        """Wait for the end; a loop's early end is noticed, and does not end the foreground."""
+    def wait(
+        self,
+        watch: Watch,
+        loops: Sequence[Script],
+        tick: Callable[[], None],
+        look: Callable[[], bool],
+    ) -> None:
+        """Wait for the end; a loop's early end is noticed, and does not end the foreground.
+
+        `tick` is called once a second, and `look`, which returns False, every LOOK_S.
+        """
         assert self.script is not None
         while not self.script.ended():
             tick()
             beside = [loop for loop in loops if not loop.ended()]
-            watch.wait([self.script, *beside], time.monotonic() + 1.0)
+            watch.wait([self.script, *beside], time.monotonic() + 1.0, look, LOOK_S)
 
     def stop(self) -> None:
         """End it if it has not ended."""

@@ -213,7 +213,7 @@ class ExperimentRun:
         attempt.start(self.folder / "fg_run.sh", self.environment, self.monitor)
         point_to(self.folder / "training.log", attempt.log)
         loops = self.backgrounds.scripts if self.backgrounds else []
-        attempt.wait(self.watch, loops, self.show_training)
+        attempt.wait(self.watch, loops, self.show_training, self.epochs.look)
         attempt.stop()
         self.epochs.finish()
         return attempt

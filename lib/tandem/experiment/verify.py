@@ -34,6 +34,7 @@ from tandem.results.record_file import (
     INTERFERENCE,
     NAME,
     VERSION,
+    as_in_version,
     read_interference,
     read_record,
     record_of,
@@ -205,7 +206,8 @@ def verify_pair(
     if found is None:
         verdict.differ(place, iter(["is missing or damaged"]))
     else:
-        verdict.differ(place, differences(dict(found), json.loads(json.dumps(again))))
+        then = as_in_version(again, found)
+        verdict.differ(place, differences(dict(found), json.loads(json.dumps(then))))
     return again
 
 

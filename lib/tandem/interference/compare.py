@@ -20,6 +20,7 @@ from tandem.results.record_file import NAME, current_interference, read_record
 # What each would be if the two did not touch each other, or (STP, saving) took turns.
 NO_EFFECT = {
     "slowdown": 1.0,
+    "slowdown_of_epochs": 1.0,
     "background_progress_ratio": 1.0,
     "antt": 1.0,
     "stp": 1.0,
@@ -27,7 +28,7 @@ NO_EFFECT = {
     "marginal_energy_joules": 0.0,
     "saving_of_sharing": 0.0,
 }
-_FIGURE = {"value", "uncertainty", "label", "reason"}
+_FIGURE = {"value", "clock_uncertainty", "label", "reason"}
 _NOT_WHOLE = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 _NUMBER = re.compile(r"\d[\d.]*")
 
@@ -188,7 +189,7 @@ def row_of(name: str, blocks: Sequence[Sequence[Pair]]) -> dict[str, Any]:
     figures = [[pair.figures[name] for pair in block] for block in blocks]
     quantities = [
         [
-            Quantity(each["value"], each["uncertainty"])
+            Quantity(each["value"], each["clock_uncertainty"])
             for each in block
             if each["value"] is not None
         ]

@@ -1,15 +1,17 @@
 """What two trainings that share a machine cost each other: a parallel record beside its controls.
 
 `T` and `T_s` are how long the last attempt of the foreground took beside the background and alone,
-`E` and `v_F` the energy of all GPUs meanwhile (of the GPUs only, not of CPU and DRAM), `R` and
-`R_b` the background's rounds a second beside the foreground and alone, `P_B` the mean power of all
-GPUs under the background alone. `r = R / R_b`, and `v_B = P_B T r` is what the background alone
-would have used for the work that it did beside the foreground.
+`T_e` and `T_es` how long its epochs took (see the module epochs), `E` and `v_F` the energy of all
+GPUs meanwhile (of the GPUs only, not of CPU and DRAM), `R` and `R_b` the background's rounds a
+second beside the foreground and alone, `P_B` the mean power of all GPUs under the background alone.
+`r = R / R_b`, and `v_B = P_B T r` is what the background alone would have used for the work that it
+did beside the foreground.
 
-An uncertainty is one standard deviation, propagated to first order from those seven readings
-(JCGM 100:2008, 5.1.2); the module readings says what theirs cover. A reading that a figure uses in
-two places is one and the same, so what is common cancels; different readings are taken as
-independent. The gain of the board is not in it, and has a key of its own, `board_gain_percent`: it
+A "clock_uncertainty" is what clocks and sensors leave open of one pair: one standard deviation,
+propagated to first order from those nine readings (JCGM 100:2008, 5.1.2); the module readings says
+what theirs cover. A reading that a figure uses in two places is one and the same, so what is common
+cancels; different readings are taken as independent. How runs differ is not in it: only repeats
+show that. Nor is the gain of the board, which has a key of its own, `board_gain_percent`: it
 cancels in every ratio on one board, moves all joules together, and no repeat makes it smaller.
 """
 
@@ -32,6 +34,11 @@ from tandem.results.record_file import NAME as RECORD
 def slowdown(x: Values) -> float:
     """Return T / T_s."""
     return x["parallel_s"] / x["solo_s"]
+
+
+def slowdown_of_epochs(x: Values) -> float:
+    """Return T_e / T_es."""
+    return x["parallel_epochs_s"] / x["solo_epochs_s"]
 
 
 def background_progress_ratio(x: Values) -> float:
@@ -116,12 +123,14 @@ class Figure:
 
 
 TIMES = ("parallel_s", "solo_s")
+EPOCHS = ("parallel_epochs_s", "solo_epochs_s")
 ROUNDS = ("rounds_per_s", "alone_rounds_per_s")
 SHARED = ("parallel_j", "parallel_s", "background_w")
 ALL = (*SHARED, *ROUNDS, "solo_j")
 
 FIGURES = {
     "slowdown": Figure("measured", slowdown, TIMES),
+    "slowdown_of_epochs": Figure("measured", slowdown_of_epochs, EPOCHS),
     "background_progress_ratio": Figure("measured", background_progress_ratio, ROUNDS),
     "antt": Figure("derived", antt, (*TIMES, *ROUNDS)),
     "stp": Figure("derived", stp, (*TIMES, *ROUNDS)),
@@ -150,8 +159,9 @@ def interference_of(run: Path, parallel: Record, solo: Record | None) -> Interfe
 def interference(parallel: Record, solo: Record | None, records: Mapping[str, str]) -> Interference:
     """Return what a parallel record and that of its solo control, if there is one, say together.
 
-    Each of "figures" has "value", "uncertainty" (one standard deviation, the value's unit), "label"
-    (measured, derived, estimate) and "reason": why the value is null, or why its uncertainty is.
+    Each of "figures" has "value", "clock_uncertainty" (one standard deviation of this one pair, in
+    the value's unit), "label" (measured, derived, estimate) and "reason": why the value is null, or
+    why its uncertainty is.
     Beside them "twin" (the control's id), "records" (the digests of both, as given),
     "board_gain_percent" (systematic, on every figure in joules), "idle_drift_watts" (how much the
     idle windows of both records differ), "idle_drift_reason" (why that is null) and "warnings".
@@ -180,7 +190,7 @@ def drift_warnings(drift: float | str, figures: Mapping[str, Facts]) -> list[str
     names = [
         name
         for name, figure in FIGURES.items()
-        if DRIFTING & set(figure.needs) and figures[name]["uncertainty"] is not None
+        if DRIFTING & set(figure.needs) and figures[name]["clock_uncertainty"] is not None
     ]
     if not isinstance(drift, str) or not names:
         return []
@@ -204,7 +214,7 @@ def facts(
     value: float | None, uncertainty: float | None, label: str, reasons: Sequence[str]
 ) -> Facts:
     reason = "; ".join(dict.fromkeys(reasons)) or None
-    return {"value": value, "uncertainty": uncertainty, "label": label, "reason": reason}
+    return {"value": value, "clock_uncertainty": uncertainty, "label": label, "reason": reason}
 
 
 def estimate(gpus: Sequence[WindowGpu], energy: Reading) -> Facts:

@@ -6,6 +6,7 @@ deviation that covers:
 - energies: edges of the windows and gaps between samples, as each window says;
 - times: how long the start took, from fork to exec (some milliseconds on a busy machine), and at
   least one, for when start and end were noticed;
+- times of epochs: how seldom the log is looked at, at both ends (LOOK_S);
 - round rates: the resolution of the stamps, and how much the rounds seen in that window differed
   in length, taken as random (fewer than four of them: those of both windows; widened for few by
   Student's t, so that one deviation still holds 68 %, though two then hold less than 95 %). Where
@@ -26,6 +27,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from tandem.interference.epochs import epochs_s
 from tandem.interference.quantity import Quantity, Reading
 from tandem.interference.rounds import rounds_per_s
 from tandem.interference.usable import (
@@ -69,7 +71,7 @@ def foreground_beside(parallel: Record, solo: Record | None) -> dict[str, Readin
     There is none where only one of the two twins used a GPU: it was no experiment about sharing it.
     """
     window = foreground_window(parallel)
-    names = ("parallel_s", "rounds_per_s", "parallel_j")
+    names = ("parallel_s", "parallel_epochs_s", "rounds_per_s", "parallel_j")
     problem = failure(parallel) or disturbance(parallel, window) or weak_load(parallel, window)
     problem = problem or (solo and other_device(parallel, solo))
     if problem:
@@ -77,8 +79,8 @@ def foreground_beside(parallel: Record, solo: Record | None) -> dict[str, Readin
     alone = last_window(parallel["windows"], "background")
     rounds = rounds_per_s(parallel, window, alone, FOREGROUND)
     energy = absence(window, "foreground") or energy_j(window, FOREGROUND)
-    readings = (duration_s(parallel, window, FOREGROUND), rounds, energy)
-    return dict(zip(names, readings, strict=True))
+    times = duration_s(parallel, window, FOREGROUND), epochs_s(parallel, FOREGROUND)
+    return dict(zip(names, (*times, rounds, energy), strict=True))
 
 
 def background_alone(parallel: Record, drift_w: float | None) -> dict[str, Reading]:
@@ -100,7 +102,7 @@ def solo_control(
     parallel: Record, solo: Record | None, drift_w: float | None
 ) -> dict[str, Reading]:
     """Return the readings of the same foreground alone."""
-    names = ("solo_s", "solo_j")
+    names = ("solo_s", "solo_epochs_s", "solo_j")
     if solo is None and parallel["twin"] is None:
         return dict.fromkeys(names, "no solo control (set controls.solo)")
     if solo is None:
@@ -113,7 +115,8 @@ def solo_control(
     unfit = absence(window, "foreground") or other_sensor(window, beside, SOLO)
     energy = unfit or energy_j(window, SOLO)
     energy = with_drift(energy, drift_w, solo["duration_seconds"] or 0.0)
-    return dict(zip(names, (duration_s(solo, window, SOLO), energy), strict=True))
+    times = duration_s(solo, window, SOLO), epochs_s(solo, SOLO, parallel)
+    return dict(zip(names, (*times, energy), strict=True))
 
 
 # -- one reading -----------------------------------------------------------------------

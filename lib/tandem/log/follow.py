@@ -12,6 +12,8 @@ from tandem.log.lines import CHUNK_BYTES, Lines
 
 EPOCHS = "epochs.tsv"
 """Beside a log: a line for each epoch, with the moment at which it was first seen in the log."""
+LOOK_S = 0.25
+"""So often a log that is measured is looked at, and so late an epoch in it may be seen."""
 MAX_READ_BYTES = 1024 * 1024
 _MOST_TIMES = 10_000
 
@@ -62,6 +64,11 @@ class EpochReader:
         if newest is None:
             return None, self._expected
         return int(newest.number), newest.total or self._expected
+
+    def look(self) -> bool:
+        """Note the epochs that are new; False, for whoever waits: an epoch ends no waiting."""
+        self.poll()
+        return False
 
     def finish(self) -> None:
         """Read what is left of a log that has ended."""

@@ -12,6 +12,7 @@ from tandem.interference.compare import compare
 
 TITLES = {
     "slowdown": "slowdown",
+    "slowdown_of_epochs": "slowdown of epochs",
     "background_progress_ratio": "background progress",
     "antt": "ANTT",
     "stp": "STP",

@@ -59,6 +59,7 @@ _ENERGY = {  # by the keys of the record's energy_metrics
 _ORIGIN = ("experiment_source", "num_mutated_params", "mutated_param", "mode", "error_message")
 _INTERFERENCE = {  # by the names of the record's figures
     "slowdown": "slowdown",
+    "slowdown_of_epochs": "slowdown_of_epochs",
     "bg_progress_ratio": "background_progress_ratio",
     "antt": "antt",
     "stp": "stp",
@@ -70,6 +71,8 @@ _INTERFERENCE = {  # by the names of the record's figures
     "saving_of_sharing": "saving_of_sharing",
     "fg_energy_estimate_joules": "foreground_energy_estimate_joules",
 }
+_BESIDE = "_clock_uncertainty"  # behind a figure's column
+_FIGURES = tuple(name + end for name in _INTERFERENCE for end in ("", _BESIDE))
 _DOSE = (
     "max_rounds",
     "intensity",
@@ -107,7 +110,7 @@ _OWN = (
     "group",
     "try_number",
     "counts",
-    *_INTERFERENCE,
+    *_FIGURES,
 )
 _TRUTHS = ("training_success", "valid", "counts")
 _COUNTS = (
@@ -115,7 +118,7 @@ _COUNTS = (
     *("bg_rounds_completed", "bg_rounds_failed", "bg_rounds_hollow"),
     *(*_PLACE, "try_number"),
 )
-_NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_MACHINE, *_INTERFERENCE)
+_NUMBERS = ("duration_seconds", "bg_sm_avg_percent", "coverage", *_MACHINE, *_FIGURES)
 _TEXT = ("invalid_reasons", "warnings")  # where there is nothing, that is known
 Value = str | int | float | bool | None
 Row = dict[str, Value]
@@ -156,10 +159,11 @@ def row_of(record: Record, interference: Interference | None) -> Row:
     values |= {f"hyperparam_{name}": value for name, value in record["hyperparameters"].items()}
     values |= {f"perf_{name}": value for name, value in record["performance_metrics"].items()}
     values |= {column: energy.get(key) for column, key in _ENERGY.items()}
-    values |= {
-        column: figures[key]["value"] if key in figures else None
-        for column, key in _INTERFERENCE.items()
-    }
+    values |= dict.fromkeys(_FIGURES)
+    for column, key in _INTERFERENCE.items():
+        if key in figures:
+            values[column] = figures[key]["value"]
+            values[column + _BESIDE] = figures[key]["clock_uncertainty"]
     values |= {
         "num_mutated_params": len(mutated),
         "mutated_param": mutated[0] if len(mutated) == 1 else None,

@@ -522,7 +522,7 @@ class Record(TypedDict):
 
 class Figure(TypedDict):
     value: float | None
-    uncertainty: float | None
+    clock_uncertainty: float | None
     label: str
     reason: str | None
 

@@ -9,13 +9,21 @@ from typing import Any, cast
 
 from tandem.base.errors import UsageError
 from tandem.base.files import sha256_of, sweep, write_whole
-from tandem.results.record import Interference, Record
+from tandem.results.record import Figure, Interference, Record
 
 NAME = "experiment.json"
 VERSION = 5
 INTERFERENCE = "interference.json"
-INTERFERENCE_VERSION = 1
+INTERFERENCE_VERSION = 2
 
+NOT_IN_VERSION_1: Mapping[str, Figure] = {
+    "slowdown_of_epochs": {
+        "value": None,
+        "clock_uncertainty": None,
+        "label": "measured",
+        "reason": f"{INTERFERENCE} is of version 1, which did not have it",
+    }
+}
 _ANY_VERSION = frozenset({"experiment_id", "repository", "model", "mode", "valid", "environment"})
 _END = b"\n}\n"  # nothing inside a record stands so far to the left
 
@@ -54,15 +62,39 @@ def read_record(folder: Path) -> Record:
 def read_interference(folder: Path, record: Record | None = None) -> Interference | None:
     """Return the interference of the experiment in a folder; None: there is no whole one.
 
-    Before version 3 it stood in the `record`.
+    Before version 3 it stood in the `record`. One of version 1 gets the names of today.
     """
     try:
         value = _read_object(folder / INTERFERENCE, "no figures of interference")
     except UsageError:
         older = cast(Mapping[str, Any], record or {})
-        return cast("Interference | None", older.get("interference"))
+        return cast("Interference | None", _with_new_names(older.get("interference")))
     is_whole = value.keys() == Interference.__required_keys__
-    return cast(Interference, value) if is_whole else None
+    return cast(Interference, _with_new_names(value)) if is_whole else None
+
+
+def _with_new_names(found: Any) -> Any:
+    """Return interference of version 1, or without a version, with the figures as they are now."""
+    figures = found.get("figures") if isinstance(found, dict) else None
+    if not isinstance(figures, dict) or found.get("interference_version", 1) != 1:
+        return found
+    renamed = {name: _renamed(figure) for name, figure in figures.items()}
+    return found | {"figures": {**renamed, **NOT_IN_VERSION_1}}
+
+
+def _renamed(figure: Any) -> Any:
+    if not isinstance(figure, dict):
+        return figure
+    names = {"uncertainty": "clock_uncertainty"}
+    return {names.get(name, name): value for name, value in figure.items()}
+
+
+def as_in_version(made: Interference, found: Interference) -> Interference:
+    """Return interference that was made anew, in the version of the one that was found."""
+    if found["interference_version"] != 1:
+        return made
+    figures = {**made["figures"], **NOT_IN_VERSION_1}
+    return {**made, "interference_version": 1, "figures": figures}
 
 
 def current_interference(folder: Path, record: Record) -> Interference | None:

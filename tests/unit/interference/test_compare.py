@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support import records
 from support.records import of, put, write_run
 from tandem.base.errors import UsageError
-from tandem.interference.compare import compare
+from tandem.interference.compare import NO_EFFECT, compare
 from tandem.interference.figures import FIGURES
 from tandem.interference.quantity import Quantity
 from tandem.interference.repeats import interval_of_median, repeats_of
@@ -24,12 +24,12 @@ from tandem.results.record import BackgroundPart, Figure, Interference, Record, 
 Pair = tuple[Record, Interference]
 
 ESTIMATE = "foreground_energy_estimate_joules"
-RATIOS = {"slowdown", "background_progress_ratio", "antt", "stp", "energy_ratio"}
+RATIOS = {name for name, effect in NO_EFFECT.items() if effect == 1.0}
 NO_SOLO = "no solo control (set controls.solo)"
 
 
 def figure(value: float | None, uncertainty: float | None, reason: str | None = None) -> Figure:
-    return {"value": value, "uncertainty": uncertainty, "label": "derived", "reason": reason}
+    return {"value": value, "clock_uncertainty": uncertainty, "label": "derived", "reason": reason}
 
 
 def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01) -> Pair:

@@ -16,8 +16,11 @@ from tandem.background.account import OF_EACH, Account
 from tandem.background.rounds import Stretch
 from tandem.interference import figures as module
 from tandem.interference.figures import FIGURES
+from tandem.log.follow import LOOK_S
 from tandem.results.record import (
     Attempt,
+    Epochs,
+    EpochTime,
     Load,
     Record,
     Round,
@@ -28,6 +31,7 @@ from tandem.results.record import (
 
 ORDER = [
     "slowdown",
+    "slowdown_of_epochs",
     "background_progress_ratio",
     "antt",
     "stp",
@@ -40,19 +44,24 @@ ORDER = [
     "foreground_energy_estimate_joules",
 ]
 ESTIMATE = ORDER[-1]
+EPOCHS = {"slowdown_of_epochs"}
 TIMES = {"slowdown", "antt", "stp"}
 RATES = {"background_progress_ratio", "antt", "stp"}
-SHARES = set(ORDER[6:10])
-OF_SOLO = TIMES | {"energy_ratio"} | SHARES
+SHARES = set(ORDER[7:11])
+OF_SOLO = TIMES | EPOCHS | {"energy_ratio"} | SHARES
 OF_BACKGROUND = RATES | {"marginal_energy_joules"} | SHARES
-ENERGIES = set(ORDER[4:])
+ENERGIES = set(ORDER[5:])
+LATE = random.Random(11)  # when an epoch is seen; a stream of its own
 IDLE_W = 60.0
 EDGE_J = 60.0
 
 
 @dataclass(frozen=True)
 class Truth:
-    """A pair as it really is: the foreground takes a quarter longer and 25 kJ alone."""
+    """A pair as it really is: the foreground takes a quarter longer and 25 kJ alone.
+
+    Its 20 epochs take 90 s of the 100 s alone; the start takes as long beside the background.
+    """
 
     solo_s: float = 100.0
     slowdown: float = 1.25
@@ -78,6 +87,7 @@ class Truth:
         remainder_j = self.parallel_j - background_j
         return {
             "slowdown": 1.25,
+            "slowdown_of_epochs": 1.3,
             "background_progress_ratio": self.progress,
             "antt": (1.25 + 1 / self.progress) / 2,
             "stp": 0.8 + self.progress,
@@ -112,15 +122,24 @@ class Lab:
         self.shift(alone, truth.alone_s)
         parallel = record("digits_mlp_001_parallel", "digits_mlp_002_solo", None)
         parallel["duration_seconds"] = beside["duration_seconds"] = self.timed(truth.parallel_s)
+        parallel["epoch_times"] = self.epochs(4.5 * 1.3)
         parallel["windows"] = [self.idle(900.0), alone, beside, self.idle(1300.0, self.drift_w)]
         rounds_of(parallel)[:] = [round_facts(each) for each in rounds]
         solo = record("digits_mlp_002_solo", "digits_mlp_001_parallel", "solo")
         solo_window = self.window("solo", 2100.0, truth.solo_s, truth.solo_j)
         solo["duration_seconds"] = solo_window["duration_seconds"] = self.timed(truth.solo_s)
         self.shift(solo_window, truth.solo_s)
+        solo["epoch_times"] = self.epochs(4.5)
         solo["windows"] = [self.idle(1900.0), solo_window, self.idle(2300.0, self.drift_w)]
         solo["background"] = None
         return parallel, solo
+
+    def epochs(self, epoch_s: float) -> list[EpochTime]:
+        """Each is seen at its end, or up to LOOK_S later."""
+        times_s = [5.0 + epoch * epoch_s for epoch in range(1, 21)]
+        late_s = [LATE.uniform(0.0, LOOK_S) if self.noise else 0.0 for _ in times_s]
+        seen_s = map(sum, zip(times_s, late_s, strict=True))
+        return [of(EpochTime, epoch=n, seconds=s) for n, s in enumerate(seen_s, start=1)]
 
     def window(self, name: str, start_s: float, duration_s: float, energy_j: float) -> Window:
         return of(
@@ -213,6 +232,7 @@ def record(own_id: str, twin: str, control: str | None) -> Record:
         control=control,
         hyperparameters={"epochs": 20},
         epochs_done=20,
+        epochs=of(Epochs, expected=20, count=20, first=1, last=20, at_most_done=20),
         attempts=[attempt()],
         **{
             "environment.device": "cuda",
@@ -264,13 +284,13 @@ def test_a_known_pair_gives_the_known_figures() -> None:
     for name, expected in Truth().figures.items():
         figure = found["figures"][name]
         assert figure["value"] == pytest.approx(expected, rel=1e-9), name
-        assert figure["uncertainty"] > 0, name
+        assert figure["clock_uncertainty"] > 0, name
         assert figure["reason"] is None, name
 
 
 def test_labels() -> None:
     labels = {name: each["label"] for name, each in interference(*Lab().pair())["figures"].items()}
-    measured = {"slowdown", "background_progress_ratio", "energy_ratio"}
+    measured = {"slowdown", "slowdown_of_epochs", "background_progress_ratio", "energy_ratio"}
     assert {name for name, label in labels.items() if label == "measured"} == measured
     assert {name for name, label in labels.items() if label == "estimate"} == {ESTIMATE}
     assert set(labels.values()) == {"measured", "derived", "estimate"}
@@ -284,7 +304,7 @@ def test_every_figure_lies_within_its_uncertainty_as_often_as_it_says(truth: Tru
     for _ in range(draws):
         figures = interference(*Lab(truth, noise).pair())["figures"]
         for name, expected in truth.figures.items():
-            error = abs(figures[name]["value"] - expected) / figures[name]["uncertainty"]
+            error = abs(figures[name]["value"] - expected) / figures[name]["clock_uncertainty"]
             hits[name][0] += error < 1
             hits[name][1] += error < 2
     for name, (within_1, within_2) in hits.items():
@@ -300,7 +320,7 @@ def test_few_rounds_that_vary_have_a_wider_uncertainty() -> None:
     for _ in range(draws):
         figures = interference(*Lab(truth, noise, round_spread=0.1).pair())["figures"]
         ratio = figures["background_progress_ratio"]
-        within += abs(ratio["value"] - truth.progress) < ratio["uncertainty"]
+        within += abs(ratio["value"] - truth.progress) < ratio["clock_uncertainty"]
     assert 0.60 < within / draws < 0.80
 
 
@@ -311,7 +331,9 @@ def test_rounds_that_vary_beside_the_foreground_say_nothing_of_those_alone() -> 
         each["start_boottime_s"] += later_s
     figures = interference(parallel, solo)["figures"]
     ratio = figures["background_progress_ratio"]
-    assert ratio["uncertainty"] == pytest.approx(ratio["value"] * 0.05 / math.sqrt(18), rel=0.1)
+    assert ratio["clock_uncertainty"] == pytest.approx(
+        ratio["value"] * 0.05 / math.sqrt(18), rel=0.1
+    )
 
 
 def test_the_interval_keeps_its_order_where_sharing_costs_energy() -> None:
@@ -345,7 +367,7 @@ def test_a_slow_start_is_in_the_uncertainty_of_the_times() -> None:
     figure = interference(parallel, solo)["figures"]["slowdown"]
     relative = math.hypot(0.03 / 125, 0.04 / 100)
     assert figure["value"] == 1.25
-    assert figure["uncertainty"] == pytest.approx(figure["value"] * relative, rel=1e-6)
+    assert figure["clock_uncertainty"] == pytest.approx(figure["value"] * relative, rel=1e-6)
 
 
 def test_what_two_terms_share_is_not_counted_twice() -> None:
@@ -355,9 +377,9 @@ def test_what_two_terms_share_is_not_counted_twice() -> None:
         interference(parallel, solo)["figures"][name]
         for name in ("background_progress_ratio", "foreground_energy_low_joules")
     )
-    from_ratio = 220.0 * 125.0 * ratio["uncertainty"]
+    from_ratio = 220.0 * 125.0 * ratio["clock_uncertainty"]
     from_time = 220.0 * Truth().progress * 0.001
-    assert low["uncertainty"] == pytest.approx(math.hypot(from_ratio, from_time), rel=1e-6)
+    assert low["clock_uncertainty"] == pytest.approx(math.hypot(from_ratio, from_time), rel=1e-6)
 
 
 def test_energies_of_several_gpus_add_up() -> None:
@@ -376,7 +398,7 @@ def test_idle_windows_that_differ_widen_what_rests_on_the_background_alone() -> 
     steady, drifting = (interference(*Lab(drift_w=drift_w).pair()) for drift_w in (0.0, 6.0))
     assert drifting["idle_drift_watts"] == pytest.approx(6.0)
     uncertainties = [each["figures"]["marginal_energy_joules"] for each in (steady, drifting)]
-    before, after = (each["uncertainty"] for each in uncertainties)
+    before, after = (each["clock_uncertainty"] for each in uncertainties)
     assert after == pytest.approx(math.hypot(before, 6.0 / math.sqrt(3) * 125.0))
     parallel, solo = Lab(drift_w=6.0).pair()
     for each in (parallel, solo):
@@ -385,8 +407,8 @@ def test_idle_windows_that_differ_widen_what_rests_on_the_background_alone() -> 
     assert found["idle_drift_watts"] is None
     expected = "fewer than two idle windows (set controls.idle_seconds)"
     assert found["idle_drift_reason"] == expected
-    assert found["figures"]["marginal_energy_joules"]["uncertainty"] == pytest.approx(before)
-    names = ", ".join(ORDER[4:10])
+    assert found["figures"]["marginal_energy_joules"]["clock_uncertainty"] == pytest.approx(before)
+    names = ", ".join(ORDER[5:11])
     assert found["warnings"] == [f"drift is not covered (controls.idle_seconds): {names}"]
     parallel["windows"] = [window_of(parallel, "foreground")]
     warned = interference(parallel, solo)["warnings"]
@@ -413,11 +435,11 @@ def test_a_window_that_cuts_rounds_is_that_unsure_of_the_power_alone(rounds: flo
         board.update(power_max_watts=high_w, power_min_watts=low_w)
         figure = interference(parallel, solo)["figures"]["marginal_energy_joules"]
         truth_j = Truth().parallel_j - (high_w + low_w) / 2 * Truth().parallel_s
-        errors.append(abs(figure["value"] - truth_j) / figure["uncertainty"])
+        errors.append(abs(figure["value"] - truth_j) / figure["clock_uncertainty"])
         cut_w = (high_w - low_w) * round_s / alone_s / math.sqrt(12)
         others_j = math.hypot(EDGE_J, EDGE_J / alone_s * Truth().parallel_s)
         expected = math.hypot(cut_w * Truth().parallel_s, others_j)
-        assert figure["uncertainty"] == pytest.approx(expected, rel=1e-3)
+        assert figure["clock_uncertainty"] == pytest.approx(expected, rel=1e-3)
     assert max(errors) < 1.0
     assert max(errors) > 0.3
 
@@ -435,19 +457,22 @@ def test_what_a_cut_round_is_worth_is_not_always_known() -> None:
     figure = interference(parallel, solo)["figures"]["marginal_energy_joules"]
     why = "background window: what cut rounds are worth is not known: "
     assert figure["value"] == pytest.approx(Truth().figures["marginal_energy_joules"])
-    assert figure["uncertainty"] is None
+    assert figure["clock_uncertainty"] is None
     assert figure["reason"] == why + "power was sampled for too little of it"
     parallel, solo = Lab(Truth(alone_round_s=100.0)).pair()
     figure = interference(parallel, solo)["figures"]["marginal_energy_joules"]
-    assert (figure["uncertainty"], figure["reason"]) == (None, why + "no whole round in the window")
+    assert (figure["clock_uncertainty"], figure["reason"]) == (
+        None,
+        why + "no whole round in the window",
+    )
 
 
 def test_each_of_several_backgrounds_has_rounds_to_cut() -> None:
     parallel, solo = several()
     board = window_of(parallel, "background")["gpus"][0]
-    sure = interference(parallel, solo)["figures"]["marginal_energy_joules"]["uncertainty"]
+    sure = interference(parallel, solo)["figures"]["marginal_energy_joules"]["clock_uncertainty"]
     board.update(power_max_watts=340.0, power_min_watts=80.0)
-    unsure = interference(parallel, solo)["figures"]["marginal_energy_joules"]["uncertainty"]
+    unsure = interference(parallel, solo)["figures"]["marginal_energy_joules"]["clock_uncertainty"]
     cut_w = 260.0 * math.hypot(4.0, 4.0) / 60.0 / math.sqrt(12)
     assert unsure == pytest.approx(math.hypot(sure, cut_w * Truth().parallel_s), rel=1e-3)
 
@@ -489,7 +514,7 @@ def test_folded_rounds_count_by_their_mean() -> None:
     rounds[:] = rounds[: len(rounds) // 2 * 2 : 2]
     both = interference(parallel, solo)["figures"]["background_progress_ratio"]
     assert both["value"] == single["value"]
-    assert both["uncertainty"] == pytest.approx(single["uncertainty"], rel=0.5)
+    assert both["clock_uncertainty"] == pytest.approx(single["clock_uncertainty"], rel=0.5)
 
 
 def test_a_round_whose_end_nobody_noted_says_nothing_of_their_lengths() -> None:
@@ -497,7 +522,7 @@ def test_a_round_whose_end_nobody_noted_says_nothing_of_their_lengths() -> None:
     before = interference(parallel, solo)["figures"]["background_progress_ratio"]
     put(rounds_of(parallel)[3], completed=0, end_boottime_s=None)
     after = interference(parallel, solo)["figures"]["background_progress_ratio"]
-    assert after["uncertainty"] == pytest.approx(before["uncertainty"], rel=1e-3)
+    assert after["clock_uncertainty"] == pytest.approx(before["clock_uncertainty"], rel=1e-3)
 
 
 def test_one_round_in_each_window_has_a_value_and_no_uncertainty() -> None:
@@ -505,10 +530,10 @@ def test_one_round_in_each_window_has_a_value_and_no_uncertainty() -> None:
     figures = interference(parallel, solo)["figures"]
     for name in RATES | SHARES:
         assert figures[name]["value"] is not None, name
-        assert figures[name]["uncertainty"] is None, name
+        assert figures[name]["clock_uncertainty"] is None, name
         assert "too few rounds" in figures[name]["reason"], name
-    assert figures["slowdown"]["uncertainty"] > 0
-    assert figures["marginal_energy_joules"]["uncertainty"] > 0
+    assert figures["slowdown"]["clock_uncertainty"] > 0
+    assert figures["marginal_energy_joules"]["clock_uncertainty"] > 0
 
 
 def test_an_unknown_uncertainty_of_an_energy_stays_unknown() -> None:
@@ -516,9 +541,9 @@ def test_an_unknown_uncertainty_of_an_energy_stays_unknown() -> None:
     window_of(solo, "solo")["gpus"][0]["energy_uncertainty_joules"] = None
     figures = interference(parallel, solo)["figures"]
     assert figures["energy_ratio"]["value"] is not None
-    assert figures["energy_ratio"]["uncertainty"] is None
+    assert figures["energy_ratio"]["clock_uncertainty"] is None
     assert figures["energy_ratio"]["reason"] == "solo control: uncertainty of the energy not known"
-    assert figures["marginal_energy_joules"]["uncertainty"] > 0
+    assert figures["marginal_energy_joules"]["clock_uncertainty"] > 0
 
 
 def test_a_clock_that_was_set_changes_no_figure() -> None:
@@ -774,7 +799,7 @@ def test_a_record_that_never_reached_its_foreground() -> None:
 def test_the_estimate_is_the_foregrounds_part_of_the_utilisation() -> None:
     figure = interference(*Lab().pair())["figures"][ESTIMATE]
     assert figure["value"] == pytest.approx(37_500 * 30 / 80)
-    assert figure["uncertainty"] is None
+    assert figure["clock_uncertainty"] is None
     assert "not known" in figure["reason"]
 
 

@@ -93,17 +93,24 @@ OWN = [
     "group",
     "try_number",
     "counts",
-    "slowdown",
-    "bg_progress_ratio",
-    "antt",
-    "stp",
-    "energy_ratio",
-    "marginal_energy_joules",
-    "fg_energy_low_joules",
-    "fg_energy_high_joules",
-    "fg_energy_shapley_joules",
-    "saving_of_sharing",
-    "fg_energy_estimate_joules",
+    *(
+        f"{figure}{end}"
+        for figure in (
+            "slowdown",
+            "slowdown_of_epochs",
+            "bg_progress_ratio",
+            "antt",
+            "stp",
+            "energy_ratio",
+            "marginal_energy_joules",
+            "fg_energy_low_joules",
+            "fg_energy_high_joules",
+            "fg_energy_shapley_joules",
+            "saving_of_sharing",
+            "fg_energy_estimate_joules",
+        )
+        for end in ("", "_clock_uncertainty")
+    ),
 ]
 
 
@@ -430,6 +437,7 @@ def measured(**changes: Any) -> tuple[Record, Interference]:
     energy = dict.fromkeys(records.record()["energy_metrics"] or (), None)
     energy |= {"gpu_energy_total_joules": 3120.5, "gpu_power_avg_watts": 312.0}
     figures = {"slowdown.value": 1.25, "antt.value": None, "stp.value": None}
+    figures |= {"antt.clock_uncertainty": None}
     interference = records.interference(**{f"figures.{name}": figures[name] for name in figures})
     made = record(energy_metrics=energy, twin="digits_mlp_002_solo", **changes)
     return made, interference
@@ -442,7 +450,9 @@ def test_row_with_energy_and_interference() -> None:
     assert found["energy_cpu_pkg_joules"] is None
     assert (found["twin"], found["control"]) == ("digits_mlp_002_solo", None)
     assert (found["slowdown"], found["antt"], found["stp"]) == (1.25, None, None)
-    assert row(measured()[0])["slowdown"] is None
+    assert (found["slowdown_clock_uncertainty"], found["antt_clock_uncertainty"]) == (0.01, None)
+    without = row(measured()[0])
+    assert (without["slowdown"], without["slowdown_clock_uncertainty"]) == (None, None)
     assert set(found) <= set(
         columns_of(plan(training({"epochs": 1, "learning_rate": 1}, "loss", "test_accuracy")))
     )
