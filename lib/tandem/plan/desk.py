@@ -36,6 +36,7 @@ class Desk:
         self.resolver = Resolver(registry, root, self.file, is_strict=settings.version > 1)
         self.seed = seed
         self.history = history
+        self.tables = settings.tables
         self._grace_s = grace_s
         self._wrong = {
             _entry_of(problem) for problem in settings.problems if problem.severity == "error"
@@ -61,6 +62,11 @@ class Desk:
     def is_wrong(self, entry: str) -> bool:
         """Whether an error in the settings lies inside the entry at this path."""
         return entry in self._wrong
+
+    @property
+    def is_wrong_for_all(self) -> bool:
+        """Whether an error in the settings lies in what is said for all entries."""
+        return not all(map(is_in_entry, self._wrong))
 
     def backgrounds(
         self, given: Sequence[BackgroundEntry], foregrounds: Sequence[Resolved]
@@ -90,6 +96,11 @@ class Desk:
         repositories = dict.fromkeys(training.repo for training in trainings)
         problems = [self._of_entry[entry], *map(self._of_repository.__getitem__, repositories)]
         return tuple(line_of(it) for it in chain(*problems) if it.severity == "warning")
+
+
+def is_in_entry(path: str) -> bool:
+    """Whether a path lies in an entry, and not in what is said for all of them."""
+    return path.startswith("experiments[")
 
 
 def _entry_of(problem: Problem) -> str:

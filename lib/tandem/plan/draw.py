@@ -39,6 +39,7 @@ def draw(
     count: int,
     random: Random,
     taken: frozenset[Combination] = frozenset(),
+    hint: str = "lower runs_per_config, or let the registry allow more",
 ) -> list[dict[str, Value]]:
     """`count` combinations of values by name, all different, none with a default in it.
 
@@ -46,11 +47,11 @@ def draw(
     significant digits and stay inside their range. A larger count begins with the values of a
     smaller one. Every hyperparameter must have a range or choices. Raises UsageError when fewer
     than `count` combinations are left, saying how many there are unless a range of floats is among
-    them.
+    them, and the hint.
     """
     available = _available(hyperparameters)
     if available is not None and available - len(taken) < count:
-        raise _too_few(hyperparameters, count, available, len(taken))
+        raise _too_few(hyperparameters, count, available, len(taken), hint)
     drawn: dict[Combination, None] = {}
     rest = _rest(hyperparameters, count, drawn, taken, random)
     while len(drawn) < count:
@@ -58,7 +59,7 @@ def draw(
         if values is None:
             values = next(rest, None)
         if values is None:
-            raise _too_few(hyperparameters, count, None, len(taken))
+            raise _too_few(hyperparameters, count, None, len(taken), hint)
         drawn[values] = None
     names = [hyperparameter.name for hyperparameter in hyperparameters]
     return [dict(zip(names, values, strict=True)) for values in drawn]
@@ -89,24 +90,25 @@ def _available(hyperparameters: Sequence[Hyperparameter]) -> int | None:
 
 
 def _too_few(
-    hyperparameters: Sequence[Hyperparameter], count: int, available: int | None, taken: int
+    hyperparameters: Sequence[Hyperparameter],
+    count: int,
+    available: int | None,
+    taken: int,
+    hint: str,
 ) -> UsageError:
     names = ", ".join(quote(hyperparameter.name) for hyperparameter in hyperparameters)
     kind = "values" if len(hyperparameters) == 1 else "combinations"
     there_are = "too few distinct values" if available is None else f"only {available}"
-    if not taken:
-        left = f"without the default there are {there_are}"
-    elif available is None:
-        left = f"without the default and the {taken} in historical_csvs there are {there_are}"
-    else:
+    has_default = any(hyperparameter.default is not None for hyperparameter in hyperparameters)
+    if available is not None and taken:
         number = available - taken
         are = "is" if number == 1 else "are"
-        less = f"{available} without the default, less {taken} in historical_csvs"
-        left = f"only {number} {are} left: {less}"
-    return UsageError(
-        f"{count} different {kind} of {names} are wanted, but {left}"
-        " (lower runs_per_config, or let the registry allow more)"
-    )
+        of = " without the default" if has_default else ""
+        left = f"only {number} {are} left: {available}{of}, less {taken} in historical_csvs"
+    else:
+        less = ["the default"] * has_default + [f"the {taken} in historical_csvs"] * bool(taken)
+        left = f"{'without ' if less else ''}{' and '.join(less)} there are {there_are}".strip()
+    return UsageError(f"{count} different {kind} of {names} are wanted, but {left} ({hint})")
 
 
 def _by_chance(

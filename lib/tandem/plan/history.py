@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tandem.base.text import quote_path
-from tandem.config.hyperparameter import SWITCH, Hyperparameter, Value
+from tandem.config.hyperparameter import Hyperparameter, Value
 from tandem.config.problems import Problem
 from tandem.config.registry import Registry, Repository
 from tandem.plan.draw import Combination, drawable
+from tandem.plan.tables import Kind, Table, UnusableError, read_table
 
-_VALUES = "hyperparam_"
-# Parallel rows of old tables have their foreground under such columns, some of them only there.
-_FOREGROUND = "fg_"
-_NEVER_BEGAN = ("GPU busy", "background not ready")
-
-# Repository, model, whether beside a background, and the names of the values in their order.
-Kind = tuple[str, str, bool, tuple[str, ...]]
-
-
-class _UnusableError(Exception):
-    """Why nothing of a table can be read."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """The runs of one table, by kind, each with its values in the order of the kind's names.
-
-    A run is known by the values that differ from the registry's default, because a default may
-    stand in its row or not. Of `row_count` rows, `unread_count` could not be read.
-    """
-
-    place: str
-    path: Path
-    row_count: int
-    runs: Mapping[Kind, Sequence[Combination]]
-    unread_count: int
+# Whether beside a background, and the values beside the drawn ones that are not the default.
+Side = tuple[bool, frozenset[tuple[str, Value]]]
 
 
 class History:
@@ -50,31 +23,70 @@ class History:
     def __init__(self, tables: Sequence[Table], file: str) -> None:
         self._tables = tables
         self._file = file
-        self._asked: dict[Kind, frozenset[Combination]] = {}
+        self._asked: dict[object, frozenset[Combination]] = {}
+        self._concerned: dict[str, set[tuple[Kind, int]]] = {it.place: set() for it in tables}
 
     def taken(
         self,
         repository: Repository,
         model: str,
         drawn: Sequence[Hyperparameter],
-        *,
-        is_parallel: bool,
+        cells: Iterable[tuple[Mapping[str, Value], bool]],
+        ignored: Collection[str] = (),
     ) -> frozenset[Combination]:
-        """The combinations of `drawn`, in that order, that need not be drawn again."""
-        names = [hyperparameter.name for hyperparameter in drawn]
-        kind = (repository.name, model, is_parallel, tuple(sorted(names)))
-        if kind not in self._asked:
-            order = [kind[3].index(name) for name in names]
-            runs = (run for table in self._tables for run in table.runs.get(kind, ()))
-            combinations = (tuple(run[index] for index in order) for run in runs)
-            self._asked[kind] = drawable(drawn, combinations)
-        return self._asked[kind]
+        """The combinations of `drawn`, in that order, that need not be drawn again for the cells.
+
+        A cell has the values that are passed beside those that are drawn, and says whether it is
+        parallel. The names `ignored` may have any value.
+        """
+        known = repository.hyperparameters
+        sides = frozenset(
+            (is_parallel, frozenset(it for it in values.items() if it[1] != known[it[0]].default))
+            for values, is_parallel in cells
+        )
+        key = repository.name, model, tuple(drawn), sides, frozenset(ignored)
+        if key not in self._asked:
+            combinations = self._combinations(repository, model, drawn, sides, ignored)
+            self._asked[key] = drawable(drawn, combinations)
+        return self._asked[key]
+
+    def _combinations(
+        self,
+        repository: Repository,
+        model: str,
+        drawn: Sequence[Hyperparameter],
+        sides: Collection[Side],
+        ignored: Collection[str],
+    ) -> Iterator[Combination]:
+        """The values of `drawn` in the rows that are like one of the sides in everything else."""
+        known, names = repository.hyperparameters, {it.name for it in drawn}
+        for table, kind, runs in self._runs_of(repository.name, model):
+            others = [name for name in kind[3] if name not in names and name not in ignored]
+            for index, run in enumerate(runs):
+                row = dict(zip(kind[3], run, strict=True))
+                values = [row.get(it.name, known[it.name].default) for it in drawn]
+                combination = tuple(it for it in values if it is not None)
+                is_possible = len(combination) == len(drawn) and all(
+                    value != it.default for value, it in zip(combination, drawn, strict=True)
+                )
+                side = kind[2], frozenset((name, row[name]) for name in others)
+                if is_possible and side in sides:
+                    self._concerned[table.place].add((kind, index))
+                    yield combination
+
+    def _runs_of(
+        self, name: str, model: str
+    ) -> Iterator[tuple[Table, Kind, Sequence[Combination]]]:
+        for table in self._tables:
+            for kind, runs in table.runs.items():
+                if kind[:2] == (name, model):
+                    yield table, kind, runs
 
     def remarks(self) -> list[Problem]:
         """How many rows of each table concerned those who have asked."""
         remarks = []
         for table in self._tables:
-            count = sum(len(table.runs.get(kind, ())) for kind in self._asked)
+            count = len(self._concerned[table.place])
             what = "rows that concern this plan, and whose values are not drawn again"
             message = f"{quote_path(table.path)}: {what}: {count} of {table.row_count}"
             remarks.append(Problem("remark", table.place, message, self._file))
@@ -95,8 +107,8 @@ def read_history(
     for place, name in tables.items():
         path = Path(os.path.abspath(registry.root / name))
         try:
-            table = _read_table(place, path, registry.repos)
-        except _UnusableError as error:
+            table = read_table(place, path, registry.repos)
+        except UnusableError as error:
             message = f"{quote_path(path)} {error}: the values in it may be drawn again"
             problems.append(Problem("warning", place, message, file))
             continue
@@ -106,160 +118,3 @@ def read_history(
             message = f"{rows} could not be read: the values there may be drawn again"
             problems.append(Problem("warning", place, message, file))
     return History(read, file), problems
-
-
-def _read_table(place: str, path: Path, repos: Mapping[str, Repository]) -> Table:
-    if not os.path.isfile(path):  # a pipe would wait for its writer
-        raise _UnusableError("is no file" if os.path.lexists(path) else "does not exist")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            return _read_rows(place, path, stream, repos)
-    except UnicodeDecodeError:
-        raise _UnusableError(f"is not UTF-8 text{_first_bad_line(path)}") from None
-    except OSError as error:
-        raise _UnusableError(f"cannot be read ({error.strerror})") from None
-
-
-def _first_bad_line(path: Path) -> str:
-    with open(path, "rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return f" (line {number})"
-    return ""
-
-
-def _read_rows(
-    place: str, path: Path, lines: Iterable[str], repos: Mapping[str, Repository]
-) -> Table:
-    reader = csv.reader(lines)
-    runs: defaultdict[Kind, list[Combination]] = defaultdict(list)
-    row_count = unread_count = 0
-    try:
-        header = next(reader, [])
-        columns = _columns(header)
-        for cells in filter(None, reader):
-            row_count += 1
-            try:
-                if len(cells) != len(header):
-                    raise ValueError
-                run = _read_run(cells, columns, repos)
-            except ValueError:
-                unread_count += 1
-                continue
-            if run:
-                runs[run[0]].append(run[1])
-    except csv.Error as error:
-        raise _UnusableError(f"is not CSV at line {reader.line_num} ({error})") from None
-    return Table(place, path, row_count, runs, unread_count)
-
-
-Places = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Where in a row what is looked for may stand; `values` by name of the hyperparameter."""
-
-    repository: Places
-    model: Places
-    mode: Places
-    experiment_id: Places
-    sides: Places
-    status: Places
-    values: Sequence[tuple[str, Places]]
-
-
-def _columns(header: Sequence[str]) -> _Columns:
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    for index, column in enumerate(header):
-        places[column].append(index)
-    for column in list(places):
-        if column.startswith(_FOREGROUND):
-            places[column.removeprefix(_FOREGROUND)] += places[column]
-
-    def of(*names: str) -> Places:
-        return tuple(index for name in names for index in places.get(name, ()))
-
-    names = (name for name in places if name.startswith(_VALUES))
-    columns = _Columns(
-        repository=of("repository"),
-        model=of("model"),
-        mode=of("mode"),
-        experiment_id=of("experiment_id"),
-        sides=of("fg_repository", "bg_repository"),
-        status=of("status"),
-        values=sorted((name.removeprefix(_VALUES), of(name)) for name in names),
-    )
-    if not (columns.repository and columns.model):
-        raise _UnusableError('is no table of results: no column "repository" or no "model"')
-    if not (columns.mode or columns.experiment_id):
-        raise _UnusableError('has neither a "mode" nor an "experiment_id" to tell parallel runs')
-    return columns
-
-
-def _read_run(
-    cells: Sequence[str], columns: _Columns, repos: Mapping[str, Repository]
-) -> tuple[Kind, Combination] | None:
-    """Return the run, None where nothing that can be drawn is like it.
-
-    Raises ValueError where the row cannot be read.
-    """
-    name, model = _cell(cells, columns.repository), _cell(cells, columns.model)
-    if not (name and model):
-        raise ValueError
-    repository = repos.get(name)
-    if repository is None or _cell(cells, columns.status) in _NEVER_BEGAN:
-        return None
-    values: dict[str, Value] = {}
-    for key, places in columns.values:
-        texts = [cells[index] for index in places if cells[index]]
-        if not texts:
-            continue
-        hyperparameter = repository.hyperparameters.get(key)
-        if hyperparameter is None:
-            return None
-        value = _value(hyperparameter, texts)
-        if value == hyperparameter.default:
-            continue
-        if isinstance(value, str) and not hyperparameter.choices:
-            return None
-        values[key] = value
-    is_parallel = _is_parallel(cells, columns)
-    return (name, model, is_parallel, tuple(values)), tuple(values.values())
-
-
-def _cell(cells: Sequence[str], places: Places) -> str:
-    return next((cells[index] for index in places if cells[index]), "")
-
-
-def _is_parallel(cells: Sequence[str], columns: _Columns) -> bool:
-    mode = _cell(cells, columns.mode)
-    if mode:
-        return mode == "parallel"
-    is_named_so = _cell(cells, columns.experiment_id).endswith("_parallel")
-    return is_named_so or bool(_cell(cells, columns.sides))
-
-
-def _value(hyperparameter: Hyperparameter, texts: Sequence[str]) -> Value:
-    """Return the one value that all the texts stand for. Raises ValueError."""
-    readers: dict[str, Callable[[str], Value]] = {"str": str, SWITCH: _truth}
-    reader = readers.get(hyperparameter.kind, _number)
-    read = [reader(text) for text in texts]
-    if any(value != read[0] for value in read):
-        raise ValueError
-    return read[0]
-
-
-def _truth(text: str) -> bool:
-    if text not in ("True", "False"):
-        raise ValueError
-    return text == "True"
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError
-    return value

@@ -12,12 +12,13 @@ from tandem.config.jsonfile import read_json
 from tandem.config.problems import Problem, ProblemsError, has_errors
 from tandem.config.registry import Registry, absolute, load_registry
 from tandem.config.settings import load_settings
-from tandem.plan.desk import Desk
+from tandem.plan.blocks import experiments_of_designs
+from tandem.plan.design import MAX_EXPERIMENTS
+from tandem.plan.desk import Desk, is_in_entry
 from tandem.plan.history import read_history
-from tandem.plan.model import Origin, Plan
+from tandem.plan.model import Experiment, Origin, Plan
 from tandem.plan.runs import experiments_of_entries, has_twins
 
-MAX_EXPERIMENTS = 100_000
 MAX_SEED = 2**63 - 1
 
 
@@ -90,7 +91,11 @@ def make_plan(
     history, unread = read_history(settings.tables, registry, file)
     problems = [*settings.problems, *registry.problems, *unread]
     desk = Desk(settings, registry, registry.root, seed, grace_s=grace_s, history=history)
-    experiments = experiments_of_entries(settings.entries, desk) if _fits(settings, desk) else []
+    experiments = []
+    if settings.version > 1:
+        experiments = experiments_of_designs(settings.designs, desk)
+    elif _fits(settings, desk):
+        experiments = experiments_of_entries(settings.entries, desk)
     problems += [*desk.problems, *history.remarks()]
     if not experiments and (skip_invalid or not has_errors(problems)):
         message = "nothing is left to run" if has_errors(problems) else "holds nothing to run"
@@ -101,8 +106,9 @@ def make_plan(
             message = f"--skip-invalid runs the other {len(experiments)}"
             problems.append(Problem("remark", "experiments", message, file))
         raise ProblemsError(problems)
-    if given_seed is None and any(each.foreground.mutated for each in experiments):
-        message = f"random seed {seed} was chosen; use --seed {seed} to get the same values"
+    if given_seed is None and any(map(_hangs_on_seed, experiments)):
+        what = "values" if settings.version == 1 else "plan"
+        message = f"random seed {seed} was chosen; use --seed {seed} to get the same {what}"
         problems.append(Problem("remark", "seed", message, file))
     plan = Plan(
         name=settings.name,
@@ -143,6 +149,15 @@ def _fits(settings: Settings, desk: Desk) -> bool:
     return False
 
 
+def _hangs_on_seed(experiment: Experiment) -> bool:
+    """Whether its values are drawn, or its place in the plan."""
+    return bool(experiment.foreground.mutated) or experiment.place is not None
+
+
 def _can_be_skipped(problem: Problem) -> bool:
     """Whether it concerns one entry, or one repository, and not a file as a whole."""
-    return problem.severity != "error" or problem.path.startswith(("experiments[", "models"))
+    return (
+        problem.severity != "error"
+        or is_in_entry(problem.path)
+        or problem.path.startswith("models")
+    )

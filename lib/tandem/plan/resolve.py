@@ -69,7 +69,7 @@ class Resolver:
             return None, []
         repository = self._registry.repos.get(entry.repo)
         if repository is None:
-            return None, [self._error(entry.places["repo"], self._unknown(entry.repo))]
+            return None, [self.error(entry.places["repo"], self._unknown(entry.repo))]
         problems = self._model(entry, repository) + self._folder(entry, repository)
         drawn: list[Hyperparameter] = []
         given: dict[str, Value] = {}
@@ -100,7 +100,8 @@ class Resolver:
         )
         return [Problem("warning", place, message, self._file)]
 
-    def _error(self, path: str, message: str) -> Problem:
+    def error(self, path: str, message: str) -> Problem:
+        """An error at a place in the settings."""
         return Problem("error", path, message, self._file)
 
     def _unknown(self, name: str) -> str:
@@ -114,13 +115,13 @@ class Resolver:
             return []
         near = suggestion(entry.model, repository.models)
         message = f"{quote(entry.model)} is not a model of {word(repository.name)}{near}"
-        return [self._error(entry.places["model"], message)]
+        return [self.error(entry.places["model"], message)]
 
     def _folder(self, entry: TrainingEntry, repository: Repository) -> list[Problem]:
         if repository.name not in self._folders:
             self._folders[repository.name] = folder_of(repository, self._root)
         found, place = self._folders[repository.name], entry.places["repo"]
-        errors = [self._error(place, flaw) for flaw in found.flaws]
+        errors = [self.error(place, flaw) for flaw in found.flaws]
         return errors + [Problem("warning", place, doubt, self._file) for doubt in found.doubts]
 
     def _drawn(
@@ -131,11 +132,11 @@ class Resolver:
         problems = []
         for name, place in entry.mutate.items():
             if name not in supported:
-                problems.append(self._error(place, unknown_name(name, repository)))
+                problems.append(self.error(place, unknown_name(name, repository)))
             elif not supported[name].can_be_drawn:
                 hint = "add one, or choices, to the registry"
                 message = f"{quote(name)} of {of} has no range to draw from ({hint})"
-                problems.append(self._error(place, message))
+                problems.append(self.error(place, message))
             elif entry.draws_all:
                 message = f'{quote(name)} is drawn with all others, because "all" is given'
                 problems.append(Problem("warning", place, message, self._file))
@@ -169,7 +170,7 @@ class Resolver:
         drawn = [found for found in supported if found.can_be_drawn]
         if not drawn:
             message = f"{word(repository.name)} has nothing with a range to draw from"
-            problems.append(self._error(place, message))
+            problems.append(self.error(place, message))
         return drawn, problems
 
     def _auto(
@@ -188,7 +189,7 @@ class Resolver:
                 message = f'"auto" beside {quote(found[0].name)}: one can be found (give a number)'
             if message:
                 where = join(entry.places["hyperparameters"], known.name)
-                problems.append(self._error(where, message))
+                problems.append(self.error(where, message))
         return (found[0] if found and not problems else None), problems
 
     def _given(
@@ -204,7 +205,7 @@ class Resolver:
                 if is_annotation(name):
                     continue
                 if self._is_strict:
-                    problems.append(self._error(place, unknown_name(name, repository)))
+                    problems.append(self.error(place, unknown_name(name, repository)))
                     continue
                 near = _near(name, repository.hyperparameters)
                 message = f"not a hyperparameter of {word(repository.name)}, not passed{near}"
@@ -217,7 +218,7 @@ class Resolver:
                 given[name] = given_value(hyperparameter, value)
                 words_of(hyperparameter, given[name])
             except UsageError as error:
-                problems.append(self._error(place, str(error)))
+                problems.append(self.error(place, str(error)))
             else:
                 problems += self.doubts(place, hyperparameter, given[name])
         return given, problems

@@ -73,9 +73,8 @@ def _values(
     text = json.dumps(identity)
     alike[text] += 1
     random = stream(desk.seed, identity, alike[text])
-    taken = desk.history.taken(
-        foreground.repository, foreground.model, foreground.drawn, is_parallel=bool(backgrounds)
-    )
+    alone = [(dict[str, Value](), bool(backgrounds))]
+    taken = desk.history.taken(foreground.repository, foreground.model, foreground.drawn, alone)
     return list(draw(foreground.drawn, entry.runs, random, taken))
 
 

@@ -186,7 +186,7 @@ def test_what_cannot_be_counted_is_too_few_with_what_is_taken() -> None:
     with pytest.raises(UsageError) as told:
         draw(narrow, 3, stream(1), used)
     assert str(told.value) == (
-        '3 different values of "x" are wanted, but without the default and the 1 in historical_csvs'
+        '3 different values of "x" are wanted, but without the 1 in historical_csvs'
         " there are too few distinct values (lower runs_per_config, or let the registry allow more)"
     )
 

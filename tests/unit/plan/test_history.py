@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tandem.config.hyperparameter import Value
 from tandem.config.problems import problem_lines
 from tandem.config.registry import Registry, load_registry
 from tandem.plan.draw import Combination
@@ -94,14 +96,20 @@ def taken(tmp_path: Path, registry: Registry) -> Asker:
     """Asks a table of these rows for what is taken of `kfold`, or of other names."""
 
     def ask(
-        *rows: Row, names: Sequence[str] = ("kfold",), is_parallel: bool = False
+        *rows: Row,
+        names: Sequence[str] = ("kfold",),
+        cells: Sequence[tuple[Mapping[str, Value], bool]] = (({}, False),),
+        ignored: Sequence[str] = (),
+        with_default: bool = True,
     ) -> set[Combination]:
         write(tmp_path / "a.csv", rows)
         history, problems = read_history({"t": "a.csv"}, registry, "s.json")
         assert problems == []
         repository = registry.repos["bugs"]
         drawn = [repository.hyperparameters[name] for name in names]
-        return set(history.taken(repository, "default", drawn, is_parallel=is_parallel))
+        if not with_default:
+            drawn = [replace(hyperparameter, default=None) for hyperparameter in drawn]
+        return set(history.taken(repository, "default", drawn, cells, ignored))
 
     return ask
 
@@ -180,14 +188,37 @@ def test_several_names_are_one_combination_in_the_order_that_is_drawn(taken: Ask
     ],
 )
 def test_parallel_runs_and_others_are_not_the_same(taken: Asker, row: Row, parallel: bool) -> None:
-    assert taken(row, is_parallel=parallel) == {(3,)}
-    assert taken(row, is_parallel=not parallel) == set()
+    assert taken(row, cells=[({}, parallel)]) == {(3,)}
+    assert taken(row, cells=[({}, not parallel)]) == set()
+
+
+def test_a_row_takes_what_was_drawn_where_all_else_is_as_in_a_cell(taken: Asker) -> None:
+    row = old(kfold=3, alpha=1.2e-5, tag="x")
+    for cells, expected in (
+        ([({"alpha": 1.2e-5, "tag": "x"}, False)], {(3,)}),
+        ([({"alpha": 1.3e-5, "tag": "x"}, False), ({"alpha": 1.2e-5, "tag": "x"}, False)], {(3,)}),
+        ([({"alpha": 1.2e-5, "tag": "x"}, True)], set()),
+        ([({"alpha": 1.2e-5, "tag": "y"}, False)], set()),
+        ([({"alpha": 1.2e-5}, False)], set()),
+        ([({"alpha": 1.2e-5, "tag": "x", "amp": True}, False)], set()),
+    ):
+        assert taken(row, cells=cells) == expected
+    assert taken(old(kfold=3), cells=[({"alpha": 1e-5, "tag": "10"}, False)]) == {(3,)}
+    assert taken(row, cells=[({"tag": "x"}, False)], ignored=["alpha"]) == {(3,)}
+
+
+def test_where_a_default_may_be_drawn_a_row_without_it_takes_it(taken: Asker) -> None:
+    assert taken(old(alpha=1.2e-5), cells=[({"alpha": 1.2e-5}, False)]) == set()
+    row, cells = old(alpha=1.2e-5), [({"alpha": 1.2e-5}, False)]
+    assert taken(row, cells=cells, with_default=False) == {(10,)}
+    # Without a default in the registry, nobody knows what a row without the value had.
+    assert taken(row, names=["solver"], cells=cells, with_default=False) == set()
 
 
 def test_rows_that_stand_twice_and_both_kinds_of_rows_in_one_table(taken: Asker) -> None:
     rows = old(1, kfold=3), old(1, kfold=3.0), foreground(old(2, kfold=4, parallel=True))
     assert taken(*rows) == {(3,)}
-    assert taken(*rows, is_parallel=True) == {(4,)}
+    assert taken(*rows, cells=[({}, True)]) == {(4,)}
 
 
 def test_what_a_run_writes_is_read(tmp_path: Path, read: Reader) -> None:

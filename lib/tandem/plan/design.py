@@ -1,0 +1,266 @@
+"""The configurations of designs: the product of the factors, less what is excluded, and draws.
+
+A cell is a foreground with one level of each of its factors beside one level of the background. A
+configuration is a foreground with all its values, the drawn ones included, and the levels of the
+background beside which it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, product
+from typing import Any
+
+from tandem.base.errors import UsageError
+from tandem.config.entries import DesignEntry, ForegroundDesign
+from tandem.config.hyperparameter import Value
+from tandem.config.problems import has_errors, is_within, join
+from tandem.plan.desk import Desk, is_in_entry
+from tandem.plan.draw import draw, stream
+from tandem.plan.foregrounds import Foreground, look_up
+from tandem.plan.levels import Level, is_excluded, levels_of
+
+MAX_EXPERIMENTS = 100_000
+
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A foreground with one level of each of its factors, and the levels beside which it runs."""
+
+    foreground: Foreground
+    values: Values
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A foreground with all values that it has in every repeat; `number` counts through the plan.
+
+    `levels` are those beside which it runs, in the order in which they are written. `varied` has
+    the values of each repeat that are its alone.
+    """
+
+    number: int
+    design: DesignEntry
+    foreground: Foreground
+    values: Values
+    levels: tuple[Level, ...]
+    varied: Sequence[Values]
+
+
+def configurations(designs: Sequence[DesignEntry], desk: Desk) -> list[Configuration]:
+    """The configurations of all entries that can run, in the order in which they are written."""
+    combined = sum(map(_product_size, designs))
+    if combined > MAX_EXPERIMENTS:
+        message = f"{combined} combinations of levels, and {MAX_EXPERIMENTS} are the most"
+        desk.fail("experiments", f"{message} (list fewer levels)")
+        return []
+    hits: dict[str, bool] = {}
+    cells = [(design, _cells(design, desk, hits)) for design in designs]
+    _refuse_idle_excludes(hits, desk)
+    total = sum(_size(design, each) for design, found in cells for each in found)
+    if total > MAX_EXPERIMENTS:
+        message = f"{total} experiments, and {MAX_EXPERIMENTS} are the most"
+        desk.fail("experiments", f"{message} (lower draws or repeats, or list fewer levels)")
+        return []
+    _refuse_idle_tables(cells, desk)
+    found: list[Configuration] = []
+    alike: Counter[str] = Counter()
+    for design, each in cells:
+        text = json.dumps(design.source, sort_keys=True)
+        alike[text] += 1
+        found += _configurations(design, each, len(found), alike[text], desk)
+    return found
+
+
+def _product_size(design: DesignEntry) -> int:
+    """How many cells the product has at most, nothing merged and nothing left out."""
+    parallel = sum(bool(level.backgrounds) for level in design.backgrounds)
+    levels = parallel * max(1, len(design.intensities)) + 1
+    sizes = (math.prod(map(len, it.factors.values())) for it in design.foregrounds)
+    return levels * sum(sizes)
+
+
+def _size(design: DesignEntry, cells: Cells) -> int:
+    draws = design.draws if cells.foreground.drawn else 1
+    return draws * design.repeats * len(cells.levels)
+
+
+def _refuse_idle_excludes(hits: Mapping[str, bool], desk: Desk) -> None:
+    """An error for each object of `exclude` that has left out no cell of any entry."""
+    is_whole = not has_errors(desk.problems)
+    for place, is_hit in hits.items():
+        if not is_hit and (is_whole or is_in_entry(place)):
+            message = "leaves out nothing: no cell of the design is so (correct it, or remove it)"
+            desk.fail(place, message)
+
+
+def _refuse_idle_tables(cells: Iterable[tuple[DesignEntry, Sequence[Cells]]], desk: Desk) -> None:
+    """An error for each table of earlier results where nothing is drawn that could stand in it."""
+    found = [each for _, of_entry in cells for each in of_entry]
+    if found and not any(each.foreground.drawn for each in found):
+        for place in desk.tables:
+            desk.fail(place, "nothing is drawn, so no value can be drawn again (remove it)")
+
+
+def _cells(design: DesignEntry, desk: Desk, hits: dict[str, bool]) -> list[Cells]:
+    """The cells of an entry that are not excluded; nothing where the entry cannot run.
+
+    `hits` learns of each object of `exclude`, by its place, whether it has left out any cell.
+    """
+    foregrounds = _foregrounds(design, desk)
+    levels, problems = levels_of(design, [it.resolved for it in foregrounds], desk)
+    desk.find(design.path, problems)
+    is_wrong = desk.is_wrong(design.path) or desk.is_wrong_for_all or has_errors(problems)
+    if is_wrong or len(foregrounds) < len(design.foregrounds):
+        return []
+    cells = [
+        Cells(foreground, values, tuple(levels))
+        for foreground in foregrounds
+        for values in _combinations(foreground)
+    ]
+    kept = list(_without_excluded(design, cells, hits))
+    own = [place for place, is_hit in hits.items() if is_within(place, design.path) and not is_hit]
+    if not kept:
+        desk.fail(design.places["exclude"], "leaves out everything (remove some of it)")
+    return [] if own else kept
+
+
+def _foregrounds(design: DesignEntry, desk: Desk) -> list[Foreground]:
+    place = design.places["vary"]
+    found = []
+    for number, each in enumerate(design.foregrounds, 1):
+        foreground, problems = look_up(each, number, design.vary, place, desk.resolver)
+        desk.find(design.path, problems)
+        found += [foreground] if foreground else []
+    return found
+
+
+def _combinations(foreground: Foreground) -> Iterator[Values]:
+    """The values of each combination of the foreground's factors, those that are given included."""
+    names = tuple(foreground.levels)
+    for values in product(*foreground.levels.values()):
+        yield {**foreground.resolved.given, **dict(zip(names, values, strict=True))}
+
+
+def _without_excluded(
+    design: DesignEntry, cells: Sequence[Cells], hits: dict[str, bool]
+) -> Iterator[Cells]:
+    """The cells that no object of `exclude` matches."""
+    patterns = {join(design.places["exclude"], at): it for at, it in enumerate(design.exclude)}
+    hits.update((place, False) for place in patterns if place not in hits)
+    for each in cells:
+        written = _written(each.foreground.design, each.values)
+        levels = []
+        for level in each.levels:
+            is_kept = True
+            for place, pattern in patterns.items():
+                if is_excluded(pattern, level, each.values, written):
+                    hits[place], is_kept = True, False
+            levels += [level] if is_kept else []
+        if levels:
+            yield Cells(each.foreground, each.values, tuple(levels))
+
+
+def _written(design: ForegroundDesign, values: Values) -> tuple[Mapping[str, Any], ...]:
+    """The ways in which a cell's foreground can be written: with its values, or as in the file."""
+    drawn = {
+        name: {"draw": True}
+        if it is None
+        else {"range": [it.low, it.high], "distribution": it.distribution}
+        for name, it in design.drawn.items()
+    }
+    factors = {name: {"values": list(values)} for name, values in design.factors.items()}
+    own = {"repo": design.repo, "model": design.model, "gpus": design.gpus}
+    return (
+        {**own, "hyperparameters": {**drawn, **values}},
+        {**own, "hyperparameters": {**drawn, **factors, **design.given}},
+    )
+
+
+def _configurations(
+    design: DesignEntry, cells: Sequence[Cells], before: int, alike: int, desk: Desk
+) -> list[Configuration]:
+    """The configurations of an entry, numbered on from those before; equal ones are merged.
+
+    `alike` counts the entries up to this one that are written as it is.
+    """
+    merged: dict[Any, tuple[Foreground, Values, dict[int, Level]]] = {}
+    varied: dict[int, list[Values]] = {}
+    for number, group in groupby(cells, key=lambda each: each.foreground.number):
+        own = list(group)
+        foreground = own[0].foreground
+        draws = _draws(design, foreground, own, alike, desk)
+        varied[number] = _varied(design, foreground, desk)
+        if not (draws and varied[number]):
+            return []
+        for drawn, each in product(draws, own):
+            values = {**each.values, **drawn}
+            key = *foreground.key, tuple(sorted(values.items()))
+            _, _, levels = merged.setdefault(key, (foreground, values, {}))
+            levels.update((level.place, level) for level in each.levels)
+    return [
+        Configuration(
+            number=number,
+            design=design,
+            foreground=foreground,
+            values=values,
+            levels=tuple(levels[place] for place in sorted(levels)),
+            varied=varied[foreground.number],
+        )
+        for number, (foreground, values, levels) in enumerate(merged.values(), before + 1)
+    ]
+
+
+def _draws(
+    design: DesignEntry, foreground: Foreground, cells: Sequence[Cells], alike: int, desk: Desk
+) -> list[Values]:
+    """The drawn values of each configuration, none that stands in a table; [] where that fails.
+
+    They depend on what is drawn of which training, and on nothing else in the file: so they stay
+    when others are added, and are the same in two entries that differ in something else.
+    """
+    drawn, repository = foreground.drawn, foreground.resolved.repository
+    if not drawn:
+        return [{}]
+    identity = [repository.name, foreground.resolved.model, sorted(each.name for each in drawn)]
+    sides = [
+        (each.values, is_parallel)
+        for each in cells
+        for is_parallel in {bool(level.backgrounds) for level in each.levels}
+    ]
+    ignored = frozenset(each.name for each in foreground.varied)
+    model = foreground.resolved.model
+    taken = desk.history.taken(repository, model, drawn, sides, ignored)
+    random = stream(desk.seed, "draws", identity, alike)
+    hint = "lower draws, or widen what is drawn from"
+    try:
+        return list(draw(drawn, design.draws, random, taken, hint))
+    except UsageError as error:
+        desk.fail(design.places["draws"], str(error))
+        return []
+
+
+def _varied(design: DesignEntry, foreground: Foreground, desk: Desk) -> list[Values]:
+    """The values of each repeat that are its alone, all different; [] where that fails.
+
+    They depend on the name alone, so that all configurations of a block have the same.
+    """
+    found: list[dict[str, Value]] = [{} for _ in range(design.repeats)]
+    hint = "lower repeats, or let the registry allow more"
+    for hyperparameter in foreground.varied:
+        random = stream(desk.seed, "vary", hyperparameter.name)
+        try:
+            drawn = draw([hyperparameter], design.repeats, random, hint=hint)
+        except UsageError as error:
+            desk.fail(design.places["vary"], str(error))
+            return []
+        for values, more in zip(found, drawn, strict=True):
+            values.update(more)
+    return list(found)
