@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -37,6 +38,7 @@ ENOUGH = 6  # pairs; of fewer even the whole range holds the pseudomedian in les
 LEVEL = Fraction(95, 100)
 INNER_LEVEL = Fraction(90, 100)  # two one-sided tests at 5 % each
 DECIMALS = 12
+TINY = 0.5e-12  # rounds to 0
 
 Scale = Literal["ratio", "difference"]
 
@@ -95,7 +97,7 @@ def estimate_of(
         values=tuple(values),
         scale=used,
         no_effect=no_effect,
-        spread=_spread(centred),
+        spread=spread_within(centred),
     )
 
 
@@ -122,7 +124,7 @@ def difference_of(
         scale=used,
         no_effect=middle,
         delta=cliffs_delta(a, b),
-        spread=_spread(a, b),
+        spread=spread_within(a, b),
     )
 
 
@@ -136,11 +138,21 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def spread_within(*samples: Sequence[float]) -> float | None:
+    """Return the standard deviation within the samples, in common; None: it has no freedom."""
+    freedom = sum(len(sample) - 1 for sample in samples)
+    means = [statistics.fmean(sample) for sample in samples]
+    squares = math.fsum(
+        (value - mean) ** 2 for mean, sample in zip(means, samples, strict=True) for value in sample
+    )
+    return math.sqrt(squares / freedom) if freedom else None
+
+
 # -- parts -----------------------------------------------------------------------------
 
 
 def _estimate(
-    points: Sequence[float],
+    points: list[float],
     null: Null | None,
     tied_p: float,
     middle: float,
@@ -153,7 +165,8 @@ def _estimate(
     delta: float | None = None,
 ) -> Estimate:
     """Return what the points say; they lie about 0, which stands for the middle."""
-    points = [each if round(each, DECIMALS) else 0.0 for each in points]
+    nearly = slice(bisect_left(points, -TINY), bisect_right(points, TINY))
+    points[nearly] = [0.0] * len(points[nearly])
     bounds: list[float | None] = []
     for level in (LEVEL, INNER_LEVEL):
         ends = interval(points, null, level) if null else None
@@ -220,10 +233,3 @@ def _signed_rank_p_of_tied(values: Sequence[float]) -> float:
 def _rank_sum_p_of_tied(first: Sequence[float], second: Sequence[float]) -> float:
     a, b = ([round(value, DECIMALS) for value in each] for each in (first, second))
     return rank_sum_p(a, b) if len({*a, *b}) < len(a) + len(b) else 0.0
-
-
-def _spread(*samples: Sequence[float]) -> float | None:
-    """Return the standard deviation within the samples, in common; None: it has no freedom."""
-    freedom = sum(len(sample) - 1 for sample in samples)
-    squares = sum((len(each) - 1) * statistics.variance(each) for each in samples if len(each) > 1)
-    return math.sqrt(squares / freedom) if freedom else None

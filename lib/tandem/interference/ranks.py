@@ -38,7 +38,8 @@ class Null:
 
     def cut(self, level: Fraction) -> int:
         """Return which point is the bound, from 1 on, counted from either end; 0: there is none."""
-        return bisect_right(self.tails, math.floor((1 - level) * self.ways / 2))
+        rest = 1 - level
+        return bisect_right(self.tails, rest.numerator * self.ways // (2 * rest.denominator))
 
 
 @lru_cache(maxsize=256)
