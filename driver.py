@@ -34,8 +34,9 @@ from tandem.commandline import (  # noqa: E402
     registries,
     run_folder,
     stop_with,
+    strictly,
 )
-from tandem.config.problems import problem_lines  # noqa: E402
+from tandem.config.problems import ignored_lines, problem_lines  # noqa: E402
 
 
 def command_run(arguments: argparse.Namespace) -> int:
@@ -74,8 +75,11 @@ def command_run(arguments: argparse.Namespace) -> int:
             progress.event(f"continuing {found[0]}")
             return Run(found[1], found[0], options, progress).run()
     reading = read_plan(arguments)
+    for line in ignored_lines(reading.problems):
+        progress.event(f"driver.py: {line}")
+    others = [problem for problem in reading.problems if not problem.is_ignored]
     for severity in ("error", "warning", "remark"):
-        for line in problem_lines(reading.problems, severity):
+        for line in problem_lines(others, severity):
             progress.event(f"driver.py: {severity}: {line}")
     if reading.plan is None:
         return UsageError.exit_code
@@ -90,12 +94,17 @@ def command_check(arguments: argparse.Namespace) -> int:
     from tandem.report.lines import text_of_lines
 
     reading = read_plan(arguments)
+    if arguments.strict:
+        reading = strictly(reading)
+    for line in ignored_lines(reading.problems):
+        complain(f"driver.py: {line}")
+    others = [it for it in reading.problems if arguments.strict or not it.is_ignored]
     if arguments.json:
         say(text_of_reading(reading.plan, reading.problems))
     elif arguments.lines:
-        say(text_of_lines(reading.plan, reading.problems))
+        say(text_of_lines(reading.plan, others))
     else:
-        say(text_of_check(reading.plan, reading.problems, screen_columns()))
+        say(text_of_check(reading.plan, others, screen_columns()))
     return UsageError.exit_code if reading.plan is None else 0
 
 

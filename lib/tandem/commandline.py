@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,6 +153,8 @@ def _root(command: argparse.ArgumentParser) -> None:
 
 
 def _check(command: argparse.ArgumentParser) -> None:
+    text = "what is written and has no effect (IGNORED) is an error"
+    command.add_argument("--strict", action="store_true", help=text)
     add = command.add_mutually_exclusive_group().add_argument
     add("--lines", action="store_true", help="print every command line as it will run")
     add("--json", action="store_true", help="print the plan as plan.json has it, and the problems")
@@ -249,6 +252,17 @@ def read_plan(arguments: argparse.Namespace) -> PlanReading:
         grace_s=arguments.grace,
         skip_invalid=arguments.skip_invalid,
     )
+
+
+def strictly(reading: PlanReading) -> PlanReading:
+    """Return the reading in which all that has no effect is an error; with one, no plan."""
+    if not any(problem.is_ignored for problem in reading.problems):
+        return reading
+    problems = (
+        replace(problem, severity="error") if problem.is_ignored else problem
+        for problem in reading.problems
+    )
+    return replace(reading, plan=None, problems=tuple(problems))
 
 
 def origin(arguments: argparse.Namespace) -> Origin:

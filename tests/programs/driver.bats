@@ -136,7 +136,33 @@ JSON
   bad model '{"mode": "default", "experiments": [{"repo": "fast", "model": "tinny"}]}' 'did you mean "tiny"'
   bad hyper '{"experiments": [{"repo": "fast", "model": "tiny", "mutate": ["lerning_rate"]}]}' 'experiments[0].mutate[0]'
   bad twice '{"mode": "default", "mode": "parallel", "experiments": []}' 'twice'
+  bad strict '{"settings_version": 2, "experiments": [{"repo": "fast", "model": "tiny", "mode": "default"}]}' 'experiments[0].mode: not a key of version 2'
   bad two '{"experiments": [{"repo": "fest", "model": "tiny"}, {"repo": "fast", "model": "x"}]}' 'experiments[1]'
+}
+
+@test "what has no effect comes first, on stderr, with IGNORED; check --strict makes it an error" {
+  cat >odd.json <<'JSON'
+{"runs_per_confg": 2, "experiments": [{"repo": "fast", "model": "tiny", "mode": "default",
+  "repeats": 5, "hyperparameters": {"learning_rat": 0.1}, "governor": "warp"}]}
+JSON
+  ignored=(
+    'driver.py: warning: odd.json: runs_per_confg: IGNORED: unknown key (did you mean "runs_per_config"?)'
+    'driver.py: warning: odd.json: experiments[0].repeats: IGNORED: unknown key (it works in a file with "settings_version": 2)'
+    'driver.py: warning: odd.json: experiments[0].governor: IGNORED: no effect in this place (entry)'
+    'driver.py: warning: odd.json: experiments[0].hyperparameters.learning_rat: IGNORED: not a hyperparameter of fast, not passed (did you mean "learning_rate"?)'
+  )
+  run -0 --separate-stderr driver check --root . odd.json
+  [[ $stderr == "$(printf '%s\n' "${ignored[@]}")" ]]
+  [[ $output == *'fast tiny'* && $output != *IGNORED* && $output != *warning* ]]
+  run -0 driver check --root . odd.json
+  [[ $output == "${ignored[0]}"$'\n'*'fast tiny'* ]]
+  run -0 --separate-stderr driver_run odd.json
+  [[ $stderr == "$(printf '%s\n' "${ignored[@]}")"$'\n'* ]]
+  run -2 --separate-stderr driver check --strict --root . odd.json
+  [[ $stderr == "$(printf '%s\n' "${ignored[@]/warning/error}")" ]]
+  [[ $output == 'nothing is planned'*'4 errors:'*'experiments[0].repeats: IGNORED'* ]]
+  run -0 --separate-stderr driver check --strict --root . settings.json
+  [[ -z $stderr ]]
 }
 
 @test "a missing or unexecutable train script is found before anything starts" {

@@ -52,8 +52,8 @@ def check_file(
 ) -> None:
     """Say what the top level asks for in vain, if nothing else is wrong with the file."""
     for key in ("use_deduplication", "historical_csvs"):
-        if key in top.values and (odd := KEYS[key].odd(top.values[key], top.values)):
-            faults.add(key, odd)
+        if key in top.values and (lost := KEYS[key].lost(top.values[key], top.values)):
+            faults.add(key, lost)
     if faults.problems or not designs:
         return
     has_background, draws = any(map(_has_background, designs)), any(map(_draws, designs))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tandem.base.text import nearest, quote, suggestion
 from tandem.config.jsonfile import is_annotation
@@ -15,9 +15,17 @@ from tandem.config.schema import schema
 INNER = ("controls", "validity")
 """Objects inside a level, with few enough keys to name them all."""
 
+_OF_VERSION_2 = 'it works in a file with "settings_version": 2'
 _SHAPES = {"top level": "version_1"}
 
-Note = tuple[str, str]  # path, message of a warning
+
+class Note(NamedTuple):
+    """What a warning says, and where; see `Problem`."""
+
+    path: str
+    message: str
+    is_ignored: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,14 @@ def unknown_notes(level: Level, mode: str | None = None) -> Iterator[Note]:
             if key in INNER:
                 yield from unknown_notes(level.below(key))
         elif not is_annotation(key):
-            yield level.place(key), _unknown(key, level, mode)
+            hint = _OF_VERSION_2 if level.kind not in INNER and key in _design_keys() else ""
+            yield Note(level.place(key), _unknown(key, level, mode), is_ignored=True, hint=hint)
+
+
+def _design_keys() -> Set[str]:
+    """Return the keys that only settings of version 2 have."""
+    keys: Mapping[str, Any] = schema("settings")["$defs"]["design"]["properties"]
+    return keys.keys() - known_keys("top level")
 
 
 def _unknown(key: str, level: Level, mode: str | None) -> str:
@@ -127,7 +142,7 @@ def exclusive_notes(background: Level) -> Iterator[Note]:
     for one, other in EXCLUSIVE:
         if one in background.values and other in background.values:
             message = f"one of {quote(one)} and {quote(other)} can count (remove the other)"
-            yield background.path, message
+            yield Note(background.path, message)
 
 
 def effect_notes(level: Level, part: str | None, levels: Sequence[Level] = ()) -> Iterator[Note]:
@@ -149,14 +164,17 @@ def effect_notes(level: Level, part: str | None, levels: Sequence[Level] = ()) -
         if name != key:
             counts, there = find(key, levels if key in outer else [level]) or (value, place)
         idle = about.idle.get(part or "")
+        is_ignored = idle is not None or there != place
         if idle is not None:
             message = idle if about.asks(value) else ""
-        elif name == key:
-            message = about.odd(value, level.values)
-        else:
+        elif name != key:
             message = about.effect(counts)
+        elif message := about.lost(value, level.values):
+            is_ignored = True
+        else:
+            message = about.odd(value, level.values)
         if message and name != key:
             how = "read as {}" if there == place else "not read, because {} is given"
             message = f"{how.format(quote(key))}: {message}"
         if message:
-            yield place, message
+            yield Note(place, message, is_ignored)

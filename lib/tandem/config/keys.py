@@ -75,8 +75,10 @@ def _has_values(mutate: Any) -> bool:
 
 
 def _odd_mutate(mutate: Any, _level: Mapping[str, Any]) -> str:
-    if not mutate:
-        return f"names nothing: {_draws(mutate)}"
+    return "" if mutate else f"names nothing: {_draws(mutate)}"
+
+
+def _lost_values(mutate: Any, _level: Mapping[str, Any]) -> str:
     if _has_values(mutate):
         return f"the values beside the names are not read: {_draws(mutate)}"
     return ""
@@ -96,13 +98,13 @@ def _odd_governor(governor: Any, _level: Mapping[str, Any]) -> str:
     return f"{quote(governor)} is no governor of the kernel{suggestion(governor, _GOVERNORS)}"
 
 
-def _odd_deduplication(is_wanted: Any, top: Mapping[str, Any]) -> str:
+def _lost_deduplication(is_wanted: Any, top: Mapping[str, Any]) -> str:
     if is_wanted and not _tables(top):
         return 'no effect: "historical_csvs" names no table'
     return ""
 
 
-def _odd_tables(_given: Any, top: Mapping[str, Any]) -> str:
+def _lost_tables(_given: Any, top: Mapping[str, Any]) -> str:
     if _tables(top) and not top.get("use_deduplication"):
         return 'not read: values in it may be drawn again ("use_deduplication": true reads it)'
     return ""
@@ -130,14 +132,15 @@ class Key:
     key has no effect, by the part that its level plays: the mode of an entry or a foreground
     ("mutation", "default", "parallel"), "background", or "alone" for controls where nothing has a
     background; "" where nobody needs to be told. It is told only of a value that `asks` for
-    something. `odd` says what is strange about a value that has an effect, given it and all values
-    of its level; "" for nothing.
+    something. Given a value and all values of its level, `lost` says what of it has no effect, and
+    `odd` what is strange about one that has; "" for nothing.
     """
 
     alias: str = ""
     effect: Callable[[Any], str] = quote
     idle: Mapping[str, str] = field(default_factory=dict)
     asks: Callable[[Any], bool] = bool
+    lost: Callable[[Any, Mapping[str, Any]], str] = _nothing_odd
     odd: Callable[[Any, Mapping[str, Any]], str] = _nothing_odd
 
 
@@ -166,6 +169,7 @@ KEYS = {
             "background": "nothing is drawn, because a background draws none",
             "parallel": _BESIDE,
         },
+        lost=_lost_values,
         odd=_odd_mutate,
     ),
     "gpus": Key(idle={"parallel": _BESIDE}, asks=_always),
@@ -174,13 +178,13 @@ KEYS = {
     "background_seconds": _CONTROL,
     "solo": _CONTROL,
     "governor": Key(odd=_odd_governor),
-    "use_deduplication": Key(odd=_odd_deduplication),
-    "historical_csvs": Key(odd=_odd_tables),
-    "cleanup_gpu_memory": Key(odd=_not_applied),
-    "cleanup_between_experiments": Key(odd=_not_applied),
+    "use_deduplication": Key(lost=_lost_deduplication),
+    "historical_csvs": Key(lost=_lost_tables),
+    "cleanup_gpu_memory": Key(lost=_not_applied),
+    "cleanup_between_experiments": Key(lost=_not_applied),
 }
 ALIASES = {key.alias: name for name, key in KEYS.items() if key.alias}
-NOT_APPLIED = [name for name, key in KEYS.items() if key.odd is _not_applied]
+NOT_APPLIED = [name for name, key in KEYS.items() if key.lost is _not_applied]
 # Only one of the two can count.
 EXCLUSIVE = (("intensity", "target_gpu_utilization"), ("gpu_memory_mib", "gpu_memory_fraction"))
 # Likeness of letters does not lead from these to what was probably meant.

@@ -10,7 +10,7 @@ from functools import reduce
 from tandem.base.errors import UsageError
 from tandem.base.text import PLAIN_KEY, printable, quote
 
-Flaw = tuple[str, str, str]  # severity, path inside the file, message
+Flaw = tuple[str, str, str]  # severity, or "ignored"; path inside the file; message
 
 _LISTED = 50
 _LISTED_ALIKE = 5
@@ -23,12 +23,24 @@ class Problem:
 
     `severity` is "error" (cannot run), "warning" (runs, perhaps not as meant) or "remark".
     `path` is the place inside the file, "experiments[3].foreground.mutate[0]", or "".
+    `is_ignored` says that something written there has no effect. `hint` is shown behind the
+    message; no plan holds it.
     """
 
     severity: str
     path: str
     message: str
     file: str = ""
+    is_ignored: bool = False
+    hint: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The message as people read it, with IGNORED where something has no effect."""
+        message = self.message + (f" ({self.hint})" if self.hint else "")
+        if not self.is_ignored or "IGNORED" in message:
+            return message
+        return f"IGNORED: {message.replace(', ignored', '', 1)}"
 
 
 class ProblemsError(UsageError):
@@ -37,6 +49,13 @@ class ProblemsError(UsageError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(problem_lines(problems, "error")))
         self.problems = tuple(problems)
+
+
+def problem_of(flaw: Flaw, file: str) -> Problem:
+    """The flaw as a problem of the file; "ignored" is a warning of something without effect."""
+    severity, path, message = flaw
+    is_ignored = severity == "ignored"
+    return Problem("warning" if is_ignored else severity, path, message, file, is_ignored)
 
 
 class Faults:
@@ -76,6 +95,16 @@ class Faults:
             self._around.update(path[:end] for end in (*ends, len(path)))
 
 
+def ignored_lines(problems: Iterable[Problem]) -> list[str]:
+    """Lines `severity: file: path: message` of what has no effect: those that come first."""
+    ignored = [problem for problem in problems if problem.is_ignored]
+    return [
+        f"{severity}: {line}"
+        for severity in ("error", "warning")
+        for line in problem_lines(ignored, severity)
+    ]
+
+
 def has_errors(problems: Iterable[Problem]) -> bool:
     """Whether any of the problems is an error."""
     return any(problem.severity == "error" for problem in problems)
@@ -100,11 +129,19 @@ def path_of(keys: Iterable[str | int]) -> str:
     return reduce(join, keys, "")
 
 
-def line_of(problem: Problem, more: int = 0) -> str:
-    """The problem as `file: path: message`; `more` others are like it but for their index."""
+def line_of(problem: Problem) -> str:
+    """The problem as `file: path: message`."""
+    return _line(problem, problem.path, problem.message)
+
+
+def _line(problem: Problem, path: str, message: str) -> str:
+    return ": ".join(filter(None, (printable(problem.file), path, message)))
+
+
+def _shown_line(problem: Problem, more: int = 0) -> str:
+    """The problem as people read it; `more` others are like it but for their index."""
     also = f" (and {more} more like it)" if more else ""
-    where = ": ".join(filter(None, (printable(problem.file), problem.path + also)))
-    return f"{where}: {problem.message}" if where else problem.message
+    return _line(problem, problem.path + also, problem.shown)
 
 
 def problem_lines(problems: Iterable[Problem], severity: str) -> list[str]:
@@ -116,14 +153,14 @@ def problem_lines(problems: Iterable[Problem], severity: str) -> list[str]:
     groups: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
         if problem.severity == severity:
-            key = (problem.file, _INDEX.sub("[]", problem.path), problem.message)
+            key = (problem.file, _INDEX.sub("[]", problem.path), problem.shown)
             groups.setdefault(key, []).append(problem)
     lines: list[str] = []
     for group in groups.values():
         if len(group) > _LISTED_ALIKE:
-            lines.append(line_of(group[0], len(group) - 1))
+            lines.append(_shown_line(group[0], len(group) - 1))
         else:
-            lines += map(line_of, group)
+            lines += map(_shown_line, group)
     if len(lines) > _LISTED:
         lines[_LISTED:] = [f"and {len(lines) - _LISTED} more {severity}s"]
     return lines

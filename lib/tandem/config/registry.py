@@ -16,7 +16,7 @@ from tandem.config.hyperparameter import Hyperparameter, read_hyperparameter
 from tandem.config.hyperparameter_checks import hyperparameter_flaws
 from tandem.config.jsonfile import JsonFile, is_annotation
 from tandem.config.pattern_checks import pattern_flaws
-from tandem.config.problems import Flaw, Problem, ProblemsError, is_within, join
+from tandem.config.problems import Flaw, Problem, ProblemsError, is_within, join, problem_of
 from tandem.config.registry_checks import foreign_flaws
 from tandem.config.registry_files import copy_of, read_files
 from tandem.config.schema import schema, sift
@@ -155,10 +155,7 @@ def _read_part(file: JsonFile) -> _Part:
     value, problems = sift(_without_comments(file.value), "registry", str(path))
     if not isinstance(value, dict) or not isinstance(value.get("models"), dict):
         raise ProblemsError(problems)
-    problems += [
-        Problem(severity, where, message, str(path))
-        for severity, where, message in _flaws(value, value["models"])
-    ]
+    problems += [problem_of(flaw, str(path)) for flaw in _flaws(value, value["models"])]
     wrong = [problem.path for problem in problems if problem.severity == "error"]
     repos: dict[str, Repository] = {}
     for name, raw in value["models"].items():
@@ -210,7 +207,7 @@ def _unknown_keys(place: str, raw: Mapping[str, Any], shape: Mapping[str, Any]) 
     for key in raw:
         if key not in known and not is_annotation(key):
             message = f"unknown key, ignored{suggestion(key, known)}"
-            yield "warning", join(place, key), message
+            yield "ignored", join(place, key), message
 
 
 def _model_flaws(place: str, raw: Mapping[str, Any]) -> Iterator[Flaw]:

@@ -147,8 +147,8 @@ def _range(form: Mapping[str, Any], place: str, faults: Faults) -> Range:
 
 def _check_background(level: Level, faults: Faults) -> None:
     _checked(level, faults)
-    for path, message in exclusive_notes(level):
-        faults.add(path, message)
+    for note in exclusive_notes(level):
+        faults.add(note.path, note.message)
     outer = level.place("hyperparameters")
     for name, value in level.values.get("hyperparameters", {}).items():
         place = join(outer, name)

@@ -52,7 +52,8 @@ class Reader:
         if is_separator(entry):
             self._warn(unknown_notes(entry))
             if not all(map(is_annotation, entry.values)):
-                self._warn([(entry.path, "has no known key: a separator, nothing runs for it")])
+                message = "has no known key: a separator, nothing runs for it"
+                self._warn([Note(entry.path, message, is_ignored=True)])
             return None
         mode = self._mode(entry, top)
         if mode is None and len(_parts(entry)) == 2:
@@ -127,8 +128,8 @@ class Reader:
     def _background(self, background: Level, levels: list[Level]) -> BackgroundEntry:
         self._warn(unknown_notes(background))
         self._warn(effect_notes(background, "background"))
-        for _, message in exclusive_notes(background):
-            self._fail(background, message)
+        for note in exclusive_notes(background):
+            self._fail(background, note.message)
         dose = read_options(Dose, *as_they_count([background, *levels]))
         return BackgroundEntry(self._training(background, "background"), dose)
 
@@ -167,7 +168,7 @@ class Reader:
     ) -> Entry:
         runs, place = find("runs_per_config", levels) or (1, "")
         if runs == 0:
-            self._warn([(levels[0].path, f"nothing runs for it: {place} is 0")])
+            self._warn([Note(levels[0].path, f"nothing runs for it: {place} is 0")])
         given = as_they_count(levels)
         return Entry(
             path=levels[0].path,
@@ -181,13 +182,15 @@ class Reader:
         )
 
     def _warn(self, notes: Iterable[Note]) -> None:
-        for path, message in notes:
-            self.problems.append(Problem("warning", path, message, self.file))
+        for note in notes:
+            flags = note.is_ignored, note.hint
+            self.problems.append(Problem("warning", note.path, note.message, self.file, *flags))
 
     def _warn_once(self, path: str, message: str) -> None:
-        if (path, message) not in self._told:
-            self._told.add((path, message))
-            self._warn([(path, message)])
+        note = Note(path, message)
+        if note not in self._told:
+            self._told.add(note)
+            self._warn([note])
 
     def _fail(self, level: Level, message: str, *keys: str) -> None:
         """Add an error about the level, unless it or one of the keys was wrong already."""

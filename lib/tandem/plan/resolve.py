@@ -209,7 +209,7 @@ class Resolver:
                     continue
                 near = _near(name, repository.hyperparameters)
                 message = f"not a hyperparameter of {word(repository.name)}, not passed{near}"
-                problems.append(Problem("warning", place, message, self._file))
+                problems.append(Problem("warning", place, message, self._file, is_ignored=True))
                 continue
             if _is_auto(hyperparameter, value):
                 given[name] = max(hyperparameter.sizes, default=0)

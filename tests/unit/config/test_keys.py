@@ -30,12 +30,12 @@ def test_an_alias_may_stand_where_its_key_may(alias: str) -> None:
 def test_of_a_level_whose_part_is_not_known_nothing_is_said_that_hangs_on_it() -> None:
     values = {"mutate_params": ["a"], "hyperparameters": {"a": 1}, "num_mutations": 2}
     entry = Level("entry", "experiments[0]", values)
-    assert [*effect_notes(entry, None, [entry])] == [
-        ("experiments[0].num_mutations", 'read as "runs_per_config": 2 runs')
-    ]
+    [note] = effect_notes(entry, None, [entry])
+    assert note == ("experiments[0].num_mutations", 'read as "runs_per_config": 2 runs', False, "")
 
 
 def test_a_gpu_that_is_asked_for_in_vain_is_told_even_if_it_is_the_first() -> None:
-    [(place, message)] = effect_notes(Level("entry", "e", {"gpus": 0}), "parallel")
+    [(place, message, is_ignored, _)] = effect_notes(Level("entry", "e", {"gpus": 0}), "parallel")
     assert (place, message.partition(" (")[0]) == ("e.gpus", "no effect beside a foreground")
+    assert is_ignored
     assert visible_gpus(None) is None

@@ -50,7 +50,7 @@ def test_a_later_file_replaces_an_entry_whole_and_paths_begin_at_their_own_file(
     assert registry.file_of == {"x": one, "y": two, "z": two}
     assert (registry.files, registry.root) == ((one, two), tmp_path / "b")
     assert problem_lines(registry.problems, "warning") == [
-        f"{one}: models.x.unknown: unknown key, ignored"
+        f"{one}: models.x.unknown: IGNORED: unknown key"
     ]
     assert problem_lines(registry.problems, "remark") == [
         f"{two}: models.y: counts in place of that in {one}"

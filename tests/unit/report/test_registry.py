@@ -59,6 +59,6 @@ def test_the_registry_as_text(tmp_path: Path) -> None:
         "  models  m\n"
         "\n"
         "1 warning:\n"
-        f"  {path}: models.bare.trian_script: unknown key, ignored"
+        f"  {path}: models.bare.trian_script: IGNORED: unknown key"
         ' (did you mean "train_script"?)'
     )
