@@ -63,7 +63,10 @@ def command_run(arguments: argparse.Namespace) -> int:
         arguments.cpufreq.absolute(),
         arguments.wait_lock,
         arguments.until,
+        arguments.rerun_invalid,
     )
+    if arguments.rerun_invalid and not arguments.resume:
+        raise UsageError("--rerun-invalid needs --resume RUN: only a run has groups to run again")
     if arguments.resume:
         refuse_beside_resume(arguments)
         folder = run_folder(arguments.resume)

@@ -113,6 +113,11 @@ def _run(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--resume", type=Path, metavar="RUN", help="run what is missing in this run's folder")
     add(
+        "--rerun-invalid",
+        action="store_true",
+        help="with --resume: run the groups again that hold something not valid",
+    )
+    add(
         "--continue",
         dest="go_on",
         action="store_true",

@@ -7,7 +7,7 @@ from typing import Any
 
 from tandem.config.options import Dose
 from tandem.log.rules import LogRules
-from tandem.plan.model import Background, Experiment, Plan, Training
+from tandem.plan.model import Background, Experiment, Place, Plan, Training
 
 
 def training(**changes: Any) -> Training:
@@ -43,3 +43,24 @@ def experiment(**changes: Any) -> Experiment:
 
 def plan(*experiments: Experiment) -> Plan:
     return Plan("night", Path("/s.json"), Path("/r.json"), Path("/root"), 7, experiments)
+
+
+def design(*, configs: int = 1, blocks: int = 2, loads: int = 2, **changes: Any) -> Plan:
+    """Return a design: in each block a group of every configuration, its solo control first."""
+    made: list[Experiment] = []
+    for block in range(1, blocks + 1):
+        for config in range(1, configs + 1):
+            group = f"c{config:02}_r{block}"
+            start, solo = f"vision_resnet20_c{config:02}", f"vision_resnet20_{group}_solo"
+            for load_number in range(loads + 1):
+                place = Place(config, 1, load_number or None, block, block, load_number + 1, group)
+                of_load: dict[str, Any] = {
+                    "id": f"{start}_b{load_number}_r{block}_parallel",
+                    "twin": solo,
+                    "backgrounds": (Background(load(), Dose()),),
+                }
+                alone: dict[str, Any] = {"id": solo, "control": "solo", "backgrounds": ()}
+                own = of_load if load_number else alone
+                number = len(made) + 1
+                made.append(experiment(number=number, place=place, **{**own, **changes}))
+    return plan(*made)

@@ -14,6 +14,7 @@ class Live:
     """The messages and the live line of experiment `number` of `total`.
 
     `expected_s` is how long it will take and `later_s` how long those after it, None: not known.
+    `what` is what it is called, where it is no experiment of its own.
     """
 
     progress: Progress
@@ -21,10 +22,11 @@ class Live:
     total: int
     expected_s: float | None = None
     later_s: float | None = None
+    what: str = "experiment"
     begin_s: float = field(default_factory=time.monotonic)
 
     def say(self, text: str) -> None:
-        self.progress.event(f"experiment {self.number} of {self.total}: {text}")
+        self.progress.event(f"{self.what} {self.number} of {self.total}: {text}")
 
     def show_lines(self, lines: Sequence[str]) -> None:
         """Show what a program has printed, below a message about it."""
@@ -42,7 +44,13 @@ class Live:
         """Show the phase, the epoch and how many there are; None for what is not known."""
         run_left_s = self.run_left_s(left_s)
         place = self.number, self.total, phase
-        view = View(*place, *epochs, rounds, elapsed_s, left_s, run_left_s)
+        view = View(*place, *epochs, rounds, elapsed_s, left_s, run_left_s, self.what)
+        self.progress.update(view)
+
+    def cool_down(self, passed_s: float, left_s: float, run_left_s: float | None) -> None:
+        """Show that the GPUs cool down before it."""
+        place = self.number, self.total, "cooling down"
+        view = View(*place, None, None, None, passed_s, left_s, run_left_s, self.what)
         self.progress.update(view)
 
     def run_left_s(self, left_s: float | None) -> float | None:

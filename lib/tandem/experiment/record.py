@@ -39,6 +39,7 @@ from tandem.results.record import (
     Record,
     StopOfAll,
     Window,
+    foreground_name,
     last_window,
     used_by,
     why_unknown,
@@ -161,7 +162,7 @@ def read_windows(
     tries: Sequence[Tried],
     accounts: Sequence[Account],
 ) -> list[Window]:
-    edges = edges_of(outcome, tries, experiment.control or "foreground")
+    edges = edges_of(outcome, tries, foreground_name(experiment.control))
     problem = outcome.monitor_problem
     return [measured_window(folder / "energy", each, accounts, problem) for each in edges]
 
@@ -176,7 +177,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         coverage_of(raw.accounts, *tried.window_s) if raw.accounts and tried.window_s else None
         for tried in raw.tries
     ]
-    window = last_window(raw.windows, experiment.control or "foreground", len(raw.tries))
+    window = last_window(raw.windows, foreground_name(experiment.control), len(raw.tries))
     energy, energy_reason = energy_of(window, is_beside=bool(raw.accounts))
     record: Record = {
         "record_version": VERSION,

@@ -22,12 +22,11 @@ from tandem.experiment.raw import digests, gone_files
 from tandem.experiment.record import record_or_why
 from tandem.interference.figures import interference_of, is_due
 from tandem.plan.file import NAME as PLAN
-from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
+from tandem.plan.tries import counting
 from tandem.results import machine_file, table
 from tandem.results.columns import cells_of, columns_of, row_of, value_of
 from tandem.results.folder import TABLE
-from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import ended_in, pruned_in
 from tandem.results.record import NOT_RECORDED, UNFINISHED, Interference, Record
 from tandem.results.record_file import (
@@ -39,6 +38,7 @@ from tandem.results.record_file import (
     read_record,
     record_of,
 )
+from tandem.results.standing import journal_of, standing_plan
 
 _MOST = 20  # differences that are listed of one file
 _SAME = 1e-9  # so far apart are the same figures: not every Python adds up alike
@@ -90,12 +90,12 @@ def verify_run(run: Path) -> Verdict:
     refuse_old(run)
     verdict = Verdict()
     try:
-        plan = read_plan_file(run)
+        plan = standing_plan(run)
     except UsageError as error:
         verdict.differences.append(str(error))
         return verdict
     again: dict[str, Record] = {}
-    journal = ended_in((run / JOURNAL).read_bytes()) if (run / JOURNAL).exists() else {}
+    journal = ended_in(journal_of(run))
     for experiment in plan.experiments:
         folder = run / experiment.id
         if not is_recorded(folder, journal):
@@ -224,11 +224,14 @@ def table_differences(
         yield "is missing, damaged, or has other columns"
         return
     listed = {row["experiment_id"]: row for row in rows}
+    counts = counting(plan.groups.values(), {*shown, *lost})
     extra = [name for name in listed if name not in shown and name not in lost]
     yield from (f"{name} has a row, and no record" for name in extra)
     for name, each in shown.items():
         if name in listed:
-            cells = dict(zip(columns, cells_of(row_of(*each), columns), strict=True))
+            cells = dict(
+                zip(columns, cells_of(row_of(*each, counts=name in counts), columns), strict=True)
+            )
             yield from differences(values_of(listed[name]), values_of(cells), name)
         else:
             yield f"{name} has no row"

@@ -24,9 +24,9 @@ from pathlib import Path
 from tandem.base.files import sha256_of
 from tandem.interference.quantity import Quantity, Reading, Values, propagated
 from tandem.interference.readings import DRIFTING, idle_drift_w, read
-from tandem.interference.usable import unknown_work
+from tandem.interference.usable import parted, unknown_work
 from tandem.results.record import Figure as Facts
-from tandem.results.record import Interference, Record, WindowGpu, foreground_window
+from tandem.results.record import Interference, Record, WindowGpu, foreground_window, is_warm_up
 from tandem.results.record_file import INTERFERENCE_VERSION
 from tandem.results.record_file import NAME as RECORD
 
@@ -146,8 +146,12 @@ NAMES = (*FIGURES, ESTIMATE)
 
 
 def is_due(record: Record, solo: Record | None) -> bool:
-    """Whether a record can have figures: it had a background, and its solo twin, if any, ended."""
-    return record["background"] is not None and (solo is not None or record["twin"] is None)
+    """Whether a record can have figures.
+
+    It had a background and is not thrown away, and its solo twin, if any, has ended.
+    """
+    is_parallel = record["background"] is not None and not is_warm_up(record)
+    return is_parallel and (solo is not None or record["twin"] is None)
 
 
 def interference_of(run: Path, parallel: Record, solo: Record | None) -> Interference:
@@ -180,7 +184,11 @@ def interference(parallel: Record, solo: Record | None, records: Mapping[str, st
         "board_gain_percent": max((gpu["board_gain_percent"] for gpu in gpus), default=None),
         "idle_drift_watts": None if isinstance(drift, str) else drift,
         "idle_drift_reason": drift if isinstance(drift, str) else None,
-        "warnings": [*unknown_work(parallel, solo), *drift_warnings(drift, figures)],
+        "warnings": [
+            *unknown_work(parallel, solo),
+            *parted(parallel, solo),
+            *drift_warnings(drift, figures),
+        ],
         "figures": figures,
     }
 

@@ -88,6 +88,18 @@ def unknown_work(parallel: Record, solo: Record | None) -> list[str]:
     return [f"{what} not known of either: taken as the same" for what in unknown]
 
 
+def parted(parallel: Record, solo: Record | None) -> list[str]:
+    """Return that two processes ran a parallel record and its control, with time between them."""
+    if solo is None or process_of(parallel) == process_of(solo):
+        return []
+    return ["the run was stopped and resumed between this experiment and its control"]
+
+
+def process_of(record: Record) -> int:
+    """Return which process of its run made a record: how many experiments others had started."""
+    return record["position"]["number"] - record["position"]["number_since_resume"]
+
+
 def work_of(record: Record) -> dict[str, str | int | None]:
     environment = record["environment"]
     return {

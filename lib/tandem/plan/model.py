@@ -12,6 +12,7 @@ from tandem.config.options import Controls, Course, Dose, Limits, Validity
 from tandem.log.rules import LogRules
 
 BATCH_SIZE = "batch_size"  # the hyperparameter that GPU memory hangs on most
+SOLO, WARM_UP = "solo", "warm_up"  # of Experiment.control
 
 
 @dataclass(frozen=True)
@@ -122,15 +123,29 @@ class Experiment:
 
     @property
     def group(self) -> str:
-        """What its group is called: the experiments that are compared with each other."""
+        """What its group is called: the experiments that are compared with each other.
+
+        All tries of a group have one name.
+        """
         if self.place:
             return self.place.group
-        return self.twin if self.control == "solo" and self.twin else self.id
+        name = self.twin if self.control == SOLO and self.twin else self.id
+        return name.removesuffix(try_suffix(self.try_number))
+
+    @property
+    def is_warm_up(self) -> bool:
+        """Whether it is thrown away."""
+        return self.control == WARM_UP
 
     @property
     def mode(self) -> str:
         """`parallel` beside backgrounds, else `mutation` or `default`."""
         return "parallel" if self.backgrounds else self.foreground_mode
+
+
+def try_suffix(number: int) -> str:
+    """Return what ends the ids of a group's try: nothing of the first."""
+    return f"_try{number}" if number > 1 else ""
 
 
 @dataclass(frozen=True)
@@ -166,6 +181,15 @@ class Plan:
             if experiment.backgrounds and experiment.twin:
                 found.setdefault(experiment.twin, []).append(experiment)
         return {name: tuple(parallel) for name, parallel in found.items()}
+
+    @cached_property
+    def groups(self) -> Mapping[str, tuple[Experiment, ...]]:
+        """The experiments of each group, with those of all its tries, but without warm-ups."""
+        found: dict[str, list[Experiment]] = {}
+        for experiment in self.experiments:
+            if not experiment.is_warm_up:
+                found.setdefault(experiment.group, []).append(experiment)
+        return {name: tuple(members) for name, members in found.items()}
 
     @property
     def origin(self) -> Origin:

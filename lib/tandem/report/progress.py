@@ -51,13 +51,14 @@ class View:
     elapsed_s: float
     left_s: float | None
     run_left_s: float | None = None
+    what: str = "experiment"
 
     def text(self) -> str:
         """`experiment 1 of 2 · training · epoch 7 of 20 · background round 3 · about 12 s left`.
 
         And, where it is known, `· all done in about 30 s`.
         """
-        parts = [f"experiment {self.experiment} of {self.experiments}", self.phase]
+        parts = [f"{self.what} {self.experiment} of {self.experiments}", self.phase]
         if self.epoch is not None:
             parts.append(f"epoch {self.epoch}" + (f" of {self.epochs}" if self.epochs else ""))
         if self.rounds is not None:

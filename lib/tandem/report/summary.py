@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tandem.base.text import GAP, SCREEN_COLUMNS, aligned
+from tandem.plan.model import WARM_UP
 from tandem.results.columns import Row
 
 _TITLES = (
@@ -30,14 +31,32 @@ def print_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines + [line for row in rows for line in _why(row)])
 
 
+def counting_rows(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows that count: not those of warm-ups, and of groups that have run again."""
+    return [row for row in rows if row["counts"] is True]
+
+
 def counts_line(rows: Sequence[Row], missing: int, go_on: str) -> str:
-    """`9 experiments: 7 valid, 2 missing (make resume RUN=...)`; `go_on` is that command."""
-    valid = sum(row["valid"] is True for row in rows)
-    kinds = {"valid": valid, "not valid": len(rows) - valid, "missing": missing}
+    """`9 experiments: 7 valid, 2 missing (make resume RUN=...)`; `go_on` is that command.
+
+    What does not count is named behind it: `; not counted: 3 of groups that ran again, 1 warm-up`.
+    """
+    counted = counting_rows(rows)
+    valid = sum(row["valid"] is True for row in counted)
+    kinds = {"valid": valid, "not valid": len(counted) - valid, "missing": missing}
     words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-    total = len(rows) + missing
+    total = len(counted) + missing
     hint = f" ({go_on})" if missing else ""
-    return f"{total} experiment{'' if total == 1 else 's'}: {words}{hint}"
+    return f"{total} experiment{'s' * (total != 1)}: {words}{hint}{_not_counted(rows)}"
+
+
+def _not_counted(rows: Sequence[Row]) -> str:
+    others = [row for row in rows if row["counts"] is not True]
+    warm_ups = sum(row["control"] == WARM_UP for row in others)
+    again = len(others) - warm_ups
+    kinds = [f"{again} of groups that ran again"] if again else []
+    kinds += [f"{warm_ups} warm-up{'s' * (warm_ups != 1)}"] if warm_ups else []
+    return f"; not counted: {', '.join(kinds)}" if kinds else ""
 
 
 def _known_columns(cells: Sequence[Sequence[str]]) -> list[list[str]]:

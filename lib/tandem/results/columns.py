@@ -143,10 +143,11 @@ def columns_of(plan: Plan) -> list[str]:
     ]
 
 
-def row_of(record: Record, interference: Interference | None) -> Row:
+def row_of(record: Record, interference: Interference | None, *, counts: bool) -> Row:
     """Return the values of one experiment by column; None for what its files do not know.
 
-    `exit_code` is that of the last attempt, None when a signal ended it.
+    `counts` says whether it is of the try of its group that counts. `exit_code` is that of the last
+    attempt, None when a signal ended it.
     """
     mutated = record["mutated"]
     attempts = record["attempts"]
@@ -186,7 +187,7 @@ def row_of(record: Record, interference: Interference | None) -> Row:
         **cast(Row, record["place"] or {}),
         "group": record["group"],
         "try_number": record["try_number"],
-        "counts": record["control"] != "warm_up",
+        "counts": counts,
         "valid": record["valid"],
         "invalid_reasons": "; ".join(record["invalid_reasons"]),
         "warnings": "; ".join(record["warnings"]),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError, TandemError
@@ -21,10 +21,11 @@ from tandem.base.sudo import give_to_caller
 from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import read_plan_file, write_plan
 from tandem.plan.model import Experiment, Origin, Plan
+from tandem.plan.tries import as_it_stands, counting, still_to_run
 from tandem.results import table
 from tandem.results.columns import Row, as_cells, columns_of, row_of
 from tandem.results.journal import NAME as JOURNAL
-from tandem.results.journal import Journal, ended_in
+from tandem.results.journal import Journal, added_in, ended_in
 from tandem.results.record import Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, is_there, record_of, write_record
@@ -80,12 +81,13 @@ def _age(path: Path) -> tuple[float, str]:
 def is_whole(folder: Path, plan: Plan) -> bool:
     """Whether, as far as can be told without its lock, all of a run have ended, with their rows."""
     try:
-        ended = ended_in((folder / JOURNAL).read_bytes())
+        text = (folder / JOURNAL).read_bytes()
         rows = rows_by_id(table.read(folder / TABLE, columns_of(plan)))
     except OSError:
         return False
-    names = [experiment.id for experiment in plan.experiments]
-    has_all = all(name in ended and name in rows for name in names)
+    ended, plan = ended_in(text), as_it_stands(plan, added_in(text))
+    names = [each.id for each in plan.experiments if each.id in ended]
+    has_all = not still_to_run(plan, ended) and all(name in rows for name in names)
     return has_all and all(is_there(name, folder) for name in names)
 
 
@@ -98,22 +100,25 @@ def rows_by_id(found: Sequence[Row] | None) -> dict[str, Row]:
 class RunFolder:
     """A run's folder, locked.
 
-    `rows` are those of the table, by experiment id; `lost` are the experiments that had ended, and
-    whose record is missing or damaged now.
+    `plan` is the run's as it stands: with what was added to the `planned` one. `rows` are those of
+    the table, by experiment id; `lost` are the experiments that had ended, and whose record is
+    missing or damaged now.
     """
 
     def __init__(self, path: Path, plan: Plan, say: Callable[[str], None]) -> None:
         """Open it. LockedError: another process works there. OSError: a file cannot be used."""
-        self.path, self.plan, self.say = path, plan, say
+        self.path, self.planned, self.say = path, plan, say
         self.journal = Journal(path)
+        self.plan = as_it_stands(plan, self.journal.added)
         self.columns = columns_of(plan)
         self.table = path / TABLE
         sweep(str(path))  # the lock is ours
         self.lost: list[str] = []
-        self.rows = self.rows_so_far()
+        self.rows: dict[str, Row] = {}
+        self.read_rows()
 
-    def rows_so_far(self) -> dict[str, Row]:
-        """Return the rows of the table, which is rebuilt from the records where it is not sound.
+    def read_rows(self) -> None:
+        """Read the rows of the table, which is rebuilt from the records where it is not sound.
 
         Whatever has ended has a row then, and the other way round; what lacks its record has not.
         """
@@ -124,30 +129,48 @@ class RunFolder:
         self.lost = [name for name in ended if name not in rows]
         for name in self.lost:
             del self.journal.ended[name]
-            twin = self.plan.by_id[name].twin
-            if twin in rows and (row := self.sound_row(twin, None)):
-                rows[twin] = row  # what the two told together is no longer so
+            for parallel in self.plan.partners.get(name, ()):
+                if parallel.id in rows and (row := self.sound_row(parallel.id, None)):
+                    rows[parallel.id] = row  # what the two told together is no longer so
+        self.rows = rows
+        self.count_anew(self.plan.groups, self.journal.ended)
         is_sound = found is not None and len(rows) == len(found) and not self.lost
-        if not is_sound:
+        if not is_sound or any(row is not listed.get(name) for name, row in rows.items()):
             if rows:
                 self.say(f"rebuilt {self.table} ({len(rows)} row{'s' * (len(rows) != 1)})")
             table.rewrite(self.table, self.columns, list(rows.values()))
-        return rows
 
     def sound_row(self, name: str, row: Row | None) -> Row | None:
         """Return the row of an experiment that has ended; None if its record is not there whole."""
         if row:
             return row if is_there(name, self.path) else None
         record = record_of(name, self.path)
-        return row_of(record, current_interference(self.path / name, record)) if record else None
+        if record is None:
+            return None
+        return self.row(name, record, current_interference(self.path / name, record))
 
     def has_ended(self, experiment: Experiment) -> bool:
         """Whether it has, and its record is there still."""
         name = experiment.id
         return name in self.journal.ended and (self.path / name / RECORD).exists()
 
-    def missing(self) -> list[Experiment]:
+    def unended(self) -> list[Experiment]:
+        """Return what has not ended; of that, warm-ups and given up tries never will."""
         return [each for each in self.plan.experiments if not self.has_ended(each)]
+
+    def missing(self) -> list[Experiment]:
+        """Return what is still to run, in its order."""
+        unended = {each.id for each in self.unended()}
+        return still_to_run(self.plan, self.plan.by_id.keys() - unended)
+
+    def add(self, kind: str, names: Mapping[str, str]) -> list[Experiment]:
+        """Add experiments to the plan: their ids, each with that of the one it is made from.
+
+        OSError: the journal's line could not be written.
+        """
+        self.journal.add_experiments(kind, names)
+        self.plan = as_it_stands(self.planned, self.journal.added)
+        return [self.plan.by_id[name] for name in names]
 
     def begin(self, experiment: Experiment) -> Path:
         """Return where the experiment's folder is to be; an earlier one is set aside."""
@@ -174,25 +197,40 @@ class RunFolder:
 
     def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:
         """Put the rows of some experiments, by id, into the table."""
-        known = self.rows.keys() & shown.keys()
-        rows = {name: row_of(*each) for name, each in shown.items()}
-        has_changed = any(self.rows[name] != rows[name] for name in known)
-        self.rows |= rows
-        if has_changed:
+        before = dict(self.rows)
+        self.rows |= {name: self.row(name, *each) for name, each in shown.items()}
+        groups = {self.plan.by_id[name].group for name in shown}
+        members = self.count_anew(groups, self.journal.ended.keys() | shown.keys())
+        touched = before.keys() & (members | shown.keys())
+        if any(self.rows[name] != before[name] for name in touched):
             table.rewrite(self.table, self.columns, list(self.rows.values()))
             return
-        for name, row in rows.items():
-            if name not in known:
-                table.append_row(self.table, self.columns, row)
+        for name in shown:
+            if name not in before:
+                table.append_row(self.table, self.columns, self.rows[name])
+
+    def row(self, name: str, record: Record, figures: Interference | None) -> Row:
+        """Return a row that counts, unless it is that of a warm-up."""
+        return row_of(record, figures, counts=not self.plan.by_id[name].is_warm_up)
+
+    def count_anew(self, groups: Iterable[str], ended: Collection[str]) -> set[str]:
+        """Say in the rows of some groups which of them count; return the ids of their members."""
+        every = [self.plan.groups.get(group, ()) for group in groups]
+        counts = counting(filter(None, every), ended)
+        members = {each.id for one in every for each in one}
+        for name in members & self.rows.keys():
+            if self.rows[name]["counts"] != (name in counts):
+                self.rows[name] = {**self.rows[name], "counts": name in counts}
+        return members
 
     def rebuild_table(self) -> None:
         """Make the table anew from records and interference, where it is not what they say."""
         rows = {name: self.sound_row(name, None) for name in self.rows}
-        anew = {name: row for name, row in rows.items() if row}
+        self.rows = anew = {name: row for name, row in rows.items() if row}
+        self.count_anew(self.plan.groups, self.journal.ended)
         if table.read_cells(self.table, self.columns) != as_cells(anew.values(), self.columns):
             table.rewrite(self.table, self.columns, list(anew.values()))
             self.say(f"rebuilt {self.table} ({len(anew)} rows)")
-        self.rows = anew
 
     def note_ended(self, record: Record, duration_s: float | None) -> None:
         """Note that an experiment has ended, and how long it took (None: not known)."""

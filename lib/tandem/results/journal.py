@@ -10,7 +10,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,13 +20,15 @@ from tandem.base.errors import LockedError
 from tandem.processes.locks import holder
 
 NAME = "journal.jsonl"
+ADDED = "added"
 
 
 class Journal:
     """The journal of a run, open and locked.
 
     `ended` has the experiments that have ended, by id, and how many seconds each took; None for
-    those whose time says nothing of others (they failed). `starts` is how often one was started.
+    those whose time says nothing of others (they failed). `added` are the events that added
+    experiments to the plan. `starts` is how often one was started.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +50,7 @@ class Journal:
         end = text.rfind(b"\n") + 1
         if end != len(text):  # a power cut tore it off
             os.ftruncate(self.file, end)
-        self.ended = ended_in(text[:end])
+        self.ended, self.added = ended_in(text[:end]), added_in(text[:end])
         self.starts = text.count(b'{"event": "started", ', 0, end)
 
     def add(self, event: str, **facts: Any) -> None:
@@ -62,6 +64,12 @@ class Journal:
             raise OSError(None, "no space left for a whole line", NAME)
         os.fsync(self.file)
         self.starts += event == "started"
+
+    def add_experiments(self, kind: str, names: Mapping[str, str]) -> None:
+        """Add the line of experiments that are added to the plan: see plan/tries."""
+        facts = {"as": kind, "experiments": dict(names)}
+        self.add(ADDED, **facts)
+        self.added.append(facts)
 
     def add_ended(self, name: str, status: str, duration_s: float | None, **facts: Any) -> None:
         rounded_s = None if duration_s is None else round(duration_s, 3)
@@ -103,6 +111,13 @@ def pruned_in(folder: Path) -> frozenset[str]:
     except OSError:
         return frozenset()
     return frozenset(str(event.get("what")) for event in events if event["event"] == "pruned")
+
+
+def added_in(text: bytes) -> list[dict[str, Any]]:
+    """Return the events of a journal's text that added experiments to the plan, oldest first."""
+    if f'"{ADDED}"'.encode() not in text:  # it is read twice as fast
+        return []
+    return [event for event in events_in(text) if event["event"] == ADDED]
 
 
 def ended_in(text: bytes) -> dict[str, float | None]:

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from tandem.base.errors import LockedError, NotReadyError, UsageError
 from tandem.plan import file as planfile
+from tandem.plan.tries import newest_of
 from tandem.results import journal
-from tandem.results.journal import Journal, ended_in, events_in
+from tandem.results.journal import Journal, added_in, ended_in, events_in
 
 DAY_S = 86400
 
@@ -136,8 +137,10 @@ def _why_skipped(folder: Path) -> str | None:
         planned = {each["id"] for each in json.loads(_read(folder / planfile.NAME))["experiments"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return f"{planfile.NAME} cannot be read"
-    missing = len(planned - ended_in(_journal(folder)).keys())
-    return f"unfinished run ({missing} of {len(planned)} still to do)" if missing else None
+    journal_text = _journal(folder)
+    due = newest_of(planned, added_in(journal_text))
+    missing = len(due - ended_in(journal_text).keys())
+    return f"unfinished run ({missing} of {len(due)} still to do)" if missing else None
 
 
 def _prune_run(folder: Path, due: Sequence[str], dry_run: bool, say: Callable[[str], None]) -> None:

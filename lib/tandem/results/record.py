@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from tandem.base.git import GitState
+from tandem.plan.model import SOLO, WARM_UP
 
 Status = Literal[
     "finished",
@@ -547,9 +548,19 @@ def last_window(windows: Sequence[Window], name: str, attempt: int | None = None
     return next((each for each in found if attempt in (None, each["attempt"])), None)
 
 
+def is_warm_up(record: Record) -> bool:
+    """Whether a record is of a run that is thrown away: it stands in no figure."""
+    return record["control"] == WARM_UP
+
+
+def foreground_name(control: str | None) -> str:
+    """Return what the windows of a foreground are called, by what it is the control of."""
+    return SOLO if control == SOLO else "foreground"
+
+
 def foreground_window(record: Record) -> Window | None:
     """Return the window of the last attempt at a record's foreground, None if it has none."""
-    name = record["control"] or "foreground"
+    name = foreground_name(record["control"])
     return last_window(record["windows"], name, len(record["attempts"]))
 
 

@@ -15,6 +15,7 @@ from tandem.experiment.verify import refuse_old
 from tandem.interference.figures import interference_of, is_due
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
+from tandem.plan.tries import counting
 from tandem.results import table
 from tandem.results.columns import columns_of, row_of
 from tandem.results.folder import TABLE, RunFolder
@@ -25,6 +26,7 @@ from tandem.results.record_file import (
     write_interference,
     write_record,
 )
+from tandem.results.standing import standing_plan
 from tandem.run.pairs import make_up, tell_again
 
 Say = Callable[[str], None]
@@ -51,7 +53,7 @@ def record_into(run: Path, to: Path, say: Say) -> None:
     none or too old, or the other folder is there and not empty.
     """
     refuse_old(run)
-    plan = read_plan_file(run)
+    plan = standing_plan(run)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"--to {to}: is there already (name a new folder)")
     records = {}
@@ -75,5 +77,9 @@ def write_pairs(to: Path, plan: Plan, records: dict[str, Record]) -> None:
         solo = ended.get(record["twin"] or "")
         if is_due(record, solo):
             write_interference(interference_of(to, record, solo), to / name)
-    rows = [row_of(record, read_interference(to / name)) for name, record in ended.items()]
+    counts = counting(plan.groups.values(), ended)
+    rows = [
+        row_of(record, read_interference(to / name), counts=name in counts)
+        for name, record in ended.items()
+    ]
     table.rewrite(to / TABLE, columns_of(plan), rows)

@@ -30,10 +30,14 @@ class Forecast:
         """Take the experiments that are to come."""
         self.missing: Counter[Kind] = Counter()
         self.missing_epochs: Counter[Kind] = Counter()
-        for experiment in missing:
-            self._count(experiment, 1)
+        self.expect(missing)
         self.seconds_an_epoch: defaultdict[Kind, list[float]] = defaultdict(list)
         self.all_s: list[float] = []
+
+    def expect(self, experiments: Iterable[Experiment]) -> None:
+        """Take more that are to come."""
+        for experiment in experiments:
+            self._count(experiment, 1)
 
     def begin(self, experiment: Experiment) -> None:
         """Note that an experiment is no longer one of those to come."""

@@ -14,7 +14,8 @@ class Options:
     """What a run was told beside its plan.
 
     `results` is where new runs are made, `cpufreq` where the CPUs' governors are. `wait_lock_s` is
-    how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended.
+    how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended. With
+    `rerun_invalid` the groups run again in which something is not valid.
     """
 
     results: Path
@@ -23,6 +24,7 @@ class Options:
     cpufreq: Path
     wait_lock_s: float
     until_s: float | None
+    rerun_invalid: bool = False
 
     def left_s(self) -> float:
         """Return for how long there is time."""

@@ -1,4 +1,4 @@
-"""An experiment that has ended: its record, its row, and what it tells together with its twin.
+"""An experiment that has ended: its record, its row, and what it tells together with its control.
 
 Each step can be done again, and the last is the journal's line: what a kill left undone is made up
 for when the run is opened again.
@@ -24,7 +24,7 @@ _NAMED = 5  # of those that will run again though they have ended
 
 
 def finish(folder: RunFolder, record: Record, duration_s: float | None) -> None:
-    """Write record, row and line of an experiment, and what it and its twin tell together.
+    """Write record, row and line of an experiment, and what it and its control tell together.
 
     FileNotFoundError: its folder is gone. OSError: the disk is full.
     """
@@ -34,24 +34,32 @@ def finish(folder: RunFolder, record: Record, duration_s: float | None) -> None:
 
 def end(folder: RunFolder, record: Record, duration_s: float | None) -> None:
     """Write the same, where the record is there."""
-    folder.show(with_twin(folder, record))
+    folder.show(with_partners(folder, record))
     folder.note_ended(record, duration_s)
 
 
-def with_twin(
+def with_partners(
     folder: RunFolder, record: Record
 ) -> Mapping[str, tuple[Record, Interference | None]]:
-    """Return what is to be shown of an experiment, and of its parallel twin if that is earlier.
+    """Return what is to be shown of an experiment, and of those that had waited for this control.
 
-    interference.json is written on the way, where both are there and it is not.
+    interference.json is written on the way, where a parallel record and its control are there, and
+    it is not.
     """
-    name, twin = record["experiment_id"], record["twin"]
-    other = record_of(twin, folder.path) if twin in folder.journal.ended and twin else None
-    parallel, solo = (other, record) if record["control"] else (record, other)
+    name, plan = record["experiment_id"], folder.plan
     shown: dict[str, tuple[Record, Interference | None]] = {name: (record, None)}
-    if parallel and is_due(parallel, solo):
-        shown[parallel["experiment_id"]] = (parallel, written(folder.path, parallel, solo))
+    pairs = [(record, ended_record(folder, plan.by_id[name].twin))]
+    waiting = (ended_record(folder, each.id) for each in plan.partners.get(name, ()))
+    pairs += [(parallel, record) for parallel in waiting if parallel]
+    for parallel, solo in pairs:
+        if is_due(parallel, solo):
+            shown[parallel["experiment_id"]] = (parallel, written(folder.path, parallel, solo))
     return shown
+
+
+def ended_record(folder: RunFolder, name: str | None) -> Record | None:
+    """Return the record of an experiment that has ended; None: there is none."""
+    return record_of(name, folder.path) if name and name in folder.journal.ended else None
 
 
 def written(run: Path, parallel: Record, solo: Record | None) -> Interference:
@@ -72,19 +80,19 @@ def tell_again(folder: RunFolder) -> None:
     for name in folder.rows:
         record = record_of(name, folder.path)
         if record and record["background"] is not None:
-            with_twin(folder, record)
+            with_partners(folder, record)
 
 
 def make_up(folder: RunFolder) -> None:
     """Make up for what a kill left undone: experiments that have ended get record, row and line."""
-    again = []
-    for experiment in folder.missing():
+    missing, again = {each.id for each in folder.missing()}, []
+    for experiment in folder.unended():
         place = folder.path / experiment.id
         record = record_of(experiment.id, folder.path) or made_again(folder, place)
         if record and record["status"] not in UNFINISHED:
             end(folder, record, None)
             give_to_caller(place)
-        elif experiment.id in folder.lost:
+        elif experiment.id in folder.lost and experiment.id in missing:
             again.append(experiment.id)
     if again:
         listed = ", ".join(again[:_NAMED]) + (", ..." if len(again) > _NAMED else "")

@@ -29,9 +29,10 @@ from tandem.processes.control import become_subreaper
 from tandem.processes.locks import held
 from tandem.processes.watch import Interrupted, Watch
 from tandem.report.progress import Progress
-from tandem.report.summary import counts_line, print_table
+from tandem.report.summary import counting_rows, counts_line, print_table
 from tandem.results.folder import RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
+from tandem.run.groups import add_due, add_invalid, may_run
 from tandem.run.machine import Machine
 from tandem.run.options import Options
 from tandem.run.pairs import make_up
@@ -94,9 +95,9 @@ class Run:
 
     def exit_code(self) -> int:
         """Return 0 if all is valid, as far as there was time for it."""
-        rows = list(self.folder.rows.values()) if self.folder else []
+        rows = counting_rows(self.folder.rows.values()) if self.folder else []
         is_out_of_time = self.is_too_late or bool(self.sweep and self.sweep.is_out_of_time)
-        is_all = len(rows) == len(self.plan.experiments) or is_out_of_time
+        is_all = not self.missing() or is_out_of_time
         is_lost = bool(self.sweep and self.sweep.has_lost_record)
         return int(is_lost or not is_all or any(row["valid"] is not True for row in rows))
 
@@ -105,7 +106,7 @@ class Run:
         options, say = self.options, self.progress.event
         refuse_odd_name(self.path or options.results)
         give_what_was_left(options.results)
-        is_locked = not (self.path and is_whole(self.path, self.plan))
+        is_locked = options.rerun_invalid or not (self.path and is_whole(self.path, self.plan))
         if is_locked and not self.lock_gpus(watch, stack):
             return
         if self.find and (found := self.find()):
@@ -161,20 +162,29 @@ class Run:
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
         claim(path)
         make_up(self.folder)
+        add_due(self.folder)
+        if self.options.rerun_invalid:
+            add_invalid(self.folder)
         self.rows_before = frozenset(self.folder.rows)
 
     def make_ready(self, watch: Watch) -> Surroundings:
         """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
-        options, say, missing = self.options, self.progress.event, self.missing()
-        see_trainings(missing)
-        see_gpus(missing, say)
+        options, say = self.options, self.progress.event
+        experiments = may_run(self.standing_plan, self.missing())
+        see_trainings(experiments)
+        see_gpus(experiments, say)
         see_nvml(say)
         leftovers = remove_leftovers(say)
-        isolation = isolation_for(missing, options.use_namespace)
+        isolation = isolation_for(experiments, options.use_namespace)
         assert self.locks
-        around = Surroundings(isolation, host(), git_states(missing), leftovers, self.locks)
+        around = Surroundings(isolation, host(), git_states(experiments), leftovers, self.locks)
         see_who_is_there(options.sensors, watch, say)
         return around
+
+    @property
+    def standing_plan(self) -> Plan:
+        """The plan with what was added while it ran."""
+        return self.folder.plan if self.folder else self.plan
 
     def missing(self) -> list[Experiment]:
         return self.folder.missing() if self.folder else list(self.plan.experiments)
@@ -191,7 +201,7 @@ class Run:
             return
         rows, path = self.folder.rows, self.folder.path
         new = [row for name, row in rows.items() if name not in self.rows_before]
-        lines = ["", print_table(new)] if new else []
+        lines = ["", print_table(counted)] if (counted := counting_rows(new)) else []
         lines.append(counts_line(list(rows.values()), len(self.missing()), how_to_go_on(path)))
         try:
             print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from tandem.base.clock import boottime_s
@@ -20,12 +21,13 @@ from tandem.machine.governor import governors_now
 from tandem.machine.host import version
 from tandem.plan.model import Experiment
 from tandem.processes.watch import Watch
-from tandem.report.progress import Progress, View, duration_text
+from tandem.report.progress import Progress, duration_text
 from tandem.results.earlier import Footprints
 from tandem.results.folder import RunFolder, cut_off_folders
-from tandem.results.record import UNFINISHED, MachineFile, Position, Record
+from tandem.results.record import UNFINISHED, MachineFile, Position, Record, is_warm_up
 from tandem.results.record_file import record_of
 from tandem.run.forecast import Forecast
+from tandem.run.groups import Order
 from tandem.run.machine import Machine
 from tandem.run.options import Options
 from tandem.run.pairs import finish
@@ -45,13 +47,15 @@ class Sweep:
     progress: Progress
     cooldown: Cooldown = field(default_factory=Cooldown)
     footprints: Footprints = field(init=False)
+    order: Order = field(init=False)
+    last: Experiment | None = None  # that this process has run
     is_out_of_time: bool = False
     has_lost_record: bool = False
     begin_s: float = field(default_factory=boottime_s)
     starts_before: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.footprints = Footprints(self.folder.path)
+        self.footprints, self.order = Footprints(self.folder.path), Order(self.folder)
         self.starts_before = self.folder.journal.starts
 
     def run(self, *, is_new: bool) -> None:
@@ -63,20 +67,21 @@ class Sweep:
         """
         event = "run_started" if is_new else "resumed"
         self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=version())
-        missing = self.folder.missing()
-        self.forecast = Forecast(missing)
+        self.forecast = Forecast(self.folder.missing())
         self.note_ended()
-        is_first = is_new
-        for experiment in missing:
+        for experiment in self.order.each(self.forecast.expect):
             self.watch.check()
             expected_s = self.forecast.of(experiment)
-            if self.options.left_s() < (expected_s or 0.0):
+            runs = 1 + self.order.cold_runs(experiment)
+            if self.options.left_s() < (expected_s or 0.0) * runs:
                 self.stop_early(experiment, expected_s)
                 return
-            begin_s = time.monotonic()
-            cooling = None if is_first else self.cool_down(experiment)
-            self.run_one(experiment, cooling, begin_s)
-            is_first = False
+            for each in chain(self.order.warm_ups(experiment), [experiment]):
+                self.watch.check()
+                begin_s = time.monotonic()
+                cooling = self.cool_down(each) if self.last or not is_new else None
+                self.run_one(each, cooling, begin_s)
+                self.last = each
         self.watch.check()
         self.folder.journal.add("run_ended")
 
@@ -85,7 +90,7 @@ class Sweep:
         ended = self.folder.journal.ended
         for experiment in self.folder.plan.experiments:
             duration_s = ended.get(experiment.id)
-            if duration_s is not None:
+            if duration_s is not None and not experiment.is_warm_up:
                 self.forecast.note(experiment, duration_s)
         if ended:
             self.cooldown.note_record(record_of(next(iter(ended)), self.folder.path))
@@ -93,21 +98,16 @@ class Sweep:
     def stop_early(self, experiment: Experiment, expected_s: float | None) -> None:
         self.is_out_of_time = True
         about = f"would take about {duration_text(expected_s)}" if expected_s else "has no time"
-        live = Live(self.progress, experiment.number, len(self.folder.plan.experiments))
-        live.say(f"not started: it {about}, and the time is over soon (--until)")
+        self.live(experiment).say(f"not started: it {about}, and the time is over soon (--until)")
         self.folder.journal.add("stopped", reason="until", experiment=experiment.id)
 
     def cool_down(self, experiment: Experiment) -> dict[str, Any]:
         """Let the GPUs cool down before an experiment, for as long as the one before it allows."""
         begin_s = time.monotonic()
-        number, total = experiment.number, len(self.folder.plan.experiments)
-        before = self.folder.plan.experiments[max(0, number - 2)]  # the first: its own, cut off
+        before, live = self.last or experiment, self.live(experiment)
 
         def tick(left_s: float) -> None:
-            passed_s = time.monotonic() - begin_s
-            rest_s = self.forecast.rest_s()
-            view = View(number, total, "cooling down", None, None, None, passed_s, left_s, rest_s)
-            self.progress.update(view)
+            live.cool_down(time.monotonic() - begin_s, left_s, self.forecast.rest_s())
 
         return self.cooldown.wait(self.watch, before.limits.cooldown_s, tick)
 
@@ -116,11 +116,9 @@ class Sweep:
     ) -> None:
         """Run one experiment to its record and its row; `begin_s` is when its cool-down began."""
         self.around.locks.ensure()
-        self.forecast.begin(experiment)
-        path = self.folder.begin(experiment)
-        total = len(self.folder.plan.experiments)
-        times_s = self.forecast.of(experiment), self.forecast.rest_s()
-        live = Live(self.progress, experiment.number, total, *times_s)
+        if not experiment.is_warm_up:
+            self.forecast.begin(experiment)
+        path, live = self.folder.begin(experiment), self.live(experiment)
         live.say(f"{experiment.id} started")
         cut_off = [str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)]
         governors = governors_now(self.options.cpufreq)
@@ -136,18 +134,19 @@ class Sweep:
             self.cooldown.note_start(run.seen.gpus_before)
             record = record_whatever_happens(path, self.folder.plan)
             self.footprints.note(record, path)
+            self.order.note(experiment, record)
             if outcome.status in UNFINISHED:
                 self.folder.interrupt(record)
             else:
                 finish(self.folder, record, time.monotonic() - begin_s)
         except NOT_OURS as error:  # the training removed its own folder, or put something there
-            self.has_lost_record = True
+            self.has_lost_record = self.has_lost_record or not experiment.is_warm_up
             live.say(f"no record: {error.filename}: {error.strerror}")
             return
         finally:
             give_to_caller(path)
         if outcome.status not in UNFINISHED:
-            if record["training_success"]:
+            if record["training_success"] and not experiment.is_warm_up:
                 self.forecast.note(experiment, time.monotonic() - begin_s)
             for warning in record["warnings"]:
                 live.say(f"warning: {warning}")
@@ -166,9 +165,20 @@ class Sweep:
         return {
             "number": starts,
             "number_since_resume": starts - self.starts_before,
-            "planned": len(self.folder.plan.experiments),
+            "planned": self.total(),
             "run_seconds": round(boottime_s() - self.begin_s, 3),
         }
+
+    def live(self, experiment: Experiment) -> Live:
+        """Return the live line of an experiment that begins now."""
+        times_s = self.forecast.of(experiment), self.forecast.rest_s()
+        what = "warm-up before experiment" if experiment.is_warm_up else "experiment"
+        number = self.folder.plan.by_id[experiment.id].number
+        return Live(self.progress, number, self.total(), *times_s, what=what)
+
+    def total(self) -> int:
+        """Return how many experiments the plan has as it stands, without warm-ups."""
+        return sum(not each.is_warm_up for each in self.folder.plan.experiments)
 
     def rest(self) -> str:
         rest_s = self.forecast.rest_s()
@@ -178,6 +188,5 @@ class Sweep:
 def summary(record: Record) -> str:
     duration_s = record["duration_seconds"]
     words = "ended" if duration_s is None else f"ended after {duration_s:.1f} s"
-    return words + (
-        ", valid" if record["valid"] else f", not valid: {record['invalid_reasons'][0]}"
-    )
+    words += ", thrown away" if is_warm_up(record) else ", valid" if record["valid"] else ""
+    return words if record["valid"] else f"{words}, not valid: {record['invalid_reasons'][0]}"

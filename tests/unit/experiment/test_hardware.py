@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from support import records
 from support.records import of
-from tandem.experiment.validity.hardware import reasons, warnings
+from tandem.experiment.validity.hardware import reasons as reasons_of
+from tandem.experiment.validity.hardware import warnings
 from tandem.results.record import BackgroundPart, GpuSeen, Record, Window, WindowGpu
 
 ON_0: GpuSeen = {"index": 0, "uuid": "GPU-0", "measured": True}
@@ -51,8 +52,12 @@ def alone(**values: Any) -> Record:
     return made
 
 
+def reasons(made: Record) -> list[str]:
+    return [reason.text for reason in reasons_of(made)]
+
+
 def verdict(made: Record) -> tuple[list[str], list[str]]:
-    return list(reasons(made)), list(warnings(made))
+    return reasons(made), list(warnings(made))
 
 
 NOWHERE = "no process of the foreground was on GPU 0"
@@ -87,10 +92,10 @@ def test_on_a_gpu_that_is_neither_measured_nor_locked() -> None:
     why = "the foreground was on GPU 7, which was neither measured nor locked"
     for device in ("auto", "cpu", "gpu"):
         made = alone(device=device, on=[OTHER], is_on=False)
-        assert list(reasons(made)) == [why]
-    assert list(reasons(alone(on=[ON_0, OTHER]))) == [why]
+        assert reasons(made) == [why]
+    assert reasons(alone(on=[ON_0, OTHER])) == [why]
     made = record(background_on=[OTHER], is_background_on=False)
-    assert why.replace("foreground", "background") in list(reasons(made))
+    assert why.replace("foreground", "background") in reasons(made)
 
 
 def test_a_background_that_was_on_no_gpu() -> None:
@@ -155,7 +160,7 @@ def test_a_training_without_a_gpu_on_a_machine_that_has_one() -> None:
     why = 'no process of the foreground was on a GPU, and its device is "gpu" in the registry'
     assert verdict(alone(boards=0, device="gpu", on=[], window=none)) == ([why], [])
     hidden = "the foreground was on GPU 7, which was neither measured nor locked"
-    assert list(reasons(alone(boards=0, on=[OTHER], window=none))) == [hidden]
+    assert reasons(alone(boards=0, on=[OTHER], window=none)) == [hidden]
 
 
 def test_without_a_window_nothing_is_said() -> None:

@@ -11,7 +11,7 @@ from tandem.results.record import Attempt, Record
 
 
 def reasons(made: Record) -> list[str]:
-    return list(work.reasons(made))
+    return [reason.text for reason in work.reasons(made)]
 
 
 def warned(made: Record) -> list[str]:

@@ -778,6 +778,17 @@ def test_what_is_not_known_of_either_is_said() -> None:
     ]
 
 
+def test_that_two_processes_ran_a_pair_is_said() -> None:
+    parallel, solo = Lab().pair()
+    put(parallel, **{"position.number": 5, "position.number_since_resume": 5})
+    put(solo, **{"position.number": 6, "position.number_since_resume": 1})
+    assert interference(parallel, solo)["warnings"] == [
+        "the run was stopped and resumed between this experiment and its control"
+    ]
+    put(solo, **{"position.number_since_resume": 6})
+    assert interference(parallel, solo)["warnings"] == []
+
+
 def test_a_record_that_never_reached_its_foreground() -> None:
     parallel, _ = Lab().pair()
     put(

@@ -52,7 +52,7 @@ def test_version_1_has_the_names_of_today(made: tuple[Path, Record]) -> None:
 
 def test_version_1_stands_in_table_and_comparison(made: tuple[Path, Record]) -> None:
     folder, record = made
-    row = row_of(record, current_interference(folder, record))
+    row = row_of(record, current_interference(folder, record), counts=True)
     assert (row["slowdown"], row["slowdown_clock_uncertainty"]) == (1.25, 0.01)
     assert row["slowdown_of_epochs"] is None
     found = compare([folder.parent])

@@ -171,7 +171,7 @@ def window(attempt: int, sm_percent: float) -> Window:
 
 
 def row(made: Record, interference: Interference | None = None) -> Row:
-    return row_of(made, interference)
+    return row_of(made, interference, counts=True)
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tandem.base.text import share
-from tandem.measure.windows.strangers import disturbances
+from tandem.experiment.validity.reason import Reason, lasting, passing
+from tandem.measure.windows.strangers import nobody_knows, strangers_there
 from tandem.results.record import Record, foreground_window
 
 MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than before it
 
 
-def reasons(record: Record) -> Iterator[str]:
-    yield from _gpu_reasons(record)
-    yield from _census_reasons(record)
-    yield from record["locks_removed"]
-    yield from _sleep_reasons(record)
+def reasons(record: Record) -> Iterator[Reason]:
+    window = foreground_window(record)
+    yield from passing(strangers_there(window, record["validity"]))
+    yield from lasting(nobody_knows(window))
+    yield from passing(_sampling_reasons(record))
+    yield from passing(_census_reasons(record))
+    yield from passing(record["locks_removed"])
+    yield from passing(_sleep_reasons(record))
 
 
 def warnings(record: Record) -> Iterator[str]:
@@ -37,10 +41,8 @@ def _suspended(seconds: float) -> str:
     return f"the machine was suspended for {seconds:.{0 if seconds >= 10 else 2}f} s"
 
 
-def _gpu_reasons(record: Record) -> Iterator[str]:
-    window, limits = foreground_window(record), record["validity"]
-    least = limits["min_sampling_coverage"]
-    yield from disturbances(window, limits)
+def _sampling_reasons(record: Record) -> Iterator[str]:
+    window, least = foreground_window(record), record["validity"]["min_sampling_coverage"]
     for gpu in window["gpus"] if window else []:
         coverage = gpu["sampling_coverage"]  # None: no power at all, which energy_reason explains
         if coverage is not None and coverage < least:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tandem.base.text import share
+from tandem.experiment.validity.reason import Reason, lasting, passing
 from tandem.interference.load import no_load
 from tandem.measure.windows.places import SEEN_S
 from tandem.results.record import (
@@ -22,25 +23,33 @@ DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of th
 EDGE_S = 0.3  # half a period of the controller: so far off may each stretch of running be as well
 
 
-def reasons(record: Record) -> Iterator[str]:
+def reasons(record: Record) -> Iterator[Reason]:
     background, limits = record["background"], record["validity"]
     if not background:
         return
-    yield from background["problems"]
-    coverage, least = background["coverage"], limits["min_coverage"]
+    window = foreground_window(record)
+    yield from passing(background["problems"])  # what ended a loop, its keeper or its dose
+    yield from passing(_coverage_reasons(record, background))
+    yield from lasting(_idle_parts(background, window))
+    yield from lasting(no_load(record, window, " beside the foreground"))
+    yield from _idle_background_reasons(window, limits)
+    yield from _dose_reasons(window, background)
+
+
+def _coverage_reasons(record: Record, background: Background) -> Iterator[str]:
+    coverage, least = background["coverage"], record["validity"]["min_coverage"]
     if record["attempts"] and coverage is None:
         yield "coverage unknown"
     elif record["attempts"] and coverage is not None and coverage < least:
         yield f"coverage {share(coverage)} is below {least:.0%}"
-    window = foreground_window(record)
+
+
+def _idle_parts(background: Background, window: Window | None) -> Iterator[str]:
     for part in background["parts"]:
         if part["gpu_memory"]["max_mib"] and part["gpu_memory"]["sm_max_percent"] == 0:
             yield f"the {part['name']} held GPU memory and was never seen to use the GPU"
         elif len(background["parts"]) > 1 and _rested(part["gpu_memory"], window):
             yield f"the {part['name']} was not seen to use the GPU beside the foreground"
-    yield from no_load(record, window, " beside the foreground")
-    yield from _idle_background_reasons(window, limits)
-    yield from _dose_reasons(window, background)
 
 
 def warnings(record: Record) -> Iterator[str]:
@@ -79,20 +88,24 @@ def _rested(memory: GpuMemory, window: Window | None) -> bool:
     return used_s < window["start_boottime_s"]
 
 
-def _idle_background_reasons(window: Window | None, limits: Mapping[str, float]) -> Iterator[str]:
+def _idle_background_reasons(
+    window: Window | None, limits: Mapping[str, float]
+) -> Iterator[Reason]:
     load, least = window and window["load"], limits["min_background_sm_percent"]
     if not load:
         return
     used = load["sm_avg_percent"]
     if used is None and least:
-        yield "the background's use of the GPU is unknown"
+        yield Reason("the background's use of the GPU is unknown", may_pass=False)
     elif used == 0 and load["memory_max_mib"]:
-        yield "the background held GPU memory and did not use the GPU"
+        idle = "the background held GPU memory and did not use the GPU"
+        yield Reason(idle, may_pass=False)
     elif used is not None and used < least:
-        yield f"the background used {used:.1f} % of the GPU, less than {least:g} %"
+        weak = f"the background used {used:.1f} % of the GPU, less than {least:g} %"
+        yield Reason(weak, may_pass=True)
 
 
-def _dose_reasons(window: Window | None, background: Background) -> Iterator[str]:
+def _dose_reasons(window: Window | None, background: Background) -> Iterator[Reason]:
     """Why a load was not dosed as it was meant to be."""
     if not window or not window["load"]:
         return
@@ -104,23 +117,27 @@ def _dose_reasons(window: Window | None, background: Background) -> Iterator[str
             yield from _intensity_reasons(part, part["dose"], name, window["duration_seconds"])
 
 
-def _target_reasons(dose: DoseInWindow, name: str) -> Iterator[str]:
+def _target_reasons(dose: DoseInWindow, name: str) -> Iterator[Reason]:
     used, target = dose["sm_avg_percent"], dose["target"]
     if used is None:
-        yield f"whether the {name} was held at {target:g} % is not known: {dose['reason']}"
+        unknown = f"whether the {name} was held at {target:g} % is not known: {dose['reason']}"
+        yield Reason(unknown, may_pass=False)
     elif abs(used - target) > DOSE_POINTS:
-        yield f"the {name} used {used:.1f} % of the GPU instead of {target:g} %"
+        other = f"the {name} used {used:.1f} % of the GPU instead of {target:g} %"
+        yield Reason(other, may_pass=True)
 
 
 def _intensity_reasons(
     part: LoadPart, dose: DoseInWindow, name: str, duration_s: float
-) -> Iterator[str]:
+) -> Iterator[Reason]:
     """A window or a round of a few periods cannot be near its duty."""
     duty, target = dose["duty_mean"], dose["target"]
     if duty is None:
         wanted = f"{100 * target:g} %"
-        yield f"whether the {name} ran for {wanted} of the time is not known: {dose['reason']}"
+        unknown = f"whether the {name} ran for {wanted} of the time is not known: {dose['reason']}"
+        yield Reason(unknown, may_pass=True)  # its controller was not there
         return
     stretches = 1 + part["rounds_completed"] + part["rounds_failed"]
     if abs(duty - target) * duration_s > DOSE_POINTS / 100 * duration_s + EDGE_S * stretches:
-        yield f"the {name} ran for {100 * duty:.1f} % of the time instead of {100 * target:g} %"
+        other = f"the {name} ran for {100 * duty:.1f} % of the time instead of {100 * target:g} %"
+        yield Reason(other, may_pass=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tandem.experiment.validity.reason import Reason
 from tandem.results.record import BoardFaults, Record
 
 _OF_ENDED_PROCESSES = 45  # this Xid also comes where a process is killed, as backgrounds are
 
 
-def reasons(record: Record) -> Iterator[str]:
+def reasons(record: Record) -> Iterator[Reason]:
     yield from ()
 
 

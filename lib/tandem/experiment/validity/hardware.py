@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tandem.base.variables import VISIBLE
+from tandem.experiment.validity.reason import Reason, lasting
 from tandem.measure.windows.places import SEEN_S, absence, elsewhere, numbered
 from tandem.nvml.presence import words_of
 from tandem.results.record import Command, Record, Window, WindowGpu, foreground_window, used_by
@@ -12,10 +13,13 @@ from tandem.results.record import Command, Record, Window, WindowGpu, foreground
 GPU, CPU, AUTO = "gpu", "cpu", "auto"
 
 
-def reasons(record: Record) -> Iterator[str]:
-    window = foreground_window(record)
-    if not window:
-        return
+def reasons(record: Record) -> Iterator[Reason]:
+    """Where a training runs, its settings say, and the machine: that comes again."""
+    if window := foreground_window(record):
+        yield from lasting(_place_reasons(record, window))
+
+
+def _place_reasons(record: Record, window: Window) -> Iterator[str]:
     for role, device in devices(record).items():
         others = elsewhere(window, role)
         if others:

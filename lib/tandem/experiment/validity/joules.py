@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tandem.experiment.validity.reason import Reason
 from tandem.measure.windows.aliasing import SEES_PART, SEES_SELDOM
 from tandem.measure.windows.gaps import WORDS
 from tandem.measure.windows.gpu import DISAGREES
@@ -12,7 +13,7 @@ from tandem.results.record import Record, foreground_window
 _WARNED = (SEES_PART, SEES_SELDOM, DISAGREES, *WORDS.values())
 
 
-def reasons(record: Record) -> Iterator[str]:
+def reasons(record: Record) -> Iterator[Reason]:
     """Joules that may be wrong are null, or say how unsure they are: the record counts."""
     yield from ()
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tandem.experiment.validity.reason import Reason
 from tandem.results.record import Attempt, Lingering, Process, Record
 
 SLOW_SHARE = 0.05  # of its duration, for which a training's processes may be left when it has ended
 
 
-def reasons(record: Record) -> Iterator[str]:
+def reasons(record: Record) -> Iterator[Reason]:
     left = record["stop"]["left"]
     killed = [process for process in record["stop"]["strays_killed"] if process not in left]
     if killed:
-        yield f"processes outlived their keepers and were killed: {_names(killed)}"
+        outlived = f"processes outlived their keepers and were killed: {_names(killed)}"
+        yield Reason(outlived, may_pass=True)  # their keepers must have been killed
     if left:
-        yield f"processes are still alive: {_names(left)}"
+        yield Reason(f"processes are still alive: {_names(left)}", may_pass=False)
     if record["attempts"]:
         yield from _left_reasons(record["attempts"][-1])
 
@@ -27,18 +29,22 @@ def warnings(record: Record) -> Iterator[str]:
             yield f"the foreground's last process ended {late_s:.2g} s after the foreground itself"
 
 
-def _left_reasons(last: Attempt) -> Iterator[str]:
+def _left_reasons(last: Attempt) -> Iterator[Reason]:
     """Why the end of the last attempt was not that of its work, or its time not that either."""
     if last["stop"] and (went_on := _not_helpers(last["stop"]["went_on"])):
         hint = "the registry's helpers name who may"
-        yield f"the foreground started a process that went on: {_names(went_on)} ({hint})"
+        started = f"the foreground started a process that went on: {_names(went_on)} ({hint})"
+        yield Reason(started, may_pass=False)
     took_s, late_s = last["duration_seconds"] or 0.0, _late_s(last)
     if late_s > took_s:
-        yield f"the foreground ended after {took_s:.2g} s, its processes went on for {late_s:.2g} s"
+        late = (
+            f"the foreground ended after {took_s:.2g} s, its processes went on for {late_s:.2g} s"
+        )
+        yield Reason(late, may_pass=False)
     if last["pauses"]:
         paused_s = last["paused_seconds"]
         how_long = "" if paused_s is None else f" for {paused_s:.3g} s"
-        yield f"the foreground was stopped (SIGSTOP){how_long}"
+        yield Reason(f"the foreground was stopped (SIGSTOP){how_long}", may_pass=True)
 
 
 def _late_s(last: Attempt) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tandem.experiment.validity.reason import Reason
 from tandem.results.record import Record, Window, foreground_window
 
 OTHERS_PERCENT = 10.0  # of all CPUs; more is warned of
@@ -25,8 +26,10 @@ class Disturbance(NamedTuple):
         return self.limit is not None and (self.percent is None or self.percent > self.limit)
 
 
-def reasons(record: Record) -> Iterator[str]:
-    yield from (each.text for each in _disturbances(record) if each.counts)
+def reasons(record: Record) -> Iterator[Reason]:
+    for each in _disturbances(record):
+        if each.counts:
+            yield Reason(each.text, may_pass=each.percent is not None)
 
 
 def warnings(record: Record) -> Iterator[str]:

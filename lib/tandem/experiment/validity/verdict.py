@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tandem.experiment.validity import (
     alone,
     background,
@@ -12,6 +14,7 @@ from tandem.experiment.validity import (
     quiet,
     work,
 )
+from tandem.experiment.validity.reason import Reason
 from tandem.results.record import Record
 
 KINDS = (work, background, processes, hardware, alone, quiet, joules, faults)
@@ -20,7 +23,23 @@ KINDS = (work, background, processes, hardware, alone, quiet, joules, faults)
 def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:
     """Return why a record does not count by the limits in its `validity`, [] if it does."""
     lost = [monitor_problem] if monitor_problem and record["census"]["before"]["gpus"] else []
-    return [*(reason for kind in KINDS for reason in kind.reasons(record)), *lost]
+    return [*(reason.text for reason in _reasons(record)), *lost]
+
+
+def may_pass(record: Record) -> bool:
+    """Whether a record that is not valid may become so when its experiment runs again.
+
+    All of its reasons have to be such as may not come again: a training that failed fails again,
+    whoever was on the GPU. One that no kind knows is that of the monitor, which may have been
+    killed.
+    """
+    kinds = {reason.text: reason.may_pass for reason in _reasons(record)}
+    return not record["valid"] and all(kinds.get(text, True) for text in record["invalid_reasons"])
+
+
+def _reasons(record: Record) -> Iterator[Reason]:
+    for kind in KINDS:
+        yield from kind.reasons(record)
 
 
 def warnings_of(record: Record) -> list[str]:

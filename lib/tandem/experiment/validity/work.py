@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tandem.experiment.validity.reason import Reason, lasting, passing
 from tandem.log.metrics import NOT_FOUND
 from tandem.results.record import Attempt, Epochs, Record
 
 
-def reasons(record: Record) -> Iterator[str]:
+def reasons(record: Record) -> Iterator[Reason]:
+    """What a training does, it does again."""
+    yield from lasting(_work_reasons(record))
+    yield from passing(_attempt_reasons(record["attempts"]))
+
+
+def _work_reasons(record: Record) -> Iterator[str]:
     if record["status"] != "finished":
         yield record["error_message"] or record["status"]
     elif not record["training_success"]:
@@ -18,7 +25,6 @@ def reasons(record: Record) -> Iterator[str]:
         if failure := record["log"]["failure"]:
             yield f"exit code 0, but the foreground's log ends with a failure: {failure}"
         yield from _epoch_reasons(record)
-    yield from _attempt_reasons(record["attempts"])
 
 
 def warnings(record: Record) -> Iterator[str]:

@@ -91,6 +91,12 @@ GRAPHICS_SM_PERCENT = 10.0  # a desktop's windows use less, now and then
 
 def disturbances(window: View | None, limits: View) -> Iterator[str]:
     """Yield who used a GPU beyond the limits (a record's `validity`), and where it is unknown."""
+    yield from strangers_there(window, limits)
+    yield from nobody_knows(window)
+
+
+def strangers_there(window: View | None, limits: View) -> Iterator[str]:
+    """Yield who used a GPU beyond the limits."""
     for gpu in window["gpus"] if window else ():
         for stranger in gpu["strangers"]:
             if disturbs(stranger, gpu, limits):
@@ -98,6 +104,11 @@ def disturbances(window: View | None, limits: View) -> Iterator[str]:
         hidden_mib = gpu["hidden_memory_mib"] or 0.0
         if hidden_mib > max(HIDDEN_MIB, limits["max_strangers_memory_mib"]):
             yield f"GPU {gpu['index']}: {hidden_mib:.0f} MiB were held by no visible process"
+
+
+def nobody_knows(window: View | None) -> Iterator[str]:
+    """Yield of which GPUs it is not known who used them."""
+    for gpu in window["gpus"] if window else ():
         if gpu["strangers_reason"]:
             yield f"who used GPU {gpu['index']} is not known: {gpu['strangers_reason']}"
 

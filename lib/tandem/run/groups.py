@@ -1,0 +1,139 @@
+"""What a run does next: what is missing, block by block, with warm-ups and groups that run again.
+
+All of it follows from the plan, the journal and the records. So a run that is killed at any moment
+goes on with the same: a group that was cut off with those of its experiments that are missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tandem.base.variables import VISIBLE
+from tandem.experiment.validity.verdict import may_pass
+from tandem.plan.model import WARM_UP, Experiment, Plan
+from tandem.plan.tries import (
+    TRY,
+    block_of,
+    by_block,
+    name_of_warm_up,
+    names_of_next_try,
+    newest_try,
+)
+from tandem.results.folder import RunFolder
+from tandem.results.record import Record
+from tandem.results.record_file import record_of
+
+Try = list[Experiment]  # of a group
+Cold = tuple[str, str, str | None]  # repository, model, GPUs
+
+
+@dataclass
+class Order:
+    """The experiments that are still to run; `warm` counts what this process has run so far."""
+
+    folder: RunFolder
+    warm: Counter[Cold] = field(default_factory=Counter)
+
+    def each(self, expect: Callable[[Sequence[Experiment]], None]) -> Iterator[Experiment]:
+        """Yield what is missing; `expect` is called with what a block gets more at its end."""
+        for block, missing in by_block(self.folder.missing()):
+            todo = missing
+            while todo:
+                yield from todo
+                todo = add_tries(self.folder, due(self.folder, block))
+                expect(todo)
+
+    def cold_runs(self, experiment: Experiment) -> int:
+        """Return how many runs are to be thrown away before an experiment."""
+        return max(0, experiment.course.warmup_runs - self.warm[kind_of(experiment)])
+
+    def warm_ups(self, experiment: Experiment) -> Iterator[Experiment]:
+        """Add to the plan, and yield, what is thrown away before an experiment."""
+        for _ in range(self.cold_runs(experiment)):
+            name = name_of_warm_up(self.folder.plan, experiment)
+            yield from self.folder.add(WARM_UP, {name: experiment.id})
+
+    def note(self, experiment: Experiment, record: Record) -> None:
+        """Note that an experiment has run; where no foreground was started, nothing is warm."""
+        if record["attempts"]:
+            self.warm[kind_of(experiment)] += 1
+
+
+def kind_of(experiment: Experiment) -> Cold:
+    """Return what is cold once: a model of a repository, on the GPUs that it is given."""
+    foreground = experiment.foreground
+    return foreground.repo, foreground.model, foreground.environment.get(VISIBLE)
+
+
+def add_tries(folder: RunFolder, groups: Sequence[Try]) -> list[Experiment]:
+    """Add a further try of each of these groups to the plan, and return all their experiments."""
+    names = {new: old for members in groups for new, old in names_of_next_try(members).items()}
+    for members in groups:
+        number, [why, *_] = members[0].try_number + 1, why_invalid(folder, members)
+        folder.say(f"{members[0].group} runs again, whole (try {number}): {why}")
+    return folder.add(TRY, names) if names else []
+
+
+def add_due(folder: RunFolder) -> None:
+    """Add what a kill at the very end of a block has kept from being added."""
+    unfinished = {block_of(each) for each in folder.missing()}
+    blocks = dict.fromkeys(map(block_of, folder.planned.experiments))
+    whole = [block for block in blocks if block not in unfinished]
+    add_tries(folder, [members for block in whole for members in due(folder, block)])
+
+
+def due(folder: RunFolder, block: int | None) -> list[Try]:
+    """Return the groups of a block that run again by themselves.
+
+    Their newest try has ended whole, something in it is not valid and may be so the next time, and
+    they have not run again as often as they may.
+    """
+    return [
+        members
+        for members in newest_tries(folder.plan)
+        if block_of(members[0]) == block
+        and members[0].try_number <= members[0].course.rerun_invalid
+        and all(each.id in folder.rows for each in members)
+        and any(is_invalid(folder, each) and is_worth_it(folder, each) for each in members)
+    ]
+
+
+def add_invalid(folder: RunFolder) -> None:
+    """Add a further try of every group whose newest try has something in it that is not valid.
+
+    The rest of a try that has not ended whole is not run any more.
+    """
+    add_tries(folder, [each for each in newest_tries(folder.plan) if why_invalid(folder, each)])
+
+
+def newest_tries(plan: Plan) -> list[Try]:
+    return [newest_try(members) for members in plan.groups.values()]
+
+
+def is_invalid(folder: RunFolder, experiment: Experiment) -> bool:
+    """Whether an experiment has ended, and its record does not count."""
+    row = folder.rows.get(experiment.id)
+    return row is not None and row["valid"] is not True
+
+
+def is_worth_it(folder: RunFolder, experiment: Experiment) -> bool:
+    record = record_of(experiment.id, folder.path)
+    return record is not None and may_pass(record)
+
+
+def why_invalid(folder: RunFolder, members: Sequence[Experiment]) -> list[str]:
+    """Return which experiments are not valid, each with its reasons."""
+    invalid = [each.id for each in members if is_invalid(folder, each)]
+    return [f"{name} is not valid: {folder.rows[name]['invalid_reasons']}" for name in invalid]
+
+
+def may_run(plan: Plan, missing: Sequence[Experiment]) -> list[Experiment]:
+    """Return all that may run: what is missing, and what may run again at the end of its block."""
+    blocks, names = {block_of(each) for each in missing}, {each.id for each in missing}
+    return [
+        each
+        for each in plan.experiments
+        if each.id in names or (each.course.rerun_invalid and block_of(each) in blocks)
+    ]
