@@ -107,7 +107,7 @@ def command_check(arguments: argparse.Namespace) -> int:
     elif arguments.lines:
         say(text_of_lines(reading.plan, others))
     else:
-        say(text_of_check(reading.plan, others, screen_columns()))
+        say(text_of_check(reading.plan, others, arguments.results, screen_columns()))
     return UsageError.exit_code if reading.plan is None else 0
 
 

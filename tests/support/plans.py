@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,38 @@ def design(*, configs: int = 1, blocks: int = 2, loads: int = 2, **changes: Any)
                 number = len(made) + 1
                 made.append(experiment(number=number, place=place, **{**own, **changes}))
     return plan(*made)
+
+
+def crossed(
+    configs: int,
+    repeats: int,
+    loads: Sequence[int | None],
+    values: Callable[[int], Mapping[str, Any]] = lambda config: {"rate": config / 10},
+    **changes: Any,
+) -> Plan:
+    """A design of configurations, the loads of its groups in turn at each place.
+
+    Load 1 is a background at half of its intensity, load 2 at all of it; None is the solo level.
+    """
+    found: list[Experiment] = []
+    for block in range(1, repeats + 1):
+        for config in range(1, configs + 1):
+            group = f"c{config:02d}_r{block}"
+            turn = (block + config) % len(loads)
+            for position, number in enumerate([*loads[turn:], *loads[:turn]], start=1):
+                drawn = {"rate"} & values(config).keys()
+                front = training(
+                    hyperparameters={"epochs": 20, **values(config)}, mutated=tuple(drawn)
+                )
+                dose = Dose(intensity=number / 2 if number else None)
+                usual: dict[str, Any] = {
+                    "number": len(found) + 1,
+                    "id": f"{group}_{number or 'solo'}",
+                    "foreground": front,
+                    "backgrounds": (Background(load(), dose),) if number else (),
+                    "place": Place(config, 1, number, block, block, position, group),
+                    "twin": f"{group}_solo" if number and None in loads else None,
+                    "control": None if number else "solo",
+                }
+                found.append(experiment(**usual | changes))
+    return plan(*found)

@@ -13,7 +13,7 @@ from tandem.base.variables import VISIBLE
 from tandem.plan.command import text_of
 from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.lines import dose_words, shell_word
-from tandem.report.problems import counted
+from tandem.report.problems import counted, span
 
 TITLES = ("values", "repeats", "background", "dose")
 _LONGEST_RANGES = 44
@@ -33,7 +33,7 @@ class Cell:
     @cached_property
     def repeats(self) -> Mapping[Hashable, int]:
         """How often each configuration runs: by its number, without numbers by its values."""
-        return Counter(map(_configuration, self.experiments))
+        return Counter(map(configuration_of, self.experiments))
 
     def values_of(self, name: str) -> set[Any]:
         """Return all values of a hyperparameter of the foreground."""
@@ -41,8 +41,8 @@ class Cell:
 
     def varies(self, name: str) -> bool:
         """Whether a hyperparameter differs between the repeats of a configuration."""
-        first = _configuration(self.first)
-        of_first = [each for each in self.experiments if _configuration(each) == first]
+        first = configuration_of(self.first)
+        of_first = [each for each in self.experiments if configuration_of(each) == first]
         return len({each.foreground.hyperparameters[name] for each in of_first}) > 1
 
 
@@ -69,7 +69,8 @@ def _order(experiments: Sequence[Experiment]) -> tuple[int, int]:
     return config, first.background_number or 0
 
 
-def _configuration(experiment: Experiment) -> Hashable:
+def configuration_of(experiment: Experiment) -> Hashable:
+    """What is the same in all repeats: its number, without numbers its values."""
     if experiment.place:
         return experiment.place.config
     return tuple(experiment.foreground.hyperparameters.items())
@@ -98,7 +99,8 @@ def values_text(cell: Cell) -> str:
     given = {n: v for n, v in foreground.hyperparameters.items() if n not in foreground.mutated}
     varied = [name for name in foreground.mutated if cell.varies(name)]
     drawn = [name for name in foreground.mutated if name not in varied]
-    texts = [f"{word(name)}={_value(value)}" for name, value in given.items()] + _gpus(foreground)
+    texts = [f"{word(name)}={value_text(value)}" for name, value in given.items()]
+    texts += _gpus(foreground)
     texts += [_drawn_text(cell, drawn)] if drawn else []
     texts += [f"{word(name)} varies" for name in varied]
     return ", ".join(texts) or "no values"
@@ -116,10 +118,10 @@ def _drawn_text(cell: Cell, names: Sequence[str]) -> str:
 def range_text(values: set[Any]) -> str:
     """Return where drawn values lie: `0.001 to 0.1`, or words that are few, or their number."""
     if len(values) == 1:
-        return _value(next(iter(values)))
+        return value_text(next(iter(values)))
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
         return f"{_short(min(values))} to {_short(max(values))}"
-    words = sorted(map(_value, values))
+    words = sorted(map(value_text, values))
     return " or ".join(words) if len(words) <= _MOST_WORDS else f"{len(words)} values"
 
 
@@ -138,17 +140,11 @@ def dose_text(backgrounds: Sequence[Background]) -> str:
     return "; ".join(f"{number}. {text}" for number, text in enumerate(texts, start=1) if text)
 
 
-def span(counts: Any) -> str:
-    """`6`, or `1 to 6`."""
-    least, most = min(counts), max(counts)
-    return str(least) if least == most else f"{least} to {most}"
-
-
 def _background(background: Background) -> str:
     auto = {size.name for size in background.auto}
     training = background.training
     texts = [
-        f"{word(name)}={'auto' if name in auto else _value(value)}"
+        f"{word(name)}={'auto' if name in auto else value_text(value)}"
         for name, value in training.hyperparameters.items()
     ]
     return " ".join([training_name(training), *texts, *_gpus(training)])
@@ -159,7 +155,7 @@ def _gpus(training: Training) -> list[str]:
     return [] if gpus is None else [f"gpus={printable(gpus) or 'none'}"]
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
     return shell_word(text_of(value))
 
 

@@ -4,26 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 
 from tandem.config.problems import Problem
+from tandem.interference.spread import Spreads
 from tandem.plan.model import Plan
 from tandem.report.cells import TITLES, Cell, cells_of, row_of, training_name
-from tandem.report.grid import grid
+from tandem.report.effects import effect_lines
+from tandem.report.grid import Line, grid, labelled, wrapped
+from tandem.report.levels import level_lines
 from tandem.report.lines import NOTHING, plan_head
+from tandem.report.order import order_text
+from tandem.report.outlook import energy_text, outlook_of, time_text
 from tandem.report.problems import problem_blocks
+from tandem.report.verdicts import verdict_lines
+from tandem.results.earlier import earlier_in
 
 MOST_ROWS = 100
+VERDICTS = "verdicts: six units or more give an interval and a verdict, fewer their values alone"
+EFFECTS = "the smallest effect that shows in four of five such runs"
 
 
-def text_of_check(plan: Plan | None, problems: Sequence[Problem], columns: int) -> str:
-    """Return the plan as a table, a line a cell, then what is wrong; at most `columns` wide."""
-    blocks = [plan_head(plan), *_design(plan, columns)] if plan else [NOTHING]
+def text_of_check(
+    plan: Plan | None, problems: Sequence[Problem], results: Path, columns: int
+) -> str:
+    """Return the plan as a table, what it takes, what it can tell, and what is wrong.
+
+    `results` is the folder of earlier runs. Paths and problems apart, no line is longer than
+    `columns`.
+    """
+    blocks = [plan_head(plan), *_design(plan, results, columns)] if plan else [NOTHING]
     return "\n\n".join([*blocks, *problem_blocks(problems)])
 
 
-def _design(plan: Plan, columns: int) -> list[str]:
-    cells = cells_of(plan)
-    return ["\n".join(_table(cells, columns))]
+def _design(plan: Plan, results: Path, columns: int) -> list[str]:
+    cells, earlier = cells_of(plan), earlier_in(results)
+    outlook = outlook_of(plan, earlier)
+    takes = [
+        ("order", order_text(plan)),
+        ("time", time_text(outlook, results)),
+        ("energy", energy_text(outlook, earlier)),
+    ]
+    tells = [*verdict_lines(cells, earlier.gpu), *level_lines(cells)]
+    shows = effect_lines(cells, Spreads(earlier.records))
+    blocks = [_table(cells, columns), labelled(takes, columns), _under(VERDICTS, tells, columns)]
+    blocks += [_under(EFFECTS, shows, columns)] if shows else []
+    return list(map("\n".join, blocks))
+
+
+def _under(heading: str, lines: Sequence[Line], columns: int) -> list[str]:
+    return wrapped(heading, columns) + labelled(lines, columns)
 
 
 def _table(cells: Sequence[Cell], columns: int) -> list[str]:

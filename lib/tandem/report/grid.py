@@ -13,6 +13,8 @@ from tandem.base.text import GAP, SCREEN_COLUMNS
 NARROW, WIDE = 60, 160
 _LEAST = 10  # characters that a column keeps
 
+Line = tuple[str, str]  # a title, and what is to be said
+
 
 def screen_columns() -> int:
     """Return how wide a text for people may be: the terminal's width within sensible bounds."""
@@ -35,6 +37,22 @@ def grid(
         lines += fold(heading, columns) if heading else []
         lines += [line for _ in members for line in next(blocks)]
     return lines
+
+
+def labelled(lines: Sequence[Line], columns: int) -> list[str]:
+    """Return titles with their texts beside them, on a narrow screen below them."""
+    if columns < NARROW:
+        pairs = ((title, fold(text, columns - 4)) for title, text in lines)
+        return [
+            line for title, texts in pairs for line in (f"  {title}", *(f"    {t}" for t in texts))
+        ]
+    width = min(max(len(title) for title, _ in lines), columns * 2 // 5)
+    blocks = []
+    for title, text in lines:
+        titles, texts = fold(title, width), fold(text, columns - width - 4)
+        both = zip_longest(titles, texts, fillvalue="")
+        blocks += [f"  {left:{width}}{GAP}{right}".rstrip() for left, right in both]
+    return blocks
 
 
 def wrapped(text: str, columns: int, indent: str = "  ") -> list[str]:

@@ -1,4 +1,4 @@
-"""What earlier records measured, for what is to come: the GPU memory that trainings held."""
+"""What earlier records measured, for what is to come: durations, power, the GPU memory held."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+from tandem.base.errors import UsageError
 from tandem.plan.model import BATCH_SIZE, Training
+from tandem.results.pace import Kind, Pace, epochs_of, kind_of_record
+from tandem.results.record import Record, Window, foreground_window
 from tandem.results.record_file import NAME as RECORD
+from tandem.results.record_file import read_record
 
 MOST_RECORDS = 200
 
@@ -52,10 +57,81 @@ class Footprints:
 
     def _records(self) -> list[Path]:
         """Return the newest records, newest first: the run's own before those of its neighbours."""
+        own = _newest_first(self.run_folder.glob(f"*/{RECORD}"))
         others = (run for run in self.run_folder.parent.glob("run_*") if run != self.run_folder)
-        neighbours = [path for run in others for path in run.glob(f"*/{RECORD}")]
-        own = list(self.run_folder.glob(f"*/{RECORD}"))
-        return [*_newest_first(own), *_newest_first(neighbours)][:MOST_RECORDS]
+        return [*own, *_of_runs(others)][:MOST_RECORDS]
+
+
+@dataclass
+class Power:
+    """Mean watts of each kind of experiment, as they were seen; or why there are none."""
+
+    watts: dict[Kind, list[float]] = field(default_factory=dict)
+    reasons: dict[Kind, str] = field(default_factory=dict)
+
+    def note(self, kind: Kind, joules: float | None, seconds: float, reason: str | None) -> None:
+        if joules is None or not seconds:
+            self.reasons[kind] = reason or "not measured"
+        else:
+            self.watts.setdefault(kind, []).append(joules / seconds)
+
+    def mean_w(self, kind: Kind) -> float | None:
+        seen = self.watts.get(kind)
+        return fmean(seen) if seen else None
+
+
+@dataclass
+class Earlier:
+    """What the newest records of a folder of runs tell: how long, how much power, and in whom.
+
+    `records` are all that could be read, newest first, with their folders. Only those whose
+    foreground succeeded count for the pace, the power and the cool-downs, and no warm-ups.
+    """
+
+    records: list[tuple[Path, Record]] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
+    gpu: Power = field(default_factory=Power)
+    cpu: Power = field(default_factory=Power)
+    cooldowns_s: list[float] = field(default_factory=list)
+
+    def note(self, record: Record) -> None:
+        window = foreground_window(record)
+        duration_s = record["duration_seconds"]
+        if not record["training_success"] or record["control"] == "warm_up":
+            return
+        if window is None or not duration_s:
+            return
+        kind, seconds = kind_of_record(record), window["duration_seconds"]
+        self.pace.note(kind, epochs_of(record["hyperparameters"]), duration_s)
+        self.gpu.note(kind, *_gpu_energy(window))
+        cpu = window["cpu"]
+        self.cpu.note(kind, cpu["total_joules"], seconds, cpu["reason"])
+        if record["cooldown"]:
+            self.cooldowns_s.append(record["cooldown"]["duration_seconds"])
+
+
+def earlier_in(results: Path) -> Earlier:
+    """Return what the newest records of the runs in a folder tell; a damaged one tells nothing."""
+    earlier = Earlier()
+    for path in _of_runs(results.glob("run_*"))[:MOST_RECORDS]:
+        with suppress(UsageError, KeyError, TypeError, AttributeError, IndexError, ValueError):
+            record = read_record(path.parent)
+            earlier.note(record)
+            earlier.records.append((path.parent, record))
+    return earlier
+
+
+def _gpu_energy(window: Window) -> tuple[float | None, float, str | None]:
+    """Return the joules of all GPUs, in which seconds, and why they are not known."""
+    seconds, gpus = window["duration_seconds"], window["gpus"]
+    reasons = [gpu["energy_reason"] for gpu in gpus if gpu["energy_joules"] is None]
+    if not gpus or reasons:
+        return None, seconds, window["gpus_reason"] if not gpus else reasons[0]
+    return sum(gpu["energy_joules"] or 0.0 for gpu in gpus), seconds, None
+
+
+def _of_runs(runs: Iterable[Path]) -> list[Path]:
+    return _newest_first(path for run in runs for path in run.glob(f"*/{RECORD}"))
 
 
 def _newest_first(records: Iterable[Path]) -> list[Path]:

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from statistics import fmean
 
 from tandem.plan.model import Experiment
-
-Kind = tuple[str, ...]
-
-
-def kind_of(experiment: Experiment) -> Kind:
-    """What experiments have in common whose epochs take about as long."""
-    trainings = experiment.foreground, *(each.training for each in experiment.backgrounds)
-    return tuple(f"{training.repo}/{training.model}" for training in trainings)
-
-
-def epochs_of(experiment: Experiment) -> int:
-    """The epochs that its flags ask for; 1 where they do not say, as for all of such a kind."""
-    epochs = experiment.foreground.hyperparameters.get("epochs")
-    return epochs if isinstance(epochs, int) and epochs > 0 else 1
+from tandem.results.pace import Kind, Pace, epochs_of, kind_of
 
 
 class Forecast:
@@ -31,7 +18,7 @@ class Forecast:
         self.missing: Counter[Kind] = Counter()
         self.missing_epochs: Counter[Kind] = Counter()
         self.expect(missing)
-        self.seconds_an_epoch: defaultdict[Kind, list[float]] = defaultdict(list)
+        self.pace = Pace()
         self.all_s: list[float] = []
 
     def expect(self, experiments: Iterable[Experiment]) -> None:
@@ -46,17 +33,16 @@ class Forecast:
     def _count(self, experiment: Experiment, number: int) -> None:
         kind = kind_of(experiment)
         self.missing[kind] += number
-        self.missing_epochs[kind] += number * epochs_of(experiment)
+        self.missing_epochs[kind] += number * _epochs(experiment)
 
     def note(self, experiment: Experiment, duration_s: float) -> None:
         """Note how long one that succeeded took, with the cool-down before it."""
-        kind = kind_of(experiment)
-        self.seconds_an_epoch[kind].append(duration_s / epochs_of(experiment))
+        self.pace.note(kind_of(experiment), _epochs(experiment), duration_s)
         self.all_s.append(duration_s)
 
     def of(self, experiment: Experiment) -> float | None:
         """Return the seconds that an experiment will take, None where nothing has been seen."""
-        return self._seconds(kind_of(experiment), 1, epochs_of(experiment))
+        return self._seconds(kind_of(experiment), 1, _epochs(experiment))
 
     def rest_s(self) -> float | None:
         """Return the seconds for all that are to come, None where nothing has been seen."""
@@ -67,6 +53,11 @@ class Forecast:
         return sum(filter(None, kinds)) if self.all_s else None
 
     def _seconds(self, kind: Kind, count: int, epochs: int) -> float | None:
-        if kind in self.seconds_an_epoch:
-            return fmean(self.seconds_an_epoch[kind]) * epochs
-        return fmean(self.all_s) * count if self.all_s else None
+        seconds = self.pace.seconds(kind, epochs)
+        if seconds is not None or not self.all_s:
+            return seconds
+        return fmean(self.all_s) * count
+
+
+def _epochs(experiment: Experiment) -> int:
+    return epochs_of(experiment.foreground.hyperparameters)

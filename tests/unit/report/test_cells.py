@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from support.plans import experiment, load, plan, training
+from support.plans import crossed, experiment, load, plan, training
 from tandem.config.options import Dose
-from tandem.plan.model import Background, Experiment, Place, Size
+from tandem.plan.model import Background, Experiment, Size
 from tandem.report.cells import cells_of, row_of
 from tandem.report.check import MOST_ROWS, text_of_check
 
@@ -20,17 +21,6 @@ def drawn(number: int, **values: Any) -> Experiment:
 def given(**values: Any) -> Experiment:
     front = training(hyperparameters=values, mutated=())
     return experiment(foreground=front, backgrounds=())
-
-
-def placed(config: int, background: int | None, repeat: int, **values: Any) -> Experiment:
-    dose = Dose(intensity=0.5) if background == 1 else Dose()
-    return experiment(
-        number=1,
-        id=f"c{config}_{background}_{repeat}",
-        foreground=training(hyperparameters={"epochs": 20, **values}, mutated=tuple(values)),
-        backgrounds=(Background(load(), dose),) if background else (),
-        place=Place(config, 1, background, repeat, repeat, 1, f"c{config}_r{repeat}"),
-    )
 
 
 def rows(*experiments: Experiment) -> list[tuple[str, ...]]:
@@ -62,36 +52,31 @@ def test_entries_stay_apart_and_so_do_a_pair() -> None:
 
 
 def test_a_design_has_a_line_for_each_load_in_the_order_of_the_settings() -> None:
-    runs = [
-        placed(config, load, repeat, rate=config / 10)
-        for repeat in (1, 2, 3)
-        for config in (2, 1)
-        for load in (2, None, 1)
-    ]
     values = "epochs=20, rate=0.1 to 0.2 (2 draws)"
-    assert rows(*runs) == [
+    assert rows(*crossed(2, 3, [2, None, 1]).experiments) == [
         (values, "3", "none", ""),
         (values, "3", "b1: vision resnet20", "intensity 0.5"),
-        (values, "3", "b2: vision resnet20", ""),
+        (values, "3", "b2: vision resnet20", "intensity 1"),
     ]
 
 
 def test_what_varies_between_repeats_is_said_to() -> None:
     runs = [
-        placed(config, None, repeat, rate=config / 10, seed=100 + repeat)
-        for config in (1, 2, 3)
-        for repeat in (1, 2)
+        replace(each, foreground=training(hyperparameters=values, mutated=("rate", "seed")))
+        for each in crossed(3, 2, [None]).experiments
+        if each.place
+        for values in [{"rate": each.place.config / 10, "seed": 100 + each.place.block}]
     ]
     [row] = rows(*runs)
-    assert row[0] == "epochs=20, rate=0.1 to 0.3 (3 draws), seed varies"
+    assert row[0] == "rate=0.1 to 0.3 (3 draws), seed varies"
 
 
 def test_a_level_of_a_factor_has_a_line_of_its_own() -> None:
-    runs = [
-        replace(placed(config, None, 1), foreground=training(hyperparameters=values, mutated=()))
-        for config, values in enumerate([{"dropout": 0.0}, {"dropout": 0.5}], start=1)
+    levels = crossed(2, 1, [None], lambda config: {"dropout": [0.0, 0.5][config - 1]})
+    assert [row[0] for row in rows(*levels.experiments)] == [
+        "epochs=20, dropout=0.0",
+        "epochs=20, dropout=0.5",
     ]
-    assert [row[0] for row in rows(*runs)] == ["dropout=0.0", "dropout=0.5"]
 
 
 def test_several_backgrounds_their_doses_and_an_open_size() -> None:
@@ -111,8 +96,8 @@ def test_gpus_are_among_the_values() -> None:
     assert rows(experiment(foreground=front))[0][0] == "rate=0.0000001, gpus=1"
 
 
-def test_a_very_long_table_is_cut_with_a_count() -> None:
+def test_a_very_long_table_is_cut_with_a_count(tmp_path: Path) -> None:
     runs = [replace(drawn(n, rate=0.1), source_path=f"experiments[{n}]") for n in range(1000)]
-    text = text_of_check(plan(*runs), [], 80)
+    text = text_of_check(plan(*runs), [], tmp_path, 80)
     assert f"\nand {1000 - MOST_ROWS} more (--lines shows all)" in text
     assert text.count("(1 draw)") == MOST_ROWS

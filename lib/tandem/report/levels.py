@@ -1,0 +1,62 @@
+"""Which levels of a design's factors can be compared, and with how many units."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import groupby
+
+from tandem.report.cells import Cell, training_name, value_text
+from tandem.report.grid import Line
+from tandem.report.problems import counted_span
+from tandem.report.verdicts import CONFIGURATION, PAIR, answer
+
+_MOST_NAMED = 8
+
+Levels = Mapping[str, Sequence[Cell]]
+
+
+def level_lines(cells: Iterable[Cell]) -> list[Line]:
+    """Return for each factor of each entry of a design its levels, and the units of a level."""
+    parallel = [cell for cell in cells if cell.first.backgrounds and cell.first.place]
+    entries = [list(of) for _, of in groupby(parallel, lambda cell: cell.first.source_path)]
+    return [
+        (f"by {factor}", f"{_text(levels)}{f', in {path}' if len(entries) > 1 else ''}")
+        for members in entries
+        for path in [members[0].first.source_path]
+        for factor, levels in factors_of(members).items()
+    ]
+
+
+def factors_of(cells: Iterable[Cell]) -> dict[str, Levels]:
+    """Return the cells of each level of each factor that has several levels."""
+    found: dict[str, dict[str, list[Cell]]] = {}
+    for cell in cells:
+        for factor, level in _levels(cell).items():
+            found.setdefault(factor, {}).setdefault(level, []).append(cell)
+    return {factor: levels for factor, levels in found.items() if len(levels) > 1}
+
+
+def _levels(cell: Cell) -> dict[str, str]:
+    """Return what a cell is a level of, for all that may be a factor."""
+    first, foreground = cell.first, cell.first.foreground
+    levels = {"foreground": training_name(foreground)}
+    if first.place:
+        levels["background"] = f"b{first.place.background_number}"
+    intensities = {background.dose.intensity for background in first.backgrounds}
+    if len(intensities) == 1 and (intensity := intensities.pop()) is not None:
+        levels["intensity"] = f"{intensity:g}"
+    given = foreground.hyperparameters.items()
+    return levels | {n: value_text(v) for n, v in given if n not in foreground.mutated}
+
+
+def _text(levels: Levels) -> str:
+    configurations = [len(_configurations(cells)) for cells in levels.values()]
+    counts, unit = configurations, CONFIGURATION
+    if max(configurations) == 1:
+        counts, unit = [len(cells[0].experiments) for cells in levels.values()], PAIR
+    names = list(levels) if len(levels) <= _MOST_NAMED else [f"{len(levels)} levels"]
+    return f"{', '.join(names)}: {counted_span(counts, unit)} a level: {answer(counts)}"
+
+
+def _configurations(cells: Iterable[Cell]) -> set[Hashable]:
+    return {configuration for cell in cells for configuration in cell.repeats}
