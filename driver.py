@@ -14,7 +14,6 @@ import io
 import os
 import signal
 import sys
-from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -27,12 +26,12 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be 
 from tandem.base.errors import TandemError, UsageError  # noqa: E402
 from tandem.base.output import complain, end_in_silence, mute, say  # noqa: E402
 from tandem.commandline import (  # noqa: E402
-    origin,
     parser,
     read_plan,
     refuse_beside_resume,
     registries,
     run_folder,
+    sought_run,
     stop_with,
     strictly,
 )
@@ -44,7 +43,6 @@ def command_run(arguments: argparse.Namespace) -> int:
     from tandem.machine.gpus import Sensors
     from tandem.plan.file import read_plan_file
     from tandem.report.progress import Progress
-    from tandem.results.folder import newest_run_of
     from tandem.run.options import Options
     from tandem.run.run import Run
 
@@ -71,12 +69,13 @@ def command_run(arguments: argparse.Namespace) -> int:
         refuse_beside_resume(arguments)
         folder = run_folder(arguments.resume)
         return Run(read_plan_file(folder), folder, options, progress).run()
-    find = None
-    if arguments.go_on:
-        find = partial(newest_run_of, options.results, origin(arguments), arguments.seed)
-        if found := find():
+    sought = sought_run(arguments) if arguments.go_on else None
+    if sought:
+        if found := sought.found():
             progress.event(f"continuing {found[0]}")
             return Run(found[1], found[0], options, progress).run()
+        for line in sought.changes():
+            progress.event(line)
     reading = read_plan(arguments)
     for line in ignored_lines(reading.problems):
         progress.event(f"driver.py: {line}")
@@ -86,7 +85,8 @@ def command_run(arguments: argparse.Namespace) -> int:
             progress.event(f"driver.py: {severity}: {line}")
     if reading.plan is None:
         return UsageError.exit_code
-    return Run(reading.plan, None, options, progress, find).run()
+    find = sought.found if sought else None
+    return Run(reading.plan, None, options, progress, find, reading.copies).run()
 
 
 def command_check(arguments: argparse.Namespace) -> int:

@@ -21,8 +21,8 @@ from tandem.plan import file as planfile
 from tandem.processes.control import die_with_parent
 
 if TYPE_CHECKING:
-    from tandem.plan.model import Origin
     from tandem.plan.planner import PlanReading
+    from tandem.run.continued import Sought
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -121,7 +121,7 @@ def _run(command: argparse.ArgumentParser) -> None:
         "--continue",
         dest="go_on",
         action="store_true",
-        help="resume the newest run of these settings, if there is one and they have not changed",
+        help="resume the newest run of these settings, if they still mean the same",
     )
     add(
         "--until",
@@ -270,11 +270,17 @@ def strictly(reading: PlanReading) -> PlanReading:
     return replace(reading, plan=None, problems=tuple(problems))
 
 
-def origin(arguments: argparse.Namespace) -> Origin:
-    """Return what the plan of a settings file is made from, by which its runs are found."""
-    from tandem.plan.planner import origin_of
+def sought_run(arguments: argparse.Namespace) -> Sought:
+    """Return the run that --continue goes on with, as something to be found."""
+    from tandem.config.jsonfile import read_json
+    from tandem.config.registry import load_registry
+    from tandem.run.continued import Sought
 
-    config = arguments.config
-    if config is None or (config.exists() and not config.is_file()):
+    files = registries(arguments)
+    if arguments.config is None:
         raise UsageError("--continue needs a settings file (--resume RUN goes on with any run)")
-    return origin_of(config, *registries(arguments), root=arguments.root)
+    for file in (arguments.config, *files):
+        if file.exists() and not file.is_file():
+            raise UsageError(f"--continue needs files that can be read again, and {file} is none")
+    settings, registry = read_json(arguments.config), load_registry(*files, root=arguments.root)
+    return Sought(arguments.results.resolve(), settings, registry, arguments.seed)

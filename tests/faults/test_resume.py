@@ -476,16 +476,6 @@ def test_continue_is_for_settings_files(stage: Stage) -> None:
     assert (done.returncode, "--continue needs a settings file" in done.stdout) == (2, True)
 
 
-@pytest.mark.long
-def test_continue_begins_anew_where_the_registry_is_another(stage: Stage) -> None:
-    stage.build(FRONT, None)
-    assert stage.run("--continue").returncode == 0
-    registry = stage.folder / "registry.json"
-    registry.write_text(registry.read_text() + "\n")
-    assert stage.run("--continue").returncode == 0
-    assert len(list(stage.folder.glob("results/run_*"))) == 2
-
-
 def test_continue_goes_on_where_the_settings_are_the_same(stage: Stage) -> None:
     stage.build(FRONT, None, runs_per_config=2)
     first = stage.start(stage.command())
@@ -499,10 +489,18 @@ def test_continue_goes_on_where_the_settings_are_the_same(stage: Stage) -> None:
     assert (done.returncode, "nothing is missing" in done.stdout) == (0, True)
     assert len(list(stage.folder.glob("results/run_*"))) == 1
     assert len(rows(run_of(stage))) == 2
-    settings = json.loads((stage.folder / "settings.json").read_text())
-    (stage.folder / "settings.json").write_text(json.dumps({**settings, "max_retries": 1}))
+    file = stage.folder / "settings.json"
+    assert (run_of(stage) / "settings.json").read_bytes() == file.read_bytes()
+    settings = json.loads(file.read_text())
+    file.write_text(json.dumps({"description": "words alone", **settings}, indent=1))
+    done = stage.run("--continue")
+    assert (done.returncode, "nothing is missing" in done.stdout) == (0, True)
+    file.write_text(json.dumps({**settings, "max_retries": 1}))
+    earlier = run_of(stage)
     done = stage.run("--continue")
     assert done.returncode == 0, done.stdout
+    assert f"a new run begins: what {earlier} was planned from has changed" in done.stdout
+    assert f"{file}: max_retries: 0 -> 1" in done.stdout
     assert len(list(stage.folder.glob("results/run_*"))) == 2
 
 

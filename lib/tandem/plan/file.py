@@ -23,6 +23,7 @@ from tandem.config.problems import Problem
 from tandem.plan.model import Experiment, Place, Plan
 
 NAME = "plan.json"
+SETTINGS, REGISTRY = "settings.json", "registry.json"  # beside it: what it was made from
 VERSION = 4
 
 # What each experiment has of its own; its foreground has values and command.

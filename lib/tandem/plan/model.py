@@ -190,20 +190,3 @@ class Plan:
             if not experiment.is_warm_up:
                 found.setdefault(experiment.group, []).append(experiment)
         return {name: tuple(members) for name, members in found.items()}
-
-    @property
-    def origin(self) -> Origin:
-        """What it was made from."""
-        settings = self.settings_file, self.settings_sha256
-        return Origin(*settings, self.registry_file, self.registry_sha256, self.root)
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The files that a plan is made from, as absolute paths with their digests, and the root."""
-
-    settings_file: Path | None
-    settings_sha256: str | None
-    registry_file: Path
-    registry_sha256: str | None
-    root: Path

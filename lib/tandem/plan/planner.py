@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.base.text import show
 from tandem.config.entries import Settings
-from tandem.config.jsonfile import read_json
 from tandem.config.problems import Problem, ProblemsError, has_errors
 from tandem.config.registry import Registry, absolute, load_registry
 from tandem.config.settings import load_settings
 from tandem.plan.blocks import experiments_of_designs
 from tandem.plan.design import MAX_EXPERIMENTS
 from tandem.plan.desk import Desk, is_in_entry
+from tandem.plan.file import REGISTRY, SETTINGS
 from tandem.plan.history import read_history
-from tandem.plan.model import Experiment, Origin, Plan
+from tandem.plan.model import Experiment, Plan
 from tandem.plan.runs import experiments_of_entries, has_twins
 
 MAX_SEED = 2**63 - 1
@@ -24,10 +25,14 @@ MAX_SEED = 2**63 - 1
 
 @dataclass(frozen=True)
 class PlanReading:
-    """The plan, None where it cannot be run, and all that was found on the way to it."""
+    """The plan, None where it cannot be run, and all that was found on the way to it.
+
+    `copies` are what a run keeps of the files that it is planned from, by their names there.
+    """
 
     plan: Plan | None
     problems: tuple[Problem, ...]
+    copies: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def read_plan(
@@ -65,7 +70,8 @@ def read_plan(
         )
     except ProblemsError as error:
         return PlanReading(None, error.problems)
-    return PlanReading(plan, tuple(problems))
+    copies = {SETTINGS: settings.copy} if settings.file else {}
+    return PlanReading(plan, tuple(problems), {**copies, REGISTRY: registry.copy})
 
 
 def make_plan(
@@ -123,19 +129,6 @@ def make_plan(
         earlier_registries=tuple(map(absolute, registry.files[:-1])),
     )
     return plan, problems
-
-
-def origin_of(settings_file: Path, *registry_files: Path, root: Path | None) -> Origin:
-    """The origin that a plan of these files has; ProblemsError: the registry cannot be used."""
-    settings = read_json(settings_file)
-    registry = load_registry(*registry_files, root=root)
-    return Origin(
-        absolute(settings_file),
-        settings.sha256,
-        absolute(registry.files[-1]),
-        registry.sha256,
-        registry.root,
-    )
 
 
 def _fits(settings: Settings, desk: Desk) -> bool:

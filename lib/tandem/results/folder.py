@@ -16,11 +16,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError, TandemError
-from tandem.base.files import sweep, sync_all, sync_folder
+from tandem.base.files import sweep, sync_all, sync_folder, write_whole
 from tandem.base.sudo import give_to_caller
-from tandem.plan.file import NAME as PLAN
-from tandem.plan.file import read_plan_file, write_plan
-from tandem.plan.model import Experiment, Origin, Plan
+from tandem.plan.file import write_plan
+from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import as_it_stands, counting, still_to_run
 from tandem.results import table
 from tandem.results.columns import Row, as_cells, columns_of, row_of
@@ -34,13 +33,18 @@ CUT_OFF = "cut_off"
 TABLE = "summary.csv"
 
 
-def make_run_folder(results: Path, plan: Plan) -> Path:
-    """Make results/run_YYYYMMDD_HHMMSS (local time), with a suffix if that exists, and its plan."""
+def make_run_folder(results: Path, plan: Plan, copies: Mapping[str, bytes]) -> Path:
+    """Make results/run_YYYYMMDD_HHMMSS (local time), with a suffix if that exists, and its plan.
+
+    `copies` are those of the files that it was planned from, by name.
+    """
     try:
         if not results.exists():
             results.mkdir(parents=True, exist_ok=True)
             give_to_caller(results)  # while it is empty
         folder = _numbered_folder(results)
+        for name, data in copies.items():
+            write_whole(str(folder / name), data)
         write_plan(plan, folder)
         sync_folder(str(results))
     except OSError as error:
@@ -60,22 +64,6 @@ def _numbered_folder(results: Path) -> Path:
         except FileExistsError:
             continue
     raise TandemError(f"{results}: no free name for a run (look what makes so many)")
-
-
-def newest_run_of(results: Path, origin: Origin, seed: int | None) -> tuple[Path, Plan] | None:
-    """Return the newest run with a plan of this origin (and seed), if there is one."""
-    for path in sorted(results.glob(f"run_*/{PLAN}"), key=_age, reverse=True):
-        try:
-            found = read_plan_file(path.parent)
-        except TandemError:
-            continue  # of another version, say
-        if found.origin == origin and seed in (None, found.seed):
-            return path.parent.resolve(), found
-    return None
-
-
-def _age(path: Path) -> tuple[float, str]:
-    return path.stat().st_mtime, path.parent.name
 
 
 def is_whole(folder: Path, plan: Plan) -> bool:

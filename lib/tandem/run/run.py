@@ -7,9 +7,9 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -55,6 +55,7 @@ class Run:
     """One run of a plan in a new folder, or what is missing of the run in `path`.
 
     `find` is called once the locks are held; if it returns a run to resume, no new folder is made.
+    `copies` are what a new folder keeps of the files that the plan was made from, by name.
     """
 
     plan: Plan
@@ -62,6 +63,7 @@ class Run:
     options: Options
     progress: Progress
     find: Find | None = None
+    copies: Mapping[str, bytes] = field(default_factory=dict)
     folder: RunFolder | None = None
     sweep: Sweep | None = None
     locks: GpuLocks | None = None
@@ -127,7 +129,7 @@ class Run:
         stack.enter_context(governor(wanted, cpufreq, say, has_machine=has_machine))
         is_new = self.folder is None
         if self.folder is None:
-            self.open(make_run_folder(options.results, self.plan), watch, stack)
+            self.open(make_run_folder(options.results, self.plan, self.copies), watch, stack)
         assert self.folder
         self.sweep = Sweep(self.folder, around, machine, options, watch, self.progress)
         self.sweep.run(is_new=is_new)
