@@ -24,6 +24,7 @@ from tandem.config.problems import problem_lines
 from tandem.plan.file import text_of_reading
 from tandem.plan.model import Experiment
 from tandem.plan.planner import PlanReading, read_plan
+from tandem.report.check import text_of_check
 
 COMPAT = Path(os.environ.get("TANDEM_COMPAT") or ROOT.parent / "shared" / "compat")
 REGISTRY = COMPAT / "models_config.json"
@@ -248,6 +249,19 @@ def test_a_real_file_gives_the_plan_that_it_gave_before(
         reading = read_plan(settings, file, root=tmp_path, seed=5, skip_invalid=True)
     digest = hashlib.sha256(text_of_plan(reading, tmp_path).encode()).hexdigest()
     assert digest[:16] == PLANS[name][registry == "default"]
+
+
+@real
+@pytest.mark.parametrize("name", ["multi_param_mutation_all_models", "stage_final_all_remaining"])
+@pytest.mark.parametrize("columns", [80, 100])
+def test_a_hundred_experiments_are_a_table_that_a_person_reads(
+    tmp_path: Path, name: str, columns: int
+) -> None:
+    text = text_of_check(read(name, tmp_path).plan, (), tmp_path, columns)
+    _, table, *_ = text.split("\n\n")
+    assert len(table.splitlines()) < 65
+    assert max(map(len, table.splitlines())) <= columns
+    assert sum(map(int, re.findall(r"(\d+) draws", table))) == 110
 
 
 Run = tuple[str, str, bool, frozenset[tuple[str, float]]]

@@ -13,10 +13,13 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from tandem.base.variables import VISIBLE
 from tandem.config.options import Controls
 from tandem.plan.model import WARM_UP, Experiment, Plan, try_suffix
 
 TRY = "try"
+
+Cold = tuple[str, str, str | None]  # repository, model, GPUs
 
 
 def as_it_stands(plan: Plan, added: Iterable[Mapping[str, Any]]) -> Plan:
@@ -57,6 +60,12 @@ def warm_up(experiment: Experiment, name: str) -> Experiment:
 def names_of_next_try(members: Iterable[Experiment]) -> dict[str, str]:
     """Return the ids of a further try of a group, by those of its newest."""
     return {with_try(each.id, each.try_number + 1): each.id for each in members}
+
+
+def cold_start_of(experiment: Experiment) -> Cold:
+    """Return what is cold once: a model of a repository, on the GPUs that it is given."""
+    foreground = experiment.foreground
+    return foreground.repo, foreground.model, foreground.environment.get(VISIBLE)
 
 
 def name_of_warm_up(plan: Plan, experiment: Experiment) -> str:

@@ -16,7 +16,7 @@ from tandem.report.lines import dose_words, shell_word
 from tandem.report.problems import counted, span
 
 TITLES = ("values", "repeats", "background", "dose")
-_LONGEST_RANGES = 44
+_LONGEST_RANGES, _LONGEST_VALUE = 44, 60
 _MOST_WORDS = 3  # drawn words that are shown one by one
 
 
@@ -156,7 +156,9 @@ def _gpus(training: Training) -> list[str]:
 
 
 def value_text(value: Any) -> str:
-    return shell_word(text_of(value))
+    """Return a value as a shell reads it, the beginning of one that is very long."""
+    text = shell_word(text_of(value))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 def _short(value: float) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import fmean
 
 from tandem.base.text import printable, quote_path
-from tandem.base.variables import VISIBLE
 from tandem.plan.model import Experiment, Plan
+from tandem.plan.tries import cold_start_of
 from tandem.report.problems import counted
 from tandem.report.progress import duration_text
 from tandem.results.earlier import Earlier, Power
@@ -55,10 +55,9 @@ def warmed_up(experiments: Iterable[Experiment]) -> Iterator[Experiment]:
     """Yield the first experiment of each foreground: its first runs are thrown away."""
     seen = set()
     for experiment in experiments:
-        front = experiment.foreground
-        key = front.repo, front.model, front.environment.get(VISIBLE)
-        if key not in seen:
-            seen.add(key)
+        cold = cold_start_of(experiment)
+        if cold not in seen:
+            seen.add(cold)
             yield experiment
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from tandem.base.errors import UsageError
 from tandem.plan.model import BATCH_SIZE, Training
 from tandem.results.pace import Kind, Pace, epochs_of, kind_of_record
-from tandem.results.record import Record, Window, foreground_window
+from tandem.results.record import Record, Window, foreground_window, is_warm_up
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import read_record
 
@@ -97,7 +97,7 @@ class Earlier:
     def note(self, record: Record) -> None:
         window = foreground_window(record)
         duration_s = record["duration_seconds"]
-        if not record["training_success"] or record["control"] == "warm_up":
+        if not record["training_success"] or is_warm_up(record):
             return
         if window is None or not duration_s:
             return
@@ -111,9 +111,14 @@ class Earlier:
 
 
 def earlier_in(results: Path) -> Earlier:
-    """Return what the newest records of the runs in a folder tell; a damaged one tells nothing."""
-    earlier = Earlier()
-    for path in _of_runs(results.glob("run_*"))[:MOST_RECORDS]:
+    """Return what the newest records of the runs in a folder tell.
+
+    One that is damaged tells nothing, nor does a folder that cannot be read.
+    """
+    earlier, paths = Earlier(), list[Path]()
+    with suppress(OSError):
+        paths = _of_runs(results.glob("run_*"))[:MOST_RECORDS]
+    for path in paths:
         with suppress(UsageError, KeyError, TypeError, AttributeError, IndexError, ValueError):
             record = read_record(path.parent)
             earlier.note(record)

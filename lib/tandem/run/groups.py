@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tandem.base.variables import VISIBLE
 from tandem.experiment.validity.verdict import may_pass
 from tandem.plan.model import WARM_UP, Experiment, Plan
 from tandem.plan.tries import (
     TRY,
+    Cold,
     block_of,
     by_block,
+    cold_start_of,
     name_of_warm_up,
     names_of_next_try,
     newest_try,
@@ -26,7 +27,6 @@ from tandem.results.record import Record
 from tandem.results.record_file import record_of
 
 Try = list[Experiment]  # of a group
-Cold = tuple[str, str, str | None]  # repository, model, GPUs
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Order:
 
     def cold_runs(self, experiment: Experiment) -> int:
         """Return how many runs are to be thrown away before an experiment."""
-        return max(0, experiment.course.warmup_runs - self.warm[kind_of(experiment)])
+        return max(0, experiment.course.warmup_runs - self.warm[cold_start_of(experiment)])
 
     def warm_ups(self, experiment: Experiment) -> Iterator[Experiment]:
         """Add to the plan, and yield, what is thrown away before an experiment."""
@@ -58,13 +58,7 @@ class Order:
     def note(self, experiment: Experiment, record: Record) -> None:
         """Note that an experiment has run; where no foreground was started, nothing is warm."""
         if record["attempts"]:
-            self.warm[kind_of(experiment)] += 1
-
-
-def kind_of(experiment: Experiment) -> Cold:
-    """Return what is cold once: a model of a repository, on the GPUs that it is given."""
-    foreground = experiment.foreground
-    return foreground.repo, foreground.model, foreground.environment.get(VISIBLE)
+            self.warm[cold_start_of(experiment)] += 1
 
 
 def add_tries(folder: RunFolder, groups: Sequence[Try]) -> list[Experiment]:

@@ -91,6 +91,10 @@ def test_several_backgrounds_their_doses_and_an_open_size() -> None:
     )
 
 
+def test_of_a_very_long_value_the_beginning_is_shown() -> None:
+    assert rows(given(tag="x" * 1000))[0][0] == f"tag={'x' * 60}..."
+
+
 def test_gpus_are_among_the_values() -> None:
     front = training(mutated=(), environment={"CUDA_VISIBLE_DEVICES": "1"})
     assert rows(experiment(foreground=front))[0][0] == "rate=0.0000001, gpus=1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from support import records
@@ -71,5 +72,12 @@ def test_only_the_newest_are_read(tmp_path: Path) -> None:
     assert found[0] == f"e{MOST_RECORDS + 1:03d}" and found[-1] == "e002"
 
 
-def test_a_folder_that_is_not_there_tells_nothing(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_or_none_tells_nothing(tmp_path: Path) -> None:
     assert earlier_in(tmp_path / "none").records == []
+    (tmp_path / "file").touch()
+    assert earlier_in(tmp_path / "file").records == []
+
+
+def test_a_folder_that_cannot_be_read_tells_nothing(tmp_path: Path) -> None:
+    with patch.object(Path, "glob", side_effect=PermissionError):
+        assert earlier_in(tmp_path).records == []
