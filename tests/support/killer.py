@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
     *("base/files", "plan/file", "results/journal", "results/folder", "results/table"),
     *("results/record_file", "experiment/outcome", "experiment/record"),
-    *("run/pairs", "run/sweep", "run/run"),
+    *("plan/tries", "run/groups", "run/pairs", "run/sweep", "run/run"),
 ]
 first, last = os.environ.get("KILL_BETWEEN", " ").split(" ")
 if first:  # else it would count how often it looks at a training that goes on

@@ -89,6 +89,9 @@ def gpus_given(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
     What the registry says to it, such as that it is to see none, is its own affair.
     """
+    if experiment.place:
+        yield from gpus_in_design(experiment)
+        return
     entry = experiment.source_entry
     front = ".foreground" if "foreground" in entry else ""
     parts = [(front, entry.get("foreground", entry), experiment.foreground)]
@@ -101,6 +104,16 @@ def gpus_given(experiment: Experiment) -> Iterator[tuple[str, str]]:
     for part, given, training in parts:
         if given.get("gpus") is not None:
             yield f"{experiment.source_path}{part}.gpus", training.environment[VISIBLE]
+
+
+def gpus_in_design(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """Yield the same of a design, where an entry need not hold what its experiments are given.
+
+    GPUs that the registry gives are among them.
+    """
+    for training in trainings_of([experiment]):
+        if gpus := training.environment.get(VISIBLE):
+            yield f"{experiment.source_path} ({training.repo}/{training.model})", gpus
 
 
 def see_nvml(say: Say) -> None:
