@@ -39,18 +39,15 @@ def _entries(
     value: Mapping[str, Any], written: Mapping[str, Any]
 ) -> list[tuple[Level, Mapping[str, Any]]]:
     """Return each entry and how it is written; without any, the top level is the one entry."""
-    if not value.get("experiments"):
-        return [(Level("entry", "factors", {}), written)] if _has_foreground(value) else []
-    pairs = zip(value["experiments"], written["experiments"], strict=True)
-    return [
-        (Level("entry", join("experiments", index), entry), source)
-        for index, (entry, source) in enumerate(pairs)
-        if isinstance(source, dict) and not (source and all(map(is_annotation, source)))
+    given = value.get("experiments", [])
+    entries = [
+        (Level("entry", join("experiments", index), entry), written["experiments"][index])
+        for index, entry in enumerate(given)
+        if not (entry and all(map(is_annotation, entry)))
     ]
-
-
-def _has_foreground(value: Mapping[str, Any]) -> bool:
-    return "foreground" in value.get("factors", {})
+    if not entries and "foreground" in value.get("factors", {}):
+        return [(Level("entry", "factors", {}), written)]
+    return entries
 
 
 def _design(

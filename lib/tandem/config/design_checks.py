@@ -42,7 +42,7 @@ def check_entry(design: DesignEntry, entry: Level, top: Level, faults: Faults) -
         *_idle(entry, has_background=_has_background(design), draws=_draws(design)),
         *_doses(design),
         *_varied(design),
-        *_excluded(design),
+        *_excluded(entry, [design]),
     ):
         faults.add(path, message)
 
@@ -57,7 +57,10 @@ def check_file(
     if faults.problems or not designs:
         return
     has_background, draws = any(map(_has_background, designs)), any(map(_draws, designs))
-    for path, message in _idle(top, has_background=has_background, draws=draws):
+    for path, message in (
+        *_idle(top, has_background=has_background, draws=draws),
+        *_excluded(top, designs),
+    ):
         faults.add(path, message)
     for key in dict(_members(top)):
         if all(_says(entry, key) for entry in entries):
@@ -75,10 +78,10 @@ def _draws(design: DesignEntry) -> bool:
 def _members(level: Level) -> Iterator[tuple[str, object]]:
     """Yield every option of the level with its value; one in a holder by "controls.solo"."""
     for key, value in level.values.items():
-        if key in HOLDERS:
-            yield from ((f"{key}.{name}", it) for name, it in value.items())
-        else:
-            yield key, value
+        prefix, members = (f"{key}.", value) if key in HOLDERS else ("", {key: value})
+        for name, it in members.items():
+            if not is_annotation(name):
+                yield prefix + name, it
 
 
 def _says(entry: Level, key: str) -> bool:
@@ -127,11 +130,11 @@ def _varied(design: DesignEntry) -> Iterator[tuple[str, str]]:
                 yield place, f"{quote(name)} has its values already at {at} ({how})"
 
 
-def _excluded(design: DesignEntry) -> Iterator[tuple[str, str]]:
-    """Yield each key of an exclusion that names no factor."""
-    factors = {name for foreground in design.foregrounds for name in foreground.factors}
-    for index, cells in enumerate(design.exclude):
-        place = join(design.places["exclude"], index)
+def _excluded(level: Level, designs: Sequence[DesignEntry]) -> Iterator[tuple[str, str]]:
+    """Yield each key of an exclusion in the level that names no factor of any of the designs."""
+    factors = {name for design in designs for each in design.foregrounds for name in each.factors}
+    for index, cells in enumerate(level.values.get("exclude", [])):
+        place = join(level.place("exclude"), index)
         names = [name for name in cells if name in factors or not is_annotation(name)]
         if not names:
             yield place, f"leaves nothing out (name {_listed(factors)})"

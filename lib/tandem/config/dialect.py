@@ -15,7 +15,8 @@ from tandem.config.schema import schema
 INNER = ("controls", "validity")
 """Objects inside a level, with few enough keys to name them all."""
 
-_OF_VERSION_2 = 'it works in a file with "settings_version": 2'
+OF_VERSION_2 = 'it works in a file with "settings_version": 2'
+"""What is said of something that only settings of version 2 can say."""
 _SHAPES = {"top level": "version_1"}
 
 
@@ -105,7 +106,7 @@ def unknown_notes(level: Level, mode: str | None = None) -> Iterator[Note]:
             if key in INNER:
                 yield from unknown_notes(level.below(key))
         elif not is_annotation(key):
-            hint = _OF_VERSION_2 if level.kind not in INNER and key in _design_keys() else ""
+            hint = OF_VERSION_2 if level.kind not in INNER and key in _design_keys() else ""
             yield Note(level.place(key), _unknown(key, level, mode), is_ignored=True, hint=hint)
 
 

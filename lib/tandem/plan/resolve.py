@@ -9,6 +9,7 @@ from pathlib import Path
 from tandem.base.errors import UsageError
 from tandem.base.text import printable, quote, quote_path, suggestion, word
 from tandem.base.variables import VISIBLE
+from tandem.config.dialect import OF_VERSION_2
 from tandem.config.entries import BackgroundEntry, TrainingEntry
 from tandem.config.expansion import value_doubt
 from tandem.config.hyperparameter import Hyperparameter, Value, given_value
@@ -218,7 +219,9 @@ class Resolver:
                 given[name] = given_value(hyperparameter, value)
                 words_of(hyperparameter, given[name])
             except UsageError as error:
-                problems.append(self.error(place, str(error)))
+                is_form = isinstance(value, Mapping) and not self._is_strict
+                hint = OF_VERSION_2 if is_form else ""
+                problems.append(Problem("error", place, str(error), self._file, hint=hint))
             else:
                 problems += self.doubts(place, hyperparameter, given[name])
         return given, problems

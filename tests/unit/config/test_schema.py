@@ -114,6 +114,26 @@ def test_what_refers_to_a_shape_changes_only_what_is_said_of_it(name: str) -> No
             assert named.keys() & part.keys() <= {"$ref", "description", "examples"}, part
 
 
+@pytest.mark.parametrize(
+    ("change", "is_fit"),
+    [
+        ({}, True),
+        ({"comment_2": [], "seed": 3, "controls": {"solo": True, "_": 1}}, True),
+        ({"mode": "default"}, False),
+        ({"controls": {"order": "alternate"}}, False),
+        ({"experiments": [{"repo": "r", "model": "m", "repeat": 3}]}, False),
+        ({"settings_version": 1, "mode": "default"}, True),
+    ],
+)
+def test_an_editor_sees_of_settings_what_the_reader_sees(
+    change: dict[str, Any], is_fit: bool
+) -> None:
+    """The schema as it is written, with references, says the same as the one that is read with."""
+    value = schema("settings")["$defs"]["version_2"]["examples"][0] | change
+    assert jsonschema.Draft202012Validator(raw("settings")).is_valid(value) == is_fit
+    assert (found(value) == []) == is_fit
+
+
 def test_the_examples_of_a_record_lack_nothing() -> None:
     for key, shape in properties(schema("record")):
         for example in shape["examples"]:
