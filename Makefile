@@ -80,7 +80,7 @@ lint: $(DEV) ## check the code: shellcheck, shfmt, ruff, mypy
 	@.venv/bin/mypy
 
 .PHONY: bench
-bench: $(DEV) ## print the figures of docs/speed.md for this machine
+bench: $(DEV) ## print the figures of docs/speed.md for this machine, and how often statistics are right
 	@$(PYTHON) bench/speed.py
 	@$(PYTHON) bench/measuring.py
 	@$(PYTHON) bench/scale.py
@@ -88,6 +88,7 @@ bench: $(DEV) ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/faults.py
 	@$(PYTHON) bench/dosing.py
 	@$(PYTHON) bench/figures.py
+	@$(PYTHON) bench/repeats.py
 
 $(READY): requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make ... PYTHON3=python3.12")'
