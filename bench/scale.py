@@ -2,7 +2,8 @@
 
 Usage: python bench/scale.py [EXPERIMENTS]. Prints wall-clock seconds and the largest memory of the
 process (RSS; no less than that of this benchmark), for a quarter, a half and all of 10,000
-experiments: the cost is to grow linearly. Exit code 1 above the limits.
+experiments: the cost is to grow linearly. Of a design it is planning and writing plan.json, and
+reading plan.json. Exit code 1 above the limits.
 """
 
 from __future__ import annotations
@@ -36,9 +37,17 @@ from tandem.plan.planner import read_plan
 from tandem.results.folder import make_run_folder
 folder = Path(sys.argv[2])
 reading = read_plan(folder / "settings.json", folder / "registry.json", root=folder, seed=1)
-print(make_run_folder(folder / "results", reading.plan))
+print(make_run_folder(folder / "results", reading.plan, reading.copies))
+"""
+READ = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tandem.plan.file import read_plan_file
+print(len(read_plan_file(Path(sys.argv[2])).experiments))
 """
 RATE = {"flag": "--rate", "type": "float", "default": 0.1, "range": [1e-7, 1e-3]}
+SEED = {"flag": "--seed", "type": "int", "default": 1, "range": [0, 9999]}
 
 
 def main() -> None:
@@ -50,6 +59,8 @@ def main() -> None:
         ):
             with tempfile.TemporaryDirectory() as name:
                 bench(Path(name), count, what, entries)
+        with tempfile.TemporaryDirectory() as name:
+            bench_design(Path(name), count)
 
 
 def entry(runs: int) -> dict[str, Any]:
@@ -57,21 +68,42 @@ def entry(runs: int) -> dict[str, Any]:
     return {**names, "mutate": ["rate"], "runs_per_config": runs}
 
 
+def design(count: int) -> dict[str, Any]:
+    """Five repeats of drawn configurations: alone, and beside a background at three doses."""
+    names = {"repo": "front", "model": "default"}
+    drawn = {"rate": {"draw": True}}
+    factors = {"background": [None, {**names, "repo": "back"}], "intensity": [0.25, 0.5, 1]}
+    entry = {"foreground": {**names, "hyperparameters": drawn}, "factors": factors}
+    counts = {"draws": count // 20, "repeats": 5, "vary": ["seed"]}
+    return {"settings_version": 2, **counts, "experiments": [entry]}
+
+
 def bench(folder: Path, count: int, what: str, entries: list[dict[str, Any]]) -> None:
-    stage = Stage(folder)
-    stage.build("echo Test Accuracy: 50", None)
-    registry = json.loads((folder / "registry.json").read_text())
-    registry["models"]["front"]["supported_hyperparams"]["rate"] = RATE
-    (folder / "registry.json").write_text(json.dumps(registry))
-    (folder / "settings.json").write_text(json.dumps({"experiments": entries}))
-    command = [sys.executable, "-c", PLAN, str(ROOT / "lib"), str(folder)]
-    show(f"plan {count} {what}", *measure(command, stage))
-    run = next(folder.glob("results/run_*"))
+    stage, run = bench_plan(folder, f"plan {count} {what}", {"experiments": entries})
     end_all_but_one(run, stage)
     command = [sys.executable, str(ROOT / "driver.py"), "run", "--resume", str(run)]
     begin_s = time.time()
     _, memory_mib = measure(command, stage)
     show(f"resume {count} {what}", started_s(run) - begin_s, memory_mib)
+
+
+def bench_design(folder: Path, count: int) -> None:
+    stage, run = bench_plan(folder, f"plan {count} of a design", design(count))
+    command = [sys.executable, "-c", READ, str(ROOT / "lib"), str(run)]
+    show(f"read the plan of {count} of a design", *measure(command, stage))
+
+
+def bench_plan(folder: Path, what: str, settings: dict[str, Any]) -> tuple[Stage, Path]:
+    """Measure planning and writing the plan; return the stage and the run's folder."""
+    stage = Stage(folder)
+    stage.build("echo Test Accuracy: 50", "echo Test Accuracy: 50")
+    registry = json.loads((folder / "registry.json").read_text())
+    registry["models"]["front"]["supported_hyperparams"] |= {"rate": RATE, "seed": SEED}
+    (folder / "registry.json").write_text(json.dumps(registry))
+    (folder / "settings.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-c", PLAN, str(ROOT / "lib"), str(folder)]
+    show(what, *measure(command, stage))
+    return stage, next(folder.glob("results/run_*"))
 
 
 def end_all_but_one(run: Path, stage: Stage) -> None:

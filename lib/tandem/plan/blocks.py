@@ -25,6 +25,8 @@ PARALLEL, SOLO = "parallel", "solo"
 def experiments_of_designs(designs: Sequence[DesignEntry], desk: Desk) -> list[Experiment]:
     """Every experiment of every entry that can run, in the order in which they run."""
     found = configurations(designs, desk)
+    # What stands at the top level is looked up for each entry.
+    desk.problems = list(dict.fromkeys(desk.problems))
     if not found:
         return []
     digits = digits_of(

@@ -247,6 +247,30 @@ def test_configurations_are_numbered_through_the_plan_and_backgrounds_in_an_entr
     ]
 
 
+def test_the_plan_of_a_seed_is_this_on_every_machine(read: Reader) -> None:
+    entry = {"foreground": foreground(learning_rate=DRAW, amp=DRAW)}
+    factors = {"background": [None, text(3), text(4)]}
+    reading = read(entry, draws=2, repeats=2, vary=["seed"], factors=factors)
+    assert [each.id.removeprefix("vision_small_") for each in experiments(reading)] == [
+        "c01_b1_r1_parallel",
+        "c01_b2_r1_parallel",
+        "c01_r1_solo",
+        "c02_b2_r1_parallel",
+        "c02_r1_solo",
+        "c02_b1_r1_parallel",
+        "c02_r2_solo",
+        "c02_b1_r2_parallel",
+        "c02_b2_r2_parallel",
+        "c01_b2_r2_parallel",
+        "c01_r2_solo",
+        "c01_b1_r2_parallel",
+    ]
+    assert configs(reading) == {
+        1: {"learning_rate": 0.15407, "amp": True, "seed": 746},
+        2: {"learning_rate": 0.154913, "amp": False, "seed": 746},
+    }
+
+
 # Levels, merged and left out.
 
 
@@ -613,6 +637,15 @@ def test_what_is_wrong_with_a_hyperparameter(
     assert errors(read(entry)) == [(place, message)]
     [kept] = experiments(read(entry, foreground(LARGE), skip_invalid=True))
     assert kept.foreground.model == "large"
+
+
+def test_what_is_wrong_at_the_top_is_said_once(read: Reader) -> None:
+    entries = [{"repeats": 1}, {"repeats": 2}]
+    factors = {"foreground": [foreground(lr=0.1)], "background": [None, text(3, gpus=[0, 0])]}
+    assert [place for place, _ in errors(read(*entries, factors=factors))] == [
+        "factors.background[1].gpus",
+        "factors.foreground[0].hyperparameters.lr",
+    ]
 
 
 def test_what_annotates_may_stand_among_hyperparameters(read: Reader) -> None:
