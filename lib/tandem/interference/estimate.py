@@ -21,17 +21,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from tandem.interference.ranks import (
+from tandem.interference.counting import (
+    MOST_PAIRS,
+    MOST_TIED,
     Null,
+    rank_sums,
+    signed_ranks,
+)
+from tandem.interference.ranks import (
     cliffs_delta,
     differences,
     interval,
     interval_p,
     pair_means,
     rank_sum_p,
-    rank_sums,
     signed_rank_p,
-    signed_ranks,
 )
 
 ENOUGH = 6  # pairs; of fewer even the whole range holds the pseudomedian in less than 95 %
@@ -224,12 +228,15 @@ def _as_figure(centred: float, scale: Scale, middle: float) -> float:
 
 
 def _signed_rank_p_of_tied(values: Sequence[float]) -> float:
-    """Return the p-value with mid-ranks, or 0 where nothing is tied and the points say all."""
+    """Return the p-value with mid-ranks, or 0 where nothing is tied: the points then say all.
+
+    It is 0, too, where there is too much to count: the interval by itself is cautious enough.
+    """
     rounded = [round(value, DECIMALS) for value in values]
     is_tied = len({0.0, *map(abs, rounded)}) < len(rounded) + 1
-    return signed_rank_p(rounded) if is_tied else 0.0
+    return signed_rank_p(rounded) if is_tied and len(rounded) <= MOST_PAIRS else 0.0
 
 
 def _rank_sum_p_of_tied(first: Sequence[float], second: Sequence[float]) -> float:
     a, b = ([round(value, DECIMALS) for value in each] for each in (first, second))
-    return rank_sum_p(a, b) if len({*a, *b}) < len(a) + len(b) else 0.0
+    return rank_sum_p(a, b) if len({*a, *b}) < len(a) + len(b) <= MOST_TIED else 0.0

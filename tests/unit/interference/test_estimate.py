@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tandem.interference.counting import Counted, signed_ranks
 from tandem.interference.estimate import Estimate, difference_of, estimate_of, holm
 
 RATIOS = st.sampled_from([0.5, 0.64, 0.8, 1.0, 1.0, 1.25, 1.25, 1.5625, 2.0])  # reciprocals, ties
@@ -137,8 +138,19 @@ def test_two_samples_that_are_too_small_have_no_interval() -> None:
 
 def test_many_pairs_are_counted_exactly_too() -> None:
     found = estimate_of([1 + 0.001 * (place - 70) for place in range(200)], 1.0)
+    assert isinstance(signed_ranks(200), Counted)
     assert found.below_resolution is False
     assert found.p is not None and 0 < found.p < 1e-5
+
+
+def test_more_than_can_be_counted_have_an_interval_too() -> None:
+    found = estimate_of([1 + 0.01 * (place % 7 - 2) for place in range(500)], 1.0)
+    assert found.below_resolution is False
+    assert is_consistent(found)
+    two = difference_of([1.0, 2.0] * 50, [2.0, 3.0] * 50)
+    assert two.estimate == pytest.approx(math.sqrt(1.5 * 2))
+    assert two.below_resolution is False
+    assert is_consistent(two)
 
 
 def test_holm_multiplies_the_smallest_the_most() -> None:

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from tandem.interference import counting
+from tandem.interference.counting import Counted, Normal, rank_sums, signed_ranks
 from tandem.interference.ranks import (
     cliffs_delta,
     differences,
@@ -20,9 +22,7 @@ from tandem.interference.ranks import (
     interval_p,
     pair_means,
     rank_sum_p,
-    rank_sums,
     signed_rank_p,
-    signed_ranks,
 )
 
 LEVEL = Fraction(95, 100)
@@ -69,6 +69,7 @@ def test_signed_ranks_are_all_subsets_of_the_ranks(count: int) -> None:
     for rank in range(1, count + 1):
         sums += [each + rank for each in sums]
     null = signed_ranks(count)
+    assert isinstance(null, Counted)
     assert null.ways == len(sums)
     assert list(null.tails) == [
         sum(each <= highest for each in sums) for highest in range(count * (count + 1) // 4 + 1)
@@ -81,10 +82,25 @@ def test_rank_sums_are_all_choices_of_a_sample(first: int, second: int) -> None:
     lowest = sum(range(second))
     sums = [sum(chosen) - lowest for chosen in itertools.combinations(ranks, second)]
     null = rank_sums(first, second)
+    assert isinstance(null, Counted)
     assert null.ways == len(sums)
     assert list(null.tails) == [
         sum(each <= highest for each in sums) for highest in range(first * second // 2 + 1)
     ]
+
+
+def test_what_is_too_much_to_count_is_nearly_normal(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = signed_ranks(300), rank_sums(60, 60)
+    monkeypatch.setattr(counting, "MOST_PAIRS", 299)
+    monkeypatch.setattr(counting, "MOST_BITS", 100)
+    for exact, near in zip(
+        counted, (signed_ranks.__wrapped__(300), rank_sums.__wrapped__(60, 60)), strict=True
+    ):
+        assert isinstance(exact, Counted)
+        assert isinstance(near, Normal)
+        cut = exact.cut(LEVEL)
+        assert near.cut(LEVEL) == pytest.approx(cut, abs=2)
+        assert near.p(cut) == pytest.approx(exact.p(cut), abs=0.0004)
 
 
 @given(TIED)
