@@ -79,6 +79,25 @@ JSON
   [[ ! -e repos/fast/arguments && ! -e results ]]
 }
 
+@test "check of a design says what it can tell, and after a first run how long it takes" {
+  cat >design.json <<'JSON'
+{"settings_version": 2, "repeats": 6, "controls": {"solo": true},
+ "factors": {"background": [{"repo": "fast", "model": "tiny"}], "intensity": [0.5, 1]},
+ "experiments": [{"foreground": {"repo": "fast", "model": "tiny"}}]}
+JSON
+  run -0 --separate-stderr driver check --root . --results results design.json
+  [[ $output == *$'\n  no values  6        b2: fast tiny  intensity 1\n'* ]]
+  [[ $output == *$'\n  order   6 blocks of 1 group of 3 experiments'* ]]
+  [[ $output == *$'\n  time    unknown: no earlier record'*$'\n  energy  unknown\n'* ]]
+  [[ $output == *$'\n  slowdown             6 pairs a line: verdict\n'* ]]
+  [[ $output == *$'\n  by intensity         0.5, 1: 6 pairs a level: verdict\n'* ]]
+  run -0 driver_run settings.json
+  run -0 --separate-stderr driver check --root . --results results design.json
+  [[ $output == *$'\n  time    more than '*'; unknown of 12 experiments: fast tiny beside fast tiny'* ]]
+  run -0 --separate-stderr driver check --root . --results results settings.json
+  [[ $output == *$'\n  time    about '* ]]
+}
+
 @test "check --lines prints every command line, --json the plan, and both run nothing" {
   run -0 --separate-stderr driver check --root . --lines settings.json
   [[ $output == *'./train.sh -n tiny'* ]]

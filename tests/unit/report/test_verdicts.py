@@ -105,7 +105,7 @@ def test_the_energy_ratio_needs_sensors() -> None:
 
 def test_the_levels_of_every_factor_and_their_units() -> None:
     def values(config: int) -> dict[str, Any]:
-        return {"rate": config % 5, "dropout": 0.0 if config <= 5 else 0.5}
+        return {"rate": config, "dropout": 0.0 if config <= 5 else 0.5}
 
     assert levels(crossed(10, 6, [None, 1, 2], values)) == {
         "by background": "b1, b2: 10 configurations a level: verdict",
@@ -177,7 +177,7 @@ def test_the_smallest_effect_goes_by_the_spread_of_earlier_pairs(tmp_path: Path)
 
 
 def test_drawn_configurations_need_earlier_pairs_with_drawn_values(tmp_path: Path) -> None:
-    made = crossed(8, 1, [None, 1])
+    made = crossed(8, 6, [None, 1])
     given = earlier(tmp_path / "given", [1.0, 1.01, 1.02])
     assert effects(made, given)[0][1] == "unknown: too few earlier pairs"
     drawn = earlier(tmp_path / "drawn", [1.0, 1.1, 1.2], mutated=["rate"])
