@@ -91,11 +91,6 @@ def command_run(arguments: argparse.Namespace) -> int:
 
 def command_check(arguments: argparse.Namespace) -> int:
     """check settings and registry; print the design, how long it takes, and what it can tell"""
-    from tandem.plan.file import text_of_reading
-    from tandem.report.check import text_of_check
-    from tandem.report.grid import screen_columns
-    from tandem.report.lines import text_of_lines
-
     reading = read_plan(arguments)
     if arguments.strict:
         reading = strictly(reading)
@@ -103,10 +98,17 @@ def command_check(arguments: argparse.Namespace) -> int:
         complain(f"driver.py: {line}")
     others = [it for it in reading.problems if arguments.strict or not it.is_ignored]
     if arguments.json:
+        from tandem.plan.file import text_of_reading
+
         say(text_of_reading(reading.plan, reading.problems))
     elif arguments.lines:
+        from tandem.report.lines import text_of_lines
+
         say(text_of_lines(reading.plan, others))
     else:
+        from tandem.report.check import text_of_check
+        from tandem.report.grid import screen_columns
+
         say(text_of_check(reading.plan, others, arguments.results, screen_columns()))
     return UsageError.exit_code if reading.plan is None else 0
 
