@@ -134,10 +134,14 @@ def command_repos(arguments: argparse.Namespace) -> int:
 
 
 def command_compare(arguments: argparse.Namespace) -> int:
-    """print what the runs' parallel experiments and their controls say over all repeats"""
+    """print what parallel experiments and their controls say over all repeats"""
     from tandem.report.compare import text_of_compare
 
-    say(text_of_compare(arguments.runs))
+    options = arguments.by, arguments.equivalent, arguments.format
+    text, remarks = text_of_compare(arguments.names, *options)
+    say(text)
+    for remark in remarks:
+        complain(f"driver.py: {remark}")
     return 0
 
 

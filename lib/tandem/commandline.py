@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tandem.plan.planner import PlanReading
     from tandem.run.continued import Sought
 
+FORMATS = ("table", "csv", "json", "markdown")  # of a comparison
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -35,6 +36,17 @@ def seconds(text: str) -> float:
         value = math.nan
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"seconds, 0 or more, not {quote(text)}")
+    return value
+
+
+def percent(text: str) -> float:
+    """A share, written as percent (2%), above 0."""
+    try:
+        value = float(text.strip().removesuffix("%")) / 100 if text.strip().endswith("%") else 0.0
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"percent, such as 2%, not {quote(text)}")
     return value
 
 
@@ -169,6 +181,31 @@ def _several_runs(command: argparse.ArgumentParser) -> None:
     command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
 
 
+def _compare(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "names",
+        nargs="+",
+        metavar="RUN",
+        help="folder of a run, or what is wanted of it: RUN:c07 (a configuration), RUN:b2 (a"
+        " background), RUN:dropout=0.5 (a level), RUN:b2,dropout=0.5 (both). Several are put"
+        " together; A vs B compares the two",
+    )
+    add(
+        "--by",
+        metavar="FACTOR",
+        help="compare the levels of: background, intensity, foreground, config, or a"
+        " hyperparameter of the foreground",
+    )
+    add(
+        "--equivalent",
+        type=percent,
+        metavar="2%",
+        help="say whether the effect is less than 2 %% (or so), more, or not known",
+    )
+    add("--format", choices=FORMATS, default=FORMATS[0], help="(%(default)s)")
+
+
 def _record(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     command.add_argument(
@@ -196,7 +233,7 @@ _OPTIONS = {
     "check": (_plan, _registry, _root, _results, _check),
     "list": (_registry,),
     "repos": (_registry, _root),
-    "compare": (_several_runs,),
+    "compare": (_compare,),
     "record": (_record,),
     "verify": (_several_runs,),
     "prune": (_results, _prune),

@@ -53,7 +53,12 @@ def read_record(folder: Path) -> Record:
     UsageError: it cannot be read, or is no record.
     """
     file = folder / NAME
-    record = _read_object(file, "no record of an experiment (move its folder away)")
+    return record_from(_read(file), file)
+
+
+def record_from(data: bytes, file: Path) -> Record:
+    """Return the record that was read from a file; UsageError: it is none."""
+    record = _object(data, file, "no record of an experiment (move its folder away)")
     if not record.keys() >= _ANY_VERSION:
         raise UsageError(f"{file}: no record of an experiment (move its folder away)")
     return cast(Record, record)
@@ -65,7 +70,8 @@ def read_interference(folder: Path, record: Record | None = None) -> Interferenc
     Before version 3 it stood in the `record`. One of version 1 gets the names of today.
     """
     try:
-        value = _read_object(folder / INTERFERENCE, "no figures of interference")
+        file = folder / INTERFERENCE
+        value = _object(_read(file), file, "no figures of interference")
     except UsageError:
         older = cast(Mapping[str, Any], record or {})
         return cast("Interference | None", _with_new_names(older.get("interference")))
@@ -112,11 +118,16 @@ def current_interference(folder: Path, record: Record) -> Interference | None:
     return found if now == found["records"] else None
 
 
-def _read_object(file: Path, otherwise: str) -> dict[str, Any]:
+def _read(file: Path) -> bytes:
     try:
-        value = json.loads(file.read_bytes())
+        return file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror} (check the file)") from None
+
+
+def _object(data: bytes, file: Path, otherwise: str) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
     except (ValueError, RecursionError):
         raise UsageError(f"{file}: not JSON (restore it, or move its folder away)") from None
     if not isinstance(value, dict):

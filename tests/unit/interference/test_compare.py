@@ -1,467 +1,329 @@
-"""compare: repeats say what they can, and not more; what cannot stand beside them is named."""
+"""compare: repeats say what they can and not more, levels and two things against each other."""
 
 from __future__ import annotations
 
-import json
-import random
-import statistics
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support import records
-from support.records import of, put, write_run
+from support.compared import (
+    NO_SOLO,
+    design,
+    designed,
+    figure,
+    figures,
+    groups,
+    parallel,
+    rows,
+)
+from support.records import put, write_run
 from tandem.base.errors import UsageError
-from tandem.interference.compare import NO_EFFECT, compare
-from tandem.interference.figures import FIGURES
-from tandem.interference.quantity import Quantity
-from tandem.interference.repeats import interval_of_median, repeats_of
-from tandem.report.compare import TITLES, text_of_compare
-from tandem.results.record import BackgroundPart, Figure, Interference, Record, Window
+from tandem.interference.compare import comparison
+from tandem.interference.estimate import estimate_of, holm
+from tandem.interference.rows import TESTED
 
-Pair = tuple[Record, Interference]
-
-ESTIMATE = "foreground_energy_estimate_joules"
-RATIOS = {name for name, effect in NO_EFFECT.items() if effect == 1.0}
-NO_SOLO = "no solo control (set controls.solo)"
+SIX = (1.20, 1.22, 1.24, 1.26, 1.28, 1.30)
 
 
-def figure(value: float | None, uncertainty: float | None, reason: str | None = None) -> Figure:
-    return {"value": value, "clock_uncertainty": uncertainty, "label": "derived", "reason": reason}
+def repeated(*values: float, **changes: Any) -> list[Any]:
+    """One configuration in as many blocks as there are values."""
+    return [designed(1, 1, block, value, **changes) for block, value in enumerate(values, 1)]
 
 
-def parallel(number: int, value: float = 1.25, uncertainty: float | None = 0.01) -> Pair:
-    """A parallel record, and figures that all have the same value."""
-    own_id, twin = f"digits_mlp_{number:03d}_parallel", f"digits_mlp_{number + 1:03d}_solo"
-    alone = of(Window, name="background", attempt=None)
-    alone["started"] = f"2026-01-31T12:{number % 60:02d}:00+00:00"
-    record = records.record(
-        experiment_id=own_id,
-        twin=twin,
-        hyperparameters={"epochs": 20, "learning_rate": number / 1000},
-        mutated=["learning_rate"],
-        epochs_done=20,
-        windows=[alone, of(Window, **{"gpus[0].name": "NVIDIA A100"})],
-        **{
-            "environment.device": "cuda",
-            "background.model": "wide",
-            "background.hyperparameters": {"epochs": 8},
-        },
+# -- one cell --------------------------------------------------------------------------
+
+
+def test_six_pairs_have_an_interval_and_a_verdict(tmp_path: Path) -> None:
+    [group] = groups(write_run(tmp_path / "run", *repeated(*SIX)))
+    row, expected = rows(group)["slowdown"], estimate_of(SIX, 1.0)
+    assert (row["pairs"], row["units"], row["values"]) == (6, 6, list(SIX))
+    assert (row["estimate"], row["low"], row["high"]) == (
+        *(expected.estimate, expected.low, expected.high),
     )
-    figures = dict.fromkeys(TITLES, figure(value, uncertainty))
-    return record, records.interference(experiment_id=own_id, twin=twin, figures=figures)
+    assert (row["verdict"], row["below_resolution"], row["p"]) == ("above", False, 2 / 2**6)
+    assert (group["unit"], group["configurations"], group["experiments"]) == ("pair", 1, 6)
 
 
-def several(*numbers: int) -> tuple[list[Pair], list[Any]]:
-    """Some of them, and their records alone, to be changed."""
-    pairs = [parallel(number) for number in numbers]
-    return pairs, [record for record, _ in pairs]
-
-
-def solo(number: int) -> Record:
-    record, _ = parallel(number)
-    put(record, experiment_id=f"digits_mlp_{number:03d}_solo", mode="mutation", background=None)
-    return record
-
-
-def rows(run: Path) -> dict[str, dict[str, Any]]:
-    [group] = compare([run])["groups"]
-    return {row["figure"]: row for row in group["rows"]}
-
-
-def blocks(*values: float) -> list[list[float]]:
-    return [[value] for value in values]
-
-
-# -- the interval ----------------------------------------------------------------------
-
-
-def coverage(draws: int, size: int, shared: float = 0.0, is_blockwise: bool = True) -> float:
-    """How often the interval holds the true median, 0: `size` baselines with two pairs each."""
-    noise = random.Random(5)
-    hits = 0
-    for _ in range(draws):
-        made = []
-        for _ in range(size):
-            baseline = noise.gauss(0, shared)
-            made.append([baseline + noise.gauss(0, 1) for _ in range(2 if shared else 1)])
-        sample = made if is_blockwise else [[value] for block in made for value in block]
-        low, high = interval_of_median(sample)
-        hits += low <= 0 <= high
-    return hits / draws
-
-
-@pytest.fixture
-def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tandem.interference.repeats.RESAMPLES", 200)
-
-
-@pytest.mark.usefixtures("few_resamples")
-def test_the_interval_covers_what_it_says_from_six_on_and_less_below() -> None:
-    assert 0.90 < coverage(400, 6) < 0.99
-    assert 0.90 < coverage(200, 15) < 0.99
-    assert 0.65 < coverage(400, 3) < 0.85
-
-
-@pytest.mark.usefixtures("few_resamples")
-def test_pairs_that_share_a_baseline_are_drawn_together() -> None:
-    assert 0.85 < coverage(300, 8, shared=3.0) < 0.97
-    assert coverage(300, 8, shared=3.0, is_blockwise=False) < 0.85
-
-
-def test_the_same_values_always_give_the_same_interval() -> None:
-    noise = random.Random(2)
-    sample = blocks(*(noise.gauss(0, 1) for _ in range(40)))
-    assert interval_of_median(sample) == interval_of_median(sample)
-
-
-@given(values=st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=12))
-@settings(max_examples=settings().max_examples // 5)
-def test_the_interval_lies_within_the_values(values: list[float]) -> None:
-    low, high = interval_of_median(blocks(*values))
-    assert min(values) <= low <= statistics.median(values) <= high <= max(values)
-
-
-# -- how sure a median is --------------------------------------------------------------
-
-
-def test_one_value_is_as_sure_as_it_says() -> None:
-    repeats = repeats_of([[Quantity(1.25, 0.01)]])
-    assert (repeats.median, repeats.uncertainty, repeats.spread) == (1.25, 0.01, None)
-    assert repeats_of([[Quantity(1.25, None)]]).uncertainty is None
-
-
-def test_a_few_values_have_a_range_and_the_larger_of_two_uncertainties() -> None:
-    alike = repeats_of([[Quantity(value, 0.2)] for value in (1.24, 1.26)])
-    assert (alike.low, alike.high, alike.spread) == (1.24, 1.26, "range")
-    assert alike.uncertainty == pytest.approx(0.2 / 2**0.5)
-    apart = repeats_of([[Quantity(value, 0.001)] for value in (1.0, 1.5)])
-    assert apart.uncertainty == pytest.approx(1.84 * 0.25)
-    unknown = repeats_of([[Quantity(1.0, 0.1)], [Quantity(1.0, None)]])
-    assert unknown.uncertainty == 0.0  # of the scatter alone
-
-
-def test_from_six_blocks_on_there_is_an_interval() -> None:
-    values = [1.1, 1.2, 1.3, 1.4, 1.5, 1.6]
-    six = repeats_of([[Quantity(value, 0.001)] for value in values])
-    assert (six.pairs, six.blocks, six.spread) == (6, 6, "95 %")
-    assert (six.low, six.high) == interval_of_median(blocks(*values))
-    assert six.uncertainty == pytest.approx((six.high - six.low) / 3.92)
-    five = repeats_of([[Quantity(value, 0.001)] for value in values[:5]])
-    assert five.spread == "range"
-    three_blocks = repeats_of(
-        [
-            [Quantity(a, 0.0), Quantity(b, 0.0)]
-            for a, b in zip(values[::2], values[1::2], strict=True)
-        ]
-    )
-    assert (three_blocks.pairs, three_blocks.blocks, three_blocks.spread) == (6, 3, "range")
-
-
-def test_the_median_of_few_is_as_sure_as_simulation_says() -> None:
-    """Two deviations either way hold the truth at least nine times in ten, from 2 to 8 pairs."""
-    noise = random.Random(11)
-    for size in (2, 3, 5, 8):
-        hits = 0
-        for _ in range(100):
-            found = repeats_of([[Quantity(noise.gauss(1, 0.1), 0.1)] for _ in range(size)])
-            assert found.uncertainty is not None
-            hits += abs(found.median - 1) < 2 * found.uncertainty
-        assert hits >= 90, size
-
-
-# -- the comparison --------------------------------------------------------------------
-
-
-def test_the_figures_are_those_of_the_records() -> None:
-    assert list(TITLES) == [*FIGURES, ESTIMATE]
-
-
-def test_six_pairs_make_an_interval(tmp_path: Path) -> None:
-    values = (1.20, 1.22, 1.24, 1.26, 1.28, 1.30)
-    run = write_run(
-        tmp_path / "run",
-        *(parallel(2 * place, value) for place, value in enumerate(values)),
-        *(solo(2 * place + 1) for place in range(6)),
-    )
-    row = rows(run)["slowdown"]
-    assert (row["pairs"], row["blocks"], row["spread"]) == (6, 6, "95 %")
-    assert row["median"] == pytest.approx(1.25)
-    assert 1.20 <= row["low"] < 1.25 < row["high"] <= 1.30
-    assert row["below_resolution"] is False
-    text = text_of_compare([run])
-    heading = "digits/mlp epochs=20 beside digits/wide epochs=8, on cuda, NVIDIA A100\n"
-    assert text.startswith(heading)
-    cells = next(line for line in text.splitlines() if line.startswith("slowdown ")).split()
-    interval = [f"{row['low']:.4g}", "to", f"{row['high']:.4g}"]
-    assert cells == ["slowdown", "derived", "6", "1.25", *interval, "95", "%"]
-
-
-def test_pairs_with_a_common_baseline_are_one_block(tmp_path: Path) -> None:
-    pairs, made = several(*range(0, 16, 2))
-    made[1]["twin"] = made[0]["twin"]
-    made[2]["windows"][0] = made[1]["windows"][0]
-    row = rows(write_run(tmp_path / "run", *pairs))["slowdown"]
-    assert (row["pairs"], row["blocks"]) == (8, 6)
-
-
-def test_a_difference_that_is_smaller_than_its_uncertainty_is_told(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", parallel(1, 1.015, 0.01))
-    assert {name for name, row in rows(run).items() if row["below_resolution"]} == RATIOS
-    assert "below resolution" in text_of_compare([run])
-    near_nothing = write_run(tmp_path / "other", parallel(1, -0.015, 0.01))
-    below = {name for name, row in rows(near_nothing).items() if row["below_resolution"]}
-    assert below == {"marginal_energy_joules", "saving_of_sharing"}
-    clear = write_run(tmp_path / "clear", parallel(1, 1.03, 0.01))
-    assert not any(row["below_resolution"] for row in rows(clear).values())
-    unknown = write_run(tmp_path / "unknown", parallel(1, 1.0, None))
-    assert rows(unknown)["slowdown"]["below_resolution"] is None
-
-
-def test_groups_differ_in_training_background_its_values_and_device(tmp_path: Path) -> None:
-    pairs, made = several(*range(1, 7))
-    made[1]["model"] = "cnn"
-    made[2]["background"]["model"] = "cnn"
-    made[3]["background"]["hyperparameters"] = {"epochs": 9}
-    made[4]["environment"]["device"] = "cpu"
-    made[5]["windows"][1]["gpus"] = []
-    found = compare([write_run(tmp_path / "run", *pairs)])["groups"]
-    assert [group["experiments"] for group in found] == [1] * 6
-    assert {group["device"] for group in found} == {
-        "cuda, NVIDIA A100",
-        "cpu, NVIDIA A100",
-        "cuda, AMD EPYC 7302",
-    }
-
-
-def test_a_training_that_was_on_no_gpu_repeats_none_that_was(tmp_path: Path) -> None:
-    pairs, made = several(1, 2)
-    window = next(each for each in made[1]["windows"] if each["name"] == "foreground")
-    put(window, **{"gpus_used.foreground.gpus": []})
-    found = compare([write_run(tmp_path / "run", *pairs)])["groups"]
-    assert {group["device"] for group in found} == {"cuda, NVIDIA A100", "cuda, AMD EPYC 7302"}
+def test_five_pairs_have_values_and_a_count_alone(tmp_path: Path) -> None:
+    row = rows(*groups(write_run(tmp_path / "run", *repeated(*SIX[:5]))))["slowdown"]
+    assert (row["units"], row["values"]) == (5, list(SIX[:5]))
+    assert [row[key] for key in ("low", "high", "p", "p_holm", "verdict")] == [None] * 5
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("values", "is_below"),
     [
-        ({"restart_delay_seconds": 5.0}, "restart_delay_seconds=5"),
-        ({"max_rounds": 3}, "max_rounds=3"),
-        ({"intensity": 0.25}, "intensity=0.25"),
-        ({"target_gpu_utilization": 50.0}, "target_gpu_utilization=50"),
-        ({"gpu_memory_mib": 4000.0}, "gpu_memory_mib=4000"),
-        ({"gpu_memory_fraction": 0.3}, "gpu_memory_fraction=0.3"),
-        ({"intensity": 0.5, "env": {"CUDA_VISIBLE_DEVICES": "1"}}, "gpus=1 intensity=0.5"),
-        ({"env": {"CUDA_VISIBLE_DEVICES": "1", "OTHER": "x"}}, "gpus=1"),
+        ((1.002, 1.5, 1.01, 1.02, 1.03, 1.04), False),  # an interval from 1.002 on shows an effect
+        ((1.0, 1.5, 1.01, 1.02, 1.03, 1.04), True),  # it is closed
+        ((0.99, 1.5, 1.01, 1.02, 1.03, 1.04), True),
     ],
 )
-def test_groups_differ_in_the_dose_and_the_gpus_of_a_background(
-    tmp_path: Path, change: dict[str, Any], words: str
+def test_below_resolution_is_that_the_interval_holds_no_effect(
+    tmp_path: Path, values: tuple[float, ...], is_below: bool
 ) -> None:
-    pairs, made = several(1, 2, 3)
-    for record in made[1:]:
-        put(record["background"]["parts"][0], **change)
-    run = write_run(tmp_path / "run", *pairs)
-    usual, dosed = compare([run])["groups"]
-    assert (usual["experiments"], usual["dose"]) == (1, "")
-    assert (dosed["experiments"], dosed["dose"]) == (2, words)
-    heading = f"digits/mlp epochs=20 beside digits/wide epochs=8, {words}, on cuda, NVIDIA A100"
-    assert f"{heading}\n" in text_of_compare([run])
+    row = rows(*groups(write_run(tmp_path / "run", *repeated(*values))))["slowdown"]
+    assert row["below_resolution"] is is_below
+    assert (row["verdict"] == "below resolution") is is_below
+    assert (row["low"] <= 1 <= row["high"]) is is_below
 
 
-def test_each_of_several_backgrounds_has_its_dose(tmp_path: Path) -> None:
-    pair = parallel(1)
-    doses: list[dict[str, Any]] = [{}, {"intensity": 0.5}, {"max_rounds": 2}]
-    put(pair[0], **{"background.parts": [of(BackgroundPart, **dose) for dose in doses]})
-    [group] = compare([write_run(tmp_path / "run", pair)])["groups"]
-    assert group["dose"] == "2.intensity=0.5 3.max_rounds=2"
+def test_one_pair_tells_how_sure_its_clocks_are(tmp_path: Path) -> None:
+    row = rows(*groups(write_run(tmp_path / "run", parallel(1))))["slowdown"]
+    assert (row["clock_uncertainty"], row["units"], row["verdict"]) == (0.01, 1, None)
 
 
-def test_groups_differ_in_what_the_foreground_was_given(tmp_path: Path) -> None:
-    """Not in what was drawn for it, nor in its seed alone."""
-    pairs, made = several(*range(1, 7))
-    made[1]["hyperparameters"]["epochs"] = 2
-    made[2]["hyperparameters"]["seed"] = 7
-    made[3]["environment"]["env"]["CUDA_VISIBLE_DEVICES"] = "0"
-    made[4]["hyperparameters"]["epochs"] = 3
-    made[4]["mutated"].append("epochs")
-    run = write_run(tmp_path / "run", *pairs)
-    found = {group["values"]: group["experiments"] for group in compare([run])["groups"]}
-    assert found == {"epochs=20": 3, "epochs=2": 1, "epochs=20 gpus=0": 1, "": 1}
-    assert "digits/mlp epochs=20 gpus=0 beside digits/wide" in text_of_compare([run])
+def test_only_three_figures_have_verdicts_adjusted_for_all_of_the_call(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design([1], [1, 2], range(1, 8)))
+    found = comparison([str(run)])
+    every = [row for group in found["groups"] for row in group["rows"]]
+    judged = [row for row in every if row["verdict"]]
+    assert {row["figure"] for row in judged} == set(TESTED)
+    assert found["verdicts"] == len(judged) == 6
+    assert [row["p_holm"] for row in judged] == holm([row["p"] for row in judged])
+    assert judged[0]["p_holm"] == pytest.approx(6 * 2 / 2**7)
+    others = [row for row in every if row["figure"] not in TESTED]
+    assert all(row["low"] is not None and row["p_holm"] is None for row in others)
 
 
-def test_joules_of_different_work_have_no_median(tmp_path: Path) -> None:
+def test_equivalence_has_three_answers(tmp_path: Path) -> None:
+    made = repeated(*[1.0] * 7)
+    values = {"slowdown": 1.001, "energy_ratio": 1.1, "background_progress_ratio": 1.0}
+    for number, (_, its) in enumerate(made):
+        noise = 1 + number / 1000
+        its["figures"] = figures(1.0, **{name: value * noise for name, value in values.items()})
+        its["figures"]["background_progress_ratio"]["value"] = 1 + (-1) ** number * number / 100
+    [group] = groups(write_run(tmp_path / "run", *made), margin=0.02)
+    found = {name: rows(group)[name] for name in values}
+    assert [row["verdict"] for row in found.values()] == ["less", "more", "not known"]
+    assert [bool(row["more_repeats"]) for row in found.values()] == [False, False, True]
+    assert {row["equivalent_within"] for row in found.values()} == {0.02}
+
+
+# -- units -----------------------------------------------------------------------------
+
+
+def test_a_configuration_counts_once_where_there_are_several(tmp_path: Path) -> None:
+    """The median of its repeats does, however many it has."""
+    made = [designed(1, 1, block, 1 + block / 10) for block in (1, 2, 6)]
+    made += [designed(3, 1, 1, 1.5)]
+    [group] = groups(write_run(tmp_path / "run", *made))
+    row = rows(group)["slowdown"]
+    assert (group["unit"], group["configurations"]) == ("configuration", 2)
+    assert (row["pairs"], row["units"], row["values"]) == (4, 2, [1.2, 1.5])
+
+
+def test_pairs_with_a_common_baseline_count_once(tmp_path: Path) -> None:
+    made = repeated(1.1, 1.3, 1.6, 1.2)
+    made[1][0]["twin"] = made[0][0]["twin"]
+    made[2][0]["windows"][0] = made[1][0]["windows"][0]  # by way of the second
+    [group] = groups(write_run(tmp_path / "run", *made))
+    assert rows(group)["slowdown"]["values"] == [1.3, 1.2]
+    assert rows(group)["slowdown"]["pairs"] == 4
+
+
+def test_runs_add_up_and_a_copy_counts_once(tmp_path: Path) -> None:
+    one, two = (write_run(tmp_path / name, *repeated(*SIX)) for name in ("one", "two"))
+    found = comparison([str(one), str(two), str(tmp_path / "two" / ".." / "one")])
+    [group] = found["groups"]
+    assert rows(group)["slowdown"]["pairs"] == 6
+    assert found["left_out"] == {"counted already (a copy, or the same run under another name)": 6}
+    later = write_run(tmp_path / "three", *repeated(*SIX, timestamp="2026-02-02T12:00:00+00:00"))
+    for record, _ in (made := repeated(*SIX, timestamp="2026-02-03T12:00:00+00:00")):
+        record["windows"][0]["started"] += " later"
+    fourth = write_run(tmp_path / "four", *made)
+    [group] = groups(one, fourth)
+    assert (rows(group)["slowdown"]["pairs"], rows(group)["slowdown"]["units"]) == (12, 12)
+    [group] = groups(one, later)  # the same background's windows
+    assert (rows(group)["slowdown"]["pairs"], rows(group)["slowdown"]["units"]) == (12, 6)
+
+
+def test_a_configuration_is_the_same_in_two_runs(tmp_path: Path) -> None:
+    """By its values, whatever numbers the two plans gave it."""
+    one = write_run(tmp_path / "one", designed(1, 1, 1), designed(3, 1, 1))
+    drawn = {"epochs": 20, "dropout": 0.0, "seed": 9, "learning_rate": 0.002}
+    two = write_run(
+        tmp_path / "two",
+        designed(5, 1, 1, hyperparameters=drawn, timestamp="2026-02-02T12:00:00+00:00"),
+    )
+    [group] = groups(one, two)
+    assert (group["configurations"], group["experiments"]) == (2, 3)
+
+
+def test_joules_are_never_put_together_over_boards(tmp_path: Path) -> None:
+    """Ratios are, over boards of one model: each is of one board."""
+    made = repeated(*SIX)
+    for record, _ in made[:2]:
+        put(record, **{"windows[1].gpus[0].uuid": "GPU-other"})
+    [group] = groups(write_run(tmp_path / "run", *made))
+    assert rows(group)["slowdown"]["units"] == 6
+    joules = [row for row in group["rows"] if row["figure"] == "marginal_energy_joules"]
+    own = made[3][0]["windows"][1]["gpus"][0]["uuid"]
+    assert [(row["board"], row["units"]) for row in joules] == [("GPU-other", 2), (own, 4)]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"epochs_done": 2}, "joules of 2 to 20 epochs have no middle"),
+        ({}, None),
+    ],
+)
+def test_joules_of_different_work_have_no_middle(
+    tmp_path: Path, change: dict[str, Any], why: str | None
+) -> None:
     """Ratios do: they are of the same work each."""
-    pairs, made = several(1, 2, 3)
-    for record, epochs in zip(made, (2, 20, None), strict=True):
-        record.update(epochs_done=epochs, mutated=["epochs", "learning_rate"])
-    run = write_run(tmp_path / "run", *pairs)
-    assert set(rows(run)) == {name for name in TITLES if not name.endswith("_joules")}
-    why = "a median of joules, which are of 2 to 20 epochs"
-    assert f"\nmissing in 3 of 3: {why}\n" in text_of_compare([run])
-
-
-def test_records_of_before_are_compared(tmp_path: Path) -> None:
-    """Of version 2, which has the figures in it."""
-    record, interference = parallel(1)
-    run = write_run(tmp_path / "run", record)
-    then = {name: interference[name] for name in ("twin", "warnings", "figures")}
-    older = {**record, "record_version": 2, "interference": then}
-    del older["digests"]
-    (run / record["experiment_id"] / "experiment.json").write_text(json.dumps(older))
-    [group] = compare([run])["groups"]
-    assert (group["dose"], group["values"]) == ("", "epochs=20")
-    assert rows(run)["slowdown"]["median"] == 1.25
-
-
-def test_runs_add_up_and_the_same_run_counts_once(tmp_path: Path) -> None:
-    one, two = (write_run(tmp_path / name, parallel(1), solo(2)) for name in ("one", "two"))
-    [group] = compare([one, two, tmp_path / "two" / ".." / "one"])["groups"]
-    assert group["experiments"] == 2
-    assert group["rows"][0]["blocks"] == 1  # the same background window: one is a copy
-    other = parallel(1)
-    other[0]["windows"][0]["started"] = "2026-02-01T12:00:00+00:00"
-    [group] = compare([one, write_run(tmp_path / "three", other)])["groups"]
-    assert group["rows"][0]["blocks"] == 2
+    made = [designed(1, 1, 1), designed(1, 1, 2, **change)]
+    [group] = groups(write_run(tmp_path / "run", *made))
+    assert group["no_joules"] == why
+    assert ("marginal_energy_joules" in rows(group)) is (why is None)
+    assert rows(group)["slowdown"]["units"] == 2
 
 
 def test_what_is_missing_says_how_often_and_why(tmp_path: Path) -> None:
-    pairs, _ = several(1, 2, 3)
-    figures = pairs[0][1]["figures"]
-    figures["slowdown"] = figure(None, None, NO_SOLO)
-    figures["antt"] = figure(None, None, f"{NO_SOLO}; no rate")
-    run = write_run(tmp_path / "run", *pairs)
-    assert compare([run])["groups"][0]["missing"] == {NO_SOLO: 1, "no rate": 1}
-    assert rows(run)["slowdown"]["pairs"] == 2
-    assert f"missing in 1 of 3: {NO_SOLO}\n" in text_of_compare([run])
+    made = repeated(1.1, 1.2, 1.3)
+    made[0][1]["figures"]["slowdown"] = figure(None, None, NO_SOLO)
+    made[0][1]["figures"]["antt"] = figure(None, None, f"{NO_SOLO}; no rate")
+    [group] = groups(write_run(tmp_path / "run", *made))
+    assert group["missing"] == {NO_SOLO: 1, "no rate": 1}
+    assert rows(group)["slowdown"]["pairs"] == 2
 
 
-def test_a_figure_that_nobody_has(tmp_path: Path) -> None:
-    record, interference = parallel(1)
-    record["twin"] = None
-    interference["figures"] = dict.fromkeys(TITLES, figure(None, None, NO_SOLO))
-    run = write_run(tmp_path / "run", (record, interference))
-    assert all(row["pairs"] == 0 for row in rows(run).values())
-    text = text_of_compare([run])
-    assert "\nslowdown               derived  0      -\n" in text
-    assert f"missing in 1 of 1: {NO_SOLO}\n" in text
+# -- levels ----------------------------------------------------------------------------
 
 
-def test_what_is_not_valid_is_left_out_and_counted(tmp_path: Path) -> None:
-    pairs, made = several(1, 3, 7, 9)
-    for record, percent in zip(made, ("71.3", "82"), strict=False):
-        record.update(valid=False, invalid_reasons=[f"coverage {percent}% is below 95%", "more"])
-    run = write_run(tmp_path / "run", *pairs)
-    (run / made[2]["experiment_id"] / "interference.json").unlink()
-    (run / made[3]["experiment_id"] / "interference.json").write_text("{")
-    comparison = compare([run])
-    assert comparison["groups"] == []
-    assert comparison["left_out"] == {
-        "not valid: coverage 71.3% is below 95%": 2,
-        "without figures of interference (its control has not ended, or one was changed)": 2,
-    }
-    text = text_of_compare([run])
-    assert text.splitlines()[0] == "no parallel record that can be compared"
-    assert "left out: 2 not valid: coverage 71.3% is below 95%" in text
+def test_levels_of_a_background_put_configurations_together(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design(range(1, 7), [1, 2], [1, 2, 3]))
+    found = groups(run, by="background")
+    assert [(group["level"], group["configurations"]) for group in found] == [("1", 6), ("2", 6)]
+    assert [group["unit"] for group in found] == ["configuration"] * 2
+    for load, group in enumerate(found, start=1):
+        medians = [pytest.approx(1 + load / 10 + 0.01 * (config + 2)) for config in range(1, 7)]
+        assert rows(group)["slowdown"]["values"] == medians
+        assert group["values"] is None
+        assert group["intensity"] == load / 4
 
 
-def test_a_run_without_parallel_records_is_no_mistake(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", solo(1))
-    assert text_of_compare([run]) == "no parallel record that can be compared"
+def test_levels_of_a_hyperparameter_are_kept_apart_by_load(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design(range(1, 7), [1, 2], [1, 2]))
+    found = [
+        (group["level"], group["intensity"], group["configurations"])
+        for group in groups(run, by="dropout")
+    ]
+    assert found == [("0.0", 0.25, 3), ("0.5", 0.25, 3), ("0.0", 0.5, 3), ("0.5", 0.5, 3)]
 
 
-def test_no_line_is_longer_than_a_hundred_columns(tmp_path: Path) -> None:
-    """Also with long names, the largest numbers and characters that no screen shows."""
-    pairs = []
-    for number, value in enumerate((-12345678.9, -98765432.1)):
-        record, interference = parallel(number, value, 1e9)
-        put(record, **{"background.hyperparameters": {"a" * 90: "x\x1b[31m", "b": 1}})
-        interference["figures"]["stp"] = figure(None, None, "why " * 60)
-        pairs.append((record, interference))
-    text = text_of_compare([write_run(tmp_path / "run", *pairs)])
-    assert max(map(len, text.splitlines())) <= 100
-    assert text.replace("\n", "").isprintable()
-    assert "below resolution" in text
+def test_levels_of_config_are_single_configurations(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design([1, 2, 10], [1], [1, 2]))
+    found = groups(run, by="config")
+    assert [group["level"] for group in found] == ["1", "2", "10"]
+    assert {group["unit"] for group in found} == {"pair"}
 
 
-# -- what is no run --------------------------------------------------------------------
+def test_levels_of_intensity_stand_in_their_order_also_unasked(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design([1], [4, 1, 2], range(1, 7)))
+    found = comparison([str(run)])
+    assert [group["level"] for group in found["over_intensity"]] == ["0.25", "0.5", "1"]
+    for group in found["over_intensity"]:
+        assert set(rows(group)) == set(TESTED)
+        assert all(row["low"] is not None and row["verdict"] is None for row in group["rows"])
+    assert [group["level"] for group in groups(run, by="intensity")] == ["0.25", "0.5", "1"]
+    assert comparison([f"{run}:b1"])["over_intensity"] == []
 
 
-def test_folders_that_are_no_runs(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file").write_text("")
+def test_a_factor_that_is_none_has_the_nearest_name(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", parallel(1))
-    for folder, words in {
-        tmp_path / "nowhere": "no such folder",
-        tmp_path / "file": "no such folder",
-        tmp_path / "empty": "holds no records",
-        run / "digits_mlp_001_parallel": "the folder of one experiment",
-    }.items():
-        with pytest.raises(UsageError, match=words) as caught:
-            compare([run, folder])
-        assert str(caught.value).startswith(f"{folder}: ")
+    with pytest.raises(UsageError, match=r'"epoch" is no factor \(did you mean "epochs"\?\)'):
+        comparison([str(run)], by="epoch")
+
+
+# -- two things ------------------------------------------------------------------------
+
+
+def test_two_loads_of_one_configuration_are_paired_by_block(tmp_path: Path) -> None:
+    made = [designed(1, 1, block, 1 + block) for block in range(1, 8)]
+    made += [designed(1, 2, block, 1.1 * (1 + block)) for block in range(7, 1, -1)]
+    run = write_run(tmp_path / "run", *made)
+    [group] = groups(f"{run}:b1", "vs", f"{run}:b2")
+    row = rows(group)["slowdown"]
+    assert (group["paired"], group["unit"], group["unmatched"]) == (True, "pair", 1)
+    assert row["values"] == [pytest.approx(1.1)] * 6
+    assert (row["verdict"], row["units"], row["cliffs_delta"]) == ("above", 6, None)
+    saved = rows(group)["saving_of_sharing"]  # a difference
+    assert (saved["no_effect"], saved["values"][0]) == (0.0, pytest.approx(0.1 * 3))
+
+
+def test_two_loads_of_several_configurations_are_paired_by_configuration(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design(range(1, 7), [1, 2], [1, 2, 3]))
+    [group] = groups(f"{run}:b1", "vs", f"{run}:b2")
+    assert (group["paired"], group["unit"]) == (True, "configuration")
+    assert rows(group)["slowdown"]["units"] == 6
+
+
+def test_two_levels_of_a_factor_are_paired_by_what_else_was_drawn(tmp_path: Path) -> None:
+    """Beside each load by itself."""
+    run = write_run(tmp_path / "run", *design(range(1, 13), [1, 2], [1], step=0.0))
+    found = groups(f"{run}:dropout=0", "vs", f"{run}:dropout=0.5")
+    assert [(group["intensity"], group["paired"]) for group in found] == [
+        *((0.25, True), (0.5, True))
+    ]
+    assert [rows(group)["slowdown"]["units"] for group in found] == [6, 6]
+    assert rows(found[0])["slowdown"]["verdict"] == "below resolution"
+
+
+def test_two_runs_are_not_paired_and_compared_cell_by_cell(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "one", *design([1], [1, 2], range(1, 7)))
+    other = {"environment.repository_git.commit": "f" * 40, "timestamp": "later"}
+    two = write_run(
+        tmp_path / "two",
+        *(
+            designed(1, load, block, 2 + block / 100, **other)
+            for load in (1, 2)
+            for block in range(1, 7)
+        ),
+    )
+    found = groups(one, "vs", two)
+    assert [(group["paired"], group["intensity"]) for group in found] == [
+        *((False, 0.25), (False, 0.5))
+    ]
+    row = rows(found[0])["slowdown"]
+    assert (row["cliffs_delta"], row["verdict"], row["units"], row["units_of_second"]) == (
+        *(1.0, "above", 6, 6),
+    )
+    assert found[0]["first"]["code"] != found[0]["second"]["code"]
+    assert len(groups(one, two)) == 4  # put together they are not
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("words", "problem"),
     [
-        ("{", "not JSON"),
-        ("", "not JSON"),
-        ("\udcff", "not JSON"),
-        pytest.param("[" * 100_000, "not JSON", id="deep"),
-        ("[]", "no record"),
-        ('{"experiment_id": "x"}', "no record"),
+        (["vs", "RUN"], "vs stands once"),
+        (["RUN", "vs"], "vs stands once"),
+        (["RUN", "vs", "RUN", "vs", "RUN"], "vs stands once"),
+        (["RUN:b1", "vs", "RUN"], "6 experiments in common"),
+        (["RUN:b1,c01", "vs", "RUN:b2,c02"], None),
+        (["RUN:b1", "vs", "RUN:b3"], "nothing that can be compared has background=3"),
+        (["RUN:b1", "vs", "RUN:b"], '"b" names nothing'),
     ],
 )
-def test_a_damaged_record_is_named_and_passed_over(tmp_path: Path, text: str, words: str) -> None:
-    run = write_run(tmp_path / "run", *(parallel(number) for number in (1, 3, 5)))
-    file = run / "digits_mlp_003_parallel" / "experiment.json"
-    file.write_text(text, errors="surrogateescape")
-    comparison = compare([run])
-    assert [group["experiments"] for group in comparison["groups"]] == [2]
-    [problem] = comparison["damaged"]
-    assert problem.startswith(f"{file}: {words}")
-    shown = text_of_compare([run])  # in lines of a hundred columns
-    assert "".join(f"left out: {problem}".split()) in "".join(shown.split())
+def test_what_cannot_be_compared_says_why(
+    tmp_path: Path, words: list[str], problem: str | None
+) -> None:
+    run = write_run(tmp_path / "run", *design([1, 2], [1, 2], [1, 2, 3]))
+    words = [word.replace("RUN", str(run)) for word in words]
+    if problem is None:
+        assert comparison(words)["groups"]
+        return
+    with pytest.raises(UsageError, match=problem):
+        comparison(words)
 
 
-@pytest.mark.parametrize("file", ["{", "[]"])
-def test_a_run_of_damaged_records_alone_is_an_error(tmp_path: Path, file: str) -> None:
-    whole, run = (write_run(tmp_path / name, parallel(1)) for name in ("whole", "run"))
-    (run / "digits_mlp_001_parallel" / "experiment.json").write_text(file)
-    with pytest.raises(UsageError) as caught:
-        compare([whole, run])
-    assert str(caught.value).startswith(f"{run}: none of its records can be read: {run}/digits_")
+def test_loads_on_one_side_must_be_of_one_kind(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design([1], [1, 2, 3], [1, 2]))
+    with pytest.raises(UsageError, match="intensity on one side of vs is of several kinds"):
+        comparison([f"{run}:b1", f"{run}:b2", "vs", f"{run}:b3"])
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("background", "environment", "windows", "attempts", "twin", "mutated", "hyperparameters"),
-        *("interference.figures.stp", "interference.figures.stp.value"),
-    ],
-)
-def test_a_record_that_lacks_something_is_named_and_passed_over(tmp_path: Path, path: str) -> None:
-    """It is JSON all the same: somebody has edited it, say."""
-    record, figures = parallel(3)
-    record["model"] = "other"
-    part, names = cast(Any, {**record, "interference": figures}), path.split(".")
-    for name in names[:-1]:
-        part = part[name]
-    if len(names) == 1:
-        part = record
-    del part[names[-1]]
-    run = write_run(tmp_path / "run", parallel(1), (record, figures))
-    file = run / record["experiment_id"] / "experiment.json"
-    comparison = compare([run])
-    assert [each[: len(str(file))] for each in comparison["damaged"]] == [str(file)]
-    assert [group["experiments"] for group in comparison["groups"]] == [1]
-
-
-def test_a_record_with_a_name_that_is_no_unicode_can_be_read(tmp_path: Path) -> None:
-    pair = parallel(1)
-    put(pair[0], **{"background.hyperparameters": {"path": "\udcff"}})
-    assert r"path=\udcff" in text_of_compare([write_run(tmp_path / "run", pair)])
+def test_levels_and_two_things_do_not_go_together(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", parallel(1))
+    with pytest.raises(UsageError, match="--by and vs do not go together"):
+        comparison([f"{run}:b1", "vs", f"{run}:b1"], by="background")

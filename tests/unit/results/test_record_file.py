@@ -11,7 +11,7 @@ from support import records
 from support.records import write_run
 from tandem.base.files import sha256_of
 from tandem.experiment.verify import Verdict, verify_pair
-from tandem.interference.compare import compare
+from tandem.interference.compare import comparison
 from tandem.interference.figures import interference_of
 from tandem.results.columns import row_of
 from tandem.results.record import Record
@@ -55,7 +55,7 @@ def test_version_1_stands_in_table_and_comparison(made: tuple[Path, Record]) -> 
     row = row_of(record, current_interference(folder, record), counts=True)
     assert (row["slowdown"], row["slowdown_clock_uncertainty"]) == (1.25, 0.01)
     assert row["slowdown_of_epochs"] is None
-    found = compare([folder.parent])
+    found = comparison([str(folder.parent)])
     assert found["damaged"] == []
     assert len(found["groups"]) == 1
 
@@ -89,4 +89,4 @@ def test_damaged_figures_of_version_1_are_no_error_here(
     written = json.loads((folder / INTERFERENCE).read_text()) | {"figures": figures}
     (folder / INTERFERENCE).write_text(json.dumps(written))
     assert current_interference(folder, record) is not None
-    assert len(compare([folder.parent])["damaged"]) == 1
+    assert len(comparison([str(folder.parent)])["damaged"]) == 1

@@ -1,0 +1,112 @@
+"""A parallel experiment reduced to what a comparison needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from tandem.interference.cells import Cell, board_of, cell_of
+from tandem.results.record import Figure, Record, foreground_window, last_window
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """What the boards did: the mean of their SM clock, and how long it was held down at most."""
+
+    sm_mhz: float | None
+    throttled_percent: float | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A parallel experiment with its figures.
+
+    `given` and `drawn` are the foreground's values, without its seed and without those that differ
+    from repeat to repeat of a configuration. `config` numbers the configurations of a run and
+    `number` its loads, as the design does, else in the order of the run. Pairs with a baseline in
+    common are not independent. `clocks` are those of the experiment and of its control. Copies of
+    one experiment have the same `origin`.
+    """
+
+    run: str
+    experiment_id: str
+    twin: str | None
+    cell: Cell
+    hyperparameters: Values
+    given: Values
+    drawn: Values
+    config: int | None
+    number: int | None
+    block: int | None
+    baselines: frozenset[tuple[str, ...]]
+    board: str
+    epochs_done: int | None
+    tandem: str
+    origin: tuple[str, ...]
+    invalidity: str | None
+    clocks: tuple[Clocks, ...]
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> tuple[str, str]:
+        """What is the same foreground with the same values, in any run."""
+        return self.cell.foreground, text_of({**self.given, **self.drawn})
+
+
+def text_of(values: Values) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(values.items()))
+
+
+def pair_of(record: Record, run: str, machine: Values | None) -> Pair:
+    """Return what a parallel record of a run says; `machine` is the file that it names.
+
+    One of KeyError, IndexError, TypeError, AttributeError, ValueError: the record lacks something.
+    """
+    place: Values = cast(Values, record).get("place") or {}  # not before version 5
+    mutated, values = record["mutated"], record["hyperparameters"]
+    attempts, tandem = record["attempts"], record["environment"]["tandem_git"]
+    invalid = record["invalid_reasons"]
+    start = str(attempts[-1]["started"]) if attempts else ""
+    return Pair(
+        run=run,
+        experiment_id=record["experiment_id"],
+        twin=record["twin"],
+        cell=cell_of(record, run, machine),
+        hyperparameters=values,
+        given={name: value for name, value in values.items() if name not in mutated},
+        drawn={name: value for name, value in values.items() if name in mutated},
+        config=place.get("config"),
+        number=place.get("background_number"),
+        block=place.get("block"),
+        baselines=baselines_of(record, run),
+        board=board_of(record),
+        epochs_done=record["epochs_done"],
+        tandem=str(tandem["commit"]),
+        origin=(
+            *(record["environment"]["hostname"], record["experiment_id"]),
+            *(str(record["timestamp"]), start),
+        ),
+        invalidity=None if record["valid"] else f"not valid: {invalid[0]}",
+        clocks=(clocks_of(record),),
+    )
+
+
+def baselines_of(record: Record, run: str) -> frozenset[tuple[str, ...]]:
+    """Return what other pairs may have in common with a record: its control and other windows."""
+    baselines = {("record", run, record["experiment_id"])}
+    if record["twin"]:
+        baselines.add(("twin", run, record["twin"]))
+    if alone := last_window(record["windows"], "background"):
+        baselines.add(("background", record["environment"]["hostname"], str(alone["started"])))
+    return frozenset(baselines)
+
+
+def clocks_of(record: Record) -> Clocks:
+    window = foreground_window(record)
+    gpus: list[Values] = [cast(Values, gpu) for gpu in window["gpus"]] if window else []
+    speeds = [mhz for gpu in gpus if (mhz := gpu.get("sm_clock_avg_mhz")) is not None]
+    held = [share for gpu in gpus for share in gpu.get("throttled_percent", {}).values()]
+    return Clocks(sum(speeds) / len(speeds) if speeds else None, max(held, default=None))

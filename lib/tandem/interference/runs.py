@@ -1,0 +1,221 @@
+"""The parallel experiments of some runs that can be compared, and why the others cannot.
+
+A record is read, reduced to what a comparison needs, and let go: a run may have ten thousand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from tandem.base.errors import UsageError
+from tandem.interference.cells import SEED
+from tandem.interference.figures import NAMES
+from tandem.interference.pairs import Clocks, Pair, clocks_of, pair_of
+from tandem.interference.tries import Try, that_count, try_of
+from tandem.results.record import Figure
+from tandem.results.record_file import NAME, read_interference, record_from
+
+COPY = "counted already (a copy, or the same run under another name)"
+NO_FIGURES = "without figures of interference (its control has not ended, or one was changed)"
+_NOT_WHOLE = "not a whole record (restore it, or move its folder away)"
+_FIGURE = {"value", "label", "reason"}
+_LACKS = (KeyError, IndexError, TypeError, AttributeError, ValueError)
+
+
+@dataclass
+class Reading:
+    """What was read of some runs; `left_out` has a reason for each experiment that is."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+
+def read_runs(runs: Iterable[str]) -> Reading:
+    """Return what can be compared of the folders of runs, each folder and each copy once.
+
+    A run of which nothing can be read is named and passed over. UsageError: that is so of all of
+    them, or one is no run's folder.
+    """
+    whole, nothing = Reading(), []
+    folders: dict[Path, str] = {}
+    for run in runs:
+        check_folder(run)
+        folders.setdefault(Path(run).resolve(), run)
+    for folder, run in folders.items():
+        reader = RunReader(run, folder)
+        problem = reader.read()
+        if problem:
+            nothing.append(problem)
+            whole.damaged.append(problem)
+            continue
+        found = reader.reading()
+        whole.pairs += found.pairs
+        whole.left_out += found.left_out
+        whole.damaged += found.damaged
+    if len(nothing) == len(folders):
+        raise UsageError("\n".join(nothing))
+    firsts: dict[tuple[str, ...], Pair] = {}
+    for pair in whole.pairs:
+        firsts.setdefault(pair.origin, pair)
+    whole.left_out += [COPY] * (len(whole.pairs) - len(firsts))
+    whole.pairs = list(firsts.values())
+    return whole
+
+
+def check_folder(run: str) -> None:
+    """Refuse, with a UsageError, what somebody has named by mistake."""
+    try:
+        if not Path(run).is_dir():
+            raise UsageError(f"{run}: no such folder (name that of a run: results/run_...)")
+        if (Path(run) / NAME).exists():
+            raise UsageError(f"{run}: the folder of one experiment (name the run's, one above)")
+    except OSError as error:
+        raise UsageError(f"{run}: cannot be read: {error.strerror} (check the folder)") from None
+
+
+class RunReader:
+    """Reads the records of one run, and puts their pairs together."""
+
+    def __init__(self, run: str, folder: Path) -> None:
+        self.run, self.folder = run, folder
+        self.damaged: list[str] = []
+        self.digests: dict[str, str] = {}
+        self.clocks: dict[str, Clocks] = {}
+        self.tries: list[Try] = []
+        self.drafts: list[Pair] = []
+        self.machine = cache(self.machine_in)
+
+    def read(self) -> str | None:
+        """Read all records; return why there is nothing to go on with, if so."""
+        try:
+            files = sorted(self.folder.glob(f"*/{NAME}"))
+        except OSError as error:
+            return f"{self.run}: cannot be read: {error.strerror} (check the folder)"
+        for file in files:
+            try:
+                self.add(file)
+            except UsageError as error:
+                self.damaged.append(str(error))
+            except OSError as error:
+                self.damaged.append(f"{file}: cannot be read: {error.strerror} (check the file)")
+            except _LACKS:
+                self.damaged.append(f"{file}: {_NOT_WHOLE}")
+        if self.tries:
+            return None
+        if self.damaged:
+            return f"{self.run}: none of its records can be read: {self.damaged[0]}"
+        return f"{self.run}: holds no records (name the folder of a run: results/run_...)"
+
+    def add(self, file: Path) -> None:
+        """Add what one record says; UsageError, OSError or one of _LACKS: it cannot be used."""
+        data = file.read_bytes()
+        record = record_from(data, file)
+        if record["mode"] == "parallel":
+            file_of_machine = cast(Mapping[str, Any], record).get("machine") or {}
+            machine = self.machine(file_of_machine.get("file"))
+            pair = pair_of(record, self.run, machine)
+            if "interference" in record:  # before version 3
+                older = read_interference(file.parent, record)
+                pair = replace(pair, figures=older["figures"] if older else {})
+            self.drafts.append(pair)
+        self.clocks[record["experiment_id"]] = clocks_of(record)
+        self.digests[file.parent.name] = hashlib.sha256(data).hexdigest()
+        self.tries.append(try_of(record))
+
+    def machine_in(self, name: str | None) -> Mapping[str, Any] | None:
+        """Return what a file says of the machine; None where it says nothing, or is damaged."""
+        try:
+            value = json.loads((self.folder / name).read_bytes()) if name else None
+        except (OSError, ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def reading(self) -> Reading:
+        """Return what can be compared, when all records have been read."""
+        found = Reading(damaged=self.damaged)
+        counting = that_count(self.tries)
+        for pair in numbered([each for each in self.drafts if each.experiment_id in counting]):
+            if pair.invalidity:
+                found.left_out.append(pair.invalidity)
+                continue
+            try:
+                figures = self.figures_of(pair)
+            except _LACKS:
+                file = self.folder / pair.experiment_id / NAME
+                found.damaged.append(f"{file}: {_NOT_WHOLE}")
+                continue
+            if figures is None:
+                found.left_out.append(NO_FIGURES)
+                continue
+            control = self.clocks.get(pair.twin or "")
+            clocks = (*pair.clocks, control) if control else pair.clocks
+            found.pairs.append(replace(pair, figures=figures, clocks=clocks))
+        return found
+
+    def figures_of(self, pair: Pair) -> Mapping[str, Figure] | None:
+        """Return the figures of a pair, if they are of the records that are there now.
+
+        Before version 3 they stood in the record, and nobody can tell. One of _LACKS: they are not
+        whole.
+        """
+        figures: Mapping[str, Figure] = pair.figures
+        if not figures:
+            found = read_interference(self.folder / pair.experiment_id)
+            if found is None or any(
+                self.digests.get(name) != digest for name, digest in found["records"].items()
+            ):
+                return None
+            figures = found["figures"]
+        if not all(figures[name].keys() >= _FIGURE for name in NAMES):
+            raise ValueError("a figure lacks a part")
+        return figures
+
+
+# -- numbers ---------------------------------------------------------------------------
+
+
+def numbered(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs of a run with what varies taken out, and all of them numbered.
+
+    What a design has numbered keeps its number.
+    """
+    varied = varied_in(pairs)
+    same = [without(pair, varied | {SEED}) for pair in pairs]
+    configs = {
+        each: place for place, each in enumerate(dict.fromkeys(p.configuration for p in same), 1)
+    }
+    loads = {each: place for place, each in enumerate(dict.fromkeys(p.cell.load for p in same), 1)}
+    return [
+        replace(
+            pair,
+            config=pair.config or configs[pair.configuration],
+            number=pair.number or loads[pair.cell.load],
+        )
+        for pair in same
+    ]
+
+
+def varied_in(pairs: Iterable[Pair]) -> set[str]:
+    """Return the hyperparameters that differ from repeat to repeat of a design's configuration."""
+    firsts: dict[int, Pair] = {}
+    found: set[str] = set()
+    for pair in pairs:
+        if pair.config is not None:
+            first = firsts.setdefault(pair.config, pair).hyperparameters
+            found |= {name for name, value in pair.hyperparameters.items() if first[name] != value}
+    return found
+
+
+def without(pair: Pair, names: set[str]) -> Pair:
+    given, drawn = (
+        {name: value for name, value in values.items() if name not in names}
+        for values in (pair.given, pair.drawn)
+    )
+    return replace(pair, given=given, drawn=drawn)

@@ -1,0 +1,87 @@
+"""Headings, texts and tables, laid out for a screen or as Markdown."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tandem.base.text import GAP, SCREEN_COLUMNS, printable
+
+_NARROWEST = 16  # columns that the last cell of a row gets at least
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&$])")
+
+
+@dataclass(frozen=True)
+class Heading:
+    text: str
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of as many cells each; the first row has the titles of the columns."""
+
+    rows: Sequence[Sequence[str]]
+
+
+Block = Heading | Text | Table
+
+
+def as_screen(blocks: Sequence[Block]) -> str:
+    """Return the blocks as lines of at most a hundred columns, an empty one before a heading."""
+    lines = list[str]()
+    for block in blocks:
+        if isinstance(block, Heading) and lines:
+            lines.append("")
+        lines += table_lines(block.rows) if isinstance(block, Table) else wrapped(block.text)
+    return "\n".join(lines)
+
+
+def wrapped(text: str) -> list[str]:
+    return textwrap.wrap(
+        printable(text), SCREEN_COLUMNS, subsequent_indent="  ", break_on_hyphens=False
+    )
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows whose columns line up; the last cell goes on below where it is too long."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)][:-1]
+    before = sum(widths) + len(GAP) * len(widths)
+    has_room = before <= SCREEN_COLUMNS - _NARROWEST
+    indent = before if has_room else 2 * len(GAP)
+    lines = []
+    for *cells, last in shown:
+        parts = textwrap.wrap(last, SCREEN_COLUMNS - indent, break_on_hyphens=False)
+        first = parts.pop(0) if has_room and parts else ""
+        lines.append(GAP.join([*map(str.ljust, cells, widths), first]).rstrip())
+        lines += [" " * indent + part for part in parts]
+    return lines
+
+
+def as_markdown(blocks: Sequence[Block]) -> str:
+    """Return the blocks as Markdown in which no cell or name has a meaning of its own."""
+    return "\n\n".join(map(_markdown, blocks))
+
+
+def _markdown(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"### {escaped(block.text)}"
+    if isinstance(block, Text):
+        return escaped(block.text)
+    titles, *rows = block.rows
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(
+        f"| {' | '.join(cell if cell == '---' else escaped(cell) for cell in line)} |"
+        for line in lines
+    )
+
+
+def escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", printable(text))

@@ -1,0 +1,71 @@
+"""A comparison for other programs: JSON, and CSV with a row for each figure of each group."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tandem.base.text import printable
+
+# A spreadsheet takes what begins so for a formula, also behind what it takes for a separator.
+_FORMULA = re.compile(r"(^|[;,])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+
+GROUP_COLUMNS = (
+    *("names", "names_of_second", "by", "level"),
+    *("foreground", "values", "background", "hyperparameters", "dose", "intensity"),
+    *("device", "code", "settings", "unit", "paired", "configurations", "experiments"),
+)
+FIGURE_COLUMNS = (
+    *("figure", "measure", "label", "board", "pairs", "units", "units_of_second"),
+    *("first", "second", "estimate", "low", "high", "no_effect", "below_resolution"),
+    *(
+        "p",
+        "p_holm",
+        "verdict",
+        "equivalent_within",
+        "more_repeats",
+        "cliffs_delta",
+        "clock_uncertainty",
+    ),
+    *("values_of_units", "values_of_second"),
+)
+COLUMNS = (*GROUP_COLUMNS, *FIGURE_COLUMNS)
+_RENAMED = {"values_of_units": "values"}
+_FEW = 5  # units, of which all values are shown
+
+
+def as_json(comparison: Mapping[str, Any]) -> str:
+    """Return it as JSON; characters beyond ASCII are escaped."""
+    return json.dumps(comparison, indent=2, allow_nan=False)
+
+
+def as_csv(comparison: Mapping[str, Any]) -> str:
+    """Return its groups as CSV. Values of units are there where there are up to five of them."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for group in comparison["groups"]:
+        of_group = [cell(group.get(name)) for name in GROUP_COLUMNS]
+        for row in group["rows"]:
+            of_row = [cell(row.get(_RENAMED.get(name, name))) for name in FIGURE_COLUMNS]
+            writer.writerow([*of_group, *of_row])
+    return text.getvalue().removesuffix("\n")
+
+
+def cell(value: Any) -> str:
+    """Return a cell that no spreadsheet executes; numbers stay as exact as they are."""
+    if value is None:
+        return ""
+    if isinstance(value, (bool, int)):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, list):
+        if value and not isinstance(value[0], str):
+            return " ".join(map(repr, value)) if len(value) <= _FEW else ""
+        value = " ".join(value)
+    return _FORMULA.sub(r"\1\2'", printable(value))

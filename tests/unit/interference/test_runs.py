@@ -1,0 +1,187 @@
+"""Which experiments of runs are compared; what cannot be is named, damaged ones passed over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from support.compared import designed, groups, parallel, rows
+from support.records import put, write_run
+from tandem.base.errors import UsageError
+from tandem.interference.compare import comparison
+from tandem.interference.runs import NO_FIGURES, read_runs
+from tandem.results.record import Record
+
+
+def solo(number: int) -> Record:
+    record, _ = parallel(number)
+    put(record, experiment_id=f"digits_mlp_{number:03d}_solo", mode="mutation", background=None)
+    return record
+
+
+def ids(*runs: Path) -> list[str]:
+    return [pair.experiment_id for pair in read_runs(map(str, runs)).pairs]
+
+
+def test_what_is_not_valid_is_left_out_and_counted(tmp_path: Path) -> None:
+    pairs = [parallel(number) for number in (1, 3, 7, 9)]
+    made: list[Any] = [record for record, _ in pairs]
+    for record, percent in zip(made, ("71.3", "82"), strict=False):
+        record.update(valid=False, invalid_reasons=[f"coverage {percent}% is below 95%", "more"])
+    run = write_run(tmp_path / "run", *pairs)
+    (run / made[2]["experiment_id"] / "interference.json").unlink()
+    (run / made[3]["experiment_id"] / "interference.json").write_text("{")
+    found = comparison([str(run)])
+    assert found["groups"] == []
+    assert found["left_out"] == {"not valid: coverage 71.3% is below 95%": 2, NO_FIGURES: 2}
+
+
+def test_figures_of_a_control_that_has_changed_are_left_out(tmp_path: Path) -> None:
+    record, figures = parallel(1)
+    run = write_run(tmp_path / "run", solo(2), (record, figures))
+    file = run / record["experiment_id"] / "interference.json"
+    value = json.loads(file.read_bytes())
+    value["records"]["digits_mlp_002_solo"] = "0" * 64
+    file.write_text(json.dumps(value))
+    assert read_runs([str(run)]).left_out == [NO_FIGURES]
+
+
+def test_a_run_without_parallel_records_is_no_mistake(tmp_path: Path) -> None:
+    assert read_runs([str(write_run(tmp_path / "run", solo(1)))]).pairs == []
+
+
+def test_only_the_newest_whole_try_counts_and_no_warm_up(tmp_path: Path) -> None:
+    """A try that was cut off in the middle leaves the one before."""
+    first = [designed(1, load, 1, valid=load == 1, invalid_reasons=["x"]) for load in (1, 2)]
+    again = [designed(1, load, 1, try_number=2) for load in (1, 2)]
+    cut_off = [designed(1, 1, 1, try_number=3)]
+    for number, pairs in enumerate((again, cut_off), start=2):
+        for record, figures in pairs:
+            record["experiment_id"] += f"_try{number}"
+            figures["experiment_id"] = record["experiment_id"]
+    warm_up = designed(1, 1, 1, control="warm_up")
+    warm_up[0]["experiment_id"] = "digits_mlp_c01_b1_r1_parallel_warm_up1"
+    run = write_run(tmp_path / "run", *first, *again, *cut_off, warm_up)
+    assert ids(run) == [f"digits_mlp_c01_b{load}_r1_parallel_try2" for load in (1, 2)]
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_records_of_before_are_compared(tmp_path: Path, version: int) -> None:
+    """Those of version 2 have the figures in them; before version 5 there are no groups."""
+    record, interference = parallel(1)
+    run = write_run(tmp_path / "run", (record, interference))
+    older: dict[str, Any] = {**record, "record_version": version}
+    for key in ("group", "try_number", "place"):
+        del older[key]
+    if version == 2:
+        del older["digests"], older["machine"], older["gpus_used"]
+        figures = {
+            name: {"value": each["value"], "uncertainty": 0.01, "label": "x", "reason": None}
+            for name, each in interference["figures"].items()
+            if name != "slowdown_of_epochs"
+        }
+        older["interference"] = {"twin": None, "warnings": [], "figures": figures}
+        (run / record["experiment_id"] / "interference.json").unlink()
+        (run / record["experiment_id"] / "experiment.json").write_text(json.dumps(older))
+    else:
+        run = write_run(tmp_path / "older", (cast(Record, older), interference))
+    [group] = groups(run)
+    assert (group["dose"], group["values"]) == ("", "epochs=20")
+    assert rows(group)["slowdown"]["estimate"] == 1.25
+    assert rows(group)["slowdown"]["clock_uncertainty"] == 0.01
+    if version == 2:
+        assert rows(group)["slowdown_of_epochs"]["units"] == 0
+
+
+# -- what is no run, or damaged --------------------------------------------------------
+
+
+def test_folders_that_are_no_runs_are_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    run = write_run(tmp_path / "run", parallel(1))
+    for folder, words in {
+        tmp_path / "nowhere": "no such folder",
+        tmp_path / "file": "no such folder",
+        run / "digits_mlp_001_parallel": "the folder of one experiment",
+    }.items():
+        with pytest.raises(UsageError, match=words) as caught:
+            read_runs([str(run), str(folder)])
+        assert str(caught.value).startswith(f"{folder}: ")
+
+
+def test_an_empty_run_is_named_and_passed_over(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", parallel(1))
+    (tmp_path / "empty").mkdir()
+    found = read_runs([str(tmp_path / "empty"), str(run)])
+    assert len(found.pairs) == 1
+    [problem] = found.damaged
+    assert problem.startswith(f"{tmp_path / 'empty'}: holds no records")
+    with pytest.raises(UsageError, match="holds no records"):
+        read_runs([str(tmp_path / "empty")])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not JSON"),
+        ("", "not JSON"),
+        ("\udcff", "not JSON"),
+        pytest.param("[" * 100_000, "not JSON", id="deep"),
+        ("[]", "no record"),
+        ('{"experiment_id": "x"}', "no record"),
+    ],
+)
+def test_a_damaged_record_is_named_and_passed_over(tmp_path: Path, text: str, words: str) -> None:
+    run = write_run(tmp_path / "run", *(parallel(number) for number in (1, 3, 5)))
+    file = run / "digits_mlp_003_parallel" / "experiment.json"
+    file.write_text(text, errors="surrogateescape")
+    found = read_runs([str(run)])
+    assert len(found.pairs) == 2
+    [problem] = found.damaged
+    assert problem.startswith(f"{file}: {words}")
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_run_of_damaged_records_alone_is_passed_over(tmp_path: Path, text: str) -> None:
+    whole, run = (write_run(tmp_path / name, parallel(1)) for name in ("whole", "run"))
+    (run / "digits_mlp_001_parallel" / "experiment.json").write_text(text)
+    found = read_runs([str(whole), str(run)])
+    assert len(found.pairs) == 1
+    [problem] = found.damaged
+    assert problem.startswith(f"{run}: none of its records can be read: {run.resolve()}/digits_")
+    with pytest.raises(UsageError, match="none of its records can be read"):
+        read_runs([str(run)])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("background", "environment", "windows", "attempts", "twin", "mutated", "hyperparameters"),
+        *("interference.figures.stp", "interference.figures.stp.value"),
+    ],
+)
+def test_a_record_that_lacks_something_is_named_and_passed_over(tmp_path: Path, path: str) -> None:
+    """It is JSON all the same: somebody has edited it, say."""
+    record, figures = parallel(3)
+    figures["figures"] = {name: each.copy() for name, each in figures["figures"].items()}
+    part, names = cast(Any, {**record, "interference": figures}), path.split(".")
+    for name in names[:-1]:
+        part = part[name]
+    if len(names) == 1:
+        part = record
+    del part[names[-1]]
+    run = write_run(tmp_path / "run", parallel(1), (record, figures))
+    file = run / record["experiment_id"] / "experiment.json"
+    found = read_runs([str(run)])
+    assert [each[: len(str(file))] for each in found.damaged] == [str(file)]
+    assert [pair.experiment_id for pair in found.pairs] == ["digits_mlp_001_parallel"]
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"boards": null}'])
+def test_a_machine_that_is_not_described_is_no_damage(tmp_path: Path, text: str | None) -> None:
+    run = write_run(tmp_path / "run", parallel(1))
+    if text:
+        (run / "machine.json").write_text(text)
+    assert len(read_runs([str(run)]).pairs) == 1
