@@ -254,6 +254,22 @@ def test_a_run_that_was_started_again_keeps_everything(tmp_path: Path) -> None:
     assert has(folder / "e", LOGS | SAMPLES)
 
 
+def test_a_group_that_runs_again_is_to_end_first(tmp_path: Path) -> None:
+    """Only its newest try is; warm-ups are not."""
+    folder = make_run(tmp_path, "run_1", 31, has_ended=False)
+    added = [{"as": "warm_up", "experiments": {"e_warm_up1": "e"}}]
+    added.append({"as": "try", "experiments": {"e_try2": "e"}})
+    with open(folder / "journal.jsonl", "a") as file:
+        for event in added:
+            file.write(json.dumps({"event": "added", "utc": utc(31), **event}) + "\n")
+    said = pruned(tmp_path, "logs=30d", "samples=0")
+    assert said == [f"{folder}: skipped: unfinished run (1 of 1 still to do)"]
+    with open(folder / "journal.jsonl", "a") as file:
+        file.write(json.dumps({**ENDED, "experiment": "e_try2", "utc": utc(31)}) + "\n")
+    pruned(tmp_path, "logs=30d")
+    assert not has(folder / "e", LOGS)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"experiments": 3}', '{"experiments": [{}]}'])
 def test_a_run_whose_plan_cannot_be_read_keeps_everything(tmp_path: Path, text: str) -> None:
     folder = make_run(tmp_path, "run_1", 31)
