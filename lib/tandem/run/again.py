@@ -27,6 +27,7 @@ from tandem.results.record_file import (
     write_record,
 )
 from tandem.results.standing import standing_plan
+from tandem.run.groups import add_lost
 from tandem.run.pairs import make_up, tell_again
 
 Say = Callable[[str], None]
@@ -39,6 +40,7 @@ def record_in_place(run: Path, say: Say) -> None:
     """
     refuse_old(run)
     with closing(RunFolder(run, read_plan_file(run), say)) as folder:
+        add_lost(folder)
         make_up(folder)
         tell_again(folder)
         folder.rebuild_table()

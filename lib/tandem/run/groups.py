@@ -70,6 +70,24 @@ def add_tries(folder: RunFolder, groups: Sequence[Try]) -> list[Experiment]:
     return folder.add(TRY, names) if names else []
 
 
+def add_lost(folder: RunFolder) -> None:
+    """Add again what a journal that was lost no longer tells of, by the folders that are there."""
+    unknown = {
+        each.parent.name for each in folder.path.glob("*/fg_run.sh")
+    } - folder.plan.by_id.keys()
+    if not unknown:
+        return
+    tries = [names_of_next_try(members) for members in newest_tries(folder.plan)]
+    while names := {
+        new: old for each in tries if unknown & each.keys() for new, old in each.items()
+    }:
+        folder.add(TRY, names)
+        tries = [names_of_next_try(members) for members in newest_tries(folder.plan)]
+    copies = {name: name.rpartition(f"_{WARM_UP}")[0] for name in sorted(unknown)}
+    if names := {name: of for name, of in copies.items() if of in folder.plan.by_id}:
+        folder.add(WARM_UP, names)
+
+
 def add_due(folder: RunFolder) -> None:
     """Add what a kill at the very end of a block has kept from being added."""
     unfinished = {block_of(each) for each in folder.missing()}

@@ -32,7 +32,7 @@ from tandem.report.progress import Progress
 from tandem.report.summary import counting_rows, counts_line, print_table
 from tandem.results.folder import RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
-from tandem.run.groups import add_due, add_invalid, may_run
+from tandem.run.groups import add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
 from tandem.run.options import Options
 from tandem.run.pairs import make_up
@@ -163,6 +163,7 @@ class Run:
         wait_s = self.longest_wait_s()
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
         claim(path)
+        add_lost(self.folder)
         make_up(self.folder)
         add_due(self.folder)
         if self.options.rerun_invalid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +22,7 @@ from tandem.results.folder import RunFolder
 from tandem.results.record import Record
 from tandem.results.record_file import INTERFERENCE, NAME
 from tandem.results.standing import not_counting, standing_plan
-from tandem.run.groups import Order, add_due, add_invalid, may_run
+from tandem.run.groups import Order, add_due, add_invalid, add_lost, may_run
 from tandem.run.pairs import finish, make_up
 
 GROUP = SOLO, FIRST, SECOND = (
@@ -51,6 +52,7 @@ class Run:
     def open(self) -> RunFolder:
         """Open it, as a new process does."""
         self.folder = RunFolder(self.path, self.planned, self.said.append)
+        add_lost(self.folder)
         make_up(self.folder)
         add_due(self.folder)
         return self.folder
@@ -62,6 +64,7 @@ class Run:
     def end(self, *names: str, **changes: Any) -> None:
         for name in names:
             (self.path / name).mkdir()
+            (self.path / name / "fg_run.sh").touch()
             finish(self.folder, self.record(name, **changes), 1.0)
 
     def record(self, name: str, **changes: Any) -> Record:
@@ -146,7 +149,7 @@ def test_a_control_whose_record_is_lost_makes_all_figures_due_again(begin: Any) 
     folder = run.again()
     assert names(folder.missing()) == [SOLO]
     assert [run.rows()[name]["slowdown"] for name in GROUP[1:]] == ["", ""]
-    (run.path / SOLO).rmdir()
+    shutil.rmtree(run.path / SOLO)
     run.end(SOLO, **{})
     digest = sha256((run.path / SOLO / NAME).read_bytes()).hexdigest()
     for name in GROUP[1:]:
@@ -254,6 +257,20 @@ def test_a_lost_record_of_a_try_that_does_not_count_runs_nothing(begin: Any) -> 
     (run.path / SOLO / NAME).unlink()
     assert run.again().missing() == []
     assert run.counts() == TWICE
+
+
+def test_a_journal_that_is_lost_costs_no_try_and_no_warm_up(begin: Any) -> None:
+    run = begin(designed(blocks=1, course=Course(rerun_invalid=2, warmup_runs=1)))
+    for each in Order(run.folder).warm_ups(run.planned.experiments[0]):
+        run.end(each.id)
+    run.run_all(Order(run.folder), **{FIRST: LOW, TWICE[1]: LOW})
+    before, counts = run.rows(), run.counts()
+    run.folder.close()
+    (run.path / "journal.jsonl").unlink()
+    folder = run.open()
+    assert folder.missing() == []
+    assert (run.rows(), {*run.counts()}) == (before, {*counts})
+    assert (run.path / "journal.jsonl").read_text().count('"added"') == 3
 
 
 # -- warm-ups ------------------------------------------------------------------------------
