@@ -13,6 +13,7 @@ from tandem.config.options import Controls, Course, Limits, Validity, read_optio
 from tandem.config.problems import Faults, Problem, join
 from tandem.config.trainings import background_levels, foreground_of
 
+MAX_COMBINATIONS = 100_000
 TRAINING = ("repo", "model", "hyperparameters", "gpus")
 _DEFAULTS = {"warmup_runs": 1}
 _PLACES = ("draws", "repeats", "vary", "exclude", "order", "foreground", "background")
@@ -28,11 +29,19 @@ def read_designs(
     """
     faults = Faults(file, problems)
     top = Level("top level", "", value)
-    entries = list(_entries(value, written))
-    designs = [_design(entry, top, source, faults) for entry, source in entries]
-    found = tuple(design for design in designs if design)
-    check_file(top, [entry for entry, _ in entries], found, faults)
-    return found, faults.problems
+    entries = _entries(value, written)
+    designs: list[DesignEntry] = []
+    size = 0
+    for entry, source in entries:
+        if design := _design(entry, top, source, faults):
+            designs.append(design)
+            size += len(design.foregrounds) * len(design.backgrounds)
+        if size > MAX_COMBINATIONS:
+            how = "foregrounds with backgrounds, and so many are the most (list fewer)"
+            faults.add("experiments", f"more than {MAX_COMBINATIONS} {how}")
+            break
+    check_file(top, [entry for entry, _ in entries], designs, faults)
+    return tuple(designs), faults.problems
 
 
 def _entries(
@@ -85,7 +94,7 @@ def _design(
         validity=read_options(Validity, *(it.below("validity").values for it in (entry, top))),
         places=places,
     )
-    check_entry(design, entry, top, faults)
+    check_entry(design, entry, faults)
     return design
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from tandem.base.text import quote, suggestion
 from tandem.config.dialect import Level
-from tandem.config.entries import DesignEntry
+from tandem.config.entries import BackgroundLevel, DesignEntry
 from tandem.config.jsonfile import is_annotation
 from tandem.config.keys import KEYS
 from tandem.config.problems import Faults, join
@@ -27,6 +27,9 @@ _FOR_BACKGROUNDS = {
 _NO_BACKGROUND = "no effect: there is no background (remove it, or add one)"
 _NOT_DRAWN = 'no effect: no hyperparameter is drawn (remove it, or write {"draw": true} for one)'
 _OWN = "no effect: every entry has its own (remove it)"
+_DELAY = "restart_delay_seconds"
+# Where something of these is wrong, much else only seems to be.
+_OF_EVERY_ENTRY = (*HOLDERS, "draws", "vary", "exclude")
 # What an entry says in one key, where the top level says it in another.
 _ALSO = {
     "factors.foreground": ("foreground", "repo", "model"),
@@ -34,12 +37,12 @@ _ALSO = {
 }
 
 
-def check_entry(design: DesignEntry, entry: Level, top: Level, faults: Faults) -> None:
+def check_entry(design: DesignEntry, entry: Level, faults: Faults) -> None:
     """Say what an entry asks for in vain, if nothing else is wrong with it."""
-    if faults.are_within(entry.path) or any(map(faults.are_within, top.values)):
+    if any(map(faults.are_within, (entry.path, *_OF_EVERY_ENTRY))):
         return
     for path, message in (
-        *_idle(entry, has_background=_has_background(design), draws=_draws(design)),
+        *_idle(entry, [design]),
         *_doses(design),
         *_varied(design),
         *_excluded(entry, [design]),
@@ -56,23 +59,11 @@ def check_file(
             faults.add(key, lost)
     if faults.problems or not designs:
         return
-    has_background, draws = any(map(_has_background, designs)), any(map(_draws, designs))
-    for path, message in (
-        *_idle(top, has_background=has_background, draws=draws),
-        *_excluded(top, designs),
-    ):
+    for path, message in (*_idle(top, designs), *_excluded(top, designs)):
         faults.add(path, message)
     for key in dict(_members(top)):
         if all(_says(entry, key) for entry in entries):
             faults.add(key, _OWN)
-
-
-def _has_background(design: DesignEntry) -> bool:
-    return any(level.backgrounds for level in design.backgrounds)
-
-
-def _draws(design: DesignEntry) -> bool:
-    return any(foreground.drawn for foreground in design.foregrounds)
 
 
 def _members(level: Level) -> Iterator[tuple[str, object]]:
@@ -91,14 +82,30 @@ def _says(entry: Level, key: str) -> bool:
     return name in values or any(also in entry.values for also in _ALSO.get(key, ()))
 
 
-def _idle(level: Level, *, has_background: bool, draws: bool) -> Iterator[tuple[str, str]]:
-    """Yield what a level asks for in vain; 0, false and a draw of one ask for nothing."""
+def _idle(level: Level, designs: Sequence[DesignEntry]) -> Iterator[tuple[str, str]]:
+    """Yield what a level asks for in vain; 0, false and a draw of one ask for nothing.
+
+    `designs` are those for which the level counts.
+    """
+    levels = [each for design in designs for each in design.backgrounds if each.backgrounds]
+    has_background, draws = (
+        bool(levels),
+        any(it.drawn for each in designs for it in each.foregrounds),
+    )
     for key, value in _members(level):
-        path = f"{level.path}.{key}" if level.path and level.kind == "entry" else key
+        path = f"{level.path}.{key}" if level.path else key
+        if key == _DELAY and has_background and all(map(_has_own_delay, levels)):
+            yield path, "no effect: every background has its own (remove it)"
         if key in _FOR_BACKGROUNDS and value and not has_background:
             yield path, _NO_BACKGROUND
         if key == "draws" and value != 1 and not draws:
             yield path, _NOT_DRAWN
+
+
+def _has_own_delay(level: BackgroundLevel) -> bool:
+    """Whether every background of the level says itself how long the pause between its rounds is."""
+    written = level.source if isinstance(level.source, list) else [level.source]
+    return all(_DELAY in background for background in written)
 
 
 def _doses(design: DesignEntry) -> Iterator[tuple[str, str]]:

@@ -471,6 +471,12 @@ OWN = "no effect: every entry has its own (remove it)"
         ({"factors": {"foreground": [SOURCE]}}, [PAIR, SOURCE], "factors.foreground", OWN),
         ({"controls": {"solo": True}}, [ALONE, SOURCE], "controls.solo", NO_BACKGROUND),
         ({"factors": {"intensity": [1]}}, [ALONE], "factors.intensity", NO_BACKGROUND),
+        (
+            {"restart_delay_seconds": 1},
+            [ALONE | {"background": [LOAD | {"restart_delay_seconds": 0}]}, ALONE],
+            "restart_delay_seconds",
+            "no effect: every background has its own (remove it)",
+        ),
         ({"draws": 2}, [ALONE], "draws", "no effect: no hyperparameter is drawn (remove it, "),
         ({"exclude": [{"a": 1}]}, [ALONE], "exclude[0].a", '"a" is no factor here (there is '),
         ({"historical_csvs": "x"}, [ALONE], "historical_csvs", "not read: values in it may"),
@@ -523,6 +529,18 @@ def test_all_errors_are_told_at_once_and_nothing_follows_from_them(tmp_path: Pat
         ("experiments[2].background.gpus", '"0,0" names a GPU more than once'),
         ("experiments[2].foreground", '"repo" is missing'),
     ]
+
+
+def test_what_is_wrong_in_one_entry_hides_nothing_in_another(tmp_path: Path) -> None:
+    found = errors(tmp_path, ALONE | {"repeats": 0}, ALONE | {"draws": 2})
+    assert [path for path, _ in found] == ["experiments[0].repeats", "experiments[1].draws"]
+
+
+def test_more_combinations_than_can_be_planned_are_not_read(tmp_path: Path) -> None:
+    factors = {"foreground": [SOURCE] * 400, "background": [None] * 300}
+    entries: list[dict[str, Any]] = [{}] * 1000
+    message = "more than 100000 foregrounds with backgrounds, and so many are the most (list fewer)"
+    assert errors(tmp_path, *entries, factors=factors) == [("experiments", message)]
 
 
 def test_too_many_combinations_of_a_background_are_an_error(tmp_path: Path) -> None:
