@@ -88,22 +88,19 @@ def _idle(level: Level, designs: Sequence[DesignEntry]) -> Iterator[tuple[str, s
     `designs` are those for which the level counts.
     """
     levels = [each for design in designs for each in design.backgrounds if each.backgrounds]
-    has_background, draws = (
-        bool(levels),
-        any(it.drawn for each in designs for it in each.foregrounds),
-    )
+    draws = any(each.drawn for design in designs for each in design.foregrounds)
     for key, value in _members(level):
         path = f"{level.path}.{key}" if level.path else key
-        if key == _DELAY and has_background and all(map(_has_own_delay, levels)):
+        if key == _DELAY and levels and all(map(_has_own_delay, levels)):
             yield path, "no effect: every background has its own (remove it)"
-        if key in _FOR_BACKGROUNDS and value and not has_background:
+        if key in _FOR_BACKGROUNDS and value and not levels:
             yield path, _NO_BACKGROUND
         if key == "draws" and value != 1 and not draws:
             yield path, _NOT_DRAWN
 
 
 def _has_own_delay(level: BackgroundLevel) -> bool:
-    """Whether every background of the level says itself how long the pause between its rounds is."""
+    """Whether every background of the level itself says how long it pauses between rounds."""
     written = level.source if isinstance(level.source, list) else [level.source]
     return all(_DELAY in background for background in written)
 
