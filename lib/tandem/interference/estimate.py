@@ -5,9 +5,9 @@ What differs by less than 1e-12 is tied: 1.25 and 0.8 lie equally far from 1.
 
 The interval and the p-value cannot contradict each other. The interval is that of distributions
 without ties, which with ties only holds the truth more often; its p-value is the smallest 1 - level
-at which it does not hold no effect. Where there are zeros or ties, the signs of mid-ranks are
-flipped too (Pratt): if that test keeps no effect, the interval is drawn out to it, and the p-value
-is the greater of both. So p <= 0.05 exactly where the interval of 95 % does not hold no effect.
+at which no effect lies outside. Where there are zeros or ties, the signs of mid-ranks are flipped
+too (Pratt): if no effect is still possible by that test, the interval is drawn out to it, and the
+p-value is the greater of both. So p <= 0.05 exactly where no effect lies outside of 95 %.
 What estimates say of equivalence and of repeats still to come is in resolution.py.
 """
 

@@ -79,18 +79,6 @@ def smallest_effect(pairs: int, spread: float) -> float | None:
     return math.expm1((_BEYOND + _NORMAL.inv_cdf(CHANCE)) * _deviation(pairs, spread))
 
 
-def pairs_needed(effect: float, spread: float) -> int | None:
-    """Return how many pairs show an effect in four of five designs; None: not even 1000 do."""
-    return next(
-        (
-            pairs
-            for pairs in range(ENOUGH, MOST_REPEATS + 1)
-            if (smallest_effect(pairs, spread) or 0.0) <= effect
-        ),
-        None,
-    )
-
-
 # -- parts -----------------------------------------------------------------------------
 
 

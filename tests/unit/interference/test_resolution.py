@@ -10,7 +10,6 @@ from tandem.interference.estimate import difference_of, estimate_of
 from tandem.interference.resolution import (
     Equivalence,
     equivalence,
-    pairs_needed,
     smallest_effect,
 )
 
@@ -102,15 +101,3 @@ def test_more_pairs_show_smaller_effects() -> None:
     assert effects == sorted(effects, reverse=True)
     assert smallest_effect(5, 0.05) is None
     assert smallest_effect(6, 0.0) == 0.0
-
-
-@pytest.mark.parametrize("effect", [0.01, 0.02, 0.05])
-def test_pairs_needed_are_the_fewest_that_show_an_effect(effect: float) -> None:
-    pairs = pairs_needed(effect, 0.03)
-    assert pairs is not None
-    assert (smallest_effect(pairs, 0.03) or 1.0) <= effect
-    assert (smallest_effect(pairs - 1, 0.03) or 1.0) > effect
-
-
-def test_no_thousand_pairs_show_next_to_nothing() -> None:
-    assert pairs_needed(0.0001, 0.1) is None
