@@ -68,7 +68,8 @@ def term_of(term: str, text: str) -> Term:
 
 def selected(pairs: Sequence[Pair], name: Name) -> list[Pair]:
     """Return the pairs of a run that a name means; UsageError: none."""
-    found = [pair for pair in pairs if Path(pair.run).resolve() == Path(name.run).resolve()]
+    folder = cache(lambda run: Path(run).resolve())
+    found = [pair for pair in pairs if folder(pair.run) == folder(name.run)]
     for factor, value in name.terms:
         levels = levels_of(found, factor)
         fitting = [pair for pair in found if fits(pair, factor, value)]

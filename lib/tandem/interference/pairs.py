@@ -9,6 +9,7 @@ from typing import Any, cast
 from tandem.interference.cells import Cell, board_of, cell_of
 from tandem.results.record import Figure, Record, foreground_window, last_window
 
+WARM_UP = "warm_up"
 Values = Mapping[str, Any]
 
 
@@ -96,7 +97,8 @@ def pair_of(record: Record, run: str, machine: Values | None) -> Pair:
 
 def baselines_of(record: Record, run: str) -> frozenset[tuple[str, ...]]:
     """Return what other pairs may have in common with a record: its control and other windows."""
-    baselines = {("record", run, record["experiment_id"])}
+    group = cast(Values, record).get("group", record["experiment_id"])  # of several tries
+    baselines = {("group", run, group)}
     if record["twin"]:
         baselines.add(("twin", run, record["twin"]))
     if alone := last_window(record["windows"], "background"):

@@ -16,10 +16,10 @@ from typing import Any, cast
 from tandem.base.errors import UsageError
 from tandem.interference.cells import SEED
 from tandem.interference.figures import NAMES
-from tandem.interference.pairs import Clocks, Pair, clocks_of, pair_of
-from tandem.interference.tries import Try, that_count, try_of
+from tandem.interference.pairs import WARM_UP, Clocks, Pair, clocks_of, pair_of
 from tandem.results.record import Figure
 from tandem.results.record_file import NAME, read_interference, record_from
+from tandem.results.standing import not_counting
 
 COPY = "counted already (a copy, or the same run under another name)"
 NO_FIGURES = "without figures of interference (its control has not ended, or one was changed)"
@@ -88,7 +88,6 @@ class RunReader:
         self.damaged: list[str] = []
         self.digests: dict[str, str] = {}
         self.clocks: dict[str, Clocks] = {}
-        self.tries: list[Try] = []
         self.drafts: list[Pair] = []
         self.machine = cache(self.machine_in)
 
@@ -107,7 +106,7 @@ class RunReader:
                 self.damaged.append(f"{file}: cannot be read: {error.strerror} (check the file)")
             except _LACKS:
                 self.damaged.append(f"{file}: {_NOT_WHOLE}")
-        if self.tries:
+        if self.digests:
             return None
         if self.damaged:
             return f"{self.run}: none of its records can be read: {self.damaged[0]}"
@@ -117,7 +116,7 @@ class RunReader:
         """Add what one record says; UsageError, OSError or one of _LACKS: it cannot be used."""
         data = file.read_bytes()
         record = record_from(data, file)
-        if record["mode"] == "parallel":
+        if record["mode"] == "parallel" and record["control"] != WARM_UP:
             file_of_machine = cast(Mapping[str, Any], record).get("machine") or {}
             machine = self.machine(file_of_machine.get("file"))
             pair = pair_of(record, self.run, machine)
@@ -125,9 +124,8 @@ class RunReader:
                 older = read_interference(file.parent, record)
                 pair = replace(pair, figures=older["figures"] if older else {})
             self.drafts.append(pair)
-        self.clocks[record["experiment_id"]] = clocks_of(record)
+        self.clocks[file.parent.name] = clocks_of(record)
         self.digests[file.parent.name] = hashlib.sha256(data).hexdigest()
-        self.tries.append(try_of(record))
 
     def machine_in(self, name: str | None) -> Mapping[str, Any] | None:
         """Return what a file says of the machine; None where it says nothing, or is damaged."""
@@ -140,8 +138,8 @@ class RunReader:
     def reading(self) -> Reading:
         """Return what can be compared, when all records have been read."""
         found = Reading(damaged=self.damaged)
-        counting = that_count(self.tries)
-        for pair in numbered([each for each in self.drafts if each.experiment_id in counting]):
+        out = not_counting(self.folder)
+        for pair in numbered([each for each in self.drafts if each.experiment_id not in out]):
             if pair.invalidity:
                 found.left_out.append(pair.invalidity)
                 continue

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from support import plans
 from support.compared import designed, groups, parallel, rows
 from support.records import put, write_run
 from tandem.base.errors import UsageError
 from tandem.interference.compare import comparison
 from tandem.interference.runs import NO_FIGURES, read_runs
+from tandem.plan.file import write_plan
+from tandem.results.journal import Journal
 from tandem.results.record import Record
 
 
@@ -52,19 +55,47 @@ def test_a_run_without_parallel_records_is_no_mistake(tmp_path: Path) -> None:
     assert read_runs([str(write_run(tmp_path / "run", solo(1)))]).pairs == []
 
 
-def test_only_the_newest_whole_try_counts_and_no_warm_up(tmp_path: Path) -> None:
-    """A try that was cut off in the middle leaves the one before."""
-    first = [designed(1, load, 1, valid=load == 1, invalid_reasons=["x"]) for load in (1, 2)]
-    again = [designed(1, load, 1, try_number=2) for load in (1, 2)]
-    cut_off = [designed(1, 1, 1, try_number=3)]
-    for number, pairs in enumerate((again, cut_off), start=2):
-        for record, figures in pairs:
-            record["experiment_id"] += f"_try{number}"
+def of_tries() -> list[Any]:
+    """A group of two loads: its first try, the whole one after it, and one that was cut off."""
+    made = []
+    for number, loads in ((1, (1, 2)), (2, (1, 2)), (3, (1,))):
+        for load in loads:
+            record, figures = designed(1, load, 1, number, try_number=number)
+            name = f"vision_resnet20_c01_b{load}_r1_parallel"
+            record["experiment_id"] = name + (f"_try{number}" if number > 1 else "")
             figures["experiment_id"] = record["experiment_id"]
-    warm_up = designed(1, 1, 1, control="warm_up")
-    warm_up[0]["experiment_id"] = "digits_mlp_c01_b1_r1_parallel_warm_up1"
-    run = write_run(tmp_path / "run", *first, *again, *cut_off, warm_up)
-    assert ids(run) == [f"digits_mlp_c01_b{load}_r1_parallel_try2" for load in (1, 2)]
+            made.append((record, figures))
+    return made
+
+
+def test_only_the_newest_whole_try_counts(tmp_path: Path) -> None:
+    run, plan = tmp_path / "run", plans.design(blocks=1)
+    run.mkdir()
+    write_plan(plan, run)
+    journal, names = Journal(run), [each.id for each in plan.experiments]
+    for number in (1, 2, 3):
+        again = [f"{each.id}_try{number}" for each in plan.experiments] if number > 1 else names
+        if number > 1:
+            journal.add_experiments("try", dict(zip(again, names, strict=True)))
+        for name in again[: 3 if number < 3 else 2]:  # the third is cut off
+            journal.add_ended(name, "finished", 1.0)
+        names = again
+    journal.close()
+    write_run(run, *of_tries())
+    assert ids(run) == [f"vision_resnet20_c01_b{load}_r1_parallel_try2" for load in (1, 2)]
+
+
+def test_tries_of_a_group_count_once_where_nobody_knows_which(tmp_path: Path) -> None:
+    """As without its plan."""
+    found = groups(write_run(tmp_path / "run", *of_tries()))
+    assert [rows(group)["slowdown"]["units"] for group in found] == [1, 1]
+
+
+def test_a_warm_up_is_in_no_figure(tmp_path: Path) -> None:
+    warm_up = designed(1, 1, 2, control="warm_up")
+    run = write_run(tmp_path / "run", designed(1, 1, 1), warm_up)
+    assert ids(run) == ["digits_mlp_c01_b1_r1_parallel"]
+    assert read_runs([str(run)]).left_out == []
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])
