@@ -62,6 +62,7 @@ def command_run(arguments: argparse.Namespace) -> int:
         arguments.wait_lock,
         arguments.until,
         arguments.rerun_invalid,
+        arguments.stop_after_invalid,
     )
     if arguments.rerun_invalid and not arguments.resume:
         raise UsageError("--rerun-invalid needs --resume RUN: only a run has groups to run again")

@@ -50,6 +50,13 @@ def percent(text: str) -> float:
     return value
 
 
+def count(text: str) -> int:
+    """A whole number, 1 or more."""
+    if not text.isdecimal() or not (value := int(text[:9])) >= 1:
+        raise argparse.ArgumentTypeError(f"a whole number, 1 or more, not {quote(text)}")
+    return value
+
+
 def moment(text: str) -> float:
     """Seconds of UTC, of a date and time in ISO 8601, or of when the clock next shows HH:MM.
 
@@ -140,6 +147,12 @@ def _run(command: argparse.ArgumentParser) -> None:
         type=moment,
         metavar="TIME",
         help="start nothing that will probably not end by then: HH:MM or a date and time",
+    )
+    add(
+        "--stop-after-invalid",
+        type=count,
+        metavar="N",
+        help="end the run when N experiments in a row are not valid for the same reason",
     )
     add(
         "--wait-lock",

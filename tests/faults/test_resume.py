@@ -568,3 +568,21 @@ def test_how_long_to_cool_down_is_for_the_experiment_before_to_say(stage: Stage)
     first, second = (record["cooldown"] for record in records)
     assert (first, second["limit_seconds"]) == (None, 0.5)
     assert second["duration_seconds"] >= 0.5
+
+
+def test_a_run_ends_after_so_many_that_are_invalid_alike_and_is_gone_on_with(stage: Stage) -> None:
+    stage.build("echo no metric at all", None, runs_per_config=5)
+    done = stage.run("--stop-after-invalid", "0")
+    assert (done.returncode, "a whole number, 1 or more" in done.stdout) == (2, True)
+    done = stage.run("--stop-after-invalid", "3")
+    assert done.returncode == 1, done.stdout
+    told = "warning: 3 experiments in a row are not valid: no metric found in the foreground's log"
+    assert done.stdout.count(told) == 1
+    assert "experiment 4 of 5: not started (--stop-after-invalid)" in done.stdout
+    run = run_of(stage)
+    last = events(run)[-1]
+    assert (last["event"], last["reason"]) == ("stopped", "invalid")
+    assert (last["experiment"], "no metric found" in last["why"]) == ("front_default_004", True)
+    assert len(rows(run)) == 3
+    done = driver(stage, "--resume", run, "--stop-after-invalid", "3")  # it counts anew
+    assert (done.returncode, "in a row" in done.stdout, len(rows(run))) == (1, False, 5)

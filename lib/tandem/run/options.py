@@ -16,6 +16,7 @@ class Options:
     `results` is where new runs are made, `cpufreq` where the CPUs' governors are. `wait_lock_s` is
     how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended. With
     `rerun_invalid` the groups run again in which something is not valid.
+    `stop_after_invalid` is how many experiments in a row, not valid for the same reason, end a run.
     """
 
     results: Path
@@ -25,6 +26,7 @@ class Options:
     wait_lock_s: float
     until_s: float | None
     rerun_invalid: bool = False
+    stop_after_invalid: int | None = None
 
     def left_s(self) -> float:
         """Return for how long there is time."""

@@ -31,6 +31,7 @@ from tandem.run.groups import Order
 from tandem.run.machine import Machine
 from tandem.run.options import Options
 from tandem.run.pairs import finish
+from tandem.run.streak import Streak
 
 NOT_OURS = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -48,6 +49,7 @@ class Sweep:
     cooldown: Cooldown = field(default_factory=Cooldown)
     footprints: Footprints = field(init=False)
     order: Order = field(init=False)
+    streak: Streak = field(init=False)
     last: Experiment | None = None  # that this process has run
     is_out_of_time: bool = False
     has_lost_record: bool = False
@@ -56,6 +58,7 @@ class Sweep:
 
     def __post_init__(self) -> None:
         self.footprints, self.order = Footprints(self.folder.path), Order(self.folder)
+        self.streak = Streak(self.options.stop_after_invalid)
         self.starts_before = self.folder.journal.starts
 
     def run(self, *, is_new: bool) -> None:
@@ -71,6 +74,9 @@ class Sweep:
         self.note_ended()
         for experiment in self.order.each(self.forecast.expect):
             self.watch.check()
+            if self.streak.why:
+                self.stop_for_streak(experiment)
+                return
             expected_s = self.forecast.of(experiment)
             runs = 1 + self.order.cold_runs(experiment)
             if self.options.left_s() < (expected_s or 0.0) * runs:
@@ -100,6 +106,12 @@ class Sweep:
         about = f"would take about {duration_text(expected_s)}" if expected_s else "has no time"
         self.live(experiment).say(f"not started: it {about}, and the time is over soon (--until)")
         self.folder.journal.add("stopped", reason="until", experiment=experiment.id)
+
+    def stop_for_streak(self, experiment: Experiment) -> None:
+        self.live(experiment).say("not started (--stop-after-invalid)")
+        self.folder.journal.add(
+            "stopped", reason="invalid", experiment=experiment.id, why=self.streak.why
+        )
 
     def cool_down(self, experiment: Experiment) -> dict[str, Any]:
         """Let the GPUs cool down before an experiment, for as long as the one before it allows."""
@@ -151,6 +163,8 @@ class Sweep:
             for warning in record["warnings"]:
                 live.say(f"warning: {warning}")
             live.say(f"{summary(record)}{self.rest()}")
+            for line in self.streak.note(record):
+                live.say(f"warning: {line}")
         if run.seen.interrupted:  # perhaps after the foreground had ended
             raise run.seen.interrupted
         if outcome.status in UNFINISHED:

@@ -14,12 +14,14 @@ MEMORY_BACK_MIB = 100.0  # what a driver may hold more after a training than bef
 
 def reasons(record: Record) -> Iterator[Reason]:
     window = foreground_window(record)
-    yield from passing(strangers_there(window, record["validity"]))
-    yield from lasting(nobody_knows(window))
-    yield from passing(_sampling_reasons(record))
-    yield from passing(_census_reasons(record))
-    yield from passing(record["locks_removed"])
-    yield from passing(_sleep_reasons(record))
+    yield from passing("strangers", strangers_there(window, record["validity"]))
+    yield from lasting("unknown strangers", nobody_knows(window))
+    yield from passing("sampling", _sampling_reasons(record))
+    busy = record["census"]["before"]["busy"]
+    yield from passing("busy", (f"busy at the start: {why}" for why in busy))
+    yield from passing("memory", _memory_reasons(record))
+    yield from passing("locks", record["locks_removed"])
+    yield from passing("suspended", _sleep_reasons(record))
 
 
 def warnings(record: Record) -> Iterator[str]:
@@ -49,9 +51,8 @@ def _sampling_reasons(record: Record) -> Iterator[str]:
             yield f"GPU {gpu['index']}: sampling coverage {share(coverage)} is below {least:.0%}"
 
 
-def _census_reasons(record: Record) -> Iterator[str]:
+def _memory_reasons(record: Record) -> Iterator[str]:
     before, after = record["census"]["before"], record["census"]["after"]
-    yield from (f"busy at the start: {why}" for why in before["busy"])
     used_mib = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"] or []}
     for gpu in after["gpus"] or []:
         before_mib, after_mib = used_mib.get(gpu["uuid"]), gpu["memory_used_mib"]

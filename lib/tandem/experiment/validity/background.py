@@ -28,10 +28,10 @@ def reasons(record: Record) -> Iterator[Reason]:
     if not background:
         return
     window = foreground_window(record)
-    yield from passing(background["problems"])  # what ended a loop, its keeper or its dose
-    yield from passing(_coverage_reasons(record, background))
-    yield from lasting(_idle_parts(background, window))
-    yield from lasting(no_load(record, window, " beside the foreground"))
+    yield from passing("loop", background["problems"])  # what ended a loop, its keeper or its dose
+    yield from passing("coverage", _coverage_reasons(record, background))
+    yield from lasting("idle", _idle_parts(background, window))
+    yield from lasting("rounds", no_load(record, window, " beside the foreground"))
     yield from _idle_background_reasons(window, limits)
     yield from _dose_reasons(window, background)
 
@@ -96,13 +96,13 @@ def _idle_background_reasons(
         return
     used = load["sm_avg_percent"]
     if used is None and least:
-        yield Reason("the background's use of the GPU is unknown", may_pass=False)
+        yield Reason("the background's use of the GPU is unknown", "unknown load", may_pass=False)
     elif used == 0 and load["memory_max_mib"]:
         idle = "the background held GPU memory and did not use the GPU"
-        yield Reason(idle, may_pass=False)
+        yield Reason(idle, "idle", may_pass=False)
     elif used is not None and used < least:
         weak = f"the background used {used:.1f} % of the GPU, less than {least:g} %"
-        yield Reason(weak, may_pass=True)
+        yield Reason(weak, "weak", may_pass=True)
 
 
 def _dose_reasons(window: Window | None, background: Background) -> Iterator[Reason]:
@@ -121,10 +121,10 @@ def _target_reasons(dose: DoseInWindow, name: str) -> Iterator[Reason]:
     used, target = dose["sm_avg_percent"], dose["target"]
     if used is None:
         unknown = f"whether the {name} was held at {target:g} % is not known: {dose['reason']}"
-        yield Reason(unknown, may_pass=False)
+        yield Reason(unknown, "unknown load", may_pass=False)
     elif abs(used - target) > DOSE_POINTS:
         other = f"the {name} used {used:.1f} % of the GPU instead of {target:g} %"
-        yield Reason(other, may_pass=True)
+        yield Reason(other, "dose", may_pass=True)
 
 
 def _intensity_reasons(
@@ -135,9 +135,9 @@ def _intensity_reasons(
     if duty is None:
         wanted = f"{100 * target:g} %"
         unknown = f"whether the {name} ran for {wanted} of the time is not known: {dose['reason']}"
-        yield Reason(unknown, may_pass=True)  # its controller was not there
+        yield Reason(unknown, "unknown load", may_pass=True)  # its controller was not there
         return
     stretches = 1 + part["rounds_completed"] + part["rounds_failed"]
     if abs(duty - target) * duration_s > DOSE_POINTS / 100 * duration_s + EDGE_S * stretches:
         other = f"the {name} ran for {100 * duty:.1f} % of the time instead of {100 * target:g} %"
-        yield Reason(other, may_pass=True)
+        yield Reason(other, "dose", may_pass=True)

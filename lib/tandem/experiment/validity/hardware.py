@@ -16,7 +16,7 @@ GPU, CPU, AUTO = "gpu", "cpu", "auto"
 def reasons(record: Record) -> Iterator[Reason]:
     """Where a training runs, its settings say, and the machine: that comes again."""
     if window := foreground_window(record):
-        yield from lasting(_place_reasons(record, window))
+        yield from lasting("place", _place_reasons(record, window))
 
 
 def _place_reasons(record: Record, window: Window) -> Iterator[str]:

@@ -15,9 +15,9 @@ def reasons(record: Record) -> Iterator[Reason]:
     killed = [process for process in record["stop"]["strays_killed"] if process not in left]
     if killed:
         outlived = f"processes outlived their keepers and were killed: {_names(killed)}"
-        yield Reason(outlived, may_pass=True)  # their keepers must have been killed
+        yield Reason(outlived, "left", may_pass=True)  # their keepers must have been killed
     if left:
-        yield Reason(f"processes are still alive: {_names(left)}", may_pass=False)
+        yield Reason(f"processes are still alive: {_names(left)}", "left", may_pass=False)
     if record["attempts"]:
         yield from _left_reasons(record["attempts"][-1])
 
@@ -34,17 +34,17 @@ def _left_reasons(last: Attempt) -> Iterator[Reason]:
     if last["stop"] and (went_on := _not_helpers(last["stop"]["went_on"])):
         hint = "the registry's helpers name who may"
         started = f"the foreground started a process that went on: {_names(went_on)} ({hint})"
-        yield Reason(started, may_pass=False)
+        yield Reason(started, "left", may_pass=False)
     took_s, late_s = last["duration_seconds"] or 0.0, _late_s(last)
     if late_s > took_s:
         late = (
             f"the foreground ended after {took_s:.2g} s, its processes went on for {late_s:.2g} s"
         )
-        yield Reason(late, may_pass=False)
+        yield Reason(late, "left", may_pass=False)
     if last["pauses"]:
         paused_s = last["paused_seconds"]
         how_long = "" if paused_s is None else f" for {paused_s:.3g} s"
-        yield Reason(f"the foreground was stopped (SIGSTOP){how_long}", may_pass=True)
+        yield Reason(f"the foreground was stopped (SIGSTOP){how_long}", "stopped", may_pass=True)
 
 
 def _late_s(last: Attempt) -> float:

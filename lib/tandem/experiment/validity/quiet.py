@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tandem.experiment.validity.reason import Reason
+from tandem.experiment.validity.reason import Kind, Reason
 from tandem.results.record import Record, Window, foreground_window
 
 OTHERS_PERCENT = 10.0  # of all CPUs; more is warned of
@@ -15,6 +15,7 @@ THROTTLED_PERCENT = 5.0  # of the time
 class Disturbance(NamedTuple):
     """Something of a window that may disturb; `percent` is above `limit` where it counts."""
 
+    kind: Kind
     text: str
     percent: float | None  # None: not known
     warned_above: float
@@ -29,7 +30,8 @@ class Disturbance(NamedTuple):
 def reasons(record: Record) -> Iterator[Reason]:
     for each in _disturbances(record):
         if each.counts:
-            yield Reason(each.text, may_pass=each.percent is not None)
+            is_known = each.percent is not None
+            yield Reason(each.text, each.kind if is_known else "unknown quiet", is_known)
 
 
 def warnings(record: Record) -> Iterator[str]:
@@ -55,12 +57,13 @@ def _of_cpus(window: Window, where: str, limit: float | None) -> Iterator[Distur
     if others is None:
         why = machine["others_cpu_reason"]
         text = f"how much others used the CPUs {where} is not known: {why}"
-    yield Disturbance(text, others, OTHERS_PERCENT, limit)
+    yield Disturbance("cpus", text, others, OTHERS_PERCENT, limit)
     steal = machine["steal_percent"] or 0.0
     taken = f"other virtual machines took {steal} % of all CPUs {where}"
-    yield Disturbance(taken, steal, OTHERS_PERCENT, limit)
+    yield Disturbance("cpus", taken, steal, OTHERS_PERCENT, limit)
     swapped_mib = machine["swapped_in_mib"] or 0.0
-    yield Disturbance(f"{swapped_mib} MiB came back from swap {where}", swapped_mib, 0.0, None)
+    swapped = f"{swapped_mib} MiB came back from swap {where}"
+    yield Disturbance("cpus", swapped, swapped_mib, 0.0, None)
 
 
 def _of_clocks(window: Window, where: str, limit: float | None) -> Iterator[Disturbance]:
@@ -68,7 +71,7 @@ def _of_clocks(window: Window, where: str, limit: float | None) -> Iterator[Dist
         name = f"GPU {gpu['index']}"
         if not gpu["throttled_percent"]:
             unknown = f"whether the clocks of {name} were held down {where} is not reported"
-            yield Disturbance(unknown, None, THROTTLED_PERCENT, limit)
+            yield Disturbance("clocks", unknown, None, THROTTLED_PERCENT, limit)
         for reason, percent in gpu["throttled_percent"].items():
             text = f"{name}: {reason} held the clocks down for {percent} % of the time {where}"
-            yield Disturbance(text, percent, THROTTLED_PERCENT, limit)
+            yield Disturbance("clocks", text, percent, THROTTLED_PERCENT, limit)

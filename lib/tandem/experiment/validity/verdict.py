@@ -30,11 +30,21 @@ def may_pass(record: Record) -> bool:
     """Whether a record that is not valid may become so when its experiment runs again.
 
     All of its reasons have to be such as may not come again: a training that failed fails again,
-    whoever was on the GPU. One that no kind knows is that of the monitor, which may have been
-    killed.
+    whoever was on the GPU.
     """
-    kinds = {reason.text: reason.may_pass for reason in _reasons(record)}
-    return not record["valid"] and all(kinds.get(text, True) for text in record["invalid_reasons"])
+    return not record["valid"] and all(reason.may_pass for reason in reasons_of(record))
+
+
+def reasons_of(record: Record) -> list[Reason]:
+    """Return why a record does not count.
+
+    A reason that no kind knows is that of the monitor, which may have been killed.
+    """
+    known = {reason.text: reason for reason in _reasons(record)}
+    return [
+        known.get(text, Reason(text, "monitor", may_pass=True))
+        for text in record["invalid_reasons"]
+    ]
 
 
 def _reasons(record: Record) -> Iterator[Reason]:

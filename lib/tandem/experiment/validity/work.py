@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from tandem.experiment.validity.reason import Reason, lasting, passing
+from tandem.experiment.validity.reason import Kind, Reason, lasting, passing
 from tandem.log.metrics import NOT_FOUND
-from tandem.results.record import Attempt, Epochs, Record
+from tandem.results.record import NOT_RECORDED, Attempt, Epochs, Record
+
+_UNFINISHED: Mapping[str, Kind] = {
+    "background failed": "background failed",
+    NOT_RECORDED: "not recorded",
+}
 
 
 def reasons(record: Record) -> Iterator[Reason]:
     """What a training does, it does again."""
-    yield from lasting(_work_reasons(record))
-    yield from passing(_attempt_reasons(record["attempts"]))
-
-
-def _work_reasons(record: Record) -> Iterator[str]:
-    if record["status"] != "finished":
-        yield record["error_message"] or record["status"]
+    status = record["status"]
+    if status != "finished":
+        why = record["error_message"] or status
+        yield from lasting(_UNFINISHED.get(status, "not ready"), [why])
     elif not record["training_success"]:
-        yield f"foreground failed: {record['attempts'][-1]['error_message']}"
+        why = f"foreground failed: {record['attempts'][-1]['error_message']}"
+        yield from lasting("failed", [why])
     else:
-        yield from _metric_reasons(record)
+        yield from lasting("metric", _metric_reasons(record))
         if failure := record["log"]["failure"]:
-            yield f"exit code 0, but the foreground's log ends with a failure: {failure}"
-        yield from _epoch_reasons(record)
+            ends = f"exit code 0, but the foreground's log ends with a failure: {failure}"
+            yield from lasting("log", [ends])
+        yield from lasting("epochs", _epoch_reasons(record))
+    yield from passing("attempts", _attempt_reasons(record["attempts"]))
 
 
 def warnings(record: Record) -> Iterator[str]:
