@@ -22,6 +22,7 @@ from tandem.results.earlier import earlier_in
 
 MOST_ROWS = 100
 VERDICTS = "verdicts: six units or more give an interval and a verdict, fewer their values alone"
+NO_VERDICTS = "verdicts: none, since nothing runs beside a background"
 EFFECTS = "the smallest effect that shows in four of five such runs"
 
 
@@ -47,7 +48,8 @@ def _design(plan: Plan, results: Path, columns: int) -> list[str]:
     ]
     tells = [*verdict_lines(cells, earlier.gpu), *level_lines(cells)]
     shows = effect_lines(cells, Spreads(earlier.records))
-    blocks = [_table(cells, columns), labelled(takes, columns), _under(VERDICTS, tells, columns)]
+    blocks = [_table(cells, columns), labelled(takes, columns)]
+    blocks += [_under(VERDICTS, tells, columns)] if tells else [wrapped(NO_VERDICTS, columns)]
     blocks += [_under(EFFECTS, shows, columns)] if shows else []
     return list(map("\n".join, blocks))
 

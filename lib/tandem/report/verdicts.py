@@ -54,10 +54,13 @@ class Reach:
 
 
 def verdict_lines(cells: Iterable[Cell], gpu: Power) -> list[Line]:
-    """Return for each figure that gets a verdict how it can be had, or why it cannot."""
+    """Return for each figure that gets a verdict how it can be had, or why it cannot.
+
+    Nothing where nothing runs beside a background.
+    """
     parallel = [cell for cell in cells if cell.first.backgrounds]
     if not parallel:
-        return [("verdicts", "none: nothing runs beside a background")]
+        return []
     kinds = {kind_of(cell.first) for cell in parallel}
     return [(TITLES[name], _verdict(NEEDS[name], parallel, kinds, gpu)) for name in NEEDS]
 

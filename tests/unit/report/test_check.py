@@ -33,6 +33,11 @@ def test_a_design_as_text(tmp_path: Path) -> None:
     assert shows.endswith("unknown: too few earlier pairs")
 
 
+def test_what_runs_alone_has_no_verdicts(tmp_path: Path) -> None:
+    text = text_of_check(crossed(10, 6, [None]), [], tmp_path, 100)
+    assert text.endswith("\n\nverdicts: none, since nothing runs beside a background")
+
+
 def test_without_a_plan_only_the_problems(tmp_path: Path) -> None:
     text = text_of_check(None, PROBLEMS, tmp_path, 100)
     assert text.startswith("nothing is planned\n\n1 error:\n")
