@@ -6,18 +6,18 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tandem.config.options import Dose, as_settings
+from tandem.interference.cells import SEED
 from tandem.interference.estimate import spread_within
 from tandem.results.pace import Kind, kind_of_record
 from tandem.results.record import Record, figures_of
 from tandem.results.record_file import current_interference
 
-TESTED = ("slowdown", "energy_ratio", "background_progress_ratio")
-SEED = "seed"  # what differs in nothing else is a repeat
 _DOSE = tuple(as_settings(Dose()))
 _FEWEST = 3  # pairs; two say next to nothing of their spread
 
@@ -44,8 +44,9 @@ class Spreads:
             lambda: defaultdict(list)
         )
         for folder, record in records:
-            for figure, log in _logs_of(folder, record):
-                self._add(folder.parent, record, figure, log)
+            with suppress(KeyError, TypeError, AttributeError, ValueError):  # a damaged one
+                for figure, log in _logs_of(folder, record):
+                    self._add(folder.parent, record, figure, log)
 
     def of(self, kind: Kind, drawn: Collection[str], figure: str) -> Spread | None:
         """Return the spread of pairs in which so much is drawn; None: there are too few."""
@@ -63,13 +64,12 @@ class Spreads:
 
 
 def _logs_of(folder: Path, record: Record) -> Iterator[tuple[str, float]]:
-    """Yield the logarithms of a valid parallel record's ratios, where they are known."""
+    """Yield the logarithms of a valid parallel record's figures, where they are known."""
     if record["mode"] != "parallel" or not record["valid"]:
         return
-    figures = figures_of(current_interference(folder, record))
-    for name in TESTED:
-        value = figures[name]["value"] if name in figures else None
-        if value is not None and value > 0:
+    for name, figure in figures_of(current_interference(folder, record)).items():
+        value = figure["value"]
+        if value is not None and 0 < value < math.inf:
             yield name, math.log(value)
 
 

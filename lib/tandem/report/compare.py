@@ -13,21 +13,8 @@ from tandem.interference.rows import BELOW_RESOLUTION, LESS, MORE, NOT_KNOWN, TE
 from tandem.interference.units import CONFIGURATION
 from tandem.report.blocks import Block, Heading, Table, Text, as_markdown, as_screen
 from tandem.report.exports import as_csv, as_json
+from tandem.report.titles import TITLES
 
-TITLES = {
-    "slowdown": "slowdown",
-    "slowdown_of_epochs": "slowdown of epochs",
-    "background_progress_ratio": "background progress",
-    "antt": "ANTT",
-    "stp": "STP",
-    "energy_ratio": "energy ratio",
-    "marginal_energy_joules": "marginal energy, J",
-    "foreground_energy_low_joules": "fg energy low, J",
-    "foreground_energy_high_joules": "fg energy high, J",
-    "foreground_energy_shapley_joules": "fg energy Shapley, J",
-    "saving_of_sharing": "saving of sharing",
-    "foreground_energy_estimate_joules": "fg energy estimate, J",
-}
 LEVEL_SHOWN = 20
 BOARD_SHOWN = 12  # characters of a UUID
 NOTHING = "no parallel record that can be compared"

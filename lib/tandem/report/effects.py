@@ -9,10 +9,10 @@ from tandem.interference.estimate import ENOUGH
 from tandem.interference.resolution import smallest_effect
 from tandem.interference.spread import Spread, Spreads
 from tandem.report.cells import Cell
-from tandem.report.compare import TITLES
 from tandem.report.grid import Line
 from tandem.report.outlook import kind_text
 from tandem.report.problems import counted
+from tandem.report.titles import TITLES
 from tandem.report.verdicts import CONFIGURATION, NEEDS, PAIR, pairs_of
 from tandem.results.pace import Kind, kind_of
 

@@ -14,9 +14,9 @@ from tandem.base.text import printable
 from tandem.interference.estimate import ENOUGH
 from tandem.plan.model import Experiment
 from tandem.report.cells import Cell, configuration_of
-from tandem.report.compare import TITLES
 from tandem.report.grid import Line
 from tandem.report.problems import counted_span
+from tandem.report.titles import TITLES
 from tandem.results.earlier import Power
 from tandem.results.pace import Kind, kind_of
 

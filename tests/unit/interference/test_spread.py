@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,13 @@ def test_repeats_of_a_configuration_are_alike_whatever_varies(tmp_path: Path) ->
 def test_two_pairs_are_too_few_and_so_are_three_of_which_one_is_not_valid(tmp_path: Path) -> None:
     made = [pair(1, 1.0), pair(2, 1.1), pair(3, 1.2, valid=False), pair(4, None)]
     assert spreads(tmp_path, *made).of(KIND, (), "slowdown") is None
+
+
+def test_damaged_figures_tell_nothing_and_harm_nobody(tmp_path: Path) -> None:
+    made = [pair(number, value) for number, value in enumerate([1.0, 1.1, 1.2, 1.3, 1.4, 0.0])]
+    write_run(tmp_path / "run_1", *made)
+    for number, damage in [(3, {"slowdown": {}}), (4, ["slowdown"])]:
+        file = tmp_path / f"run_1/e{number:03d}/interference.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "figures": damage}))
+    found = Spreads(earlier_in(tmp_path).records).of(KIND, (), "slowdown")
+    assert found and found.pairs == 3

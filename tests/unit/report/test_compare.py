@@ -13,8 +13,9 @@ from support.compared import NO_SOLO, design, designed, figure, figures, paralle
 from support.records import put, write_run
 from tandem.interference.compare import comparison
 from tandem.interference.figures import NAMES
-from tandem.report.compare import NOTHING, TITLES, text_of_compare
+from tandem.report.compare import NOTHING, text_of_compare
 from tandem.report.exports import COLUMNS, cell
+from tandem.report.titles import TITLES
 
 
 def text(*words: Any, **options: Any) -> str:

@@ -1,0 +1,18 @@
+"""What the figures of interference are called where people read them."""
+
+from __future__ import annotations
+
+TITLES = {
+    "slowdown": "slowdown",
+    "slowdown_of_epochs": "slowdown of epochs",
+    "background_progress_ratio": "background progress",
+    "antt": "ANTT",
+    "stp": "STP",
+    "energy_ratio": "energy ratio",
+    "marginal_energy_joules": "marginal energy, J",
+    "foreground_energy_low_joules": "fg energy low, J",
+    "foreground_energy_high_joules": "fg energy high, J",
+    "foreground_energy_shapley_joules": "fg energy Shapley, J",
+    "saving_of_sharing": "saving of sharing",
+    "foreground_energy_estimate_joules": "fg energy estimate, J",
+}
