@@ -168,20 +168,16 @@ def _without_excluded(
             yield Cells(each.foreground, each.values, tuple(levels))
 
 
-def _written(design: ForegroundDesign, values: Values) -> tuple[Mapping[str, Any], ...]:
-    """The ways in which a cell's foreground can be written: with its values, or as in the file."""
+def _written(design: ForegroundDesign, values: Values) -> Mapping[str, Any]:
+    """A cell's foreground as it could be written, what is drawn as it is in the file."""
     drawn = {
         name: {"draw": True}
         if it is None
         else {"range": [it.low, it.high], "distribution": it.distribution}
         for name, it in design.drawn.items()
     }
-    factors = {name: {"values": list(values)} for name, values in design.factors.items()}
     own = {"repo": design.repo, "model": design.model, "gpus": design.gpus}
-    return (
-        {**own, "hyperparameters": {**drawn, **values}},
-        {**own, "hyperparameters": {**drawn, **factors, **design.given}},
-    )
+    return {**own, "hyperparameters": {**drawn, **values}}
 
 
 def _configurations(

@@ -93,16 +93,16 @@ def is_excluded(
     pattern: Mapping[str, Any],
     level: Level,
     values: Mapping[str, Any],
-    foreground: Sequence[Mapping[str, Any]],
+    foreground: Mapping[str, Any],
 ) -> bool:
     """Whether a cell is what an object of `exclude` leaves out: every key that it gives is equal.
 
-    `values` are the cell's values by hyperparameter, `foreground` the ways in which its foreground
-    can be written.
+    `values` are the cell's values by hyperparameter, `foreground` is its foreground as it could be
+    written.
     """
     for key, wanted in pattern.items():
         if key == FOREGROUND:
-            found: Sequence[Any] = foreground
+            found: Sequence[Any] = [foreground]
         elif key == BACKGROUND:
             found = [_like(wanted, written) for written in level.written]
         elif key == INTENSITY:
@@ -124,7 +124,12 @@ def _like(wanted: Any, written: Any) -> Any:
 
 
 def _fits(wanted: Any, found: Any) -> bool:
-    """Whether what is found is what is wanted; an object may have more keys than are wanted."""
+    """Whether what is found is what is wanted, or one of the values that are listed.
+
+    An object may have more keys than are wanted.
+    """
+    if isinstance(wanted, Mapping) and isinstance(wanted.get("values"), list) and len(wanted) == 1:
+        return any(_fits(value, found) for value in wanted["values"])
     if isinstance(wanted, Mapping):
         return isinstance(found, Mapping) and all(
             _fits_in(key, value, found[key]) if key in found else is_annotation(key)
