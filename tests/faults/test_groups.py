@@ -127,8 +127,10 @@ def test_killed_while_one_runs_it_goes_on_with_what_is_missing(
     warm_up = f"{again[-1]}_warm_up{1 + (again[0] == WARM_UP)}"
     assert rows(run)[warm_up]["counts"] == "False"
     assert starts(stage) == all_starts
-    is_parted = again[0] != WARM_UP
-    assert ("stopped and resumed" in str(together(run, counts(run)[0])["warnings"])) == is_parted
+    is_parted, parallel = again[0] != WARM_UP, counts(run)[0]
+    said = "the run was stopped and resumed between this experiment and its control"
+    assert (said in together(run, parallel)["warnings"]) == is_parted
+    assert (f"warning: {parallel}: {said}" in done.stdout) == is_parted
     assert verify_run(run).differences == []
     assert resume(stage).stdout.count("nothing is missing") == 1
 
@@ -177,7 +179,8 @@ def test_by_hand_a_pair_of_version_1_runs_again(stage: Stage) -> None:
     run = run_of(stage)
     parallel, solo = (f"front_default_00{number}" for number in ("1_parallel", "2_solo"))
     assert {*counts(run)} == {parallel, solo}
-    done = resume(stage, "--rerun-invalid")
+    options = f"OPTIONS=--rerun-invalid --proc {stage.folder}/no_proc"
+    done = stage.run_command(["make", "-C", str(ROOT), "resume", f"RUN={run}", options])
     assert done.returncode == 0, done.stdout
     assert "2 experiments: 2 valid; not counted: 2 of groups that ran again" in done.stdout
     assert {*counts(run)} == {f"{parallel}_try2", f"{solo}_try2"}

@@ -15,6 +15,7 @@ from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import read_outcome
 from tandem.experiment.record import record_whatever_happens
 from tandem.interference.figures import interference_of, is_due
+from tandem.interference.usable import parted
 from tandem.results.folder import RunFolder
 from tandem.results.journal import pruned_in
 from tandem.results.record import UNFINISHED, Interference, Record
@@ -53,7 +54,7 @@ def with_partners(
     pairs += [(parallel, record) for parallel in waiting if parallel]
     for parallel, solo in pairs:
         if is_due(parallel, solo):
-            shown[parallel["experiment_id"]] = (parallel, written(folder.path, parallel, solo))
+            shown[parallel["experiment_id"]] = (parallel, written(folder, parallel, solo))
     return shown
 
 
@@ -62,16 +63,19 @@ def ended_record(folder: RunFolder, name: str | None) -> Record | None:
     return record_of(name, folder.path) if name and name in folder.journal.ended else None
 
 
-def written(run: Path, parallel: Record, solo: Record | None) -> Interference:
+def written(folder: RunFolder, parallel: Record, solo: Record | None) -> Interference:
     """Return the figures of a pair, which are written if they are not there, or of other records.
 
     Those of other records are there when one of the two has been run again.
     """
-    place, figures = run / parallel["experiment_id"], interference_of(run, parallel, solo)
+    place = folder.path / parallel["experiment_id"]
+    figures = interference_of(folder.path, parallel, solo)
     found = read_interference(place)
     if found and found["records"] == figures["records"]:
         return found
     write_interference(figures, place)
+    for warning in parted(parallel, solo):
+        folder.say(f"warning: {place.name}: {warning}")
     return figures
 
 
