@@ -88,7 +88,7 @@ JSON
   run -0 --separate-stderr driver check --root . --results results design.json
   [[ $output == *$'\n  no values  6        b2: fast tiny  intensity 1\n'* ]]
   [[ $output == *$'\n  order   6 blocks of 1 group of 3 experiments'* ]]
-  [[ $output == *$'\n  time    unknown: no earlier record'*$'\n  energy  unknown\n'* ]]
+  [[ $output == *$'\n  time    unknown: these trainings are not among'*$'\n  energy  unknown\n'* ]]
   [[ $output == *$'\n  slowdown             6 pairs a line: verdict\n'* ]]
   [[ $output == *$'\n  by intensity         0.5, 1: 6 pairs a level: verdict\n'* ]]
   run -0 driver_run settings.json

@@ -13,7 +13,7 @@ from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import cold_start_of
 from tandem.report.problems import counted
 from tandem.report.progress import duration_text
-from tandem.results.earlier import Earlier, Power
+from tandem.results.earlier import MOST_RECORDS, Earlier, Power
 from tandem.results.pace import Kind, epochs_of, kind_of
 
 J_PER_KWH = 3.6e6
@@ -89,8 +89,8 @@ def _parts_s(
 def time_text(outlook: Outlook, results: Path) -> str:
     """Return how long all will take, and of what nobody can say that."""
     if not outlook.known_s:
-        where = quote_path(results)
-        return f"unknown: no earlier record of these trainings in {where} (--results)"
+        where = f"the newest {MOST_RECORDS} records in {quote_path(results)} (--results)"
+        return f"unknown: these trainings are not among {where}"
     total_s = sum(outlook.known_s.values())
     parts = ", ".join(
         f"{part} {duration_text(seconds)}"

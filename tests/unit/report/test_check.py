@@ -26,7 +26,7 @@ def test_a_design_as_text(tmp_path: Path) -> None:
         "  epochs=20, rate=0.1 to 1.0 (10 draws)  6        b2: vision resnet20  intensity 1",
     ]
     assert takes.startswith("  order   6 blocks of 10 groups of 3 experiments,")
-    assert "\n  time    unknown: no earlier record of these trainings in " in takes
+    assert "\n  time    unknown: these trainings are not among the newest " in takes
     assert takes.endswith("\n  energy  unknown")
     assert "  slowdown             10 configurations a line: verdict;" in tells
     assert "  by intensity         0.5, 1: 10 configurations a level: verdict" in tells

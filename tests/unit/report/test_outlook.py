@@ -38,7 +38,7 @@ def single(epochs: int, **limits: float) -> Experiment:
 def test_nothing_is_known_of_what_never_ran(tmp_path: Path) -> None:
     outlook = outlook_of(plan(experiment()), earlier(SOLO))
     text = time_text(outlook, tmp_path)
-    assert text.startswith("unknown: no earlier record of these trainings in ")
+    assert text.startswith("unknown: these trainings are not among the newest 200 records in ")
     assert energy_text(outlook, earlier(SOLO)) == "unknown"
 
 
