@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tandem.base.text import printable
 from tandem.interference.compare import comparison
-from tandem.interference.estimate import ENOUGH
-from tandem.interference.rows import BELOW_RESOLUTION, LESS, MORE, NOT_KNOWN, TESTED
+from tandem.interference.rows import TESTED
 from tandem.interference.units import CONFIGURATION
 from tandem.report.blocks import Block, Heading, Table, Text, as_markdown, as_screen
 from tandem.report.exports import as_csv, as_json
 from tandem.report.titles import TITLES
+from tandem.report.wording import (
+    apart,
+    background,
+    cells,
+    differing,
+    level,
+    load,
+    notes,
+    number,
+    short,
+    size,
+    spread,
+    spread_title,
+    training,
+    typed,
+    units_title,
+    verdict,
+    where,
+    with_values,
+    without_values,
+)
 
-LEVEL_SHOWN = 20
-BOARD_SHOWN = 12  # characters of a UUID
 NOTHING = "no parallel record that can be compared"
 LEGEND = (
     "Estimate: the Hodges-Lehmann pseudomedian. Interval: 95 %, of the exact signed-rank statistic,"
@@ -70,7 +86,7 @@ def blocks_of(found: Facts) -> Iterator[Block]:
         for group in groups:
             yield from blocks_of_cell(group, apart(groups))
     if found["over_intensity"]:
-        yield from blocks_of_levels(found["over_intensity"], "intensity")
+        yield from blocks_of_levels(found["over_intensity"], "intensity", is_again=True)
     if groups:
         is_two = len(found["names"]) == 2
         yield Heading(LEGEND_OF_TWO if is_two else LEGEND)
@@ -97,38 +113,12 @@ def all_warnings(found: Facts) -> list[str]:
 def blocks_of_cell(group: Facts, shown: set[str]) -> Iterator[Block]:
     yield Heading(f"{training(group)} beside {load(group)}, {where(group, shown)}")
     yield Text(f"{size(group)}; its name: {typed(group['names'])}")
-    rows = group["rows"]
+    rows = with_values(group)
     has_boards = len({row["board"] for row in rows if row["board"]}) > 1
     titles = ("figure", "label", units_title(group), "estimate", spread_title(rows))
     yield Table([titles, *(cells(row, has_boards) for row in rows)])
     yield from verdicts(group)
-    if group["no_joules"]:
-        yield Text(f"no joules: {group['no_joules']}")
-    yield from map(Text, notes(group))
-
-
-def cells(row: Facts, has_boards: bool) -> tuple[str, ...]:
-    board = f" ({row['board'][:BOARD_SHOWN]})" if has_boards and row["board"] else ""
-    title = TITLES[row["figure"]] + board
-    return (title, row["label"] or "", str(row["units"]), number(row["estimate"]), spread(row))
-
-
-def spread_title(rows: Sequence[Facts]) -> str:
-    has_interval = {row["low"] is not None for row in rows if row["estimate"] is not None}
-    if has_interval == {True}:
-        return "95 % interval"
-    return "95 % interval, or all values" if True in has_interval else "all values"
-
-
-def spread(row: Facts) -> str:
-    """Return a row's interval; below six units all values, of one its clocks' uncertainty."""
-    if row["low"] is not None:
-        return f"{number(row['low'])} to {number(row['high'])}"
-    values = row["values"] or []
-    if len(values) == 1:
-        clocks = row["clock_uncertainty"]
-        return f"± {number(clocks)} by its clocks" if clocks is not None else ""
-    return ", ".join(map(number, values)) if len(values) < ENOUGH else ""
+    yield from map(Text, (*without_values(group), *notes(group)))
 
 
 def verdicts(group: Facts) -> Iterator[Block]:
@@ -137,38 +127,16 @@ def verdicts(group: Facts) -> Iterator[Block]:
             yield Text(f"{TITLES[row['figure']]}: {verdict(row, 'second' in group)}")
 
 
-def verdict(row: Facts, is_of_two: bool = False) -> str:
-    found, within = row["verdict"], f"{100 * (row['equivalent_within'] or 0):.6g} %"
-    if found in (None, BELOW_RESOLUTION):
-        return found or ""
-    if found == LESS:
-        return f"less than {within} different"
-    if found == NOT_KNOWN:
-        more = row["more_repeats"]
-        if more is None:
-            return f"{found}; 1000 more repeats would not tell"
-        return f"{found}; about {more} more repeat{'s' * (more != 1)} would tell"
-    text = f"B {found} A" if is_of_two else f"{found} {row['no_effect']:g}"
-    if found == MORE:
-        text = f"more than {within} different"
-    return f"{text} (Holm p {row['p_holm']:.2g})"
-
-
-def notes(group: Facts) -> Iterator[str]:
-    """Say what is not known of a group, missing in it, or may have disturbed it."""
-    most = max((row["units"] or 0 for row in group["rows"]), default=0)
-    if 0 < most <= 2:
-        yield "run-to-run variation unknown: one or two do not show it"
-    for reason, count in group["missing"].items():
-        yield f"missing in {count} of {group['experiments']}: {reason}"
-    yield from (f"warning: {warning}" for warning in group["warnings"])
-
-
 # -- levels of a factor ----------------------------------------------------------------
 
 
-def blocks_of_levels(groups: Sequence[Facts], factor: str) -> Iterator[Block]:
-    """Yield a table for each stratum: the levels of the figures that have verdicts."""
+def blocks_of_levels(
+    groups: Sequence[Facts], factor: str, is_again: bool = False
+) -> Iterator[Block]:
+    """Yield a table for each stratum: the levels of the figures that have verdicts.
+
+    `is_again`: what is to be noted of the pairs was said before.
+    """
     strata: dict[int, list[Facts]] = {}
     for group in groups:
         strata.setdefault(group["stratum"], []).append(group)
@@ -179,8 +147,18 @@ def blocks_of_levels(groups: Sequence[Facts], factor: str) -> Iterator[Block]:
                 f"{level(group)}: {described(group, factor)}; its name: {typed(group['names'])}"
             )
         yield Table([*level_rows(members)])
-        for group in members:
-            yield from (Text(f"{level(group)}: {note}") for note in notes(group))
+        if not is_again:
+            yield from map(Text, notes_of_levels(members))
+
+
+def notes_of_levels(members: Sequence[Facts]) -> Iterator[str]:
+    """Yield each note once, behind the levels that it is about."""
+    found: dict[str, list[str]] = {}
+    for group in members:
+        for note in notes(group):
+            found.setdefault(note, []).append(level(group))
+    for note, levels in found.items():
+        yield note if len(levels) == len(members) else f"{', '.join(levels)}: {note}"
 
 
 def heading_of_levels(members: Sequence[Facts], factor: str, shown: set[str]) -> str:
@@ -195,17 +173,6 @@ def heading_of_levels(members: Sequence[Facts], factor: str, shown: set[str]) ->
 
 def described(group: Facts, factor: str) -> str:
     return f"{load(group)}; {size(group)}" if factor == "background" else size(group)
-
-
-def level(group: Facts) -> str:
-    short = {"background": "b", "config": "c"}.get(group["by"])
-    return f"{short}{group['level']}" if short else f"{group['by']} {group['level']}"
-
-
-def short(text: str) -> str:
-    """Return a level as it fits into a table; its whole text stands above."""
-    text = printable(text)
-    return text if len(text) <= LEVEL_SHOWN else f"{text[: LEVEL_SHOWN - 3]}..."
 
 
 def level_rows(members: Sequence[Facts]) -> Iterator[tuple[str, ...]]:
@@ -240,14 +207,12 @@ def blocks_of_two(group: Facts) -> Iterator[Block]:
     how = f"paired by {'configuration' if group['unit'] == CONFIGURATION else 'block'}"
     text = how if group["paired"] else "not paired"
     yield Text(text + (f"; without a partner: {group['unmatched']}" if group["unmatched"] else ""))
-    rows = group["rows"]
+    rows = with_values(group)
     delta = [] if group["paired"] else ["Cliff's delta"]
     titles = ("figure", units_title(group), "A", "B", "B against A", *delta, spread_title(rows))
     yield Table([titles, *(cells_of_two(row, group) for row in rows)])
     yield from verdicts(group)
-    if group["no_joules"]:
-        yield Text(f"no joules: {group['no_joules']}")
-    yield from map(Text, notes(group))
+    yield from map(Text, (*without_values(group), *notes(group)))
 
 
 def cells_of_two(row: Facts, group: Facts) -> tuple[str, ...]:
@@ -261,71 +226,3 @@ def cells_of_two(row: Facts, group: Facts) -> tuple[str, ...]:
     sign = "+" if row["no_effect"] == 0 and (row["estimate"] or 0) > 0 else ""
     middles = number(row["first"]), number(row["second"]), sign + number(row["estimate"])
     return (TITLES[row["figure"]], units, *middles, *delta, shown)
-
-
-def differing(side: Facts, names: set[str]) -> Iterator[str]:
-    """Yield in what one side differs from the other, as far as it is one thing there."""
-    for name in side:
-        if name in names and name not in ("hardware", "intensity"):
-            value = side[name]
-            yield f"several {name}" if value is None else str(value) or f"no {name}"
-
-
-# -- words -----------------------------------------------------------------------------
-
-
-def apart(groups: Sequence[Facts]) -> set[str]:
-    """Return in which of code and settings some groups of one comparison differ."""
-    return {name for name in ("code", "settings") if len({group[name] for group in groups}) > 1}
-
-
-def training(group: Facts) -> str:
-    foreground = group["foreground"] or "several foregrounds"
-    values = "several values" if group["values"] is None else group["values"]
-    return " ".join(filter(None, (foreground, values)))
-
-
-def background(group: Facts) -> str:
-    name = group["background"] or "several backgrounds"
-    return " ".join(filter(None, (name, group["hyperparameters"])))
-
-
-def load(group: Facts) -> str:
-    return ", ".join(filter(None, (background(group), group["dose"])))
-
-
-def where(group: Facts, shown: set[str]) -> str:
-    """Return the device, and commits and what was set where that tells groups apart."""
-    device = group["device"] or group["hardware"] or "several devices"
-    more = [f"at {group['code']}"] if "code" in shown else []
-    more += [group["settings"] or "nothing set"] if "settings" in shown else []
-    return f"on {', '.join([device, *more])}"
-
-
-def units_title(group: Facts) -> str:
-    return "configs" if group["unit"] == CONFIGURATION else "pairs"
-
-
-def size(group: Facts) -> str:
-    experiments = group["experiments"]
-    pairs = f"{experiments} pair{'s' * (experiments != 1)}"
-    if group["unit"] == CONFIGURATION:
-        return f"{pairs} of {group['configurations']} configurations, each of which counts once"
-    return pairs
-
-
-def typed(names: Sequence[str]) -> str:
-    """Return names as they are typed into a shell."""
-    return " ".join(map(shlex.quote, names))
-
-
-def number(value: float | None) -> str:
-    """Return a number in at most nine characters."""
-    if value is None:
-        return "-"
-    size = abs(value)
-    if 0 < size < 0.0001 or size >= 10_000_000:
-        return f"{value:.2e}"
-    if size < 0.01:
-        return f"{value:.4f}"
-    return f"{value:.4g}" if size < 10_000 else f"{value:.0f}"
