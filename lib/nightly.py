@@ -15,8 +15,8 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C must not be a traceback
 
 from tandem.base.errors import TandemError, UsageError  # noqa: E402
+from tandem.base.option_values import moment  # noqa: E402
 from tandem.base.sudo import give_to_caller  # noqa: E402
-from tandem.commandline import moment  # noqa: E402
 from tandem.results.prune import check_rules, rule_of  # noqa: E402
 
 

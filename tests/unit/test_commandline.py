@@ -7,7 +7,8 @@ from argparse import Namespace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tandem.commandline import moment, parser
+from tandem.base.option_values import moment
+from tandem.commandline import parser
 
 
 @pytest.mark.parametrize("hours", [-2, -1, 1, 2])
