@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Collection
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import ROOT
@@ -19,6 +23,13 @@ REGISTRY = ROOT / "config" / "models_config.json"
 
 
 # -- the plan --------------------------------------------------------------------------
+
+
+def check(file: Path) -> tuple[int, str]:
+    """Return exit code and stderr of a strict check."""
+    command = [sys.executable, str(ROOT / "driver.py"), "check", "--strict", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +52,33 @@ def load_of(experiment: Experiment) -> int | None:
 @pytest.mark.parametrize("file", [DESIGN, SWEEP])
 def test_a_design_is_written_in_25_lines_and_has_no_problem(file: Path) -> None:
     assert len(file.read_text().splitlines()) <= 25
-    command = [sys.executable, str(ROOT / "driver.py"), "check", "--strict", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert check(file) == (0, "")
+
+
+def test_all_settings_of_the_guide_are_as_strict_as_they_should_be(tmp_path: Path) -> None:
+    blocks = settings_in_guide()
+    assert len(blocks) == 4
+    for block in blocks:
+        (tmp_path / "settings.json").write_text(block)
+        assert check(tmp_path / "settings.json") == (0, ""), block
+
+
+@pytest.mark.parametrize(("block", "file"), [(0, DESIGN), (1, SWEEP)])
+def test_the_guide_has_the_examples_as_they_are(block: int, file: Path) -> None:
+    example = json.loads(file.read_text())
+    shown = json.loads(settings_in_guide()[block])
+    words = ("experiment_name", "description", "seed", "rerun_invalid")
+    assert without(shown, words) == without(example, words)
+
+
+def settings_in_guide() -> list[str]:
+    """Return the JSON of docs/designs.md that is not within a line."""
+    guide = (ROOT / "docs" / "designs.md").read_text(encoding="utf-8")
+    return re.findall(r"^```json\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+
+
+def without(settings: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in names}
 
 
 def test_the_sweep_has_20_configurations_5_repeats_each_and_3_loads(sweep: Plan) -> None:
