@@ -14,12 +14,12 @@ from tandem.plan.design import Configuration, configurations
 from tandem.plan.desk import Desk
 from tandem.plan.draw import stream
 from tandem.plan.levels import Level
-from tandem.plan.model import Experiment, Place, Training
+from tandem.plan.model import SOLO, Experiment, Place, Training
 from tandem.plan.names import Digits, digits_of
 from tandem.plan.order import Deal, block_order
 from tandem.plan.resolve import training_of
 
-PARALLEL, SOLO = "parallel", "solo"
+PARALLEL = "parallel"
 
 
 def experiments_of_designs(designs: Sequence[DesignEntry], desk: Desk) -> list[Experiment]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tandem.config.hyperparameter import SWITCH, Hyperparameter, Value
 from tandem.config.registry import Repository
 from tandem.plan.draw import Combination
+from tandem.plan.model import WARM_UP
 
 _VALUES = "hyperparam_"
 # Parallel rows of old tables have their foreground under such columns, some of them only there.
@@ -103,6 +104,7 @@ class _Columns:
     experiment_id: Places
     sides: Places
     status: Places
+    control: Places
     values: Sequence[tuple[str, Places]]
 
 
@@ -125,6 +127,7 @@ def _columns(header: Sequence[str]) -> _Columns:
         experiment_id=of("experiment_id"),
         sides=of("fg_repository", "bg_repository"),
         status=of("status"),
+        control=of("control"),
         values=sorted((name.removeprefix(_VALUES), of(name)) for name in names),
     )
     if not (columns.repository and columns.model):
@@ -146,6 +149,8 @@ def _read_run(
         raise ValueError
     repository = repos.get(name)
     if repository is None or _cell(cells, columns.status) in _NEVER_BEGAN:
+        return None
+    if _cell(cells, columns.control) == WARM_UP:
         return None
     values: dict[str, Value] = {}
     for key, places in columns.values:

@@ -160,6 +160,7 @@ def test_a_default_may_stand_in_the_row_or_not(taken: Asker, defaults: Row) -> N
         old(kfold=2.5),
         old(kfold=99),
         old(kfold=3) | {"model": "large"},
+        old(kfold=3) | {"control": "warm_up"},
         old(kfold=3) | {"repository": "examples"},
     ],
 )
