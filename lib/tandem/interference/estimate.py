@@ -28,11 +28,14 @@ from tandem.interference.counting import (
     rank_sums,
     signed_ranks,
 )
+from tandem.interference.many import TINY
 from tandem.interference.ranks import (
+    Points,
     cliffs_delta,
     differences,
     interval,
     interval_p,
+    median,
     pair_means,
     rank_sum_p,
     signed_rank_p,
@@ -42,7 +45,6 @@ ENOUGH = 6  # pairs; of fewer even the whole range holds the pseudomedian in les
 LEVEL = Fraction(95, 100)
 INNER_LEVEL = Fraction(90, 100)  # two one-sided tests at 5 % each
 DECIMALS = 12
-TINY = 0.5e-12  # rounds to 0
 
 Scale = Literal["ratio", "difference"]
 
@@ -156,7 +158,7 @@ def spread_within(*samples: Sequence[float]) -> float | None:
 
 
 def _estimate(
-    points: list[float],
+    points: Points,
     null: Null | None,
     tied_p: float,
     middle: float,
@@ -169,8 +171,9 @@ def _estimate(
     delta: float | None = None,
 ) -> Estimate:
     """Return what the points say; they lie about 0, which stands for the middle."""
-    nearly = slice(bisect_left(points, -TINY), bisect_right(points, TINY))
-    points[nearly] = [0.0] * len(points[nearly])
+    if isinstance(points, list):
+        nearly = slice(bisect_left(points, -TINY), bisect_right(points, TINY))
+        points[nearly] = [0.0] * len(points[nearly])
     bounds: list[float | None] = []
     for level in (LEVEL, INNER_LEVEL):
         ends = interval(points, null, level) if null else None
@@ -188,7 +191,7 @@ def _estimate(
         others=others,
         scale=scale,
         no_effect=no_effect,
-        estimate=_as_figure(statistics.median(points), scale, middle),
+        estimate=_as_figure(median(points), scale, middle),
         low=low,
         high=high,
         inner_low=inner_low,

@@ -18,21 +18,28 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from tandem.interference.counting import Null, sums, sums_of_chosen
+from tandem.interference.many import MOST_LISTED, Many, ManyDifferences, ManyMeans
+
+Points = list[float] | Many  # sorted; so many that a list would take seconds are not listed
 
 
-def pair_means(values: Sequence[float]) -> list[float]:
+def pair_means(values: Sequence[float]) -> Points:
     """Return the sorted means of all pairs of values, each with itself too."""
+    if len(values) * (len(values) + 1) // 2 > MOST_LISTED:
+        return ManyMeans(values)
     return sorted(
         [(first + second) / 2 for place, first in enumerate(values) for second in values[place:]]
     )
 
 
-def differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
+def differences(first: Sequence[float], second: Sequence[float]) -> Points:
     """Return by how much each value of the second lies above each of the first, sorted."""
+    if len(first) * len(second) > MOST_LISTED:
+        return ManyDifferences(first, second)
     return sorted([b - a for a in first for b in second])
 
 
-def interval(points: Sequence[float], null: Null, level: Fraction) -> tuple[float, float] | None:
+def interval(points: Points, null: Null, level: Fraction) -> tuple[float, float] | None:
     """Return the closed interval that holds the true middle with at least that probability.
 
     None: all points together hold it less often. With ties it holds the middle more often.
@@ -41,13 +48,26 @@ def interval(points: Sequence[float], null: Null, level: Fraction) -> tuple[floa
     return (points[cut - 1], points[-cut]) if cut else None
 
 
-def interval_p(points: Sequence[float], null: Null, centre: float) -> float:
+def median(points: Points) -> float:
+    """Return the median of points."""
+    last = len(points) - 1
+    return (points[last // 2] + points[-1 - last // 2]) / 2
+
+
+def counts_at(points: Points, centre: float) -> tuple[int, int]:
+    """Return how many points are not above a number, and how many are below it."""
+    if isinstance(points, Many):
+        return points.counts_at(centre)
+    return bisect_right(points, centre), bisect_left(points, centre)
+
+
+def interval_p(points: Points, null: Null, centre: float) -> float:
     """Return the p-value that agrees with the interval at every level.
 
     It is the smallest 1 - level at which the interval does not hold the centre. Without ties that
     is the exact p-value of the test; points at the centre speak for the centre.
     """
-    not_above, below = bisect_right(points, centre), bisect_left(points, centre)
+    not_above, below = counts_at(points, centre)
     return null.p(min(not_above, len(points) - below))
 
 

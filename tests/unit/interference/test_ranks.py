@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 from collections.abc import Iterable
 from fractions import Fraction
 from random import Random
@@ -20,6 +19,7 @@ from tandem.interference.ranks import (
     doubled_ranks,
     interval,
     interval_p,
+    median,
     pair_means,
     rank_sum_p,
     signed_rank_p,
@@ -146,7 +146,7 @@ def test_scipy_has_the_same_p_values_of_two_samples(values: list[int], data: st.
 def test_the_interval_is_what_scipys_test_does_not_reject(whole: list[int]) -> None:
     values = [each + 0.001 * place**2 for place, each in enumerate(whole)]  # no two means are equal
     low, high = one_sample_interval(values) or (0.0, 0.0)
-    assert low <= statistics.median(pair_means(values)) <= high
+    assert low <= median(pair_means(values)) <= high
     for end, inwards in ((low, 1e-7), (high, -1e-7)):
         inside = stats.wilcoxon([each - end - inwards for each in values], method="exact")
         outside = stats.wilcoxon([each - end + inwards for each in values], method="exact")
@@ -166,7 +166,7 @@ def test_the_p_value_of_the_interval_agrees_with_it_at_every_level(
 def test_a_shift_has_its_interval_and_its_size() -> None:
     first, second = [1.0, 2.0, 3.0, 4.0], [11.0, 12.0, 13.0, 14.0]
     points = differences(first, second)
-    assert statistics.median(points) == 10.0
+    assert median(points) == 10.0
     assert interval(points, rank_sums(4, 4), LEVEL) == (7.0, 13.0)  # 2 of 70 ways: 0.029 in all
     assert interval(differences(first[:2], second), rank_sums(2, 4), LEVEL) is None  # 2 of 15 ways
     assert rank_sum_p(first, second) == 2 / 70
