@@ -32,8 +32,12 @@ def one_round(start_s: float, seconds: float, **values: Any) -> Round:
 
 def beside(*rounds: Round, coverage: float = 0.8149, dose: Any = None, **part: Any) -> Record:
     """Return a record whose background had these rounds."""
-    usual = {"rounds": list(rounds), "max_rounds": None, "rounds_completed": len(rounds)}
-    usual |= {"rounds_failed": 0, "rounds_hollow": 0}
+    usual: dict[str, Any] = {
+        "rounds": list(rounds),
+        "max_rounds": None,
+        "rounds_completed": len(rounds),
+    }
+    usual |= {"rounds_failed": 0, "rounds_hollow": 0, "restart_delay_seconds": 0.1}
     load = of(Load, parts=[of(LoadPart, coverage=coverage, dose=dose)], longest_gap_seconds=2.5)
     return record(
         **{"background.parts": [of(BackgroundPart, **{**usual, **part})]},
@@ -54,6 +58,10 @@ SHORT = "rounds of 1.1 s with 0.25 s between reach 81.4%: make rounds longer (4.
     ("found", "text"),
     [
         (beside(*ROUNDS), f"{SHORT}, or set validity.min_coverage"),
+        (
+            beside(*ROUNDS, restart_delay_seconds=0.2),
+            f"{SHORT}, lower restart_delay_seconds (0.2), or set validity.min_coverage",
+        ),
         (beside(FOLDED), f"{SHORT}, or set validity.min_coverage"),
         (
             beside(*ROUNDS, max_rounds=4),

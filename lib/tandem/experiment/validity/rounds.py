@@ -35,7 +35,9 @@ def advice(record: Record, reached: str) -> str:
     is_possible = long_s < wanted_s < math.inf
     wanted = f" ({math.ceil(wanted_s * 10) / 10} s would do)" if is_possible else ""
     reach = f"rounds of {long_s:.2g} s with {gap_s:.2g} s between reach {reached}"
-    return f"{reach}: make rounds longer{wanted}, {limit}"
+    delay_s = part["restart_delay_seconds"]
+    lower = f" lower restart_delay_seconds ({delay_s:g})," if delay_s > gap_s / 2 else ""
+    return f"{reach}: make rounds longer{wanted},{lower} {limit}"
 
 
 def length(record: Record) -> float | None:
