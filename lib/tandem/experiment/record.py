@@ -271,13 +271,7 @@ def place_facts(place: PlanPlace | None) -> Place | None:
     """Return where an experiment stands in its design, None outside one."""
     if place is None:
         return None
-    return {
-        "config": place.config,
-        "background_number": place.background_number,
-        "repeat": place.repeat,
-        "block": place.block,
-        "position": place.position,
-    }
+    return cast(Place, {name: getattr(place, name) for name in Place.__annotations__})
 
 
 def stop_facts(raw: Raw) -> StopOfAll:
