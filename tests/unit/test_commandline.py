@@ -1,13 +1,13 @@
-"""Times on the command line."""
+"""Times and shares on the command line."""
 
 from __future__ import annotations
 
 import time
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tandem.base.option_values import moment
+from tandem.base.option_values import moment, percent
 from tandem.commandline import parser
 
 
@@ -42,6 +42,19 @@ def test_what_is_no_time_is_refused(
     assert ended.value.code == 2
     wanted = {"--until": "HH:MM, or a date and time in ISO 8601, not", "--wait-lock": "seconds, 0"}
     assert f"argument {option}: {wanted[option]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("2%", 0.02), ("2 %", 0.02), (" 0.5% ", 0.005), ("99.9%", 0.999)]
+)
+def test_percent_is_a_share(text: str, share: float) -> None:
+    assert percent(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["", "2", "%", "0%", "-1%", "100%", "nan%", "inf%", "x%", "2%%"])
+def test_what_is_no_percent_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="percent, such as 2%, not"):
+        percent(text)
 
 
 def command_run(_arguments: Namespace) -> int:

@@ -77,12 +77,19 @@ def load_of(record: Record) -> Load:
     parts, own_gpus = background["parts"], record["environment"]["env"].get(VISIBLE)
     intensities = {part["intensity"] for part in parts}
     return Load(
-        background=f"{background['repository']}/{background['model']}",
+        background=trainings_of(background),
         hyperparameters=flags(background["hyperparameters"]),
         dose=dose_of(parts, own_gpus),
         intensity=intensities.pop() if len(intensities) == 1 else None,
         dose_but_intensity=dose_of([{**part, INTENSITY: None} for part in parts], own_gpus),
     )
+
+
+def trainings_of(background: Mapping[str, Any]) -> str:
+    """Return which training loops; of several, which do."""
+    parts = background["parts"]
+    each_one = parts if len(parts) > 1 else [background]
+    return " + ".join(f"{each['repository']}/{each['model']}" for each in each_one)
 
 
 def dose_of(parts: Sequence[Mapping[str, Any]], own_gpus: str | None = None) -> str:

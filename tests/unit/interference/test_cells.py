@@ -78,6 +78,10 @@ def test_each_of_several_backgrounds_has_its_dose(tmp_path: Path) -> None:
     put(pair[0], **{"background.parts": [of(BackgroundPart, **dose) for dose in doses]})
     [group] = groups(write_run(tmp_path / "run", pair))
     assert (group["dose"], group["intensity"]) == ("2.intensity=0.5 3.max_rounds=2", None)
+    parts = (pair[0]["background"] and pair[0]["background"]["parts"]) or []
+    each_one = [f"{part['repository']}/{part['model']}" for part in parts]
+    assert group["background"] == " + ".join(each_one)
+    assert len(each_one) == 3
 
 
 def test_cells_differ_in_what_the_foreground_was_given(tmp_path: Path) -> None:
