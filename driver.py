@@ -137,8 +137,9 @@ def command_repos(arguments: argparse.Namespace) -> int:
 def command_compare(arguments: argparse.Namespace) -> int:
     """print what parallel experiments and their controls say over all repeats"""
     from tandem.report.compare import text_of_compare
+    from tandem.report.grid import screen_columns
 
-    options = arguments.by, arguments.equivalent, arguments.format
+    options = arguments.by, arguments.equivalent, arguments.format, screen_columns()
     text, remarks = text_of_compare(arguments.names, *options)
     say(text)
     for remark in remarks:

@@ -41,7 +41,7 @@ def test_two_loads_against_each_other(here: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     sides = "\nA: run:b1 (intensity=0.25)\nB: run:b2 (intensity=0.5)\n"
     assert f"{sides}paired by block\n" in done.stdout
-    assert "\nslowdown: more than 2 % different (Holm p " in done.stdout
+    assert "\nslowdown: more than 2 % (Holm p " in done.stdout
 
 
 def test_what_is_passed_over_is_named_where_the_form_has_no_place_for_it(here: Path) -> None:

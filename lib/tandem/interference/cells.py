@@ -13,7 +13,7 @@ from typing import Any
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose, as_settings
 from tandem.interference.usable import flags, used_gpu
-from tandem.results.record import Record, WindowGpu, foreground_window
+from tandem.results.record import Background, Record, WindowGpu, foreground_window
 
 USUAL = as_settings(Dose())
 INTENSITY = "intensity"
@@ -72,8 +72,7 @@ def cell_of(record: Record, run: str, machine: Mapping[str, Any] | None) -> Cell
 
 
 def load_of(record: Record) -> Load:
-    background = record["background"]
-    assert background is not None
+    background = background_of(record)
     parts, own_gpus = background["parts"], record["environment"]["env"].get(VISIBLE)
     intensities = {part["intensity"] for part in parts}
     return Load(
@@ -83,6 +82,13 @@ def load_of(record: Record) -> Load:
         intensity=intensities.pop() if len(intensities) == 1 else None,
         dose_but_intensity=dose_of([{**part, INTENSITY: None} for part in parts], own_gpus),
     )
+
+
+def background_of(record: Record) -> Background:
+    """Return the background of a parallel record; ValueError: it has none."""
+    if (background := record["background"]) is None:
+        raise ValueError("no background")
+    return background
 
 
 def trainings_of(background: Mapping[str, Any]) -> str:
@@ -144,13 +150,14 @@ def settings_of(record: Record, machine: Mapping[str, Any] | None) -> str:
     governor = record["environment"]["cpu_governor"]
     words = [f"governor {governor}"] if governor else []
     used = {gpu["uuid"] for gpu in gpus_in_use(record)}
-    for board in (machine or {}).get("boards") or []:
-        if board["uuid"] not in used:
+    boards = (machine or {}).get("boards")
+    for board in boards if isinstance(boards, list) else []:
+        if not isinstance(board, dict) or board.get("uuid") not in used:
             continue
         for name, text in _SET_ON_BOARDS.items():
             usual = board.get(name.replace("_watts", "_default_watts"))
             value = board.get(name)
-            if value is not None and (name != "power_limit_watts" or value != usual):
+            if isinstance(value, (int, float)) and (name != "power_limit_watts" or value != usual):
                 words.append(text.format(value))
     return ", ".join(dict.fromkeys(words))
 
@@ -164,8 +171,7 @@ def code_of(record: Record, run: str) -> str:
     Nobody knows what stood in a tree that was not as committed, only that one run used it: so its
     code is that run's own.
     """
-    background = record["background"]
-    assert background is not None
+    background = background_of(record)
     commands: list[Mapping[str, Any]] = [record["environment"], *background["parts"]]
     return ", ".join(dict.fromkeys(state_of(each, run) for each in commands))
 

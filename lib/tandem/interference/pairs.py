@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -73,18 +74,18 @@ def pair_of(record: Record, run: str, machine: Values | None) -> Pair:
     start = str(attempts[-1]["started"]) if attempts else ""
     return Pair(
         run=run,
-        experiment_id=record["experiment_id"],
+        experiment_id=text(record["experiment_id"]),
         twin=record["twin"],
         cell=cell_of(record, run, machine),
         hyperparameters=values,
         given={name: value for name, value in values.items() if name not in mutated},
         drawn={name: value for name, value in values.items() if name in mutated},
-        config=place.get("config"),
-        number=place.get("background_number"),
-        block=place.get("block"),
+        config=whole(place.get("config")),
+        number=whole(place.get("background_number")),
+        block=whole(place.get("block")),
         baselines=baselines_of(record, run),
         board=board_of(record),
-        epochs_done=record["epochs_done"],
+        epochs_done=whole(record["epochs_done"]),
         tandem=str(tandem["commit"]),
         origin=(
             *(record["environment"]["hostname"], record["experiment_id"]),
@@ -93,6 +94,36 @@ def pair_of(record: Record, run: str, machine: Values | None) -> Pair:
         invalidity=None if record["valid"] else f"not valid: {invalid[0]}",
         clocks=(clocks_of(record),),
     )
+
+
+def real(value: Any) -> float | None:
+    """Return a number as it is; ValueError: it is none, or not finite."""
+    if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
+        raise ValueError("no number")
+    return cast("float | None", value)
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number as it is; ValueError: it is none."""
+    if value is not None and type(value) is not int:
+        raise ValueError("no whole number")
+    return value
+
+
+def text(value: Any) -> str:
+    """Return a text as it is; ValueError: it is none."""
+    if not isinstance(value, str):
+        raise ValueError("no text")
+    return value
+
+
+def checked(figure: Figure) -> Figure:
+    """Return a figure as it is; KeyError, TypeError or ValueError: it lacks a part."""
+    real(figure["value"])
+    real(figure.get("clock_uncertainty"))
+    text(figure["label"])
+    text(figure["reason"] or "")
+    return figure
 
 
 def baselines_of(record: Record, run: str) -> frozenset[tuple[str, ...]]:
@@ -109,6 +140,6 @@ def baselines_of(record: Record, run: str) -> frozenset[tuple[str, ...]]:
 def clocks_of(record: Record) -> Clocks:
     window = foreground_window(record)
     gpus: list[Values] = [cast(Values, gpu) for gpu in window["gpus"]] if window else []
-    speeds = [mhz for gpu in gpus if (mhz := gpu.get("sm_clock_avg_mhz")) is not None]
-    held = [share for gpu in gpus for share in gpu.get("throttled_percent", {}).values()]
+    speeds = [mhz for gpu in gpus if (mhz := real(gpu.get("sm_clock_avg_mhz"))) is not None]
+    held = [float(share) for gpu in gpus for share in gpu.get("throttled_percent", {}).values()]
     return Clocks(sum(speeds) / len(speeds) if speeds else None, max(held, default=None))

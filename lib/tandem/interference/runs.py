@@ -16,7 +16,7 @@ from typing import Any, cast
 from tandem.base.errors import UsageError
 from tandem.interference.cells import SEED
 from tandem.interference.figures import NAMES
-from tandem.interference.pairs import WARM_UP, Clocks, Pair, clocks_of, pair_of
+from tandem.interference.pairs import WARM_UP, Clocks, Pair, checked, clocks_of, pair_of
 from tandem.results.record import Figure
 from tandem.results.record_file import NAME, read_interference, record_from
 from tandem.results.standing import not_counting
@@ -24,7 +24,6 @@ from tandem.results.standing import not_counting
 COPY = "counted already (a copy, or the same run under another name)"
 NO_FIGURES = "without figures of interference (its control has not ended, or one was changed)"
 _NOT_WHOLE = "not a whole record (restore it, or move its folder away)"
-_FIGURE = {"value", "label", "reason"}
 _LACKS = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 
 
@@ -171,9 +170,7 @@ class RunReader:
             ):
                 return None
             figures = found["figures"]
-        if not all(figures[name].keys() >= _FIGURE for name in NAMES):
-            raise ValueError("a figure lacks a part")
-        return figures
+        return {name: checked(figures[name]) for name in NAMES}
 
 
 # -- numbers ---------------------------------------------------------------------------
@@ -185,7 +182,7 @@ def numbered(pairs: Sequence[Pair]) -> list[Pair]:
     What a design has numbered keeps its number.
     """
     varied = varied_in(pairs)
-    same = [without(pair, varied | {SEED}) for pair in pairs]
+    same = [without(pair, varied.get(pair.config, set()) | {SEED}) for pair in pairs]
     configs = {
         each: place for place, each in enumerate(dict.fromkeys(p.configuration for p in same), 1)
     }
@@ -200,14 +197,16 @@ def numbered(pairs: Sequence[Pair]) -> list[Pair]:
     ]
 
 
-def varied_in(pairs: Iterable[Pair]) -> set[str]:
-    """Return the hyperparameters that differ from repeat to repeat of a design's configuration."""
+def varied_in(pairs: Iterable[Pair]) -> dict[int | None, set[str]]:
+    """Return by a design's configurations which values differ from repeat to repeat of it."""
     firsts: dict[int, Pair] = {}
-    found: set[str] = set()
+    found: dict[int | None, set[str]] = {}
     for pair in pairs:
         if pair.config is not None:
             first = firsts.setdefault(pair.config, pair).hyperparameters
-            found |= {name for name, value in pair.hyperparameters.items() if first[name] != value}
+            values = pair.hyperparameters.items()
+            names = {name for name, value in values if first.get(name, value) != value}
+            found.setdefault(pair.config, set()).update(names)
     return found
 
 

@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tandem.base.text import GAP, SCREEN_COLUMNS, printable
+from tandem.base.text import GAP, printable
+from tandem.report.grid import wrapped
 
 _NARROWEST = 16  # columns that the last cell of a row gets at least
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&$])")
@@ -33,32 +34,32 @@ class Table:
 Block = Heading | Text | Table
 
 
-def as_screen(blocks: Sequence[Block]) -> str:
-    """Return the blocks as lines of at most a hundred columns, an empty one before a heading."""
+def as_screen(blocks: Sequence[Block], columns: int) -> str:
+    """Return the blocks as lines of at most so many columns, an empty one before a heading.
+
+    A table whose first columns are wider than that is as wide as they are.
+    """
     lines = list[str]()
     for block in blocks:
         if isinstance(block, Heading) and lines:
             lines.append("")
-        lines += table_lines(block.rows) if isinstance(block, Table) else wrapped(block.text)
+        if isinstance(block, Table):
+            lines += table_lines(block.rows, columns)
+        else:
+            lines += wrapped(printable(block.text), columns)
     return "\n".join(lines)
 
 
-def wrapped(text: str) -> list[str]:
-    return textwrap.wrap(
-        printable(text), SCREEN_COLUMNS, subsequent_indent="  ", break_on_hyphens=False
-    )
-
-
-def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+def table_lines(rows: Sequence[Sequence[str]], columns: int) -> list[str]:
     """Return rows whose columns line up; the last cell goes on below where it is too long."""
     shown = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)][:-1]
     before = sum(widths) + len(GAP) * len(widths)
-    has_room = before <= SCREEN_COLUMNS - _NARROWEST
+    has_room = before <= columns - _NARROWEST
     indent = before if has_room else 2 * len(GAP)
     lines = []
     for *cells, last in shown:
-        parts = textwrap.wrap(last, SCREEN_COLUMNS - indent, break_on_hyphens=False)
+        parts = textwrap.wrap(last, columns - indent, break_on_hyphens=False)
         first = parts.pop(0) if has_room and parts else ""
         lines.append(GAP.join([*map(str.ljust, cells, widths), first]).rstrip())
         lines += [" " * indent + part for part in parts]

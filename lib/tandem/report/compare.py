@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tandem.base.text import SCREEN_COLUMNS
 from tandem.interference.compare import comparison
 from tandem.interference.rows import TESTED
 from tandem.interference.units import CONFIGURATION
@@ -59,6 +60,7 @@ def text_of_compare(
     by: str | None = None,
     margin: float | None = None,
     form: str = "table",
+    columns: int = SCREEN_COLUMNS,
 ) -> tuple[str, list[str]]:
     """Return a comparison, and what is to be said beside it where its form has no place for it.
 
@@ -70,7 +72,9 @@ def text_of_compare(
     if form == "csv":
         return as_csv(found), [*remarks(found), *all_warnings(found)]
     blocks = list(blocks_of(found))
-    return (as_markdown if form == "markdown" else as_screen)(blocks), []
+    if form == "markdown":
+        return as_markdown(blocks), []
+    return as_screen(blocks, min(columns, SCREEN_COLUMNS)), []
 
 
 def blocks_of(found: Facts) -> Iterator[Block]:

@@ -148,7 +148,7 @@ def verdict(row: Facts, is_of_two: bool = False) -> str:
         return f"{found}; about {more} more repeat{'s' * (more != 1)} would tell"
     text = f"B {found} A" if is_of_two else f"{found} {row['no_effect']:g}"
     if found == MORE:
-        text = f"more than {within} different"
+        text = f"more than {within}"
     return f"{text} (Holm p {row['p_holm']:.2g})"
 
 

@@ -108,6 +108,18 @@ def test_what_differs_from_block_to_block_is_no_other_configuration(tmp_path: Pa
     assert (group["configurations"], group["unit"]) == (1, "pair")
 
 
+def test_what_one_configuration_varies_is_a_factor_of_others(tmp_path: Path) -> None:
+    varies = [designed(1, 1, block) for block in (1, 2)]
+    for number, (record, _) in enumerate(varies):
+        record["hyperparameters"]["dropout"] = number / 10
+        record["mutated"].append("dropout")
+    others = [designed(config, 1, 1) for config in (3, 4)]
+    found = groups(write_run(tmp_path / "run", *varies, *others))
+    assert sorted(group["values"] for group in found) == [
+        *("dropout=0.0 epochs=20", "dropout=0.5 epochs=20", "epochs=20")
+    ]
+
+
 def test_boards_of_one_model_are_as_good_as_each_other(tmp_path: Path) -> None:
     """Whichever of them both trainings were given."""
     pairs, made = several(1, 2, 3)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import reduce
+from hashlib import sha256
+from operator import getitem
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support import plans
 from support.compared import designed, groups, parallel, rows
 from support.records import put, write_run
@@ -14,8 +20,10 @@ from tandem.base.errors import UsageError
 from tandem.interference.compare import comparison
 from tandem.interference.runs import NO_FIGURES, read_runs
 from tandem.plan.file import write_plan
+from tandem.report.compare import text_of_compare
 from tandem.results.journal import Journal
 from tandem.results.record import Record
+from tandem.results.record_file import INTERFERENCE, NAME
 
 
 def solo(number: int) -> Record:
@@ -216,3 +224,49 @@ def test_a_machine_that_is_not_described_is_no_damage(tmp_path: Path, text: str 
     if text:
         (run / "machine.json").write_text(text)
     assert len(read_runs([str(run)]).pairs) == 1
+
+
+# -- anything anywhere -----------------------------------------------------------------
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every value in JSON, but for those that lie deep."""
+    yield way
+    if isinstance(value, (dict, list)) and len(way) < 5:
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in inner:
+            yield from places(each, (*way, key))
+
+
+RECORD, FIGURES = json.loads(json.dumps(designed(1, 1, 2)))
+WAYS = [*((way, 0) for way in places(RECORD)), *((way, 1) for way in places(FIGURES))]
+ODD: list[Any] = [None, "x", -1, [], {}, True, [[]], {"a": {}}, float("nan"), ["x", {}]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = (designed(1, 1, 1), designed(1, 1, 2), designed(1, 2, 1))
+    return write_run(tmp_path_factory.mktemp("odd") / "run", *made)
+
+
+@given(place=st.sampled_from(WAYS), odd=st.sampled_from(ODD))
+@settings(max_examples=settings().max_examples // 2)
+def test_whatever_stands_in_a_record_is_no_traceback(
+    whole: Path, place: tuple[tuple[Any, ...], int], odd: Any
+) -> None:
+    """The others are compared, and this one perhaps."""
+    way, which = place
+    made: list[Any] = json.loads(json.dumps([RECORD, FIGURES]))
+    if way:
+        *before, last = way
+        reduce(getitem, before, made[which])[last] = odd
+    else:
+        made[which] = odd
+    folder, text = whole / RECORD["experiment_id"], json.dumps(made[0])
+    (folder / NAME).write_text(text)
+    if isinstance(made[1], dict) and way != ("records",):
+        made[1]["records"] = {folder.name: sha256(text.encode()).hexdigest()}
+    (folder / INTERFERENCE).write_text(json.dumps(made[1]))
+    found = comparison([str(whole)])
+    assert sum(group["experiments"] for group in found["groups"]) in (2, 3)
+    assert text_of_compare([str(whole)], by="background", form="json")[0]

@@ -67,7 +67,7 @@ def test_equivalence_in_words(tmp_path: Path) -> None:
         its["figures"]["background_progress_ratio"]["value"] = 1 + (-1) ** number * number / 50
     shown = text(write_run(tmp_path / "run", *made), margin=0.02)
     assert "\nslowdown: less than 2 % different\n" in shown
-    assert f"\nenergy ratio: more than 2 % different (Holm p {3 * 2 / 2**7:.2g})\n" in shown
+    assert f"\nenergy ratio: more than 2 % (Holm p {3 * 2 / 2**7:.2g})\n" in shown
     more = line(shown, "background progress: not known; about")
     assert more[5].isdigit()
     assert more[6:] == ["more", "repeats", "would", "tell"]
@@ -120,6 +120,19 @@ def test_joules_of_several_boards_name_them(tmp_path: Path) -> None:
     shown = text(write_run(tmp_path / "run", *made))
     assert "\nmarginal energy, J (GPU-12345678)  " in shown
     assert line(shown, "slowdown ")[:3] == ["slowdown", "derived", "3"]
+
+
+def test_a_narrow_screen_is_kept_to(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design([1], [1, 2], range(1, 8)))
+    words = [str(run)], [f"{run}:b1", "vs", f"{run}:b2"]
+    for columns, kept in ((80, 80), (160, 100)):
+        lines = [
+            line
+            for each in words
+            for line in text_of_compare(each, margin=0.02, columns=columns)[0].splitlines()
+            if str(run) not in line  # a name to type stays whole
+        ]
+        assert kept - 12 < max(map(len, lines)) <= kept
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
