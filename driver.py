@@ -103,11 +103,11 @@ def command_check(arguments: argparse.Namespace) -> int:
 
         say(text_of_reading(reading.plan, reading.problems))
     elif arguments.lines:
-        from tandem.report.lines import text_of_lines
+        from tandem.report.check.lines import text_of_lines
 
         say(text_of_lines(reading.plan, others))
     else:
-        from tandem.report.check import text_of_check
+        from tandem.report.check.text import text_of_check
         from tandem.report.grid import screen_columns
 
         say(text_of_check(reading.plan, others, arguments.results, screen_columns()))
@@ -136,7 +136,7 @@ def command_repos(arguments: argparse.Namespace) -> int:
 
 def command_compare(arguments: argparse.Namespace) -> int:
     """print what parallel experiments and their controls say over all repeats"""
-    from tandem.report.compare import text_of_compare
+    from tandem.report.compare.text import text_of_compare
     from tandem.report.grid import screen_columns
 
     options = arguments.by, arguments.equivalent, arguments.format, screen_columns()

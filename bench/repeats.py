@@ -20,8 +20,8 @@ from random import Random
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "lib"))
 
-from tandem.interference.estimate import estimate_of, holm  # noqa: E402
-from tandem.interference.resolution import equivalence, smallest_effect  # noqa: E402
+from tandem.interference.statistics.estimate import estimate_of, holm  # noqa: E402
+from tandem.interference.statistics.resolution import equivalence, smallest_effect  # noqa: E402
 
 PAIRS = (6, 7, 8, 10, 20)
 FIGURES = 3  # slowdown, energy ratio and background progress of one call

@@ -24,7 +24,7 @@ from tandem.config.problems import problem_lines
 from tandem.plan.file import text_of_reading
 from tandem.plan.model import Experiment
 from tandem.plan.planner import PlanReading, read_plan
-from tandem.report.check import text_of_check
+from tandem.report.check.text import text_of_check
 
 COMPAT = Path(os.environ.get("TANDEM_COMPAT") or ROOT.parent / "shared" / "compat")
 REGISTRY = COMPAT / "models_config.json"

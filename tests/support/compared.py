@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tandem.interference.compare import comparison
+from tandem.interference.compare.comparison import comparison
 from tandem.interference.figures import NAMES
 from tandem.results.record import Figure, Interference, Record, Window
 

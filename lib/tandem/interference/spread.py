@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tandem.config.options import Dose, as_settings
-from tandem.interference.cells import SEED
-from tandem.interference.estimate import spread_within
+from tandem.interference.compare.cells import SEED
+from tandem.interference.statistics.estimate import spread_within
 from tandem.results.pace import Kind, kind_of_record
 from tandem.results.record import Record, figures_of
 from tandem.results.record_file import current_interference

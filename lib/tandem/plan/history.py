@@ -11,7 +11,7 @@ from tandem.config.hyperparameter import Hyperparameter, Value
 from tandem.config.problems import Problem
 from tandem.config.registry import Registry, Repository
 from tandem.plan.draw import Combination, drawable
-from tandem.plan.tables import Kind, Table, UnusableError, read_table
+from tandem.plan.history_tables import Kind, Table, UnusableError, read_table
 
 # Whether beside a background, and the values beside the drawn ones that are not the default.
 Side = tuple[bool, frozenset[tuple[str, Value]]]

@@ -12,13 +12,13 @@ from tandem.config.entries import Settings
 from tandem.config.problems import Problem, ProblemsError, has_errors
 from tandem.config.registry import Registry, absolute, load_registry
 from tandem.config.settings import load_settings
-from tandem.plan.blocks import experiments_of_designs
-from tandem.plan.design import MAX_EXPERIMENTS
-from tandem.plan.desk import Desk, is_in_entry
+from tandem.plan.context import Context, is_in_entry
+from tandem.plan.design.configurations import MAX_EXPERIMENTS
+from tandem.plan.design.experiments import experiments_of_designs
 from tandem.plan.file import REGISTRY, SETTINGS
 from tandem.plan.history import read_history
 from tandem.plan.model import Experiment, Plan
-from tandem.plan.runs import experiments_of_entries, has_twins
+from tandem.plan.version_1 import experiments_of_entries, has_twins
 
 MAX_SEED = 2**63 - 1
 
@@ -96,13 +96,13 @@ def make_plan(
     file = str(settings.file or "")
     history, unread = read_history(settings.tables, registry, file)
     problems = [*settings.problems, *registry.problems, *unread]
-    desk = Desk(settings, registry, registry.root, seed, grace_s=grace_s, history=history)
+    context = Context(settings, registry, registry.root, seed, grace_s=grace_s, history=history)
     experiments = []
     if settings.version > 1:
-        experiments = experiments_of_designs(settings.designs, desk)
-    elif _fits(settings, desk):
-        experiments = experiments_of_entries(settings.entries, desk)
-    problems += [*desk.problems, *history.remarks()]
+        experiments = experiments_of_designs(settings.designs, context)
+    elif _fits(settings, context):
+        experiments = experiments_of_entries(settings.entries, context)
+    problems += [*context.problems, *history.remarks()]
     if not experiments and (skip_invalid or not has_errors(problems)):
         message = "nothing is left to run" if has_errors(problems) else "holds nothing to run"
         problems.append(Problem("error", "experiments", message, file))
@@ -131,14 +131,14 @@ def make_plan(
     return plan, problems
 
 
-def _fits(settings: Settings, desk: Desk) -> bool:
+def _fits(settings: Settings, context: Context) -> bool:
     solo = sum(entry.runs for entry in settings.entries if has_twins(entry))
     total = sum(entry.runs for entry in settings.entries) + solo
     if total <= MAX_EXPERIMENTS:
         return True
     controls = f", {solo} of them controls" if solo else ""
     most = f"{MAX_EXPERIMENTS} are the most (lower runs_per_config)"
-    desk.fail("experiments", f"{total} experiments{controls}, and {most}")
+    context.fail("experiments", f"{total} experiments{controls}, and {most}")
     return False
 
 

@@ -10,7 +10,7 @@ import pytest
 from tandem.background.warmup import says_memory_is_full
 from tandem.plan.file import read_plan_file, write_plan
 from tandem.plan.planner import PlanReading, read_plan
-from tandem.report.lines import text_of_lines
+from tandem.report.check.lines import text_of_lines
 
 HYPERPARAMETERS: dict[str, Any] = {
     "batch_size": {"flag": "-b", "type": "int", "sizes": [16, 32.0, 128]},

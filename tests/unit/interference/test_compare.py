@@ -18,9 +18,9 @@ from support.compared import (
 )
 from support.records import put, write_run
 from tandem.base.errors import UsageError
-from tandem.interference.compare import comparison
-from tandem.interference.estimate import estimate_of, holm
-from tandem.interference.rows import TESTED
+from tandem.interference.compare.comparison import comparison
+from tandem.interference.compare.rows import TESTED
+from tandem.interference.statistics.estimate import estimate_of, holm
 
 SIX = (1.20, 1.22, 1.24, 1.26, 1.28, 1.30)
 

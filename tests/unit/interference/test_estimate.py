@@ -9,8 +9,8 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.interference.counting import Counted, signed_ranks
-from tandem.interference.estimate import Estimate, difference_of, estimate_of, holm
+from tandem.interference.statistics.counting import Counted, signed_ranks
+from tandem.interference.statistics.estimate import Estimate, difference_of, estimate_of, holm
 
 RATIOS = st.sampled_from([0.5, 0.64, 0.8, 1.0, 1.0, 1.25, 1.25, 1.5625, 2.0])  # reciprocals, ties
 DIFFERENCES = st.integers(-3, 4).map(float)

@@ -9,9 +9,9 @@ from bisect import bisect_left, bisect_right
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.interference import ranks
-from tandem.interference.estimate import difference_of, estimate_of
-from tandem.interference.many import Many, ManyDifferences, ManyMeans
+from tandem.interference.statistics import ranks
+from tandem.interference.statistics.estimate import difference_of, estimate_of
+from tandem.interference.statistics.many import Many, ManyDifferences, ManyMeans
 
 VALUES = st.lists(st.integers(-40, 40).map(lambda each: each / 8), min_size=1, max_size=12)
 

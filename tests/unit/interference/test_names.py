@@ -9,7 +9,7 @@ import pytest
 from support.compared import design, designed, groups, parallel
 from support.records import write_run
 from tandem.base.errors import UsageError
-from tandem.interference.names import Name, name_of
+from tandem.interference.compare.names import Name, name_of
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from tandem.interference import counting
-from tandem.interference.counting import Counted, Normal, rank_sums, signed_ranks
-from tandem.interference.ranks import (
+from tandem.interference.statistics import counting
+from tandem.interference.statistics.counting import Counted, Normal, rank_sums, signed_ranks
+from tandem.interference.statistics.ranks import (
     cliffs_delta,
     differences,
     doubled_ranks,

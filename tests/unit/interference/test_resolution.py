@@ -6,8 +6,8 @@ import math
 import random
 
 import pytest
-from tandem.interference.estimate import difference_of, estimate_of
-from tandem.interference.resolution import (
+from tandem.interference.statistics.estimate import difference_of, estimate_of
+from tandem.interference.statistics.resolution import (
     Equivalence,
     equivalence,
     smallest_effect,

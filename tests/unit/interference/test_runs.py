@@ -17,10 +17,10 @@ from support import plans
 from support.compared import designed, groups, parallel, rows
 from support.records import put, write_run
 from tandem.base.errors import UsageError
-from tandem.interference.compare import comparison
-from tandem.interference.runs import NO_FIGURES, read_runs
+from tandem.interference.compare.comparison import comparison
+from tandem.interference.compare.runs import NO_FIGURES, read_runs
 from tandem.plan.file import write_plan
-from tandem.report.compare import text_of_compare
+from tandem.report.compare.text import text_of_compare
 from tandem.results.journal import Journal
 from tandem.results.record import Record
 from tandem.results.record_file import INTERFERENCE, NAME

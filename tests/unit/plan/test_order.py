@@ -9,8 +9,8 @@ from itertools import pairwise, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tandem.plan.design.order import Deal, balanced_square, block_order, shuffled
 from tandem.plan.draw import stream
-from tandem.plan.order import Deal, balanced_square, block_order, shuffled
 
 Row = Sequence[int]
 

@@ -9,8 +9,8 @@ from typing import Any
 from support.plans import crossed, experiment, load, plan, training
 from tandem.config.options import Dose
 from tandem.plan.model import Background, Experiment, Size
-from tandem.report.cells import cells_of, row_of
-from tandem.report.check import MOST_ROWS, text_of_check
+from tandem.report.check.cells import cells_of, row_of
+from tandem.report.check.text import MOST_ROWS, text_of_check
 
 
 def drawn(number: int, **values: Any) -> Experiment:

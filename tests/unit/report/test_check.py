@@ -8,7 +8,7 @@ import pytest
 from support.plans import crossed
 from tandem.config.options import Controls
 from tandem.config.problems import Problem
-from tandem.report.check import text_of_check
+from tandem.report.check.text import text_of_check
 
 PROBLEMS = [Problem("error", "experiments[0].repo", "is not in the registry", "s.json")]
 

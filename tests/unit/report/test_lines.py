@@ -10,7 +10,7 @@ from support.plans import experiment, load, plan, training
 from tandem.config.options import Controls, Dose, Limits
 from tandem.config.problems import Problem
 from tandem.plan.model import Background
-from tandem.report.lines import text_of_lines
+from tandem.report.check.lines import text_of_lines
 
 PROBLEMS = [
     Problem("warning", "governor", "not applied", "s.json"),

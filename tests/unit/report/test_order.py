@@ -8,7 +8,7 @@ from typing import Any
 from support.plans import crossed, experiment, plan
 from tandem.config.options import Course
 from tandem.plan.model import Experiment, Place
-from tandem.report.order import order_text
+from tandem.report.check.order import order_text
 
 
 def at(config: int, block: int, number: int | None, position: int) -> Experiment:

@@ -12,13 +12,13 @@ from support import records
 from support.plans import crossed, experiment, load, plan
 from support.records import write_run
 from tandem.config.options import Controls, Dose
-from tandem.interference.resolution import smallest_effect
 from tandem.interference.spread import Spreads
+from tandem.interference.statistics.resolution import smallest_effect
 from tandem.plan.model import Background, Plan
-from tandem.report.cells import cells_of
-from tandem.report.effects import effect_lines
-from tandem.report.levels import level_lines
-from tandem.report.verdicts import verdict_lines
+from tandem.report.check.cells import cells_of
+from tandem.report.check.effects import effect_lines
+from tandem.report.check.levels import level_lines
+from tandem.report.check.verdicts import verdict_lines
 from tandem.results.earlier import Power, earlier_in
 from tandem.results.pace import Kind
 

@@ -11,7 +11,7 @@ from support import records
 from support.records import write_run
 from tandem.base.files import sha256_of
 from tandem.experiment.verify import Verdict, verify_pair
-from tandem.interference.compare import comparison
+from tandem.interference.compare.comparison import comparison
 from tandem.interference.figures import interference_of
 from tandem.results.columns import row_of
 from tandem.results.record import Record

@@ -21,15 +21,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from tandem.interference.counting import (
+from tandem.interference.statistics.counting import (
     MOST_PAIRS,
     MOST_TIED,
     Null,
     rank_sums,
     signed_ranks,
 )
-from tandem.interference.many import TINY
-from tandem.interference.ranks import (
+from tandem.interference.statistics.many import TINY
+from tandem.interference.statistics.ranks import (
     Points,
     cliffs_delta,
     differences,

@@ -10,23 +10,23 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from tandem.config.entries import DesignEntry
-from tandem.plan.design import Configuration, configurations
-from tandem.plan.desk import Desk
+from tandem.plan.context import Context
+from tandem.plan.design.configurations import Configuration, configurations
+from tandem.plan.design.levels import Level
+from tandem.plan.design.order import Deal, block_order
 from tandem.plan.draw import stream
-from tandem.plan.levels import Level
 from tandem.plan.model import SOLO, Experiment, Place, Training
 from tandem.plan.names import Digits, digits_of
-from tandem.plan.order import Deal, block_order
 from tandem.plan.resolve import training_of
 
 PARALLEL = "parallel"
 
 
-def experiments_of_designs(designs: Sequence[DesignEntry], desk: Desk) -> list[Experiment]:
+def experiments_of_designs(designs: Sequence[DesignEntry], context: Context) -> list[Experiment]:
     """Every experiment of every entry that can run, in the order in which they run."""
-    found = configurations(designs, desk)
+    found = configurations(designs, context)
     # What stands at the top level is looked up for each entry.
-    desk.problems = list(dict.fromkeys(desk.problems))
+    context.problems = list(dict.fromkeys(context.problems))
     if not found:
         return []
     digits = digits_of(
@@ -34,9 +34,9 @@ def experiments_of_designs(designs: Sequence[DesignEntry], desk: Desk) -> list[E
         backgrounds=max(level.number or 0 for each in found for level in each.levels),
         repeats=max(each.design.repeats for each in found),
     )
-    maker = _Maker(digits, desk)
+    maker = _Maker(digits, context)
     experiments: list[Experiment] = []
-    for block, configuration, levels in _in_order(found, desk.seed):
+    for block, configuration, levels in _in_order(found, context.seed):
         experiments += maker.group(configuration, block, levels, len(experiments) + 1)
     return experiments
 
@@ -79,9 +79,9 @@ def _deals(found: Sequence[Configuration], seed: int) -> dict[int, tuple[Deal, i
 class _Maker:
     """Makes the experiments of groups; what many have in common is made once."""
 
-    def __init__(self, digits: Digits, desk: Desk) -> None:
+    def __init__(self, digits: Digits, context: Context) -> None:
         self._digits = digits
-        self._desk = desk
+        self._desk = context
         self._trainings: dict[int, Training] = {}
         self._warnings: dict[tuple[str, int, int], tuple[str, ...]] = {}
 

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tandem.base.errors import UsageError
-from tandem.interference.estimate import LEVEL
-from tandem.interference.groups import (
+from tandem.interference.compare.groups import (
     counted,
     facets_of,
     grouped,
@@ -26,7 +25,7 @@ from tandem.interference.groups import (
     warnings_of,
     whole_cell,
 )
-from tandem.interference.names import (
+from tandem.interference.compare.names import (
     INTENSITY,
     Name,
     Namer,
@@ -35,11 +34,12 @@ from tandem.interference.names import (
     name_of,
     selected,
 )
-from tandem.interference.pairs import Pair
-from tandem.interference.rows import TESTED, as_json, judge, names_without, rows_of
-from tandem.interference.runs import read_runs
-from tandem.interference.units import kind_of, units_of
-from tandem.interference.versus import versus
+from tandem.interference.compare.pairs import Pair
+from tandem.interference.compare.rows import TESTED, as_json, judge, names_without, rows_of
+from tandem.interference.compare.runs import read_runs
+from tandem.interference.compare.units import kind_of, units_of
+from tandem.interference.compare.versus import versus
+from tandem.interference.statistics.estimate import LEVEL
 
 VERSION = 1
 VERSUS = "vs"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from tandem.interference.cells import Cell, board_of, cell_of
+from tandem.interference.compare.cells import Cell, board_of, cell_of
 from tandem.results.record import Figure, Record, foreground_window, last_window
 
 WARM_UP = "warm_up"

@@ -11,7 +11,7 @@ from tandem.config.jsonfile import is_annotation
 from tandem.config.keys import visible_gpus
 from tandem.config.options import as_settings
 from tandem.config.problems import Problem, has_errors
-from tandem.plan.desk import Desk
+from tandem.plan.context import Context
 from tandem.plan.model import Background
 from tandem.plan.resolve import Resolved, background_of
 
@@ -34,14 +34,14 @@ class Level:
 
 
 def levels_of(
-    design: DesignEntry, foregrounds: Sequence[Resolved], desk: Desk
+    design: DesignEntry, foregrounds: Sequence[Resolved], context: Context
 ) -> tuple[list[Level], list[Problem]]:
     """The levels of an entry in the order in which they are written, equal ones once."""
     problems: list[Problem] = []
     levels: dict[Any, Level] = {}
     number = 0
     for level in design.backgrounds:
-        resolved, more = desk.backgrounds(level.backgrounds, foregrounds)
+        resolved, more = context.backgrounds(level.backgrounds, foregrounds)
         problems += more
         if has_errors(more) or len(resolved) < len(level.backgrounds):
             continue

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tandem.interference.estimate import ENOUGH
-from tandem.interference.resolution import smallest_effect
 from tandem.interference.spread import Spread, Spreads
-from tandem.report.cells import Cell
+from tandem.interference.statistics.estimate import ENOUGH
+from tandem.interference.statistics.resolution import smallest_effect
+from tandem.report.check.cells import Cell
+from tandem.report.check.time_and_energy import kind_text
+from tandem.report.check.verdicts import CONFIGURATION, NEEDS, PAIR, pairs_of
 from tandem.report.grid import Line
-from tandem.report.outlook import kind_text
 from tandem.report.problems import counted
 from tandem.report.titles import TITLES
-from tandem.report.verdicts import CONFIGURATION, NEEDS, PAIR, pairs_of
 from tandem.results.pace import Kind, kind_of
 
 _MOST_LINES = 20

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
-from tandem.interference.estimate import ENOUGH, INNER_LEVEL, LEVEL, Estimate
+from tandem.interference.statistics.estimate import ENOUGH, INNER_LEVEL, LEVEL, Estimate
 
 CHANCE = 0.8  # with which repeats to come shall tell
 MOST_REPEATS = 1000

@@ -11,8 +11,8 @@ from tandem.base.errors import UsageError
 from tandem.config.entries import Entry
 from tandem.config.hyperparameter import Value
 from tandem.config.problems import has_errors
+from tandem.plan.context import Context
 from tandem.plan.controls import with_control
-from tandem.plan.desk import Desk
 from tandem.plan.draw import draw, stream
 from tandem.plan.model import Background, Experiment, Training
 from tandem.plan.names import experiment_id
@@ -21,14 +21,14 @@ from tandem.plan.resolve import Resolved, background_of, training_of
 Trainings = tuple[Training, tuple[Background, ...]]
 
 
-def experiments_of_entries(entries: Sequence[Entry], desk: Desk) -> list[Experiment]:
+def experiments_of_entries(entries: Sequence[Entry], context: Context) -> list[Experiment]:
     """Every run of every entry that can run, in their order, controls included."""
     experiments: list[Experiment] = []
     turns = cycle((False, True))
     alike: Counter[str] = Counter()
     for entry in entries:
-        for trainings in _trainings(entry, desk, alike):
-            experiment = _experiment(len(experiments) + 1, entry, trainings, desk)
+        for trainings in _trainings(entry, context, alike):
+            experiment = _experiment(len(experiments) + 1, entry, trainings, context)
             twins = has_twins(entry)
             experiments += with_control(experiment, turns) if twins else [experiment]
     return experiments
@@ -39,18 +39,18 @@ def has_twins(entry: Entry) -> bool:
     return bool(entry.backgrounds) and entry.controls.solo
 
 
-def _trainings(entry: Entry, desk: Desk, alike: Counter[str]) -> Iterable[Trainings]:
+def _trainings(entry: Entry, context: Context, alike: Counter[str]) -> Iterable[Trainings]:
     """Foreground and backgrounds of each run; nothing where the entry cannot run."""
-    foreground, problems = desk.resolver.resolve(entry.foreground)
-    resolved, more = desk.backgrounds(entry.backgrounds, [foreground] if foreground else [])
+    foreground, problems = context.resolver.resolve(entry.foreground)
+    resolved, more = context.backgrounds(entry.backgrounds, [foreground] if foreground else [])
     problems = problems + more
-    desk.find(entry.path, problems)
-    if has_errors(problems) or foreground is None or desk.is_wrong(entry.path):
+    context.find(entry.path, problems)
+    if has_errors(problems) or foreground is None or context.is_wrong(entry.path):
         return []
     try:
-        values = _values(entry, foreground, resolved, desk, alike)
+        values = _values(entry, foreground, resolved, context, alike)
     except UsageError as error:
-        desk.fail(entry.foreground.places["mutate"], str(error))
+        context.fail(entry.foreground.places["mutate"], str(error))
         return []
     backgrounds = tuple(map(background_of, resolved, entry.backgrounds))
     gpus = entry.foreground.gpus
@@ -61,7 +61,7 @@ def _values(
     entry: Entry,
     foreground: Resolved,
     backgrounds: Sequence[Resolved],
-    desk: Desk,
+    context: Context,
     alike: Counter[str],
 ) -> list[Mapping[str, Value]]:
     """The hyperparameters of each run of the foreground."""
@@ -72,13 +72,13 @@ def _values(
     identity = [pair, sorted(hyperparameter.name for hyperparameter in foreground.drawn)]
     text = json.dumps(identity)
     alike[text] += 1
-    random = stream(desk.seed, identity, alike[text])
+    random = stream(context.seed, identity, alike[text])
     alone = [(dict[str, Value](), bool(backgrounds))]
-    taken = desk.history.taken(foreground.repository, foreground.model, foreground.drawn, alone)
+    taken = context.history.taken(foreground.repository, foreground.model, foreground.drawn, alone)
     return list(draw(foreground.drawn, entry.runs, random, taken))
 
 
-def _experiment(number: int, entry: Entry, trainings: Trainings, desk: Desk) -> Experiment:
+def _experiment(number: int, entry: Entry, trainings: Trainings, context: Context) -> Experiment:
     foreground, backgrounds = trainings
     return Experiment(
         number=number,
@@ -88,8 +88,8 @@ def _experiment(number: int, entry: Entry, trainings: Trainings, desk: Desk) -> 
         foreground_mode=entry.foreground.mode,
         source_path=entry.path,
         source_entry=entry.source,
-        limits=desk.limits(entry.limits),
-        warnings=desk.warnings(entry.path, foreground, backgrounds),
+        limits=context.limits(entry.limits),
+        warnings=context.warnings(entry.path, foreground, backgrounds),
         controls=entry.controls,
         validity=entry.validity,
     )

@@ -9,15 +9,15 @@ from pathlib import Path
 from tandem.config.problems import Problem
 from tandem.interference.spread import Spreads
 from tandem.plan.model import Plan
-from tandem.report.cells import TITLES, Cell, cells_of, row_of, training_name
-from tandem.report.effects import effect_lines
+from tandem.report.check.cells import TITLES, Cell, cells_of, row_of, training_name
+from tandem.report.check.effects import effect_lines
+from tandem.report.check.levels import level_lines
+from tandem.report.check.lines import NOTHING, plan_head
+from tandem.report.check.order import order_text
+from tandem.report.check.time_and_energy import energy_text, outlook_of, time_text
+from tandem.report.check.verdicts import verdict_lines
 from tandem.report.grid import Line, grid, labelled, wrapped
-from tandem.report.levels import level_lines
-from tandem.report.lines import NOTHING, plan_head
-from tandem.report.order import order_text
-from tandem.report.outlook import energy_text, outlook_of, time_text
 from tandem.report.problems import problem_blocks
-from tandem.report.verdicts import verdict_lines
 from tandem.results.earlier import earlier_in
 
 MOST_ROWS = 100

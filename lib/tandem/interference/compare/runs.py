@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from tandem.base.errors import UsageError
-from tandem.interference.cells import SEED
+from tandem.interference.compare.cells import SEED
+from tandem.interference.compare.pairs import WARM_UP, Clocks, Pair, checked, clocks_of, pair_of
 from tandem.interference.figures import NAMES
-from tandem.interference.pairs import WARM_UP, Clocks, Pair, checked, clocks_of, pair_of
 from tandem.results.record import Figure
 from tandem.results.record_file import NAME, read_interference, record_from
 from tandem.results.standing import not_counting

@@ -11,11 +11,17 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from tandem.base.errors import UsageError
-from tandem.interference.groups import facets_of, grouped, missing_in, no_joules, warnings_of
-from tandem.interference.names import Namer
-from tandem.interference.pairs import Pair, text_of
-from tandem.interference.rows import names_without, row_of_two
-from tandem.interference.units import PAIR, Key, Unit, kind_of, units_of
+from tandem.interference.compare.groups import (
+    facets_of,
+    grouped,
+    missing_in,
+    no_joules,
+    warnings_of,
+)
+from tandem.interference.compare.names import Namer
+from tandem.interference.compare.pairs import Pair, text_of
+from tandem.interference.compare.rows import names_without, row_of_two
+from tandem.interference.compare.units import PAIR, Key, Unit, kind_of, units_of
 
 Facts = dict[str, Any]
 Facet = Callable[[Pair], Hashable]

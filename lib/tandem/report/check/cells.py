@@ -12,7 +12,7 @@ from tandem.base.text import printable, word
 from tandem.base.variables import VISIBLE
 from tandem.plan.command import text_of
 from tandem.plan.model import Background, Experiment, Plan, Training
-from tandem.report.lines import dose_words, shell_word
+from tandem.report.check.lines import dose_words, shell_word
 from tandem.report.problems import counted, span
 
 TITLES = ("values", "repeats", "background", "dose")

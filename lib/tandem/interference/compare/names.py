@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.text import quote, suggestion
-from tandem.interference.pairs import Pair
+from tandem.interference.compare.pairs import Pair
 
 CONFIG, BACKGROUND, INTENSITY, FOREGROUND = "config", "background", "intensity", "foreground"
 FACTORS = (CONFIG, BACKGROUND, INTENSITY, FOREGROUND)

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tandem.base.text import SCREEN_COLUMNS
-from tandem.interference.compare import comparison
-from tandem.interference.rows import TESTED
-from tandem.interference.units import CONFIGURATION
-from tandem.report.blocks import Block, Heading, Table, Text, as_markdown, as_screen
-from tandem.report.exports import as_csv, as_json
-from tandem.report.titles import TITLES
-from tandem.report.wording import (
+from tandem.interference.compare.comparison import comparison
+from tandem.interference.compare.rows import TESTED
+from tandem.interference.compare.units import CONFIGURATION
+from tandem.report.compare.exports import as_csv, as_json
+from tandem.report.compare.layout import Block, Heading, Table, Text, as_markdown, as_screen
+from tandem.report.compare.wording import (
     apart,
     background,
     cells,
@@ -33,6 +32,7 @@ from tandem.report.wording import (
     with_values,
     without_values,
 )
+from tandem.report.titles import TITLES
 
 NOTHING = "no parallel record that can be compared"
 LEGEND = (

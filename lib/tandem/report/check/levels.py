@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import groupby
 
-from tandem.report.cells import Cell, training_name, value_text
+from tandem.report.check.cells import Cell, training_name, value_text
+from tandem.report.check.verdicts import CONFIGURATION, PAIR, answer
 from tandem.report.grid import Line
 from tandem.report.problems import counted_span
-from tandem.report.verdicts import CONFIGURATION, PAIR, answer
 
 _MOST_NAMED = 8
 

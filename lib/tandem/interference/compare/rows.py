@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tandem.interference.estimate import Estimate, Scale, difference_of, estimate_of, holm
+from tandem.interference.compare.pairs import Pair
+from tandem.interference.compare.units import Unit
 from tandem.interference.figures import NAMES
-from tandem.interference.pairs import Pair
-from tandem.interference.resolution import equivalence
-from tandem.interference.units import Unit
+from tandem.interference.statistics.estimate import (
+    Estimate,
+    Scale,
+    difference_of,
+    estimate_of,
+    holm,
+)
+from tandem.interference.statistics.resolution import equivalence
 
 JOULES = "_joules"
 TESTED = ("slowdown", "energy_ratio", "background_progress_ratio")

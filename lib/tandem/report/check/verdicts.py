@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, field
 
 from tandem.base.text import printable
-from tandem.interference.estimate import ENOUGH
+from tandem.interference.statistics.estimate import ENOUGH
 from tandem.plan.model import Experiment
-from tandem.report.cells import Cell, configuration_of
+from tandem.report.check.cells import Cell, configuration_of
 from tandem.report.grid import Line
 from tandem.report.problems import counted_span
 from tandem.report.titles import TITLES

@@ -9,7 +9,13 @@ import pytest
 from support.plans import crossed, experiment, plan, training
 from tandem.config.options import Controls, Course, Limits
 from tandem.plan.model import Experiment, Plan
-from tandem.report.outlook import Outlook, energy_text, kwh_text, outlook_of, time_text
+from tandem.report.check.time_and_energy import (
+    Outlook,
+    energy_text,
+    kwh_text,
+    outlook_of,
+    time_text,
+)
 from tandem.results.earlier import Earlier
 
 SOLO = ("vision resnet20",)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tandem.interference.pairs import Pair
+from tandem.interference.compare.pairs import Pair
 
 PAIR, CONFIGURATION = "pair", "configuration"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tandem.base.text import printable
-from tandem.interference.estimate import ENOUGH
-from tandem.interference.rows import BELOW_RESOLUTION, LESS, MORE, NOT_KNOWN
-from tandem.interference.units import CONFIGURATION
+from tandem.interference.compare.rows import BELOW_RESOLUTION, LESS, MORE, NOT_KNOWN
+from tandem.interference.compare.units import CONFIGURATION
+from tandem.interference.statistics.estimate import ENOUGH
 from tandem.report.titles import TITLES
 
 LEVEL_SHOWN = 20

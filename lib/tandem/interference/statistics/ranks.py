@@ -17,8 +17,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 
-from tandem.interference.counting import Null, sums, sums_of_chosen
-from tandem.interference.many import MOST_LISTED, Many, ManyDifferences, ManyMeans
+from tandem.interference.statistics.counting import Null, sums, sums_of_chosen
+from tandem.interference.statistics.many import MOST_LISTED, Many, ManyDifferences, ManyMeans
 
 Points = list[float] | Many  # sorted; so many that a list would take seconds are not listed
 

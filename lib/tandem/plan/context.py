@@ -18,7 +18,7 @@ from tandem.plan.model import Background, Training
 from tandem.plan.resolve import Resolved, Resolver
 
 
-class Desk:
+class Context:
     """Registry, seed and tables at hand; `problems` are those found while planning."""
 
     def __init__(

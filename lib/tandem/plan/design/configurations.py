@@ -19,10 +19,10 @@ from tandem.base.errors import UsageError
 from tandem.config.entries import DesignEntry, ForegroundDesign
 from tandem.config.hyperparameter import Value
 from tandem.config.problems import has_errors, is_within, join
-from tandem.plan.desk import Desk, is_in_entry
+from tandem.plan.context import Context, is_in_entry
+from tandem.plan.design.foregrounds import Foreground, look_up
+from tandem.plan.design.levels import Level, is_excluded, levels_of
 from tandem.plan.draw import draw, stream
-from tandem.plan.foregrounds import Foreground, look_up
-from tandem.plan.levels import Level, is_excluded, levels_of
 
 MAX_EXPERIMENTS = 100_000
 
@@ -54,28 +54,28 @@ class Configuration:
     varied: Sequence[Values]
 
 
-def configurations(designs: Sequence[DesignEntry], desk: Desk) -> list[Configuration]:
+def configurations(designs: Sequence[DesignEntry], context: Context) -> list[Configuration]:
     """The configurations of all entries that can run, in the order in which they are written."""
     combined = sum(map(_product_size, designs))
     if combined > MAX_EXPERIMENTS:
         message = f"{combined} combinations of levels, and {MAX_EXPERIMENTS} are the most"
-        desk.fail("experiments", f"{message} (list fewer levels)")
+        context.fail("experiments", f"{message} (list fewer levels)")
         return []
     hits: dict[str, bool] = {}
-    cells = [(design, _cells(design, desk, hits)) for design in designs]
-    _refuse_idle_excludes(hits, desk)
+    cells = [(design, _cells(design, context, hits)) for design in designs]
+    _refuse_idle_excludes(hits, context)
     total = sum(_size(design, each) for design, found in cells for each in found)
     if total > MAX_EXPERIMENTS:
         message = f"{total} experiments, and {MAX_EXPERIMENTS} are the most"
-        desk.fail("experiments", f"{message} (lower draws or repeats, or list fewer levels)")
+        context.fail("experiments", f"{message} (lower draws or repeats, or list fewer levels)")
         return []
-    _refuse_idle_tables(cells, desk)
+    _refuse_idle_tables(cells, context)
     found: list[Configuration] = []
     alike: Counter[str] = Counter()
     for design, each in cells:
         text = json.dumps(design.source, sort_keys=True)
         alike[text] += 1
-        found += _configurations(design, each, len(found), alike[text], desk)
+        found += _configurations(design, each, len(found), alike[text], context)
     return found
 
 
@@ -92,32 +92,34 @@ def _size(design: DesignEntry, cells: Cells) -> int:
     return draws * design.repeats * len(cells.levels)
 
 
-def _refuse_idle_excludes(hits: Mapping[str, bool], desk: Desk) -> None:
+def _refuse_idle_excludes(hits: Mapping[str, bool], context: Context) -> None:
     """An error for each object of `exclude` that has left out no cell of any entry."""
-    is_whole = not has_errors(desk.problems)
+    is_whole = not has_errors(context.problems)
     for place, is_hit in hits.items():
         if not is_hit and (is_whole or is_in_entry(place)):
             message = "leaves out nothing: no cell of the design is so (correct it, or remove it)"
-            desk.fail(place, message)
+            context.fail(place, message)
 
 
-def _refuse_idle_tables(cells: Iterable[tuple[DesignEntry, Sequence[Cells]]], desk: Desk) -> None:
+def _refuse_idle_tables(
+    cells: Iterable[tuple[DesignEntry, Sequence[Cells]]], context: Context
+) -> None:
     """An error for each table of earlier results where nothing is drawn that could stand in it."""
     found = [each for _, of_entry in cells for each in of_entry]
     if found and not any(each.foreground.drawn for each in found):
-        for place in desk.tables:
-            desk.fail(place, "nothing is drawn, so no value can be drawn again (remove it)")
+        for place in context.tables:
+            context.fail(place, "nothing is drawn, so no value can be drawn again (remove it)")
 
 
-def _cells(design: DesignEntry, desk: Desk, hits: dict[str, bool]) -> list[Cells]:
+def _cells(design: DesignEntry, context: Context, hits: dict[str, bool]) -> list[Cells]:
     """The cells of an entry that are not excluded; nothing where the entry cannot run.
 
     `hits` learns of each object of `exclude`, by its place, whether it has left out any cell.
     """
-    foregrounds = _foregrounds(design, desk)
-    levels, problems = levels_of(design, [it.resolved for it in foregrounds], desk)
-    desk.find(design.path, problems)
-    is_wrong = desk.is_wrong(design.path) or desk.is_wrong_for_all or has_errors(problems)
+    foregrounds = _foregrounds(design, context)
+    levels, problems = levels_of(design, [it.resolved for it in foregrounds], context)
+    context.find(design.path, problems)
+    is_wrong = context.is_wrong(design.path) or context.is_wrong_for_all or has_errors(problems)
     if is_wrong or len(foregrounds) < len(design.foregrounds):
         return []
     cells = [
@@ -128,16 +130,16 @@ def _cells(design: DesignEntry, desk: Desk, hits: dict[str, bool]) -> list[Cells
     kept = list(_without_excluded(design, cells, hits))
     own = [place for place, is_hit in hits.items() if is_within(place, design.path) and not is_hit]
     if not kept:
-        desk.fail(design.places["exclude"], "leaves out everything (remove some of it)")
+        context.fail(design.places["exclude"], "leaves out everything (remove some of it)")
     return [] if own else kept
 
 
-def _foregrounds(design: DesignEntry, desk: Desk) -> list[Foreground]:
+def _foregrounds(design: DesignEntry, context: Context) -> list[Foreground]:
     place = design.places["vary"]
     found = []
     for number, each in enumerate(design.foregrounds, 1):
-        foreground, problems = look_up(each, number, design.vary, place, desk.resolver)
-        desk.find(design.path, problems)
+        foreground, problems = look_up(each, number, design.vary, place, context.resolver)
+        context.find(design.path, problems)
         found += [foreground] if foreground else []
     return found
 
@@ -181,7 +183,7 @@ def _written(design: ForegroundDesign, values: Values) -> Mapping[str, Any]:
 
 
 def _configurations(
-    design: DesignEntry, cells: Sequence[Cells], before: int, alike: int, desk: Desk
+    design: DesignEntry, cells: Sequence[Cells], before: int, alike: int, context: Context
 ) -> list[Configuration]:
     """The configurations of an entry, numbered on from those before; equal ones are merged.
 
@@ -192,8 +194,8 @@ def _configurations(
     for number, group in groupby(cells, key=lambda each: each.foreground.number):
         own = list(group)
         foreground = own[0].foreground
-        draws = _draws(design, foreground, own, alike, desk)
-        varied[number] = _varied(design, foreground, desk)
+        draws = _draws(design, foreground, own, alike, context)
+        varied[number] = _varied(design, foreground, context)
         if not (draws and varied[number]):
             return []
         for drawn, each in product(draws, own):
@@ -215,7 +217,11 @@ def _configurations(
 
 
 def _draws(
-    design: DesignEntry, foreground: Foreground, cells: Sequence[Cells], alike: int, desk: Desk
+    design: DesignEntry,
+    foreground: Foreground,
+    cells: Sequence[Cells],
+    alike: int,
+    context: Context,
 ) -> list[Values]:
     """The drawn values of each configuration, none that stands in a table; [] where that fails.
 
@@ -233,17 +239,17 @@ def _draws(
     ]
     ignored = frozenset(each.name for each in foreground.varied)
     model = foreground.resolved.model
-    taken = desk.history.taken(repository, model, drawn, sides, ignored)
-    random = stream(desk.seed, "draws", identity, alike)
+    taken = context.history.taken(repository, model, drawn, sides, ignored)
+    random = stream(context.seed, "draws", identity, alike)
     hint = "lower draws, or widen what is drawn from"
     try:
         return list(draw(drawn, design.draws, random, taken, hint))
     except UsageError as error:
-        desk.fail(design.places["draws"], str(error))
+        context.fail(design.places["draws"], str(error))
         return []
 
 
-def _varied(design: DesignEntry, foreground: Foreground, desk: Desk) -> list[Values]:
+def _varied(design: DesignEntry, foreground: Foreground, context: Context) -> list[Values]:
     """The values of each repeat that are its alone, all different; [] where that fails.
 
     They depend on the name alone, so that all configurations of a block have the same.
@@ -251,11 +257,11 @@ def _varied(design: DesignEntry, foreground: Foreground, desk: Desk) -> list[Val
     found: list[dict[str, Value]] = [{} for _ in range(design.repeats)]
     hint = "lower repeats, or let the registry allow more"
     for hyperparameter in foreground.varied:
-        random = stream(desk.seed, "vary", hyperparameter.name)
+        random = stream(context.seed, "vary", hyperparameter.name)
         try:
             drawn = draw([hyperparameter], design.repeats, random, hint=hint)
         except UsageError as error:
-            desk.fail(design.places["vary"], str(error))
+            context.fail(design.places["vary"], str(error))
             return []
         for values, more in zip(found, drawn, strict=True):
             values.update(more)

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from tandem.interference.cells import UNKNOWN_CODE
-from tandem.interference.names import BACKGROUND, CONFIG, FOREGROUND, INTENSITY, level_of
-from tandem.interference.pairs import Pair, text_of
+from tandem.interference.compare.cells import UNKNOWN_CODE
+from tandem.interference.compare.names import BACKGROUND, CONFIG, FOREGROUND, INTENSITY, level_of
+from tandem.interference.compare.pairs import Pair, text_of
 
 CHANGES = " with changes, in "
 CLOCKS_APART = 0.05  # share by which mean clocks differ that are worth a warning

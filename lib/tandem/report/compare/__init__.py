@@ -1,0 +1,1 @@
+"""What `driver.py compare` shows of a comparison: text or Markdown, CSV, JSON."""
