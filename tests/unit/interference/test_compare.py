@@ -270,6 +270,17 @@ def test_two_levels_of_a_factor_are_paired_by_what_else_was_drawn(tmp_path: Path
     assert rows(found[0])["slowdown"]["verdict"] == "below resolution"
 
 
+def test_two_draws_are_not_paired_by_what_else_they_have(tmp_path: Path) -> None:
+    """Though each level of dropout is there once in both."""
+    runs = []
+    for rate in (0.1, 0.2):
+        own: dict[str, Any] = {"timestamp": str(rate), "hyperparameters.learning_rate": rate}
+        made = [designed(config, 1, 1, **own) for config in (1, 2)]
+        runs.append(write_run(tmp_path / str(rate), *made))
+    one, two = runs
+    assert [group["paired"] for group in groups(f"{one}:b1", "vs", f"{two}:epochs=20")] == [False]
+
+
 def test_two_runs_are_not_paired_and_compared_cell_by_cell(tmp_path: Path) -> None:
     one = write_run(tmp_path / "one", *design([1], [1, 2], range(1, 7)))
     other = {"environment.repository_git.commit": "f" * 40, "timestamp": "later"}

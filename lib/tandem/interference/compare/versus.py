@@ -122,6 +122,8 @@ def key_of(kind: str, first: Sequence[Pair], second: Sequence[Pair]) -> Key:
         for name in names
         if are_apart(lambda pair: str(values_of(pair).get(name)), first, second)  # noqa: B023
     }
+    if apart & {name for pair in (*first, *second) for name in pair.drawn}:
+        return lambda pair: None  # two draws have nothing to do with each other
     is_one_foreground = not are_apart(lambda pair: pair.cell.foreground, first, second)
 
     def key(pair: Pair) -> Hashable:
