@@ -25,7 +25,7 @@ from tandem.plan.command import MAX_ARGUMENT_BYTES
 from tandem.plan.model import Experiment
 from tandem.plan.planner import read_plan
 from tandem.processes.namespace import off
-from tandem.report.check.lines import shell_line
+from tandem.report.shell import shell_line
 
 RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "render.py")]
 DEADLINE_S = 120.0  # a hang guard, not a figure

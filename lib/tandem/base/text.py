@@ -38,6 +38,23 @@ def share(value: float) -> str:
     return f"{math.floor(value * 1000) / 10}%"
 
 
+def counted(count: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def span(counts: Collection[int]) -> str:
+    """`6`, or `1 to 6`."""
+    least, most = min(counts), max(counts)
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def counted_span(counts: Collection[int], what: str) -> str:
+    """`1 run`, `6 runs`, or `1 to 6 runs`."""
+    least, most = min(counts), max(counts)
+    return counted(most, what) if least == most else f"{least} to {most} {what}s"
+
+
 def word(name: str) -> str:
     """The name as it stands where that is plain, else in quotes."""
     return name if PLAIN_KEY.fullmatch(name) else quote(name)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tandem.base.text import quote, suggestion
+from tandem.base.text import counted, quote, suggestion
 from tandem.config.jsonfile import is_annotation
 from tandem.config.problems import join
 
@@ -89,7 +89,7 @@ def _passes(hyperparameters: Any) -> str:
 
 
 def _runs(count: Any) -> str:
-    return f"{count} run{'' if count == 1 else 's'}"
+    return counted(count, "run")
 
 
 def _odd_governor(governor: Any, _level: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.errors import TandemError, UsageError
-from tandem.base.text import quote_path
+from tandem.base.text import counted, quote_path
 from tandem.config.problems import join
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import read_outcome
@@ -280,7 +280,7 @@ def text_of_verdict(run: Path, verdict: Verdict) -> str:
     """Return a verdict for a person, its counts last."""
     lines = [*verdict.differences, *(f"not checked: {each}" for each in verdict.unchecked)]
     count = len(verdict.differences)
-    result = f"{count} difference{'s' * (count != 1)}" if count else "every figure is what they say"
+    result = counted(count, "difference") if count else "every figure is what they say"
     summary = f"{run}: {verdict.compared} comparisons with the raw files: {result}"
     return "\n".join([*lines, summary])
 

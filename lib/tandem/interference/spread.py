@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.config.options import Dose, as_settings
-from tandem.interference.compare.cells import SEED
+from tandem.interference.compare.cells import SEED, USUAL
 from tandem.interference.statistics.estimate import spread_within
 from tandem.results.pace import Kind, kind_of_record
 from tandem.results.record import Record, figures_of
 from tandem.results.record_file import current_interference
 
-_DOSE = tuple(as_settings(Dose()))
 _FEWEST = 3  # pairs; two say next to nothing of their spread
 
 Sample = tuple[Kind, frozenset[str], str]  # kind, what is drawn, figure
@@ -86,5 +84,5 @@ def _given(record: Record, drawn: Collection[str]) -> str:
 def _loads(record: Record) -> str:
     """Return values and doses of the backgrounds."""
     parts = record["background"]["parts"] if record["background"] else ()
-    loads = [[part["hyperparameters"], *(part.get(name) for name in _DOSE)] for part in parts]
+    loads = [[part["hyperparameters"], *(part.get(name) for name in USUAL)] for part in parts]
     return json.dumps(loads, sort_keys=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tandem.base.text import quote_path
+from tandem.base.text import counted, quote_path
 from tandem.config.hyperparameter import Hyperparameter, Value
 from tandem.config.problems import Problem
 from tandem.config.registry import Registry, Repository
@@ -114,7 +114,7 @@ def read_history(
             continue
         read.append(table)
         if count := table.unread_count:
-            rows = f"{count} row{'' if count == 1 else 's'} of {quote_path(path)}"
+            rows = f"{counted(count, 'row')} of {quote_path(path)}"
             message = f"{rows} could not be read: the values there may be drawn again"
             problems.append(Problem("warning", place, message, file))
     return History(read, file), problems

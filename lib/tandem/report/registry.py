@@ -8,8 +8,8 @@ from tandem.base.text import aligned, printable, word
 from tandem.config.hyperparameter import Hyperparameter
 from tandem.config.registry import Registry, Repository
 from tandem.plan.command import text_of
-from tandem.report.check.lines import shell_line, shell_word
 from tandem.report.problems import problem_blocks
+from tandem.report.shell import shell_line, shell_word
 
 
 def text_of_registry(registry: Registry) -> str:

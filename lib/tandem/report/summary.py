@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from tandem.base.text import GAP, SCREEN_COLUMNS, aligned
+from tandem.base.text import GAP, SCREEN_COLUMNS, aligned, counted
 from tandem.plan.model import WARM_UP
 from tandem.results.columns import Row
 
@@ -41,13 +41,13 @@ def counts_line(rows: Sequence[Row], missing: int, go_on: str) -> str:
 
     What does not count is named behind it: `; not counted: 3 of groups that ran again, 1 warm-up`.
     """
-    counted = counting_rows(rows)
-    valid = sum(row["valid"] is True for row in counted)
-    kinds = {"valid": valid, "not valid": len(counted) - valid, "missing": missing}
+    counting = counting_rows(rows)
+    valid = sum(row["valid"] is True for row in counting)
+    kinds = {"valid": valid, "not valid": len(counting) - valid, "missing": missing}
     words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-    total = len(counted) + missing
+    total = len(counting) + missing
     hint = f" ({go_on})" if missing else ""
-    return f"{total} experiment{'s' * (total != 1)}: {words}{hint}{_not_counted(rows)}"
+    return f"{counted(total, 'experiment')}: {words}{hint}{_not_counted(rows)}"
 
 
 def _not_counted(rows: Sequence[Row]) -> str:
@@ -55,7 +55,7 @@ def _not_counted(rows: Sequence[Row]) -> str:
     warm_ups = sum(row["control"] == WARM_UP for row in others)
     again = len(others) - warm_ups
     kinds = [f"{again} of groups that ran again"] if again else []
-    kinds += [f"{warm_ups} warm-up{'s' * (warm_ups != 1)}"] if warm_ups else []
+    kinds += [counted(warm_ups, "warm-up")] if warm_ups else []
     return f"; not counted: {', '.join(kinds)}" if kinds else ""
 
 

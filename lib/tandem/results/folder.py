@@ -18,6 +18,7 @@ from pathlib import Path
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.files import sweep, sync_all, sync_folder, write_whole
 from tandem.base.sudo import give_to_caller
+from tandem.base.text import counted
 from tandem.plan.file import write_plan
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import as_it_stands, counting, still_to_run
@@ -125,7 +126,7 @@ class RunFolder:
         is_sound = found is not None and len(rows) == len(found) and not self.lost
         if not is_sound or any(row is not listed.get(name) for name, row in rows.items()):
             if rows:
-                self.say(f"rebuilt {self.table} ({len(rows)} row{'s' * (len(rows) != 1)})")
+                self.say(f"rebuilt {self.table} ({counted(len(rows), 'row')})")
             table.rewrite(self.table, self.columns, list(rows.values()))
 
     def sound_row(self, name: str, row: Row | None) -> Row | None:

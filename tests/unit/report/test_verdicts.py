@@ -12,13 +12,14 @@ from support import records
 from support.plans import crossed, experiment, load, plan
 from support.records import write_run
 from tandem.config.options import Controls, Dose
+from tandem.interference.compare.rows import TESTED
 from tandem.interference.spread import Spreads
 from tandem.interference.statistics.resolution import smallest_effect
 from tandem.plan.model import Background, Plan
 from tandem.report.check.cells import cells_of
 from tandem.report.check.effects import effect_lines
 from tandem.report.check.levels import level_lines
-from tandem.report.check.verdicts import verdict_lines
+from tandem.report.check.verdicts import NEEDS, verdict_lines
 from tandem.results.earlier import Power, earlier_in
 from tandem.results.pace import Kind
 
@@ -32,6 +33,10 @@ def verdicts(made: Plan, gpu: Power | None = None) -> dict[str, str]:
 
 def levels(made: Plan) -> dict[str, str]:
     return dict(level_lines(cells_of(made)))
+
+
+def test_what_has_a_verdict_in_compare_has_one_in_check() -> None:
+    assert set(NEEDS) == set(TESTED)
 
 
 def test_nothing_beside_a_background_is_nothing_to_compare() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tandem.base.text import counted
 from tandem.experiment.validity.reason import Reason
 from tandem.results.record import BoardFaults, Record
 
@@ -22,7 +23,7 @@ def warnings(record: Record) -> Iterator[str]:
 def _of_board(board: BoardFaults) -> Iterator[str]:
     errors = board["ecc_uncorrected"]
     if errors:
-        count = f"{errors} uncorrected ECC error{'s' * (errors != 1)}"
+        count = counted(errors, "uncorrected ECC error")
         yield f"GPU {board['index']}: {count} in its memory"
     codes = dict.fromkeys(board["xids"] or ())
     codes.pop(_OF_ENDED_PROCESSES, None)

@@ -14,7 +14,6 @@ from typing import Any
 
 from tandem.base.errors import UsageError
 from tandem.interference.compare.groups import (
-    counted,
     facets_of,
     grouped,
     identity_of,
@@ -22,6 +21,7 @@ from tandem.interference.compare.groups import (
     missing_in,
     no_joules,
     stratum_of,
+    tallied,
     warnings_of,
     whole_cell,
 )
@@ -76,7 +76,7 @@ def comparison(words: Sequence[str], by: str | None = None, margin: float | None
         "verdicts": verdicts,
         "groups": [finished(group) for group in groups],
         "over_intensity": [finished(group) for group in over],
-        "left_out": counted(reading.left_out),
+        "left_out": tallied(reading.left_out),
         "damaged": reading.damaged,
     }
 

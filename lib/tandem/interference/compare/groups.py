@@ -9,7 +9,8 @@ from typing import Any
 
 from tandem.interference.compare.cells import UNKNOWN_CODE
 from tandem.interference.compare.names import BACKGROUND, CONFIG, FOREGROUND, INTENSITY, level_of
-from tandem.interference.compare.pairs import Pair, text_of
+from tandem.interference.compare.pairs import Pair
+from tandem.interference.usable import flags
 
 CHANGES = " with changes, in "
 CLOCKS_APART = 0.05  # share by which mean clocks differ that are worth a warning
@@ -21,7 +22,7 @@ Key = Callable[[Pair], Hashable]
 # What a comparison is told by; None in a group where it is not the same in all its pairs.
 FACETS: Mapping[str, Callable[[Pair], Any]] = {
     "foreground": lambda pair: pair.cell.foreground,
-    "values": lambda pair: text_of(pair.given),
+    "values": lambda pair: flags(pair.given),
     "background": lambda pair: pair.cell.load.background,
     "hyperparameters": lambda pair: pair.cell.load.hyperparameters,
     "dose": lambda pair: pair.cell.load.dose,
@@ -43,7 +44,7 @@ def facets_of(pairs: Sequence[Pair]) -> dict[str, Any]:
 
 def whole_cell(pair: Pair) -> Hashable:
     """What is the same in repeats, but for values that were drawn."""
-    return pair.cell, text_of(pair.given)
+    return pair.cell, flags(pair.given)
 
 
 def beside(pair: Pair) -> tuple[Hashable, ...]:
@@ -98,7 +99,7 @@ def in_order(level: str) -> tuple[float, str]:
 # -- what is to be said of a group -----------------------------------------------------
 
 
-def counted(texts: Iterable[str]) -> dict[str, int]:
+def tallied(texts: Iterable[str]) -> dict[str, int]:
     """Return how often each text comes; those that differ in numbers alone count as the first."""
     firsts: dict[str, str] = {}
     return dict(Counter(firsts.setdefault(_NUMBER.sub("0", text), text) for text in texts))
@@ -106,7 +107,7 @@ def counted(texts: Iterable[str]) -> dict[str, int]:
 
 def missing_in(pairs: Sequence[Pair]) -> dict[str, int]:
     """Return in how many pairs figures are missing, by the reason."""
-    return counted(reason for pair in pairs for reason in reasons_of(pair))
+    return tallied(reason for pair in pairs for reason in reasons_of(pair))
 
 
 def reasons_of(pair: Pair) -> list[str]:
@@ -117,7 +118,7 @@ def reasons_of(pair: Pair) -> list[str]:
 
 def no_joules(pairs: Sequence[Pair]) -> str | None:
     """Return why the joules of some pairs cannot be put together: they are of different work."""
-    if len({(pair.cell.foreground, text_of(pair.given)) for pair in pairs}) > 1:
+    if len({(pair.cell.foreground, flags(pair.given)) for pair in pairs}) > 1:
         return "joules of different trainings, or of different values, have no middle"
     epochs = {pair.epochs_done for pair in pairs if pair.epochs_done is not None}
     if len(epochs) > 1:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tandem.interference.compare.cells import Cell, board_of, cell_of
+from tandem.interference.usable import flags
 from tandem.results.record import Figure, Record, foreground_window, last_window
 
-WARM_UP = "warm_up"
 Values = Mapping[str, Any]
 
 
@@ -55,11 +55,7 @@ class Pair:
     @property
     def configuration(self) -> tuple[str, str]:
         """What is the same foreground with the same values, in any run."""
-        return self.cell.foreground, text_of({**self.given, **self.drawn})
-
-
-def text_of(values: Values) -> str:
-    return " ".join(f"{name}={value}" for name, value in sorted(values.items()))
+        return self.cell.foreground, flags({**self.given, **self.drawn})
 
 
 def pair_of(record: Record, run: str, machine: Values | None) -> Pair:

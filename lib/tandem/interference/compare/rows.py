@@ -32,6 +32,12 @@ NO_EFFECT = {
 }
 BELOW_RESOLUTION, ABOVE, BELOW = "below resolution", "above", "below"
 LESS, MORE, NOT_KNOWN = "less", "more", "not known"  # than the margin of equivalence
+KEYS = (  # of a row
+    *("figure", "measure", "label", "board", "pairs", "units", "units_of_second"),
+    *("first", "second", "estimate", "low", "high", "no_effect", "below_resolution"),
+    *("p", "p_holm", "verdict", "equivalent_within", "more_repeats", "cliffs_delta"),
+    *("clock_uncertainty", "values", "values_of_second"),
+)
 
 Row = dict[str, Any]
 
@@ -176,19 +182,3 @@ def answer_of(found: Estimate, margin: float) -> Row:
 def as_json(rows: Sequence[Row]) -> list[Mapping[str, Any]]:
     """Return every row with every key, in the same order."""
     return [{key: row.get(key) for key in KEYS} for row in rows]
-
-
-KEYS = (
-    *("figure", "measure", "label", "board", "pairs", "units", "units_of_second"),
-    *("first", "second", "estimate", "low", "high", "no_effect", "below_resolution"),
-    *(
-        "p",
-        "p_holm",
-        "verdict",
-        "equivalent_within",
-        "more_repeats",
-        "cliffs_delta",
-        "clock_uncertainty",
-    ),
-    *("values", "values_of_second"),
-)

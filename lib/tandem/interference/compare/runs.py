@@ -15,9 +15,9 @@ from typing import Any, cast
 
 from tandem.base.errors import UsageError
 from tandem.interference.compare.cells import SEED
-from tandem.interference.compare.pairs import WARM_UP, Clocks, Pair, checked, clocks_of, pair_of
+from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
 from tandem.interference.figures import NAMES
-from tandem.results.record import Figure
+from tandem.results.record import Figure, is_warm_up
 from tandem.results.record_file import NAME, read_interference, record_from
 from tandem.results.standing import not_counting
 
@@ -115,7 +115,7 @@ class RunReader:
         """Add what one record says; UsageError, OSError or one of _LACKS: it cannot be used."""
         data = file.read_bytes()
         record = record_from(data, file)
-        if record["mode"] == "parallel" and record["control"] != WARM_UP:
+        if record["mode"] == "parallel" and not is_warm_up(record):
             file_of_machine = cast(Mapping[str, Any], record).get("machine") or {}
             machine = self.machine(file_of_machine.get("file"))
             pair = pair_of(record, self.run, machine)

@@ -19,9 +19,10 @@ from tandem.interference.compare.groups import (
     warnings_of,
 )
 from tandem.interference.compare.names import Namer
-from tandem.interference.compare.pairs import Pair, text_of
+from tandem.interference.compare.pairs import Pair
 from tandem.interference.compare.rows import names_without, row_of_two
 from tandem.interference.compare.units import PAIR, Key, Unit, kind_of, units_of
+from tandem.interference.usable import flags
 
 Facts = dict[str, Any]
 Facet = Callable[[Pair], Hashable]
@@ -36,7 +37,7 @@ NEVER_TOGETHER: Mapping[str, Facet] = {
 }
 OF_WHOLE_RUNS: Sequence[Facet] = (
     lambda pair: pair.cell.foreground,
-    lambda pair: text_of(pair.given),
+    lambda pair: flags(pair.given),
 )
 
 
@@ -128,7 +129,7 @@ def key_of(kind: str, first: Sequence[Pair], second: Sequence[Pair]) -> Key:
 
     def key(pair: Pair) -> Hashable:
         rest = {name: value for name, value in values_of(pair).items() if name not in apart}
-        return is_one_foreground and pair.cell.foreground, text_of(rest)
+        return is_one_foreground and pair.cell.foreground, flags(rest)
 
     return key
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tandem.base.text import printable, word
+from tandem.base.text import counted, printable, span, word
 from tandem.base.variables import VISIBLE
 from tandem.plan.command import text_of
 from tandem.plan.model import Background, Experiment, Plan, Training
-from tandem.report.check.lines import dose_words, shell_word
-from tandem.report.problems import counted, span
+from tandem.report.check.lines import dose_words
+from tandem.report.shell import shell_word
 
 TITLES = ("values", "repeats", "background", "dose")
 _LONGEST_RANGES, _LONGEST_VALUE = 44, 60

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tandem.base.text import counted
+from tandem.interference.compare.units import CONFIGURATION, PAIR
 from tandem.interference.spread import Spread, Spreads
 from tandem.interference.statistics.estimate import ENOUGH
 from tandem.interference.statistics.resolution import smallest_effect
 from tandem.report.check.cells import Cell
 from tandem.report.check.time_and_energy import kind_text
-from tandem.report.check.verdicts import CONFIGURATION, NEEDS, PAIR, pairs_of
+from tandem.report.check.verdicts import NEEDS, pairs_of
 from tandem.report.grid import Line
-from tandem.report.problems import counted
 from tandem.report.titles import TITLES
 from tandem.results.pace import Kind, kind_of
 

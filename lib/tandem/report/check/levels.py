@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import groupby
 
+from tandem.base.text import counted_span
+from tandem.interference.compare.units import CONFIGURATION, PAIR
 from tandem.report.check.cells import Cell, training_name, value_text
-from tandem.report.check.verdicts import CONFIGURATION, PAIR, answer
+from tandem.report.check.verdicts import answer
 from tandem.report.grid import Line
-from tandem.report.problems import counted_span
 
 _MOST_NAMED = 8
 

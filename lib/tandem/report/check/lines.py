@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from tandem.base.text import printable, word
+from tandem.base.text import counted, printable, word
 from tandem.config.options import Dose
 from tandem.config.problems import Problem
 from tandem.plan.command import text_of
 from tandem.plan.model import Background, Experiment, Plan, Training
-from tandem.report.problems import counted, problem_blocks
+from tandem.report.problems import problem_blocks
+from tandem.report.shell import shell_line, shell_word
 
 NOTHING = "nothing is planned"
-
-
-def shell_line(command: Iterable[str]) -> str:
-    """The command as one line that bash reads back as exactly these arguments."""
-    return " ".join(map(shell_word, command))
-
-
-def shell_word(argument: str) -> str:
-    if argument.isprintable():
-        return shlex.quote(argument)
-    # $'...' keeps line breaks and escape sequences away from the terminal.
-    return "$'" + "".join(map(_escaped, argument)) + "'"
-
-
-def _escaped(character: str) -> str:
-    if character in "\\'":
-        return f"\\{character}"
-    if character.isprintable():
-        return character
-    return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))
 
 
 def text_of_lines(plan: Plan | None, problems: Sequence[Problem]) -> str:

@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from tandem.base.text import counted, counted_span
 from tandem.plan.model import Experiment, Plan
-from tandem.report.problems import counted, counted_span
 
 Group = Sequence[Experiment]
 
 
 def order_text(plan: Plan) -> str:
     """Return how blocks and groups follow each other, and how often which load stands where."""
-    groups = groups_of(plan.experiments)
+    groups = list(plan.groups.values())
     places = _places_text([group for group in groups if len(group) > 1])
     return "; ".join(filter(None, [_blocks_text(groups), places, _beside_text(plan.experiments)]))
-
-
-def groups_of(experiments: Iterable[Experiment]) -> list[Group]:
-    """Return the groups in the order in which they begin."""
-    found: dict[str, list[Experiment]] = {}
-    for experiment in experiments:
-        found.setdefault(experiment.group, []).append(experiment)
-    return list(found.values())
 
 
 def _blocks_text(groups: Sequence[Group]) -> str:

@@ -10,17 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tandem.base.text import printable
+from tandem.base.text import counted_span, printable
+from tandem.interference.compare.units import CONFIGURATION, PAIR
 from tandem.interference.statistics.estimate import ENOUGH
 from tandem.plan.model import Experiment
 from tandem.report.check.cells import Cell, configuration_of
 from tandem.report.grid import Line
-from tandem.report.problems import counted_span
 from tandem.report.titles import TITLES
 from tandem.results.earlier import Power
 from tandem.results.pace import Kind, kind_of
-
-PAIR, CONFIGURATION = "pair", "configuration"
 
 
 @dataclass(frozen=True)

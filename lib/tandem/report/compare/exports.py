@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tandem.base.text import printable
+from tandem.interference.compare.rows import KEYS
 
 # A spreadsheet takes what begins so for a formula, also behind what it takes for a separator.
 _FORMULA = re.compile(r"(^|[;,])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
@@ -19,22 +20,8 @@ GROUP_COLUMNS = (
     *("foreground", "values", "background", "hyperparameters", "dose", "intensity"),
     *("device", "code", "settings", "unit", "paired", "configurations", "experiments"),
 )
-FIGURE_COLUMNS = (
-    *("figure", "measure", "label", "board", "pairs", "units", "units_of_second"),
-    *("first", "second", "estimate", "low", "high", "no_effect", "below_resolution"),
-    *(
-        "p",
-        "p_holm",
-        "verdict",
-        "equivalent_within",
-        "more_repeats",
-        "cliffs_delta",
-        "clock_uncertainty",
-    ),
-    *("values_of_units", "values_of_second"),
-)
-COLUMNS = (*GROUP_COLUMNS, *FIGURE_COLUMNS)
-_RENAMED = {"values_of_units": "values"}
+# A group has the "values" of its foreground, so those of a row are called after its units.
+COLUMNS = (*GROUP_COLUMNS, *("values_of_units" if key == "values" else key for key in KEYS))
 _FEW = 5  # units, of which all values are shown
 
 
@@ -51,7 +38,7 @@ def as_csv(comparison: Mapping[str, Any]) -> str:
     for group in comparison["groups"]:
         of_group = [cell(group.get(name)) for name in GROUP_COLUMNS]
         for row in group["rows"]:
-            of_row = [cell(row.get(_RENAMED.get(name, name))) for name in FIGURE_COLUMNS]
+            of_row = [cell(row[key]) for key in KEYS]
             writer.writerow([*of_group, *of_row])
     return text.getvalue().removesuffix("\n")
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tandem.base.text import printable
+from tandem.base.text import counted, printable
 from tandem.interference.compare.rows import BELOW_RESOLUTION, LESS, MORE, NOT_KNOWN
 from tandem.interference.compare.units import CONFIGURATION
 from tandem.interference.statistics.estimate import ENOUGH
+from tandem.report.shell import shell_line
 from tandem.report.titles import TITLES
 
 LEVEL_SHOWN = 20
 BOARD_SHOWN = 12  # characters of a UUID
-NOTHING = "no parallel record that can be compared"
 
 Facts = Mapping[str, Any]
 
@@ -53,7 +52,7 @@ def units_title(group: Facts) -> str:
 
 def size(group: Facts) -> str:
     experiments = group["experiments"]
-    pairs = f"{experiments} pair{'s' * (experiments != 1)}"
+    pairs = counted(experiments, "pair")
     if group["unit"] == CONFIGURATION:
         return f"{pairs} of {group['configurations']} configurations, each of which counts once"
     return pairs
@@ -61,7 +60,7 @@ def size(group: Facts) -> str:
 
 def typed(names: Sequence[str]) -> str:
     """Return names as they are typed into a shell."""
-    return " ".join(map(shlex.quote, names))
+    return shell_line(names)
 
 
 def number(value: float | None) -> str:
@@ -145,7 +144,7 @@ def verdict(row: Facts, is_of_two: bool = False) -> str:
         more = row["more_repeats"]
         if more is None:
             return f"{found}; 1000 more repeats would not tell"
-        return f"{found}; about {more} more repeat{'s' * (more != 1)} would tell"
+        return f"{found}; about {counted(more, 'more repeat')} would tell"
     text = f"B {found} A" if is_of_two else f"{found} {row['no_effect']:g}"
     if found == MORE:
         text = f"more than {within}"
