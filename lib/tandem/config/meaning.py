@@ -24,6 +24,7 @@ _OF_OBJECTS = ("models", "supported_hyperparams")
 
 _SHOWN_CHARACTERS = 60
 _ABSENT = object()
+_WORDS: Mapping[str, Any] = {}  # an object that only annotates
 
 Difference = tuple[str, str, str]  # path, what stood there before, what stands there now
 IsWords = Callable[[str, str, Any], bool]  # the key of the object, a key in it, its value
@@ -53,11 +54,12 @@ def _is_words_of_registry(holder: str, key: str, item: Any) -> bool:
 
 def _without(value: Any, is_words: IsWords, holder: str = "") -> Any:
     if isinstance(value, Mapping):
-        return {
+        kept = {
             key: _without(item, is_words, key)
             for key, item in value.items()
             if not is_words(holder, key, item)
         }
+        return kept if kept or not value else _WORDS
     if isinstance(value, list):
         return [_without(item, is_words, holder) for item in value]
     return value
@@ -66,8 +68,8 @@ def _without(value: Any, is_words: IsWords, holder: str = "") -> Any:
 def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
     """Yield where two JSON values differ, each in its smallest part that has a key.
 
-    Lists of objects are compared one by one, empty objects (entries that only annotate) passed
-    over; the numbers in a path count these.
+    Lists of objects are compared one by one, those that only annotate passed over; the numbers in a
+    path count these.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in {**old, **new}:
@@ -86,7 +88,7 @@ def _has_objects(value: Any) -> bool:
 
 
 def _said(items: list[Any]) -> list[tuple[int | None, Any]]:
-    return [(index, item) for index, item in enumerate(items) if item != {}]
+    return [(index, item) for index, item in enumerate(items) if item is not _WORDS]
 
 
 def _text(value: Any) -> str:

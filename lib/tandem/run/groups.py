@@ -50,10 +50,15 @@ class Order:
         return max(0, experiment.course.warmup_runs - self.warm[cold_start_of(experiment)])
 
     def warm_ups(self, experiment: Experiment) -> Iterator[Experiment]:
-        """Add to the plan, and yield, what is thrown away before an experiment."""
-        for _ in range(self.cold_runs(experiment)):
-            name = name_of_warm_up(self.folder.plan, experiment)
-            yield from self.folder.add(WARM_UP, {name: experiment.id})
+        """Add to the plan, and yield, what is thrown away before an experiment.
+
+        One that starts no foreground (its background is not ready, say) warms nothing, so there may
+        be twice as many.
+        """
+        for _ in range(2 * self.cold_runs(experiment)):
+            if self.cold_runs(experiment):
+                name = name_of_warm_up(self.folder.plan, experiment)
+                yield from self.folder.add(WARM_UP, {name: experiment.id})
 
     def note(self, experiment: Experiment, record: Record) -> None:
         """Note that an experiment has run; where no foreground was started, nothing is warm."""

@@ -35,7 +35,7 @@ def test_words_are_no_difference_wherever_they_stand() -> None:
             ENTRY
             | {"note": "y", "foreground": ENTRY["foreground"] | {"_": 1}}
             | {"background": [None, {"repo": "b", "model": "m", "comment": ["z"]}]},
-            {},
+            {"_": ""},
         ],
     }
     assert of_settings({"experiments": [ENTRY]}, words) == []
@@ -67,6 +67,13 @@ def test_an_entry_is_named_by_its_number_in_the_file_as_it_is_now() -> None:
     ]
     [(path, before, now)] = of_settings({"experiments": old}, {"experiments": [ENTRY, ENTRY]})
     assert (path, before, now[:15]) == ("experiments[1]", "not there", '{"background": ')
+
+
+def test_an_entry_that_says_nothing_is_one_all_the_same() -> None:
+    assert of_settings({"experiments": [{}]}, {"experiments": [{}, {"note": ""}]}) == []
+    assert of_settings({"experiments": [{}]}, {"experiments": [{}, {}]}) == [
+        ("experiments[1]", "not there", "{}")
+    ]
 
 
 def test_a_hyperparameter_is_no_word_whatever_its_name() -> None:

@@ -326,15 +326,30 @@ def test_where_no_foreground_was_started_nothing_is_warm(begin: Any) -> None:
     run = begin(made)
     order = Order(run.folder)
     solo = made.experiments[0]
-    [name] = [each.id for each in order.warm_ups(solo)]
-    order.note(solo, run.record(name, attempts=[], status="background not ready"))
+    done = []
+    for each in order.warm_ups(solo):
+        done.append(each.id)
+        order.note(solo, run.record(each.id, attempts=[], status="background not ready"))
+    assert done == [f"{SOLO}_warm_up1", f"{SOLO}_warm_up2"]
     assert order.cold_runs(made.experiments[1]) == 1
+
+
+def test_a_warm_up_that_starts_no_foreground_is_made_up_for(begin: Any) -> None:
+    made = designed(blocks=1, course=Course(warmup_runs=1))
+    run = begin(made)
+    order = Order(run.folder)
+    solo = made.experiments[0]
+    copies = order.warm_ups(solo)
+    order.note(solo, run.record(next(copies).id, attempts=[], status="background not ready"))
+    order.note(solo, run.record(next(copies).id))
+    assert list(copies) == []
+    assert order.cold_runs(solo) == 0
 
 
 def test_a_warm_up_that_was_cut_off_is_never_missing(begin: Any) -> None:
     made = designed(blocks=1, course=Course(warmup_runs=1))
     run = begin(made)
-    [copy] = Order(run.folder).warm_ups(made.experiments[0])
+    copy = next(Order(run.folder).warm_ups(made.experiments[0]))
     (run.path / copy.id).mkdir()
     folder = run.again()
     assert names(folder.missing()) == [*GROUP]
