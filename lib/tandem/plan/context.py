@@ -17,6 +17,8 @@ from tandem.plan.history import History
 from tandem.plan.model import Background, Training
 from tandem.plan.resolve import Resolved, Resolver
 
+MAX_EXPERIMENTS = 100_000  # of a plan
+
 
 class Context:
     """Registry, seed and tables at hand; `problems` are those found while planning."""

@@ -13,12 +13,11 @@ from tandem.config.problems import Problem, ProblemsError, has_errors
 from tandem.config.registry import Registry, absolute, load_registry
 from tandem.config.settings import load_settings
 from tandem.plan.context import Context, is_in_entry
-from tandem.plan.design.configurations import MAX_EXPERIMENTS
 from tandem.plan.design.experiments import experiments_of_designs
 from tandem.plan.file import REGISTRY, SETTINGS
 from tandem.plan.history import read_history
 from tandem.plan.model import Experiment, Plan
-from tandem.plan.version_1 import experiments_of_entries, has_twins
+from tandem.plan.version_1 import experiments_of_entries
 
 MAX_SEED = 2**63 - 1
 
@@ -97,10 +96,9 @@ def make_plan(
     history, unread = read_history(settings.tables, registry, file)
     problems = [*settings.problems, *registry.problems, *unread]
     context = Context(settings, registry, registry.root, seed, grace_s=grace_s, history=history)
-    experiments = []
     if settings.version > 1:
         experiments = experiments_of_designs(settings.designs, context)
-    elif _fits(settings, context):
+    else:
         experiments = experiments_of_entries(settings.entries, context)
     problems += [*context.problems, *history.remarks()]
     if not experiments and (skip_invalid or not has_errors(problems)):
@@ -129,17 +127,6 @@ def make_plan(
         earlier_registries=tuple(map(absolute, registry.files[:-1])),
     )
     return plan, problems
-
-
-def _fits(settings: Settings, context: Context) -> bool:
-    solo = sum(entry.runs for entry in settings.entries if has_twins(entry))
-    total = sum(entry.runs for entry in settings.entries) + solo
-    if total <= MAX_EXPERIMENTS:
-        return True
-    controls = f", {solo} of them controls" if solo else ""
-    most = f"{MAX_EXPERIMENTS} are the most (lower runs_per_config)"
-    context.fail("experiments", f"{total} experiments{controls}, and {most}")
-    return False
 
 
 def _hangs_on_seed(experiment: Experiment) -> bool:

@@ -11,7 +11,7 @@ from tandem.base.errors import UsageError
 from tandem.config.entries import Entry
 from tandem.config.hyperparameter import Value
 from tandem.config.problems import has_errors
-from tandem.plan.context import Context
+from tandem.plan.context import MAX_EXPERIMENTS, Context
 from tandem.plan.controls import with_control
 from tandem.plan.draw import draw, stream
 from tandem.plan.model import Background, Experiment, Training
@@ -23,18 +23,32 @@ Trainings = tuple[Training, tuple[Background, ...]]
 
 def experiments_of_entries(entries: Sequence[Entry], context: Context) -> list[Experiment]:
     """Every run of every entry that can run, in their order, controls included."""
+    if not _fits(entries, context):
+        return []
     experiments: list[Experiment] = []
     turns = cycle((False, True))
     alike: Counter[str] = Counter()
     for entry in entries:
         for trainings in _trainings(entry, context, alike):
             experiment = _experiment(len(experiments) + 1, entry, trainings, context)
-            twins = has_twins(entry)
+            twins = _has_twins(entry)
             experiments += with_control(experiment, turns) if twins else [experiment]
     return experiments
 
 
-def has_twins(entry: Entry) -> bool:
+def _fits(entries: Sequence[Entry], context: Context) -> bool:
+    """Whether there are not too many runs; else that is an error."""
+    solo = sum(entry.runs for entry in entries if _has_twins(entry))
+    total = sum(entry.runs for entry in entries) + solo
+    if total <= MAX_EXPERIMENTS:
+        return True
+    controls = f", {solo} of them controls" if solo else ""
+    most = f"{MAX_EXPERIMENTS} are the most (lower runs_per_config)"
+    context.fail("experiments", f"{total} experiments{controls}, and {most}")
+    return False
+
+
+def _has_twins(entry: Entry) -> bool:
     """Whether each run of the entry has a control of its own."""
     return bool(entry.backgrounds) and entry.controls.solo
 

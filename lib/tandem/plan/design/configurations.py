@@ -10,32 +10,20 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 from typing import Any
 
 from tandem.base.errors import UsageError
-from tandem.config.entries import DesignEntry, ForegroundDesign
+from tandem.config.entries import DesignEntry
 from tandem.config.hyperparameter import Value
-from tandem.config.problems import has_errors, is_within, join
-from tandem.plan.context import Context, is_in_entry
+from tandem.config.problems import has_errors, is_within
+from tandem.plan.context import MAX_EXPERIMENTS, Context
+from tandem.plan.design.exclude import refuse_idle_excludes, without_excluded
 from tandem.plan.design.foregrounds import Foreground, look_up
-from tandem.plan.design.levels import Level, is_excluded, levels_of
+from tandem.plan.design.levels import Cells, Level, Values, levels_of
 from tandem.plan.draw import draw, stream
-
-MAX_EXPERIMENTS = 100_000
-
-Values = Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class Cells:
-    """A foreground with one level of each of its factors, and the levels beside which it runs."""
-
-    foreground: Foreground
-    values: Values
-    levels: tuple[Level, ...]
 
 
 @dataclass(frozen=True)
@@ -63,7 +51,7 @@ def configurations(designs: Sequence[DesignEntry], context: Context) -> list[Con
         return []
     hits: dict[str, bool] = {}
     cells = [(design, _cells(design, context, hits)) for design in designs]
-    _refuse_idle_excludes(hits, context)
+    refuse_idle_excludes(hits, context)
     total = sum(_size(design, each) for design, found in cells for each in found)
     if total > MAX_EXPERIMENTS:
         message = f"{total} experiments, and {MAX_EXPERIMENTS} are the most"
@@ -92,15 +80,6 @@ def _size(design: DesignEntry, cells: Cells) -> int:
     return draws * design.repeats * len(cells.levels)
 
 
-def _refuse_idle_excludes(hits: Mapping[str, bool], context: Context) -> None:
-    """An error for each object of `exclude` that has left out no cell of any entry."""
-    is_whole = not has_errors(context.problems)
-    for place, is_hit in hits.items():
-        if not is_hit and (is_whole or is_in_entry(place)):
-            message = "leaves out nothing: no cell of the design is so (correct it, or remove it)"
-            context.fail(place, message)
-
-
 def _refuse_idle_tables(
     cells: Iterable[tuple[DesignEntry, Sequence[Cells]]], context: Context
 ) -> None:
@@ -127,7 +106,7 @@ def _cells(design: DesignEntry, context: Context, hits: dict[str, bool]) -> list
         for foreground in foregrounds
         for values in _combinations(foreground)
     ]
-    kept = list(_without_excluded(design, cells, hits))
+    kept = list(without_excluded(design, cells, hits))
     own = [place for place, is_hit in hits.items() if is_within(place, design.path) and not is_hit]
     if not kept:
         context.fail(design.places["exclude"], "leaves out everything (remove some of it)")
@@ -149,37 +128,6 @@ def _combinations(foreground: Foreground) -> Iterator[Values]:
     names = tuple(foreground.levels)
     for values in product(*foreground.levels.values()):
         yield {**foreground.resolved.given, **dict(zip(names, values, strict=True))}
-
-
-def _without_excluded(
-    design: DesignEntry, cells: Sequence[Cells], hits: dict[str, bool]
-) -> Iterator[Cells]:
-    """The cells that no object of `exclude` matches."""
-    patterns = {join(design.places["exclude"], at): it for at, it in enumerate(design.exclude)}
-    hits.update((place, False) for place in patterns if place not in hits)
-    for each in cells:
-        written = _written(each.foreground.design, each.values)
-        levels = []
-        for level in each.levels:
-            is_kept = True
-            for place, pattern in patterns.items():
-                if is_excluded(pattern, level, each.values, written):
-                    hits[place], is_kept = True, False
-            levels += [level] if is_kept else []
-        if levels:
-            yield Cells(each.foreground, each.values, tuple(levels))
-
-
-def _written(design: ForegroundDesign, values: Values) -> Mapping[str, Any]:
-    """A cell's foreground as it could be written, what is drawn as it is in the file."""
-    drawn = {
-        name: {"draw": True}
-        if it is None
-        else {"range": [it.low, it.high], "distribution": it.distribution}
-        for name, it in design.drawn.items()
-    }
-    own = {"repo": design.repo, "model": design.model, "gpus": design.gpus}
-    return {**own, "hyperparameters": {**drawn, **values}}
 
 
 def _configurations(

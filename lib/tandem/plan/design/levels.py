@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tandem.config.entries import BackgroundEntry, DesignEntry
-from tandem.config.jsonfile import is_annotation
-from tandem.config.keys import visible_gpus
+from tandem.config.hyperparameter import Value
 from tandem.config.options import as_settings
 from tandem.config.problems import Problem, has_errors
 from tandem.plan.context import Context
+from tandem.plan.design.foregrounds import Foreground
 from tandem.plan.model import Background
 from tandem.plan.resolve import Resolved, background_of
 
-FOREGROUND, BACKGROUND, INTENSITY = "foreground", "background", "intensity"
+Values = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,15 @@ class Level:
     backgrounds: tuple[Background, ...]
     intensity: float | None
     written: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A foreground with one level of each of its factors, and the levels beside which it runs."""
+
+    foreground: Foreground
+    values: Values
+    levels: tuple[Level, ...]
 
 
 def levels_of(
@@ -87,64 +96,3 @@ def _written(background: BackgroundEntry) -> dict[str, Any]:
         "gpus": training.gpus,
         **as_settings(background.dose),
     }
-
-
-def is_excluded(
-    pattern: Mapping[str, Any],
-    level: Level,
-    values: Mapping[str, Any],
-    foreground: Mapping[str, Any],
-) -> bool:
-    """Whether a cell is what an object of `exclude` leaves out: every key that it gives is equal.
-
-    `values` are the cell's values by hyperparameter, `foreground` is its foreground as it could be
-    written.
-    """
-    for key, wanted in pattern.items():
-        if key == FOREGROUND:
-            found: Sequence[Any] = [foreground]
-        elif key == BACKGROUND:
-            found = [_like(wanted, written) for written in level.written]
-        elif key == INTENSITY:
-            found = [level.intensity]
-        else:
-            found = [values[key]] if key in values else []
-        if not any(_fits(wanted, each) for each in found) and not is_annotation(key):
-            return False
-    return True
-
-
-def _like(wanted: Any, written: Any) -> Any:
-    """A background as it is written, one in a list and one alone as the other is written."""
-    if isinstance(wanted, Mapping) and isinstance(written, list) and len(written) == 1:
-        return written[0]
-    if isinstance(wanted, list) and isinstance(written, Mapping):
-        return [written]
-    return written
-
-
-def _fits(wanted: Any, found: Any) -> bool:
-    """Whether what is found is what is wanted, or one of the values that are listed.
-
-    An object may have more keys than are wanted.
-    """
-    if isinstance(wanted, Mapping) and isinstance(wanted.get("values"), list) and len(wanted) == 1:
-        return any(_fits(value, found) for value in wanted["values"])
-    if isinstance(wanted, Mapping):
-        return isinstance(found, Mapping) and all(
-            _fits_in(key, value, found[key]) if key in found else is_annotation(key)
-            for key, value in wanted.items()
-        )
-    if isinstance(wanted, (list, tuple)):
-        return (
-            isinstance(found, (list, tuple))
-            and len(wanted) == len(found)
-            and all(map(_fits, wanted, found))
-        )
-    return bool(wanted == found) and isinstance(wanted, bool) == isinstance(found, bool)
-
-
-def _fits_in(key: str, wanted: Any, found: Any) -> bool:
-    if key == "gpus":
-        return visible_gpus(wanted) == visible_gpus(found)
-    return _fits(wanted, found)
