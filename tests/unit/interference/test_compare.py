@@ -212,6 +212,18 @@ def test_levels_of_a_hyperparameter_are_kept_apart_by_load(tmp_path: Path) -> No
     assert found == [("0.0", 0.25, 3), ("0.5", 0.25, 3), ("0.0", 0.5, 3), ("0.5", 0.5, 3)]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"environment.repository_git.commit": "f" * 40}, {"environment.cpu_governor": "powersave"}],
+)
+def test_levels_keep_commits_and_what_was_set_apart(tmp_path: Path, change: dict[str, Any]) -> None:
+    made = [designed(1, 1, 1), designed(1, 1, 2), designed(1, 1, 3, **change)]
+    found = groups(write_run(tmp_path / "run", *made), by="background")
+    assert sorted((group["level"], group["experiments"]) for group in found) == [
+        *(("1", 1), ("1", 2))
+    ]
+
+
 def test_levels_of_config_are_single_configurations(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", *design([1, 2, 10], [1], [1, 2]))
     found = groups(run, by="config")

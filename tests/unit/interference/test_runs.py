@@ -71,6 +71,8 @@ def of_tries() -> list[Any]:
             record, figures = designed(1, load, 1, number, try_number=number)
             name = f"vision_resnet20_c01_b{load}_r1_parallel"
             record["experiment_id"] = name + (f"_try{number}" if number > 1 else "")
+            record["twin"] = f"vision_resnet20_c01_r1_solo_try{number}"
+            record["windows"][0]["started"] = record["experiment_id"]  # each has its own controls
             figures["experiment_id"] = record["experiment_id"]
             made.append((record, figures))
     return made
