@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tandem.base.errors import UsageError
 from tandem.base.text import show
-from tandem.config.design import read_designs
+from tandem.config.design.designs import read_designs
+from tandem.config.design.unknown import about_unknown
 from tandem.config.dialect import Level
 from tandem.config.entries import DesignEntry, Entry, Settings
 from tandem.config.jsonfile import read_json
 from tandem.config.keys import tables_of
-from tandem.config.problems import Problem, ProblemsError, join
+from tandem.config.problems import Problem, ProblemsError
 from tandem.config.schema import sift
-from tandem.config.unknown import about_unknown
-from tandem.config.version_1 import Reader
+from tandem.config.version_1 import Reader, read_entries
 
 MAX_ENTRIES = 100_000
 
@@ -38,7 +38,7 @@ def load_settings(path: Path) -> Settings:
     if version == 2:
         designs, found = read_designs(value, written, str(path), problems)
     elif "experiments" in value:
-        entries, found = _entries(value, written, str(path), problems)
+        entries, found = read_entries(value, written, str(path), problems)
     else:
         raise ProblemsError(problems)
     return Settings(
@@ -54,24 +54,6 @@ def load_settings(path: Path) -> Settings:
         version=version,
         designs=designs,
     )
-
-
-def _entries(
-    value: Mapping[str, Any], written: Mapping[str, Any], file: str, problems: Sequence[Problem]
-) -> tuple[tuple[Entry, ...], Sequence[Problem]]:
-    """Return the entries of settings of version 1, and all that is to be said of the file."""
-    reader = Reader(file, problems)
-    top = Level("top level", "", value)
-    reader.read_top(top)
-    read = [
-        reader.read_entry(Level("entry", join("experiments", index), raw), top, source)
-        for index, (raw, source) in enumerate(
-            zip(value["experiments"], written["experiments"], strict=True)
-        )
-    ]
-    entries = tuple(entry for entry in read if entry)
-    reader.read_end(top, entries)
-    return entries, reader.problems
 
 
 def _refuse_unlike(path: Path, written: Any) -> None:

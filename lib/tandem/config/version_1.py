@@ -20,10 +20,31 @@ from tandem.config.entries import BackgroundEntry, Entry, TrainingEntry
 from tandem.config.jsonfile import is_annotation
 from tandem.config.keys import gpu_flaw, names_to_draw, visible_gpus
 from tandem.config.options import Controls, Dose, Limits, Validity, read_options
-from tandem.config.problems import Problem, has_errors
+from tandem.config.problems import Problem, has_errors, join
 from tandem.config.schema import MUTATION_MODES
 
 PARTS = ("foreground", "background")
+
+
+def read_entries(
+    value: Mapping[str, Any], written: Mapping[str, Any], file: str, problems: Sequence[Problem]
+) -> tuple[tuple[Entry, ...], Sequence[Problem]]:
+    """Return the entries of a file, and all that is to be said of it.
+
+    `value` is what fits the schema of the file as it is `written`; `problems` says what does not.
+    """
+    reader = Reader(file, problems)
+    top = Level("top level", "", value)
+    reader.read_top(top)
+    read = [
+        reader.read_entry(Level("entry", join("experiments", index), raw), top, source)
+        for index, (raw, source) in enumerate(
+            zip(value["experiments"], written["experiments"], strict=True)
+        )
+    ]
+    entries = tuple(entry for entry in read if entry)
+    reader.read_end(top, entries)
+    return entries, reader.problems
 
 
 def _parts(entry: Level) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tandem.config.design_checks import check_entry, check_file
+from tandem.config.design.checks import check_entry, check_file
+from tandem.config.design.trainings import background_levels, foreground_of
 from tandem.config.dialect import Level
 from tandem.config.entries import BackgroundLevel, DesignEntry, ForegroundDesign
 from tandem.config.jsonfile import is_annotation
 from tandem.config.options import Controls, Course, Limits, Validity, read_options
 from tandem.config.problems import Faults, Problem, join
-from tandem.config.trainings import background_levels, foreground_of
 
 MAX_COMBINATIONS = 100_000
 TRAINING = ("repo", "model", "hyperparameters", "gpus")

@@ -1,0 +1,1 @@
+"""Settings of version 2: strict, so that nothing that is written is ignored."""
