@@ -116,6 +116,30 @@ def by_block(
     return [(block, list(members)) for block, members in groupby(experiments, block_of)]
 
 
+def lost_additions(plan: Plan, begun: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the events of which a journal no longer tells, by the folders that were begun.
+
+    `plan` is as it stands by the journal. Of a try, all is added.
+    """
+    unknown, events = set(begun) - plan.by_id.keys(), list[dict[str, Any]]()
+
+    def add(kind: str, names: Mapping[str, str]) -> Plan:
+        events.append({"as": kind, "experiments": dict(names)})
+        return as_it_stands(plan, events[-1:])
+
+    while names := {
+        new: of
+        for tries in (names_of_next_try(newest_try(each)) for each in plan.groups.values())
+        if unknown & tries.keys()
+        for new, of in tries.items()
+    }:
+        plan = add(TRY, names)
+    copies = {name: name.rpartition(f"_{WARM_UP}")[0] for name in sorted(unknown)}
+    if names := {name: of for name, of in copies.items() if of in plan.by_id}:
+        add(WARM_UP, names)
+    return events
+
+
 # -- what counts -----------------------------------------------------------------------
 
 

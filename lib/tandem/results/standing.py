@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
-from tandem.plan.tries import as_it_stands, counting
+from tandem.plan.tries import as_it_stands, counting, lost_additions, newest_try
+from tandem.results.folder import TABLE
 from tandem.results.journal import NAME, added_in, ended_in
+from tandem.results.record import UNFINISHED
+from tandem.results.record_file import record_of
 
 
 def journal_of(run: Path) -> bytes:
@@ -19,20 +25,45 @@ def journal_of(run: Path) -> bytes:
         return b""
 
 
+def begun_in(run: Path) -> list[str]:
+    """Return which experiments of a run have been begun, by their folders."""
+    return [script.parent.name for script in run.glob("*/fg_run.sh")]
+
+
 def standing_plan(run: Path) -> Plan:
-    """Return the plan of a run with what was added while it ran; UsageError: there is none."""
-    return as_it_stands(read_plan_file(run), added_in(journal_of(run)))
+    """Return the plan of a run with what was added while it ran; UsageError: there is none.
+
+    What a journal that was lost does not tell, the folders that are there do.
+    """
+    plan = as_it_stands(read_plan_file(run), added_in(journal_of(run)))
+    return as_it_stands(plan, lost_additions(plan, begun_in(run)))
 
 
 def not_counting(run: Path) -> frozenset[str]:
     """Return which experiments of a run do not count: warm-ups, and tries with a newer whole one.
 
-    Of a run whose plan cannot be read, all count: it may be of an earlier version, which had
-    neither.
+    Where its plan cannot be read, the table says so (records were made again into another folder).
+    Where that does not either, all count: the run may be of an earlier version, which had neither.
     """
     try:
         plan = standing_plan(run)
-        ended = ended_in(journal_of(run))
+        ended = set(ended_in(journal_of(run)))
     except (UsageError, OSError):
-        return frozenset()
+        return frozenset(_not_counting_in_table(run))
+    several = (it for it in plan.groups.values() if newest_try(it)[0].try_number > 1)
+    untold = {each.id for members in several for each in members} - ended
+    ended |= {name for name in untold if _has_ended(name, run)}
     return frozenset(plan.by_id) - counting(plan.groups.values(), ended)
+
+
+def _has_ended(name: str, run: Path) -> bool:
+    """Whether an experiment has ended by its record."""
+    record = record_of(name, run)
+    return record is not None and record["status"] not in UNFINISHED
+
+
+def _not_counting_in_table(run: Path) -> Iterator[str]:
+    with suppress(OSError, ValueError, csv.Error), open(run / TABLE, newline="") as file:
+        for row in csv.DictReader(file):
+            if row.get("counts") == "False":
+                yield str(row.get("experiment_id"))

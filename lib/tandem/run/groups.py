@@ -18,6 +18,7 @@ from tandem.plan.tries import (
     block_of,
     by_block,
     cold_start_of,
+    lost_additions,
     name_of_warm_up,
     names_of_next_try,
     newest_try,
@@ -25,6 +26,7 @@ from tandem.plan.tries import (
 from tandem.results.folder import RunFolder
 from tandem.results.record import Record
 from tandem.results.record_file import record_of
+from tandem.results.standing import begun_in
 
 Try = list[Experiment]  # of a group
 
@@ -77,20 +79,8 @@ def add_tries(folder: RunFolder, groups: Sequence[Try]) -> list[Experiment]:
 
 def add_lost(folder: RunFolder) -> None:
     """Add again what a journal that was lost no longer tells of, by the folders that are there."""
-    unknown = {
-        each.parent.name for each in folder.path.glob("*/fg_run.sh")
-    } - folder.plan.by_id.keys()
-    if not unknown:
-        return
-    tries = [names_of_next_try(members) for members in newest_tries(folder.plan)]
-    while names := {
-        new: old for each in tries if unknown & each.keys() for new, old in each.items()
-    }:
-        folder.add(TRY, names)
-        tries = [names_of_next_try(members) for members in newest_tries(folder.plan)]
-    copies = {name: name.rpartition(f"_{WARM_UP}")[0] for name in sorted(unknown)}
-    if names := {name: of for name, of in copies.items() if of in folder.plan.by_id}:
-        folder.add(WARM_UP, names)
+    for event in lost_additions(folder.plan, begun_in(folder.path)):
+        folder.add(event["as"], event["experiments"])
 
 
 def add_due(folder: RunFolder) -> None:

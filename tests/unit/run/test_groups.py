@@ -273,6 +273,24 @@ def test_a_journal_that_is_lost_costs_no_try_and_no_warm_up(begin: Any) -> None:
     assert (run.path / "journal.jsonl").read_text().count('"added"') == 3
 
 
+def test_whoever_reads_a_run_whose_journal_is_lost_sees_its_tries(begin: Any) -> None:
+    run = begin(designed(blocks=1, course=Course(rerun_invalid=1, warmup_runs=1)))
+    for each in Order(run.folder).warm_ups(run.planned.experiments[0]):
+        run.end(each.id)
+    run.run_all(Order(run.folder), **{FIRST: LOW})
+    plan, out = standing_plan(run.path), not_counting(run.path)
+    assert out == {f"{SOLO}_warm_up1", f"{SOLO}_warm_up2", *GROUP}
+    (run.path / "journal.jsonl").unlink()
+    assert standing_plan(run.path) == plan
+    assert not_counting(run.path) == out
+    shutil.rmtree(run.path / TWICE[2])  # the newest try is not whole any more
+    assert not_counting(run.path) == {f"{SOLO}_warm_up1", f"{SOLO}_warm_up2", *TWICE}
+    (run.path / "plan.json").unlink()
+    assert not_counting(run.path) == out  # by the table
+    (run.path / "summary.csv").unlink()
+    assert not_counting(run.path) == frozenset()
+
+
 # -- warm-ups ------------------------------------------------------------------------------
 
 
