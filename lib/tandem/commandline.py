@@ -147,8 +147,8 @@ def _compare(command: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="RUN",
         help="folder of a run, or what is wanted of it: RUN:c07 (a configuration), RUN:b2 (a"
-        " background), RUN:dropout=0.5 (a level), RUN:b2,dropout=0.5 (both). Several are put"
-        " together; A vs B compares the two",
+        " background and its dose), RUN:dropout=0.5 (a level), RUN:b2,dropout=0.5 (both). Several"
+        " are put together; A vs B compares the two",
     )
     add(
         "--by",
