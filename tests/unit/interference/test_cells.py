@@ -108,13 +108,15 @@ def test_what_differs_from_block_to_block_is_no_other_configuration(tmp_path: Pa
     assert (group["configurations"], group["unit"]) == (1, "pair")
 
 
-def test_what_one_configuration_varies_is_a_factor_of_others(tmp_path: Path) -> None:
+def test_what_one_entry_varies_is_a_factor_in_another(tmp_path: Path) -> None:
     varies = [designed(1, 1, block) for block in (1, 2)]
     for number, (record, _) in enumerate(varies):
         record["hyperparameters"]["dropout"] = number / 10
         record["mutated"].append("dropout")
-    others = [designed(config, 1, 1) for config in (3, 4)]
-    found = groups(write_run(tmp_path / "run", *varies, *others))
+    once = designed(2, 1, 1)  # what varies is not seen in it
+    once[0]["hyperparameters"]["dropout"] = 0.3
+    others = [designed(config, 1, 1, **{"settings.path": "experiments[1]"}) for config in (3, 4)]
+    found = groups(write_run(tmp_path / "run", *varies, once, *others))
     assert sorted(group["values"] for group in found) == [
         *("dropout=0.0 epochs=20", "dropout=0.5 epochs=20", "epochs=20")
     ]

@@ -214,7 +214,8 @@ def test_a_record_that_lacks_something_is_named_and_passed_over(tmp_path: Path, 
         part = record
     del part[names[-1]]
     run = write_run(tmp_path / "run", parallel(1), (record, figures))
-    file = run / record["experiment_id"] / "experiment.json"
+    name = "interference.json" if names[0] == "interference" else "experiment.json"
+    file = run / record["experiment_id"] / name
     found = read_runs([str(run)])
     assert [each[: len(str(file))] for each in found.damaged] == [str(file)]
     assert [pair.experiment_id for pair in found.pairs] == ["digits_mlp_001_parallel"]

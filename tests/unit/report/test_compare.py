@@ -15,6 +15,7 @@ from tandem.interference.compare.comparison import comparison
 from tandem.interference.figures import NAMES
 from tandem.report.compare.exports import COLUMNS, cell
 from tandem.report.compare.text import NOTHING, text_of_compare
+from tandem.report.compare.wording import told_apart
 from tandem.report.titles import TITLES
 
 
@@ -212,3 +213,27 @@ def test_a_name_that_is_no_unicode_can_be_shown(tmp_path: Path) -> None:
     assert r"path=\udcff" in text(run)
     assert r"path=\udcff" in text(run, form="csv")
     assert json.loads(text(run, form="json"))["groups"][0]["hyperparameters"] == "path=\udcff"
+
+
+# -- what is shown and what is said of it agree ----------------------------------------
+
+
+def test_a_bound_never_looks_like_the_number_that_the_verdict_goes_by(tmp_path: Path) -> None:
+    made = [designed(1, 1, block, 1 + block / 100_000) for block in range(1, 8)]
+    run = write_run(tmp_path / "run", *made)
+    assert line(text(run), "slowdown ")[-3:] == ["1.00002", "to", "1.0001"]
+    assert "slowdown: above 1 (Holm p 0.047)" in text(run)
+    at_margin = [designed(1, 1, block, 1.02 + block / 100_000) for block in range(1, 8)]
+    shown = text(write_run(tmp_path / "margin", *at_margin), margin=0.02)
+    assert line(shown, "slowdown ")[-3:] == ["1.02002", "to", "1.0201"]
+    assert "slowdown: more than 2 %" in shown
+    assert told_apart(0.0504, "0.05", [0.05]) == "0.0504"
+    assert told_apart(0.05, "0.05", [0.05]) == "0.05"
+
+
+def test_more_of_what_counts_once_would_tell(tmp_path: Path) -> None:
+    """More repeats of the same configurations would not."""
+    many = write_run(tmp_path / "many", *design(range(1, 8), [1], [1, 2], step=0.1))
+    assert "more configurations would tell" in text(many, margin=0.3)
+    one = write_run(tmp_path / "one", *design([1], [1], [1, 2, 3], step=0.1))
+    assert "more repeats would tell" in text(one, margin=0.3)

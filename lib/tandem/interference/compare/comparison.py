@@ -43,6 +43,8 @@ from tandem.interference.statistics.estimate import LEVEL
 
 VERSION = 1
 VERSUS = "vs"
+COPY = "counted already (a copy, or the same run under another name)"
+ALONE = "without a counterpart on the other side of vs"
 
 Facts = dict[str, Any]
 
@@ -57,10 +59,13 @@ def comparison(words: Sequence[str], by: str | None = None, margin: float | None
     if len(sides) == 2 and by:
         raise UsageError("--by and vs do not go together (name the two levels: RUN:b1 vs RUN:b2)")
     reading = read_runs(name.run for side in sides for name in side)
-    pairs = [chosen(reading.pairs, side) for side in sides]
+    found = [chosen(reading.pairs, side) for side in sides]
+    pairs = [without_copies(reading.pairs, side) for side in found]
+    left_out = reading.left_out + [COPY] * (sum(map(len, found)) - sum(map(len, pairs)))
     namer = Namer(reading.pairs)
     if len(sides) == 2:
         groups = versus(pairs[0], pairs[1], all(map(is_whole, sides)), namer)
+        left_out += [ALONE] * (sum(map(len, pairs)) - sum(each["experiments"] for each in groups))
     elif by:
         groups = levels(pairs[0], by, namer)
     else:
@@ -76,7 +81,7 @@ def comparison(words: Sequence[str], by: str | None = None, margin: float | None
         "verdicts": verdicts,
         "groups": [finished(group) for group in groups],
         "over_intensity": [finished(group) for group in over],
-        "left_out": tallied(reading.left_out),
+        "left_out": tallied(left_out),
         "damaged": reading.damaged,
     }
 
@@ -100,9 +105,17 @@ def is_whole(side: Sequence[Name]) -> bool:
 
 
 def chosen(pairs: Sequence[Pair], side: Sequence[Name]) -> list[Pair]:
-    """Return the pairs that one side means, each once, in the order of the runs."""
-    wanted = {pair.origin for name in side for pair in selected(pairs, name)}
-    return [pair for pair in pairs if pair.origin in wanted]
+    """Return the pairs that one side means, in the order of the runs."""
+    wanted = {pair.place for name in side for pair in selected(pairs, name)}
+    return [pair for pair in pairs if pair.place in wanted]
+
+
+def without_copies(every: Sequence[Pair], pairs: Sequence[Pair]) -> list[Pair]:
+    """Return for each of some pairs the first one of its origin, of all that there are, once."""
+    firsts: dict[tuple[str, ...], Pair] = {}
+    for pair in every:
+        firsts.setdefault(pair.origin, pair)
+    return [firsts[origin] for origin in dict.fromkeys(pair.origin for pair in pairs)]
 
 
 # -- groups ----------------------------------------------------------------------------
@@ -111,7 +124,8 @@ def chosen(pairs: Sequence[Pair], side: Sequence[Name]) -> list[Pair]:
 def cells(pairs: Sequence[Pair], namer: Namer) -> list[Facts]:
     """Return a group for each cell: the same trainings, given values, load, device, code."""
     found = grouped(pairs, whole_cell)
-    return [group_of(members, namer) for members in sorted_by_name(found.values())]
+    every = sorted_by_name(found.values())
+    return [group_of(members, namer, kind_of(members)) for members in every]
 
 
 def sorted_by_name(groups: Any) -> list[list[Pair]]:
@@ -125,9 +139,10 @@ def levels(pairs: Sequence[Pair], factor: str, namer: Namer) -> list[Facts]:
     strata = sorted_by_name(grouped(pairs, stratum_of(factor)).values())
     for number, stratum in enumerate(strata, start=1):
         groups = grouped(stratum, identity_of(factor)).values()
+        kind = kind_of(*groups)  # what counts once is the same in all levels
         for members in sorted(groups, key=lambda each: in_order(level_of(each[0], factor))):
             own = {"by": factor, "level": level_of(members[0], factor), "stratum": number}
-            found.append(own | group_of(members, namer))
+            found.append(own | group_of(members, namer, kind))
     return found
 
 
@@ -145,9 +160,9 @@ def over_intensity(pairs: Sequence[Pair], namer: Namer) -> list[Facts]:
     ]
 
 
-def group_of(pairs: Sequence[Pair], namer: Namer) -> Facts:
-    """Return what some pairs that may be put together say."""
-    kind, why = kind_of(pairs), no_joules(pairs)
+def group_of(pairs: Sequence[Pair], namer: Namer, kind: str) -> Facts:
+    """Return what some pairs that may be put together say; `kind` is what counts once."""
+    why = no_joules(pairs)
     return {
         "names": namer.names(pairs),
         **facets_of(pairs),

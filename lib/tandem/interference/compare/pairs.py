@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,6 +11,8 @@ from tandem.interference.usable import flags
 from tandem.results.record import Figure, Record, foreground_window, last_window
 
 Values = Mapping[str, Any]
+
+_LARGEST = 1e99  # the ratio of two, and the sum of many, is still a number
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ class Pair:
     `given` and `drawn` are the foreground's values, without its seed and without those that differ
     from repeat to repeat of a configuration. `config` numbers the configurations of a run and
     `number` its loads, as the design does, else in the order of the run. Pairs with a baseline in
-    common are not independent. `clocks` are those of the experiment and of its control. Copies of
-    one experiment have the same `origin`.
+    common are not independent. `clocks` are those of the experiment and of its control. `entry` is
+    where the settings have it. Copies of one experiment have the same `origin`.
     """
 
     run: str
+    entry: str
     experiment_id: str
     twin: str | None
     cell: Cell
@@ -53,6 +55,10 @@ class Pair:
     figures: Mapping[str, Figure] = field(default_factory=dict)
 
     @property
+    def place(self) -> tuple[str, str]:
+        return self.run, self.experiment_id
+
+    @property
     def configuration(self) -> tuple[str, str]:
         """What is the same foreground with the same values, in any run."""
         return self.cell.foreground, flags({**self.given, **self.drawn})
@@ -68,8 +74,11 @@ def pair_of(record: Record, run: str, machine: Values | None) -> Pair:
     attempts, tandem = record["attempts"], record["environment"]["tandem_git"]
     invalid = record["invalid_reasons"]
     start = str(attempts[-1]["started"]) if attempts else ""
+    for part in cast(Values, record["background"])["parts"]:
+        real(part["intensity"])
     return Pair(
         run=run,
+        entry=text(record["settings"]["path"]),
         experiment_id=text(record["experiment_id"]),
         twin=record["twin"],
         cell=cell_of(record, run, machine),
@@ -93,9 +102,11 @@ def pair_of(record: Record, run: str, machine: Values | None) -> Pair:
 
 
 def real(value: Any) -> float | None:
-    """Return a number as it is; ValueError: it is none, or not finite."""
-    if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
+    """Return a number as it is; ValueError: it is none, or none that can be reckoned with."""
+    if value is not None and type(value) not in (int, float):
         raise ValueError("no number")
+    if value and not 1 / _LARGEST < abs(value) < _LARGEST:
+        raise ValueError("no number that a figure can have")
     return cast("float | None", value)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -18,13 +19,13 @@ from tandem.interference.compare.cells import SEED
 from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
 from tandem.interference.figures import NAMES
 from tandem.results.record import Figure, is_warm_up
-from tandem.results.record_file import NAME, read_interference, record_from
+from tandem.results.record_file import INTERFERENCE, NAME, read_interference, record_from
 from tandem.results.standing import not_counting
 
-COPY = "counted already (a copy, or the same run under another name)"
 NO_FIGURES = "without figures of interference (its control has not ended, or one was changed)"
 _NOT_WHOLE = "not a whole record (restore it, or move its folder away)"
-_LACKS = (KeyError, IndexError, TypeError, AttributeError, ValueError)
+_FIGURES_NOT_WHOLE = "figures that are not whole (restore it, or move its folder away)"
+_LACKS = (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError)
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Reading:
 
 
 def read_runs(runs: Iterable[str]) -> Reading:
-    """Return what can be compared of the folders of runs, each folder and each copy once.
+    """Return what can be compared of the folders of runs, each folder once.
 
     A run of which nothing can be read is named and passed over. UsageError: that is so of all of
     them, or one is no run's folder.
@@ -60,11 +61,6 @@ def read_runs(runs: Iterable[str]) -> Reading:
         whole.damaged += found.damaged
     if len(nothing) == len(folders):
         raise UsageError("\n".join(nothing))
-    firsts: dict[tuple[str, ...], Pair] = {}
-    for pair in whole.pairs:
-        firsts.setdefault(pair.origin, pair)
-    whole.left_out += [COPY] * (len(whole.pairs) - len(firsts))
-    whole.pairs = list(firsts.values())
     return whole
 
 
@@ -145,8 +141,8 @@ class RunReader:
             try:
                 figures = self.figures_of(pair)
             except _LACKS:
-                file = self.folder / pair.experiment_id / NAME
-                found.damaged.append(f"{file}: {_NOT_WHOLE}")
+                file = self.folder / pair.experiment_id / (NAME if pair.figures else INTERFERENCE)
+                found.damaged.append(f"{file}: {_FIGURES_NOT_WHOLE}")
                 continue
             if figures is None:
                 found.left_out.append(NO_FIGURES)
@@ -182,7 +178,7 @@ def numbered(pairs: Sequence[Pair]) -> list[Pair]:
     What a design has numbered keeps its number.
     """
     varied = varied_in(pairs)
-    same = [without(pair, varied.get(pair.config, set()) | {SEED}) for pair in pairs]
+    same = [without(pair, varied[pair.entry] | {SEED}) for pair in pairs]
     configs = {
         each: place for place, each in enumerate(dict.fromkeys(p.configuration for p in same), 1)
     }
@@ -197,16 +193,19 @@ def numbered(pairs: Sequence[Pair]) -> list[Pair]:
     ]
 
 
-def varied_in(pairs: Iterable[Pair]) -> dict[int | None, set[str]]:
-    """Return by a design's configurations which values differ from repeat to repeat of it."""
+def varied_in(pairs: Iterable[Pair]) -> Mapping[str, set[str]]:
+    """Return by the entry of the settings which hyperparameters vary from repeat to repeat.
+
+    They differ within a configuration of a design; in another entry they may be a factor.
+    """
     firsts: dict[int, Pair] = {}
-    found: dict[int | None, set[str]] = {}
+    found: dict[str, set[str]] = defaultdict(set)
     for pair in pairs:
         if pair.config is not None:
             first = firsts.setdefault(pair.config, pair).hyperparameters
-            values = pair.hyperparameters.items()
-            names = {name for name, value in values if first.get(name, value) != value}
-            found.setdefault(pair.config, set()).update(names)
+            found[pair.entry] |= {
+                name for name, value in pair.hyperparameters.items() if first.get(name) != value
+            }
     return found
 
 

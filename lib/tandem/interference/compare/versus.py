@@ -49,7 +49,7 @@ def versus(
     UsageError: they are the same, one is empty, or they cannot be compared.
     """
     if not first or not second:
-        raise UsageError("one side of vs has nothing that can be compared (or only copies)")
+        raise UsageError("one side of vs has nothing that can be compared")
     if shared := {pair.origin for pair in first} & {pair.origin for pair in second}:
         raise UsageError(f"the two sides of vs have {len(shared)} experiments in common")
     facets = in_common(first, second)

@@ -128,7 +128,7 @@ def blocks_of_cell(group: Facts, shown: set[str]) -> Iterator[Block]:
 def verdicts(group: Facts) -> Iterator[Block]:
     for row in group["rows"]:
         if row["verdict"]:
-            yield Text(f"{TITLES[row['figure']]}: {verdict(row, 'second' in group)}")
+            yield Text(f"{TITLES[row['figure']]}: {verdict(row, group)}")
 
 
 # -- levels of a factor ----------------------------------------------------------------
@@ -193,7 +193,7 @@ def level_rows(members: Sequence[Facts]) -> Iterator[tuple[str, ...]]:
                 units,
                 estimate,
                 spread(row),
-                *(verdict(row) for _ in last),
+                *(verdict(row, group) for _ in last),
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tandem.base.text import counted, printable
@@ -54,6 +54,8 @@ def size(group: Facts) -> str:
     experiments = group["experiments"]
     pairs = counted(experiments, "pair")
     if group["unit"] == CONFIGURATION:
+        if group["configurations"] == 1:
+            return f"{pairs} of one configuration, which counts once"
         return f"{pairs} of {group['configurations']} configurations, each of which counts once"
     return pairs
 
@@ -86,6 +88,24 @@ def short(text: str) -> str:
     return text if len(text) <= LEVEL_SHOWN else f"{text[: LEVEL_SHOWN - 3]}..."
 
 
+def bound(value: float, row: Facts) -> str:
+    """Return a bound; more digits where it would look like the number that a verdict goes by."""
+    edges, within = {row["no_effect"]}, row["equivalent_within"]
+    if within is not None and row["no_effect"]:
+        edges |= {1 + within, 1 / (1 + within)}
+    return told_apart(value, number(value), edges)
+
+
+def told_apart(value: float, text: str, edges: Collection[float | None]) -> str:
+    """Return a number as a text, or with more digits where that says one of the edges."""
+    shown_edges = {number(edge) for edge in edges if value != edge}
+    for digits in range(5, 18):
+        if text not in shown_edges:
+            break
+        text = f"{value:.{digits}g}"
+    return text
+
+
 def differing(side: Facts, names: set[str]) -> Iterator[str]:
     """Yield in what one side differs from the other, as far as it is one thing there."""
     for name in side:
@@ -113,7 +133,7 @@ def cells(row: Facts, has_boards: bool) -> tuple[str, ...]:
 def spread(row: Facts) -> str:
     """Return a row's interval; below six units all values, of one its clocks' uncertainty."""
     if row["low"] is not None:
-        return f"{number(row['low'])} to {number(row['high'])}"
+        return f"{bound(row['low'], row)} to {bound(row['high'], row)}"
     values = row["values"] or []
     if len(values) == 1:
         clocks = row["clock_uncertainty"]
@@ -134,21 +154,27 @@ def without_values(group: Facts) -> Iterator[str]:
         yield f"no joules: {group['no_joules']}"
 
 
-def verdict(row: Facts, is_of_two: bool = False) -> str:
+def verdict(row: Facts, group: Facts) -> str:
     found, within = row["verdict"], f"{100 * (row['equivalent_within'] or 0):.6g} %"
     if found in (None, BELOW_RESOLUTION):
         return found or ""
     if found == LESS:
         return f"less than {within} different"
     if found == NOT_KNOWN:
-        more = row["more_repeats"]
+        more, what = row["more_repeats"], more_of(group)
         if more is None:
-            return f"{found}; 1000 more repeats would not tell"
-        return f"{found}; about {counted(more, 'more repeat')} would tell"
-    text = f"B {found} A" if is_of_two else f"{found} {row['no_effect']:g}"
+            return f"{found}; 1000 more {what}s would not tell"
+        return f"{found}; about {counted(more, f'more {what}')} would tell"
+    text = f"B {found} A" if "second" in group else f"{found} {row['no_effect']:g}"
     if found == MORE:
         text = f"more than {within}"
-    return f"{text} (Holm p {row['p_holm']:.2g})"
+    p = told_apart(row["p_holm"], f"{row['p_holm']:.2g}", [0.05])
+    return f"{text} (Holm p {p})"
+
+
+def more_of(group: Facts) -> str:
+    """Return what there must be more of to know more: what counts once."""
+    return "configuration" if group["unit"] == CONFIGURATION else "repeat"
 
 
 def notes(group: Facts) -> Iterator[str]:
