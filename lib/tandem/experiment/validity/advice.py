@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import chain
+from math import ceil, floor
 
 from tandem.base.text import share
 from tandem.experiment.validity import rounds
@@ -56,7 +57,7 @@ def _coverage(record: Record) -> str:
 def _weak(record: Record) -> str:
     load = (foreground_window(record) or {"load": None})["load"]
     used = load and load["sm_avg_percent"]
-    most = "" if used is None else f" to at most {used:.0f}"
+    most = "" if used is None else f" to at most {floor(used)}"
     return f"give it more to do (batch_size), or set validity.min_background_sm_percent{most}"
 
 
@@ -105,7 +106,8 @@ def _cpus(record: Record) -> str:
     seen = [window["machine"] for window in record["windows"]]
     shares = (percent for it in seen for percent in (it["others_cpu_percent"], it["steal_percent"]))
     most = max((percent or 0.0 for percent in shares), default=0.0)
-    return f"stop what else runs here, or set validity.max_others_cpu_percent above {most:.0f}"
+    limit = f"validity.max_others_cpu_percent to at least {ceil(most)}"
+    return f"stop what else runs here, or set {limit}"
 
 
 def _clocks(record: Record) -> str:
@@ -117,8 +119,8 @@ def _clocks(record: Record) -> str:
     )
     most = max(shares, default=0.0)
     return (
-        "let GPUs cool down longer (cooldown_seconds), or set validity.max_throttled_percent"
-        f" above {most:.0f}"
+        "let GPUs cool down longer (cooldown_seconds), or set validity.max_throttled_percent to"
+        f" at least {ceil(most)}"
     )
 
 
@@ -158,6 +160,8 @@ _ADVICE: Mapping[Kind, Callable[[Record], str]] = {
     "suspended": _says("keep the machine awake: systemd-inhibit --what=sleep make ..."),
     "cpus": _cpus,
     "clocks": _clocks,
-    "unknown quiet": _says("leave that limit of validity out: this machine cannot say"),
+    "unknown quiet": _says(
+        "leave that limit of validity out, or train longer where the time was too short to tell"
+    ),
     "monitor": lambda record: f"{record['experiment_id']}/energy has what the monitor said",
 }
