@@ -16,7 +16,6 @@ from tandem.config.problems import problem_lines
 from tandem.plan.file import read_plan_file, write_plan
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.planner import PlanReading, read_plan
-from tandem.results.columns import columns_of
 
 REGISTRY: dict[str, Any] = {
     "models": {
@@ -246,39 +245,6 @@ def test_configurations_are_numbered_through_the_plan_and_backgrounds_in_an_entr
     assert [each.source_path for each in experiments(reading)] == [
         f"experiments[{index}]" for index in (0, 0, 1, 1, 2)
     ]
-
-
-SWEEP = """{
-  "settings_version": 2, "draws": 20, "repeats": 5, "vary": ["seed"],
-  "factors": {
-    "background": [
-      null,
-      {"repo": "text", "model": "default", "hyperparameters": {"folds": 2}},
-      {"repo": "vision", "model": "large", "hyperparameters": {"epochs": 5}}
-    ]
-  },
-  "experiments": [
-    {"foreground": {"repo": "vision", "model": "small",
-      "hyperparameters": {"epochs": 10, "learning_rate": {"draw": true}, "width": {"draw": true}}}}
-  ]
-}
-"""
-
-
-def test_twenty_configurations_five_times_beside_two_loads_and_alone(folder: Path) -> None:
-    assert len(SWEEP.splitlines()) <= 25
-    (folder / "sweep.json").write_text(SWEEP, encoding="utf-8")
-    reading = read_plan(folder / "sweep.json", folder / "registry.json", root=folder, seed=1)
-    plan = plan_of(reading)
-    assert len(plan.experiments) == 20 * 5 * 3
-    check_groups(plan)
-    check_balance(plan)
-    assert {len(list(own)) for _, own in groupby(plan.experiments, lambda it: it.group)} == {3}
-    names = [each.id.removeprefix("vision_small_") for each in plan.experiments]
-    assert {f"c07{kind}" for kind in ("_b2_r3_parallel", "_b1_r3_parallel", "_r3_solo")} < set(
-        names
-    )
-    assert {"config", "background_number", "repeat", "block", "position"} <= set(columns_of(plan))
 
 
 def test_the_plan_of_a_seed_is_this_on_every_machine(read: Reader) -> None:

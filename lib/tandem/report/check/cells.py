@@ -15,7 +15,7 @@ from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.check.lines import dose_words
 from tandem.report.shell import shell_word
 
-TITLES = ("values", "repeats", "background", "dose")
+HEADINGS = ("values", "repeats", "background", "dose")
 _LONGEST_RANGES, _LONGEST_VALUE = 44, 60
 _MOST_WORDS = 3  # drawn words that are shown one by one
 
@@ -80,7 +80,7 @@ def configuration_of(experiment: Experiment) -> Hashable:
 
 
 def row_of(cell: Cell) -> tuple[str, ...]:
-    """Return a cell as texts, in the order of the TITLES."""
+    """Return a cell as texts, in the order of the HEADINGS."""
     return (
         values_text(cell),
         span(cell.repeats.values()),

@@ -9,7 +9,7 @@ from pathlib import Path
 from tandem.config.problems import Problem
 from tandem.interference.spread import Spreads
 from tandem.plan.model import Plan
-from tandem.report.check.cells import TITLES, Cell, cells_of, row_of, training_name
+from tandem.report.check.cells import HEADINGS, Cell, cells_of, row_of, training_name
 from tandem.report.check.effects import effect_lines
 from tandem.report.check.levels import level_lines
 from tandem.report.check.lines import NOTHING, plan_head
@@ -67,4 +67,4 @@ def _table(cells: Sequence[Cell], columns: int) -> list[str]:
     ]
     left = len(cells) - len(shown)
     more = [f"and {left} more (--lines shows all)"] if left else []
-    return grid(TITLES, sections, columns) + more
+    return grid(HEADINGS, sections, columns) + more
