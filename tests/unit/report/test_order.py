@@ -63,6 +63,6 @@ def test_what_runs_beside_the_plan_is_said() -> None:
     course = Course(warmup_runs=1, rerun_invalid=2)
     made = [replace(each, course=course) for each in crossed(1, 1, [None]).experiments]
     assert order_text(plan(*made)) == (
-        "1 block of 1 group of 1 experiment; of each foreground 1 first run thrown away; a group"
-        " that is not valid runs again, at most 2 times"
+        "1 block of 1 group of 1 experiment; the first run of each foreground is thrown away;"
+        " a group that is not valid runs again, at most 2 times"
     )

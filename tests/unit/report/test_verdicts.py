@@ -100,7 +100,7 @@ def test_the_energy_ratio_needs_sensors() -> None:
     seen = Power({KIND: [300.0]})
     assert verdicts(made, seen)["energy ratio"] == "6 pairs a line: verdict"
     lost = Power({}, {KIND: "no counter"})
-    assert verdicts(made, lost)["energy ratio"].startswith("none: no counter (so say earlier")
+    assert verdicts(made, lost)["energy ratio"].startswith("none: no counter (by earlier")
 
 
 # -- levels ----------------------------------------------------------------------------

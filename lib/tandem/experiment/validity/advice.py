@@ -138,7 +138,7 @@ _ADVICE: Mapping[Kind, Callable[[Record], str]] = {
     "not recorded": lambda record: f"{record['experiment_id']}/record_error.txt says why",
     "failed": _failed,
     "metric": _metric,
-    "log": _says("mend what fails, or switch that pattern off (failure_patterns in the registry)"),
+    "log": _says("fix what fails, or switch that pattern off (failure_patterns in the registry)"),
     "epochs": _epochs,
     "attempts": _says("let it end soon after TERM, or set max_retries to 0"),
     "loop": _of_rounds,

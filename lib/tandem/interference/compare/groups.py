@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"\d[\d.]*")
 
 Key = Callable[[Pair], Hashable]
 
-# What a comparison is told by; None in a group where it is not the same in all its pairs.
+# What tells groups apart; None in a group where it is not the same in all its pairs.
 FACETS: Mapping[str, Callable[[Pair], Any]] = {
     "foreground": lambda pair: pair.cell.foreground,
     "values": lambda pair: flags(pair.given),

@@ -56,9 +56,13 @@ def _beside_text(experiments: Iterable[Experiment]) -> str:
     courses = {experiment.course for experiment in experiments}
     warmups = max((course.warmup_runs for course in courses), default=0)
     again = max((course.rerun_invalid for course in courses), default=0)
+    first = "first run of each foreground is"
+    if warmups > 1:
+        first = f"first {warmups} runs of each foreground are"
+    times = "once" if again == 1 else f"{again} times"
     texts = {
-        f"of each foreground {counted(warmups, 'first run')} thrown away": warmups,
-        f"a group that is not valid runs again, at most {counted(again, 'time')}": again,
+        f"the {first} thrown away": warmups,
+        f"a group that is not valid runs again, at most {times}": again,
     }
     return "; ".join(text for text, number in texts.items() if number)
 

@@ -73,7 +73,7 @@ def _verdict(need: Need, parallel: Sequence[Cell], kinds: Collection[Kind], gpu:
     sensors = ""
     if need.is_of_sensors and not any(kind in gpu.watts for kind in kinds):
         if reasons := [gpu.reasons[kind] for kind in kinds if kind in gpu.reasons]:
-            return f"none: {printable(reasons[0])} (so say earlier records; make doctor)"
+            return f"none: {printable(reasons[0])} (by earlier records; make doctor)"
         sensors = ", where the energy of the GPUs can be read (make doctor)"
     lacking = len(parallel) - len(reach.configurations)
     after = f"; none in {lacking} of {len(parallel)} lines: {need.otherwise}" if lacking else ""
