@@ -38,6 +38,11 @@ def share(value: float) -> str:
     return f"{math.floor(value * 1000) / 10}%"
 
 
+def two_digits(value: float) -> str:
+    """`0.012`, `1.5`, `120`: two digits, or all that stand before the point."""
+    return f"{value:.0f}" if value >= 99.5 else f"{value:.2g}"
+
+
 def counted(count: int, what: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{count} {what}{'' if count == 1 else 's'}"

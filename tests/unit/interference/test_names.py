@@ -91,3 +91,14 @@ def test_what_selects_nothing_says_what_there_is(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", *design([1, 2], [1], [1]))
     with pytest.raises(UsageError, match=r"has dropout=0\.7 \(there is 0\.0, 0\.5\)"):
         groups(f"{run}:dropout=0.7")
+
+
+def test_a_name_for_each_of_some_configurations_where_one_says_too_much(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", *design([1, 2, 3, 4], [1, 2], [1, 2]))
+    wanted = [f"{run}:c01", f"{run}:c02"]
+    for group in groups(*wanted, by="background"):
+        assert len(group["names"]) == 2
+        [again] = groups(*group["names"], by="background")
+        assert (again["rows"], again["experiments"]) == (group["rows"], 4)
+    every = groups(run, by="background")
+    assert [group["names"] for group in every] == [[f"{run}:b1"], [f"{run}:b2"]]

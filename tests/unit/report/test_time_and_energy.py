@@ -117,6 +117,6 @@ def test_energy_is_power_times_all_of_the_time_each_device_on_its_own() -> None:
 
 
 def test_kwh_have_two_digits() -> None:
-    assert [kwh_text(3.6e6 * kwh) for kwh in (1e-6, 0.0123, 1.5, 99.4, 12345.0)] == [
-        *("0.001 kWh or less", "0.012 kWh", "1.5 kWh", "99 kWh", "12345 kWh")
+    assert [kwh_text(3.6e6 * kwh) for kwh in (1e-6, 0.0123, 1.5, 99.4, 99.6, 12345.0)] == [
+        *("0.001 kWh or less", "0.012 kWh", "1.5 kWh", "99 kWh", "100 kWh", "12345 kWh")
     ]

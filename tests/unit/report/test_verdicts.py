@@ -179,6 +179,14 @@ def test_the_smallest_effect_goes_by_the_spread_of_earlier_pairs(tmp_path: Path)
     ]
 
 
+def test_a_large_effect_is_a_plain_number(tmp_path: Path) -> None:
+    spreads = earlier(tmp_path, [1.0, 2.0, 4.0])
+    expected = smallest_effect(8, math.log(2))
+    assert expected and expected > 1
+    shown = effects(crossed(1, 8, [None, 1], lambda config: {}), spreads)[0][1]
+    assert shown.startswith(f"slowdown {100 * expected:.0f} % with 8 pairs")
+
+
 def test_drawn_configurations_need_earlier_pairs_with_drawn_values(tmp_path: Path) -> None:
     made = crossed(8, 6, [None, 1])
     given = earlier(tmp_path / "given", [1.0, 1.01, 1.02])

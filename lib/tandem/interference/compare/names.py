@@ -23,6 +23,7 @@ from tandem.interference.compare.pairs import Pair
 CONFIG, BACKGROUND, INTENSITY, FOREGROUND = "config", "background", "intensity", "foreground"
 FACTORS = (CONFIG, BACKGROUND, INTENSITY, FOREGROUND)
 NONE = "none"
+_MOST_NAMES = 10  # of one group
 _SHORT = {"c": CONFIG, "b": BACKGROUND}
 _NUMBER = re.compile(r"([cb])0*([1-9][0-9]*)")
 _COMMA = re.compile(r",(?=[\w.-]+=|[cb][0-9]+(?:,|$))")
@@ -160,17 +161,27 @@ class Namer:
         by_run: dict[str, list[Pair]] = {}
         for pair in wanted:
             by_run.setdefault(pair.run, []).append(pair)
-        return [self._name(run, pairs) for run, pairs in by_run.items()]
+        return [name for run, pairs in by_run.items() for name in self._names_in(run, pairs)]
 
-    def _name(self, run: str, wanted: Sequence[Pair]) -> str:
-        """Return the shortest list of terms, in their order, that leaves out all others."""
+    def _names_in(self, run: str, wanted: Sequence[Pair]) -> list[str]:
+        """Return one name, or one for each configuration where one says too much."""
+        name, is_exact = self._name(run, wanted)
+        configurations: dict[int | None, list[Pair]] = {}
+        for pair in wanted:
+            configurations.setdefault(pair.config, []).append(pair)
+        if is_exact or not 1 < len(configurations) <= _MOST_NAMES:
+            return [name]
+        return [self._name(run, pairs)[0] for pairs in configurations.values()]
+
+    def _name(self, run: str, wanted: Sequence[Pair]) -> tuple[str, bool]:
+        """Return the terms, in their order, that leave out others; whether they do all others."""
         ids = {pair.experiment_id for pair in wanted}
         names, rest = list[str](), frozenset(pair.experiment_id for pair in self.runs[run])
         for factor, value, text in self._terms(wanted[0]):
             fitting = self.fitting(run, factor, value)
             if ids <= fitting and not rest <= fitting:
                 names, rest = [*names, text], rest & fitting
-        return f"{run}:{','.join(names)}" if names else run
+        return f"{run}:{','.join(names)}" if names else run, rest == ids
 
     def _terms(self, pair: Pair) -> Iterator[tuple[str, str, str]]:
         """Yield terms that fit a pair: factor, value, and how both are written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tandem.base.text import counted
+from tandem.base.text import counted, two_digits
 from tandem.interference.compare.units import CONFIGURATION, PAIR
 from tandem.interference.spread import Spread, Spreads
 from tandem.interference.statistics.estimate import ENOUGH
@@ -76,4 +76,4 @@ def _effect(units: Units, spread: Spread | None) -> str:
     effect = smallest_effect(units.count, spread.deviation) if spread else None
     if effect is None:
         return "unknown"
-    return f"{100 * effect:.2g} % with {counted(units.count, units.what)}"
+    return f"{two_digits(100 * effect)} % with {counted(units.count, units.what)}"

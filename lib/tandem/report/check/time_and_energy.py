@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from tandem.base.text import counted, printable, quote_path
+from tandem.base.text import counted, printable, quote_path, two_digits
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import cold_start_of
 from tandem.report.progress import duration_text
@@ -128,7 +128,7 @@ def kwh_text(joules: float) -> str:
     kwh = joules / J_PER_KWH
     if kwh < 0.001:
         return "0.001 kWh or less"
-    return f"{kwh:.0f} kWh" if kwh >= 100 else f"{kwh:.2g} kWh"
+    return f"{two_digits(kwh)} kWh"
 
 
 def kind_text(kind: Kind) -> str:
