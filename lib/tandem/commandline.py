@@ -160,9 +160,9 @@ def _compare(command: argparse.ArgumentParser) -> None:
         "--equivalent",
         type=percent,
         metavar="2%",
-        help="say whether the effect is less than 2 %% (or so), more, or not known",
+        help="say whether the effect is less than this share, more, or not known",
     )
-    add("--format", choices=FORMATS, default=FORMATS[0], help="(%(default)s)")
+    add("--format", choices=FORMATS, default=FORMATS[0], help="of the output (%(default)s)")
 
 
 def _record(command: argparse.ArgumentParser) -> None:

@@ -76,6 +76,11 @@ def name_of_warm_up(plan: Plan, experiment: Experiment) -> str:
     return name
 
 
+def copied_by(name: str) -> str:
+    """Return the id of what a warm-up is a copy of, by the warm-up's."""
+    return name.rpartition(f"_{WARM_UP}")[0]
+
+
 def with_try(name: str, number: int) -> str:
     """Return the id of a try after the one that has this id."""
     return name.removesuffix(try_suffix(number - 1)) + try_suffix(number)
@@ -87,7 +92,7 @@ def in_order(planned: Sequence[Experiment], new: Sequence[Experiment]) -> list[E
     behind: dict[int | None, list[Experiment]] = {}
     for each in new:
         if each.is_warm_up:
-            before.setdefault(each.id.rpartition(f"_{WARM_UP}")[0], []).append(each)
+            before.setdefault(copied_by(each.id), []).append(each)
         else:
             behind.setdefault(block_of(each), []).append(each)
     ordered = list[Experiment]()
@@ -113,6 +118,7 @@ def block_of(experiment: Experiment) -> int | None:
 def by_block(
     experiments: Iterable[Experiment],
 ) -> list[tuple[int | None, list[Experiment]]]:
+    """Return the experiments of each block that follow each other."""
     return [(block, list(members)) for block, members in groupby(experiments, block_of)]
 
 
@@ -134,7 +140,7 @@ def lost_additions(plan: Plan, begun: Iterable[str]) -> list[dict[str, Any]]:
         for new, of in tries.items()
     }:
         plan = add(TRY, names)
-    copies = {name: name.rpartition(f"_{WARM_UP}")[0] for name in sorted(unknown)}
+    copies = {name: copied_by(name) for name in sorted(unknown)}
     if names := {name: of for name, of in copies.items() if of in plan.by_id}:
         add(WARM_UP, names)
     return events
