@@ -23,7 +23,7 @@ from tandem.plan.tries import (
     names_of_next_try,
     newest_try,
 )
-from tandem.results.folder import RunFolder
+from tandem.results.folder import CUT_OFF, RunFolder
 from tandem.results.record import Record
 from tandem.results.record_file import record_of
 from tandem.results.standing import begun_in
@@ -78,8 +78,14 @@ def add_tries(folder: RunFolder, groups: Sequence[Try]) -> list[Experiment]:
 
 
 def add_lost(folder: RunFolder) -> None:
-    """Add again what a journal that was lost no longer tells of, by the folders that are there."""
-    for event in lost_additions(folder.plan, begun_in(folder.path)):
+    """Add again what a journal that was lost no longer tells of, by the folders that are there.
+
+    How often an experiment was started, too: two processes are told apart by that.
+    """
+    begun = begun_in(folder.path)
+    starts = len(begun) + len(list((folder.path / CUT_OFF).glob("*")))
+    folder.journal.starts = max(folder.journal.starts, starts)
+    for event in lost_additions(folder.plan, begun):
         folder.add(event["as"], event["experiments"])
 
 

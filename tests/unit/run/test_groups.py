@@ -270,6 +270,7 @@ def test_a_journal_that_is_lost_costs_no_try_and_no_warm_up(begin: Any) -> None:
     folder = run.open()
     assert folder.missing() == []
     assert (run.rows(), {*run.counts()}) == (before, {*counts})
+    assert folder.journal.starts == len(before)
     assert (run.path / "journal.jsonl").read_text().count('"added"') == 3
 
 
