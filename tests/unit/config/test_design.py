@@ -257,6 +257,9 @@ COUNT = '"repeats" runs the same values again, "draws" draws more of them'
         ("top", "cleanup_gpu_memory", f"{NOT}it does nothing (remove it)"),
         ("controls", "order", f"{NOT}the order within a group is drawn and balanced (remove it)"),
         ("", "repeat", 'unknown key (did you mean "repeats"?)'),
+        ("top", "draw", 'unknown key (did you mean "draws"?)'),
+        ("", "draw", 'unknown key (did you mean "draws"?)'),
+        ("foreground", "draw", "cannot stand in a foreground (move it into the value of a hyperp"),
         ("top", "colour", 'unknown key (remove it, or begin its name with "comment")'),
         ("", "colour", 'unknown key (move it into "hyperparameters", if it is one, or else'),
         (
@@ -284,6 +287,14 @@ def test_a_key_that_cannot_stand_there_is_an_error_with_the_nearest(
     where = {"": f"experiments[0].{key}", "top": key}
     assert path == where.get(place, f"experiments[0].{place}.{key}")
     assert found.startswith(message)
+
+
+def test_a_drawn_value_of_a_background_is_refused_once(tmp_path: Path) -> None:
+    values = {"a": {"draw": True}, "b": 1}
+    whole = load(tmp_path, ALONE | {"background": LOAD | {"hyperparameters": values}})
+    assert len(whole.problems) == 1
+    [[background]] = [level.backgrounds for level in whole.designs[0].backgrounds]
+    assert background.training.hyperparameters == {"b": 1}
 
 
 def with_values(**values: Any) -> dict[str, Any]:

@@ -177,6 +177,15 @@ def _each_value(level: Level) -> Iterator[Level]:
         yield Level(level.kind, level.path, {**level.values, "hyperparameters": given})
 
 
+def _given(level: Level) -> dict[str, Any]:
+    """Return the values, without the forms that have been refused already."""
+    return {
+        name: value
+        for name, value in level.values.get("hyperparameters", {}).items()
+        if is_annotation(name) or not isinstance(value, dict)
+    }
+
+
 def _background(level: Level, outer: Sequence[Level]) -> BackgroundEntry:
     training = TrainingEntry(
         path=level.path,
@@ -185,7 +194,7 @@ def _background(level: Level, outer: Sequence[Level]) -> BackgroundEntry:
         model=level.values.get("model"),
         mutate={},
         draws_all=False,
-        hyperparameters=level.values.get("hyperparameters", {}),
+        hyperparameters=_given(level),
         places=_places(level),
         gpus=visible_gpus(level.values.get("gpus")),
     )

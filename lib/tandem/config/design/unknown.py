@@ -27,6 +27,8 @@ def about_unknown(key: str, given: Mapping[str, Any], shape: Mapping[str, Any]) 
     if key == "seed" and is_training:
         how = 'that of a training stands in "hyperparameters", that of the plan at the top level'
         return f"cannot stand {_in(place)} ({how})"
+    if f"{key}s" in shape["properties"]:
+        return f"unknown key (did you mean {quote(f'{key}s')}?)"
     if homes := _homes().get(key):
         return f"cannot stand {_in(place)} (move it {' or '.join(map(_into, homes))})"
     known = [name for name in shape["properties"] if name not in given]
