@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.base.text import printable, quote
+from tandem.base.text import quote
 from tandem.config.problems import Problem, ProblemsError, path_of
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 _LONGEST_INTEGER = 300  # digits; longer ones are beyond every float and slow to convert
+
+_RULES = (
+    "JSON has only double quotes; true, false and null in small letters; a comma between two, none"
+    " behind the last; no comments"
+)
+_CUT = "something that was opened is not closed: a brace, a bracket, or a quotation mark"
 
 Trail = tuple[str | int, ...]
 
@@ -85,7 +91,8 @@ def _value(path: Path, text: str) -> Any:
         ]
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        hint = f"fix this in {printable(str(path))}"
+        is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        hint = _CUT if is_cut else _RULES
         raise _refusal(path, f"not JSON at {place}: {error.msg} ({hint})") from None
     except (RecursionError, _TooDeepError):
         message = f"nested more than {MAX_DEPTH} levels deep (write it flatter)"
