@@ -44,7 +44,9 @@ def labelled(lines: Sequence[Line], columns: int) -> list[str]:
     if columns < NARROW:
         pairs = ((title, fold(text, columns - 4)) for title, text in lines)
         return [
-            line for title, texts in pairs for line in (f"  {title}", *(f"    {t}" for t in texts))
+            line
+            for title, texts in pairs
+            for line in (*wrapped(f"  {title}", columns, "    "), *(f"    {t}" for t in texts))
         ]
     width = min(max(len(title) for title, _ in lines), columns * 2 // 5)
     blocks = []
@@ -63,7 +65,7 @@ def wrapped(text: str, columns: int, indent: str = "  ") -> list[str]:
 def fold(text: str, columns: int) -> list[str]:
     """Return a text as lines; a word that is too long is broken behind a sign, if it has any."""
     is_long = any(len(word) > columns for word in text.split())
-    return (_Breaking if is_long else textwrap.TextWrapper)(columns).wrap(text)
+    return _Breaking(columns).wrap(text) if is_long else wrapped(text, columns, indent="")
 
 
 class _Breaking(textwrap.TextWrapper):

@@ -18,6 +18,7 @@ FIRST_HEARTBEAT_S = 5.0
 LONGEST_SILENCE_S = 300.0
 END_PATIENCE_S = 10.0
 
+_BETWEEN = " · "
 _ERASE = "\r\x1b[K"
 _MAX_WAITING_BYTES = 1024 * 1024
 _PIECE_BYTES = 512  # what poll() promises to take without waiting
@@ -69,7 +70,7 @@ class View:
             parts.append(f"about {duration_text(self.left_s)} left")
         if self.run_left_s is not None:
             parts.append(f"all done in about {duration_text(self.run_left_s)}")
-        return " · ".join(parts)
+        return _BETWEEN.join(parts)
 
 
 class Progress:
@@ -116,7 +117,7 @@ class Progress:
             if now_s - self._drawn_s >= REDRAW_PERIOD_S:
                 self._drawn_s = now_s
                 self._is_live = True
-                self._send(_ERASE + view.text()[: self._columns() - 1], is_droppable=True)
+                self._send(_ERASE + _fitted(view.text(), self._columns() - 1), is_droppable=True)
         elif now_s - self._event_s >= self._heartbeat_s:
             while now_s - self._event_s >= self._heartbeat_s:
                 self._heartbeat_s += min(self._heartbeat_s, LONGEST_SILENCE_S)
@@ -168,6 +169,13 @@ class Progress:
                 self._waiting = self._waiting[written:]
         except OSError:
             self._descriptor = None
+
+
+def _fitted(text: str, columns: int) -> str:
+    """Return a live line without its last parts, as far as they find no room."""
+    while len(text) > columns and _BETWEEN in text:
+        text = text.rpartition(_BETWEEN)[0]
+    return text[:columns]
 
 
 def _takes(descriptor: int, patience_s: float) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterable, Sequence
 
 from tandem.base.text import GAP, SCREEN_COLUMNS, aligned, counted
 from tandem.plan.model import WARM_UP
+from tandem.report.grid import grid, wrapped
 from tandem.results.columns import Row
 
 _TITLES = (
@@ -18,17 +18,22 @@ _ONLY_IF_KNOWN = ("GPU J", "slowdown")  # to anybody
 _SHORTEST = 20  # room for the end of a name and some of its start
 
 
-def print_table(rows: Sequence[Row]) -> str:
+def print_table(rows: Sequence[Row], columns: int = SCREEN_COLUMNS) -> str:
     """The rows as a small plain table for the end of a run, why a row is not valid below it.
 
-    The main metric is the first of a row that has a value. No line is longer than
-    `SCREEN_COLUMNS`, long names are cut in the middle, and there is no newline at the end.
+    The main metric is the first of a row that has a value. No line is longer than `columns`, nor
+    than `SCREEN_COLUMNS`. Long names are cut in the middle; where that is not enough, cells go on
+    below. There is no newline at the end.
     """
+    columns = min(columns, SCREEN_COLUMNS)
     cells = _known_columns([_TITLES, *(_screen_cells(row) for row in rows)])
     others = max(map(len, aligned([rest for _, *rest in cells])))
-    left = max(_SHORTEST, SCREEN_COLUMNS - others - len(GAP))
+    left = max(_SHORTEST, columns - others - len(GAP))
     lines = aligned([(_shortened(experiment, left), *rest) for experiment, *rest in cells])
-    return "\n".join(lines + [line for row in rows for line in _why(row)])
+    if max(map(len, lines)) > columns:
+        titles, *known = cells
+        lines = grid(titles, [("", known)], columns)
+    return "\n".join(lines + [line for row in rows for line in _why(row, columns)])
 
 
 def counting_rows(rows: Iterable[Row]) -> list[Row]:
@@ -106,9 +111,9 @@ def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 15]}…{text[-14:]}"
 
 
-def _why(row: Row) -> list[str]:
+def _why(row: Row, columns: int) -> list[str]:
     if row["valid"] is True:
         return []
     why = row["invalid_reasons"] or row["error_message"] or row["status"]
     text = f"{row['experiment_id']} is not valid: {why}"
-    return textwrap.wrap(text, SCREEN_COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+    return wrapped(text, columns)

@@ -28,6 +28,7 @@ from tandem.plan.model import Experiment, Plan
 from tandem.processes.control import become_subreaper
 from tandem.processes.locks import held
 from tandem.processes.watch import Interrupted, Watch
+from tandem.report.grid import screen_columns
 from tandem.report.progress import Progress
 from tandem.report.summary import counting_rows, counts_line, print_table
 from tandem.results.folder import RunFolder, is_whole, make_run_folder
@@ -204,7 +205,8 @@ class Run:
             return
         rows, path = self.folder.rows, self.folder.path
         new = [row for name, row in rows.items() if name not in self.rows_before]
-        lines = ["", print_table(counted)] if (counted := counting_rows(new)) else []
+        columns = screen_columns()
+        lines = ["", print_table(counted, columns)] if (counted := counting_rows(new)) else []
         lines.append(counts_line(list(rows.values()), len(self.missing()), how_to_go_on(path)))
         try:
             print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.report.grid import fold, grid
+from tandem.report.grid import fold, grid, labelled
 
 TITLES = ("values", "repeats", "dose")
 
@@ -46,6 +46,18 @@ def test_long_cells_go_on_below() -> None:
 def test_a_name_that_is_too_long_breaks_behind_a_sign() -> None:
     assert fold("Person_reID_baseline_pytorch pcb", 24) == ["Person_reID_baseline_", "pytorch pcb"]
     assert fold("a_b 0.5", 24) == ["a_b 0.5"]
+
+
+def test_a_word_with_a_hyphen_stays_whole_where_it_fits() -> None:
+    assert fold("records in /tmp/my-results", 20) == ["records in", "/tmp/my-results"]
+
+
+def test_a_narrow_screen_has_long_titles_on_several_lines() -> None:
+    assert labelled([("digits mlp beside digits mlp", "unknown")], 24) == [
+        "  digits mlp beside",
+        "    digits mlp",
+        "    unknown",
+    ]
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80, 120])

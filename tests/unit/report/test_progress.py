@@ -134,17 +134,25 @@ def test_close_erases_the_live_line_once(terminal: Terminal) -> None:
     assert terminal.shown() == ERASE
 
 
-@pytest.mark.parametrize("columns", [200, 40, 10])
-def test_the_live_line_fits_the_terminal(terminal: Terminal, columns: int) -> None:
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (200, LINE),
+        (len(LINE), LINE.rpartition(" · ")[0]),
+        (40, "experiment 1 of 2 · training"),
+        (10, "experimen"),
+    ],
+)
+def test_the_live_line_fits_the_terminal(terminal: Terminal, columns: int, expected: str) -> None:
     terminal.resize(columns)
     Progress(terminal.stream, Clock()).update(VIEW)
-    assert terminal.shown() == ERASE + LINE[: columns - 1]
+    assert terminal.shown() == ERASE + expected
 
 
 def test_a_terminal_of_unknown_width_counts_as_80_columns(terminal: Terminal) -> None:
     terminal.resize(0)
     Progress(terminal.stream, Clock()).update(VIEW)
-    assert terminal.shown() == ERASE + LINE[:79]
+    assert terminal.shown() == ERASE + LINE.rpartition(" · ")[0]
 
 
 @pytest.mark.parametrize("name", ["dumb", None])

@@ -552,6 +552,19 @@ def test_names_keep_their_end_where_every_column_is_shown() -> None:
     assert max(map(len, lines)) <= SCREEN_COLUMNS
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_narrow_terminal_has_whole_words_and_names(columns: int) -> None:
+    name = "digits_mlp_c01_b1_r1_parallel_try2"
+    bad = record(experiment_id=name, valid=False, invalid_reasons=("exit code 1",))
+    text = print_table([row(bad)], columns)
+    assert max(map(len, text.splitlines())) <= columns
+    assert "test_accuracy" in text
+    assert "coverage" in text
+    table, _, why = text.partition(f"{name} is")
+    assert "try2" in table
+    assert "exit code 1" in " ".join(why.split())
+
+
 def test_why_falls_back_on_the_error_and_the_status() -> None:
     unknown = record(valid=False, error_message="lost", status="interrupted")
     silent = record(valid=False, status="interrupted")
