@@ -200,6 +200,7 @@ def test_markdown_is_a_table_whatever_names_there_are(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", *(designed(1, 1, block, **values) for block in (1, 2)))
     shown = text(run, form="markdown")
     assert shown.startswith("### a\\|b\\_c/\\<img\\>\\` dropout")
+    assert shown.count("###") == 1
     table = [line for line in shown.splitlines() if line.startswith("|")]
     assert table[1] == "| --- | --- | --- | --- | --- |"
     assert len(table) == 2 + len(NAMES)

@@ -22,6 +22,7 @@ class Heading:
 @dataclass(frozen=True)
 class Text:
     text: str
+    is_apart: bool = False  # has an empty line before it
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,14 @@ Block = Heading | Text | Table
 
 
 def as_screen(blocks: Sequence[Block], columns: int) -> str:
-    """Return the blocks as lines of at most so many columns, an empty one before a heading.
+    """Return the blocks as lines of at most so many columns, an empty one before what stands apart.
 
     A table whose first columns are wider than that is as wide as they are.
     """
     lines = list[str]()
     for block in blocks:
-        if isinstance(block, Heading) and lines:
+        is_apart = isinstance(block, Heading) or (isinstance(block, Text) and block.is_apart)
+        if is_apart and lines:
             lines.append("")
         if isinstance(block, Table):
             lines += table_lines(block.rows, columns)

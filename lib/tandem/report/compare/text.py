@@ -93,7 +93,7 @@ def blocks_of(found: Facts) -> Iterator[Block]:
         yield from blocks_of_levels(found["over_intensity"], "intensity", is_again=True)
     if groups:
         is_two = len(found["names"]) == 2
-        yield Heading(LEGEND_OF_TWO if is_two else LEGEND)
+        yield Text(LEGEND_OF_TWO if is_two else LEGEND, is_apart=True)
         if not is_two:
             yield Text(NAMES)
     for remark in remarks(found):

@@ -118,7 +118,10 @@ def differing(side: Facts, names: set[str]) -> Iterator[str]:
 
 
 def spread_title(rows: Sequence[Facts]) -> str:
-    has_interval = {row["low"] is not None for row in rows if row["estimate"] is not None}
+    known = [row for row in rows if row["estimate"] is not None]
+    has_interval = {row["low"] is not None for row in known}
+    if {len(row["values"] or []) for row in known} == {1}:
+        return "uncertainty"
     if has_interval == {True}:
         return "95 % interval"
     return "95 % interval, or all values" if True in has_interval else "all values"
@@ -181,7 +184,7 @@ def notes(group: Facts) -> Iterator[str]:
     """Say what is not known of a group, missing in it, or may have disturbed it."""
     most = max((row["units"] or 0 for row in group["rows"]), default=0)
     if 0 < most <= 2:
-        yield "run-to-run variation unknown: one or two do not show it"
+        yield "run-to-run variation unknown: one or two values do not show it"
     for reason, count in group["missing"].items():
         yield f"missing in {count} of {group['experiments']}: {reason}"
     yield from (f"warning: {warning}" for warning in group["warnings"])
