@@ -492,6 +492,7 @@ OWN = "no effect: every entry has its own (remove it)"
         ({"exclude": [{"a": 1}]}, [ALONE], "exclude[0].a", '"a" is no factor here (there is '),
         ({"historical_csvs": "x"}, [ALONE], "historical_csvs", "not read: values in it may"),
         ({"use_deduplication": True}, [ALONE], "use_deduplication", "no effect: "),
+        ({"governor": "perfomance"}, [ALONE], "governor", '"perfomance" is no governor'),
         (
             {"factors": {"background": [None, LOAD]}},
             [SOURCE],

@@ -54,9 +54,10 @@ def check_file(
     top: Level, entries: Sequence[Level], designs: Sequence[DesignEntry], faults: Faults
 ) -> None:
     """Say what the top level asks for in vain, if nothing else is wrong with the file."""
-    for key in ("use_deduplication", "historical_csvs"):
-        if key in top.values and (lost := KEYS[key].lost(top.values[key], top.values)):
-            faults.add(key, lost)
+    for key in ("use_deduplication", "historical_csvs", "governor"):
+        given = top.values.get(key), top.values
+        if key in top.values and (wrong := KEYS[key].lost(*given) or KEYS[key].odd(*given)):
+            faults.add(key, wrong)
     if faults.problems or not designs:
         return
     for path, message in (*_idle(top, designs), *_excluded(top, designs)):
