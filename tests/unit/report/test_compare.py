@@ -238,3 +238,14 @@ def test_more_of_what_counts_once_would_tell(tmp_path: Path) -> None:
     assert "more configurations would tell" in text(many, margin=0.3)
     one = write_run(tmp_path / "one", *design([1], [1], [1, 2, 3], step=0.1))
     assert "more repeats would tell" in text(one, margin=0.3)
+
+
+def test_loads_of_several_runs_with_one_number_are_told_apart(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "first", *design([1], [1], [1, 2]))
+    made = [*design([1], [1], [1, 2])]
+    for record, _ in made:
+        put(record, timestamp="2027-01-01T00:00:00+00:00", **{"background.model": "other"})
+    shown = text(first, write_run(tmp_path / "second", *made), by="background")
+    assert "\nb1: digits/wide " in shown
+    assert "\nb1 (2): digits/other " in shown
+    assert (shown.count("\n  b1  "), shown.count("\n  b1 (2)  ")) == (3, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -144,7 +145,8 @@ def blocks_of_levels(
     strata: dict[int, list[Facts]] = {}
     for group in groups:
         strata.setdefault(group["stratum"], []).append(group)
-    for members in strata.values():
+    for stratum in strata.values():
+        members = [*with_own_levels(stratum)]
         yield Heading(heading_of_levels(members, factor, apart(groups)))
         for group in members:
             yield Text(
@@ -153,6 +155,15 @@ def blocks_of_levels(
         yield Table([*level_rows(members)])
         if not is_again:
             yield from map(Text, notes_of_levels(members))
+
+
+def with_own_levels(groups: Sequence[Facts]) -> Iterator[Facts]:
+    """Yield the groups; in several runs one number may be that of several loads: b1, b1 (2)."""
+    seen = Counter[str]()
+    for group in groups:
+        name = group["level"]
+        seen[name] += 1
+        yield group if seen[name] == 1 else {**group, "level": f"{name} ({seen[name]})"}
 
 
 def notes_of_levels(members: Sequence[Facts]) -> Iterator[str]:
