@@ -1,10 +1,11 @@
-"""The experiments of settings of version 1: the runs of each entry, one after the other."""
+"""The experiments of settings of version 1: the runs of each entry, controls beside their twins."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import cycle
 
 from tandem.base.errors import UsageError
@@ -12,7 +13,6 @@ from tandem.config.entries import Entry
 from tandem.config.hyperparameter import Value
 from tandem.config.problems import has_errors
 from tandem.plan.context import MAX_EXPERIMENTS, Context
-from tandem.plan.controls import with_control
 from tandem.plan.draw import draw, stream
 from tandem.plan.model import Background, Experiment, Training
 from tandem.plan.names import experiment_id
@@ -107,3 +107,29 @@ def _experiment(number: int, entry: Entry, trainings: Trainings, context: Contex
         controls=entry.controls,
         validity=entry.validity,
     )
+
+
+def with_control(parallel: Experiment, turns: Iterator[bool]) -> list[Experiment]:
+    """The experiment and its control in the order they run, numbered on from its number.
+
+    Both have the same foreground object, so the same values and command; each names the other.
+    Where they alternate, the next of `turns` says whether the control comes first.
+    """
+    order = parallel.controls.order
+    solo_first = next(turns) if order == "alternate" else order == "solo_first"
+    first, second = parallel.number, parallel.number + 1
+    number, solo_number = (second, first) if solo_first else (first, second)
+    own_id = experiment_id(number, parallel.foreground, "parallel")
+    solo_id = experiment_id(solo_number, parallel.foreground, "solo")
+    pair = [
+        replace(parallel, number=number, id=own_id, twin=solo_id),
+        replace(
+            parallel,
+            number=solo_number,
+            id=solo_id,
+            backgrounds=(),
+            control="solo",
+            twin=own_id,
+        ),
+    ]
+    return sorted(pair, key=lambda experiment: experiment.number)

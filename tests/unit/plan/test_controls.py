@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tandem.config.options import Controls, Dose, Limits
 from tandem.log.rules import LogRules
-from tandem.plan.controls import with_control
 from tandem.plan.model import Background, Experiment, Training
 from tandem.plan.names import experiment_id
+from tandem.plan.version_1 import with_control
 
 
 def training(repo: str = "r", model: str = "m") -> Training:
