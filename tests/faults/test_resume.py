@@ -395,7 +395,9 @@ def test_a_second_sweep_stops_or_waits_as_told(stage: Stage) -> None:
     assert (refused.returncode, time.monotonic() - begin_s >= 1) == (75, True)
     second = stage.start(stage.command("--wait-lock", "60"))
     assert second.stdout
-    assert second.stdout.readline().startswith("waiting: another run uses this machine")
+    said = second.stdout.readline()
+    assert said.startswith("waiting: another run uses this machine")
+    assert "--wait-lock" not in said
     stage.release("front")
     assert (first.wait(DEADLINE_S), second.wait(DEADLINE_S)) == (0, 0)
     runs = [rows(run) for run in stage.folder.glob("results/run_*")]

@@ -22,6 +22,10 @@ class NotReadyError(TandemError):
 
 
 class LockedError(TandemError):
-    """Another run holds the lock."""
+    """Another run holds the lock; `held` says who does, without what helps."""
 
     exit_code = 75
+
+    def __init__(self, held: str, what_helps: str) -> None:
+        super().__init__(f"{held} ({what_helps})")
+        self.held = held

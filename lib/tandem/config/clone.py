@@ -85,7 +85,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise LockedError(f"another `make repos` clones into {folder} (wait for it)") from None
+        raise LockedError(f"another `make repos` clones into {folder}", "wait for it") from None
     finally:
         os.close(descriptor)
 

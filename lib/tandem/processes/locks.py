@@ -45,7 +45,7 @@ def held(
                 if time.monotonic() >= deadline_s:
                     raise
                 if not has_said:
-                    say(f"waiting: {error}")
+                    say(f"waiting: {error.held}")
                 has_said = True
             watch.wait([], min(deadline_s, time.monotonic() + _PERIOD_S))
         yield taken
@@ -105,12 +105,12 @@ def _locked(path: Path, kind: int, what: str) -> int:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
             other = removed_lock(path, kind)
         except BlockingIOError:
-            text = refusal(what, path, flock_on(file))
+            refused = refusal(what, path, flock_on(file))
             os.close(file)
-            raise LockedError(text) from None
+            raise refused from None
         if other:
             os.close(file)
-            raise LockedError(refusal(what, path, other))
+            raise refusal(what, path, other)
         if is_at(file, path):
             return file
         os.close(file)
@@ -180,8 +180,8 @@ def removed_lock(path: Path, kind: int) -> Flock | None:
     return None
 
 
-def refusal(what: str, path: Path, other: Flock | None) -> str:
-    """Say who holds what since when, and what can help."""
+def refusal(what: str, path: Path, other: Flock | None) -> LockedError:
+    """Return the error that says who holds what since when, and what can help."""
     who = owner_of(other)
     help_ = "wait for it with --wait-lock SECONDS"
     if other and not other.is_exclusive:
@@ -192,7 +192,7 @@ def refusal(what: str, path: Path, other: Flock | None) -> str:
         help_ += "; another choice of GPUs cannot help"
     else:
         help_ += ", or choose other GPUs with CUDA_VISIBLE_DEVICES"
-    return f"another run uses {what}: {who} ({help_}; lock {path})"
+    return LockedError(f"another run uses {what}: {who}", f"{help_}; lock {path}")
 
 
 def names_held(pid: int, path: Path) -> list[str]:

@@ -44,7 +44,7 @@ class Journal:
             who = holder(self.file)
             os.close(self.file)
             hint = "wait for it with --wait-lock SECONDS"
-            raise LockedError(f"another process works on {folder}: {who} ({hint})") from None
+            raise LockedError(f"another process works on {folder}: {who}", hint) from None
         with open(self.file, "rb", closefd=False) as stream:
             text = stream.read()
         end = text.rfind(b"\n") + 1

@@ -324,7 +324,7 @@ def test_two_runs_are_not_paired_and_compared_cell_by_cell(tmp_path: Path) -> No
         (["RUN", "vs", "RUN", "vs", "RUN"], "vs stands once"),
         (["RUN:b1", "vs", "RUN"], "6 experiments in common"),
         (["RUN:b1,c01", "vs", "RUN:b2,c02"], None),
-        (["RUN:b1", "vs", "RUN:b3"], "nothing that can be compared has background=3"),
+        (["RUN:b1", "vs", "RUN:b3"], "no valid pair has background=3"),
         (["RUN:b1", "vs", "RUN:b"], '"b" names nothing'),
     ],
 )
