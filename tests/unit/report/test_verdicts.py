@@ -122,6 +122,25 @@ def test_levels_of_one_configuration_have_its_pairs_as_units() -> None:
     assert found["by background"] == "b1, b2: 6 pairs a level: verdict"
 
 
+def test_what_compare_keeps_apart_is_counted_apart() -> None:
+    """Beside the second load, dropout 1 is left out: one configuration a level is left there."""
+
+    def values(config: int) -> dict[str, Any]:
+        return {"dropout": config % 2, "momentum": (config + 1) // 2}
+
+    made = plan(
+        *(
+            each
+            for each in crossed(4, 6, [None, 1, 2], values).experiments
+            if not (each.place and each.place.background_number == 2)
+            or each.foreground.hyperparameters["dropout"] == 0
+        )
+    )
+    assert levels(made)["by momentum"] == (
+        "1, 2: 2 configurations a level: values alone; 6 pairs a level: verdict"
+    )
+
+
 def test_what_has_one_level_is_no_factor_and_version_1_has_none() -> None:
     assert levels(crossed(3, 2, [None, 1])) == {}
     assert levels(plan(experiment(), replace(experiment(), source_path="experiments[1]"))) == {}

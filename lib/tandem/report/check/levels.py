@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from tandem.base.text import counted_span
@@ -21,7 +22,7 @@ def level_lines(cells: Iterable[Cell]) -> list[Line]:
     parallel = [cell for cell in cells if cell.first.backgrounds and cell.first.place]
     entries = [list(of) for _, of in groupby(parallel, lambda cell: cell.first.source_path)]
     return [
-        (f"by {factor}", f"{_text(levels)}{f', in {path}' if len(entries) > 1 else ''}")
+        (f"by {factor}", f"{_text(factor, levels)}{f', in {path}' if len(entries) > 1 else ''}")
         for members in entries
         for path in [members[0].first.source_path]
         for factor, levels in factors_of(members).items()
@@ -50,13 +51,41 @@ def _levels(cell: Cell) -> dict[str, str]:
     return levels | {n: value_text(v) for n, v in given if n not in foreground.mutated}
 
 
-def _text(levels: Levels) -> str:
-    configurations = [len(_configurations(cells)) for cells in levels.values()]
-    counts, unit = configurations, CONFIGURATION
-    if max(configurations) == 1:
-        counts, unit = [len(cells[0].experiments) for cells in levels.values()], PAIR
+def _stratum(factor: str, cell: Cell) -> str:
+    """Return what else compare keeps apart where it compares the levels of a factor."""
+    first = cell.first
+    if factor == "background":
+        return ""
+    if factor == "intensity":
+        loads = (
+            replace(each, dose=replace(each.dose, intensity=None)) for each in first.backgrounds
+        )
+        return str([*loads])
+    number = f"b{first.place.background_number}" if first.place else ""
+    return number if factor == "foreground" else f"{training_name(first.foreground)} {number}"
+
+
+def _text(factor: str, levels: Levels) -> str:
+    """Return the levels and their units: pairs, where no level has several configurations."""
+    strata: dict[str, dict[str, list[Cell]]] = {}
+    for level, cells in levels.items():
+        for cell in cells:
+            stratum = strata.setdefault(_stratum(factor, cell), {})
+            stratum.setdefault(level, []).append(cell)
+    counts: dict[str, list[int]] = {CONFIGURATION: [], PAIR: []}
+    for stratum in strata.values():
+        configurations = [len(_configurations(each)) for each in stratum.values()]
+        if max(configurations) == 1:
+            counts[PAIR] += [len(each[0].experiments) for each in stratum.values()]
+        else:
+            counts[CONFIGURATION] += configurations
     names = list(levels) if len(levels) <= _MOST_NAMED else [f"{len(levels)} levels"]
-    return f"{', '.join(names)}: {counted_span(counts, unit)} a level: {answer(counts)}"
+    units = [
+        f"{counted_span(each, unit)} a level: {answer(each)}"
+        for unit, each in counts.items()
+        if each
+    ]
+    return f"{', '.join(names)}: {'; '.join(units)}"
 
 
 def _configurations(cells: Iterable[Cell]) -> set[Hashable]:
