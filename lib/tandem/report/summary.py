@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from tandem.base.text import GAP, SCREEN_COLUMNS, aligned, counted
+from tandem.base.text import SCREEN_COLUMNS, aligned, counted
 from tandem.plan.model import WARM_UP
 from tandem.report.grid import grid, wrapped
 from tandem.results.columns import Row
@@ -15,21 +15,19 @@ _TITLES = (
     *("rounds", "coverage", "slowdown", "valid"),
 )
 _ONLY_IF_KNOWN = ("GPU J", "slowdown")  # to anybody
-_SHORTEST = 20  # room for the end of a name and some of its start
+_LONGEST_METRIC = 20
 
 
 def print_table(rows: Sequence[Row], columns: int = SCREEN_COLUMNS) -> str:
     """The rows as a small plain table for the end of a run, why a row is not valid below it.
 
     The main metric is the first of a row that has a value. No line is longer than `columns`, nor
-    than `SCREEN_COLUMNS`. Long names are cut in the middle; where that is not enough, cells go on
-    below. There is no newline at the end.
+    than `SCREEN_COLUMNS`: where the table is wider, long names and cells go on below. There is no
+    newline at the end.
     """
     columns = min(columns, SCREEN_COLUMNS)
     cells = _known_columns([_TITLES, *(_screen_cells(row) for row in rows)])
-    others = max(map(len, aligned([rest for _, *rest in cells])))
-    left = max(_SHORTEST, columns - others - len(GAP))
-    lines = aligned([(_shortened(experiment, left), *rest) for experiment, *rest in cells])
+    lines = aligned(cells)
     if max(map(len, lines)) > columns:
         titles, *known = cells
         lines = grid(titles, [("", known)], columns)
@@ -87,7 +85,7 @@ def _screen_cells(row: Row) -> tuple[str, ...]:
     return (
         str(row["experiment_id"]),
         _text(row, "duration_seconds", "{:.1f} s"),
-        _shortened(_metric(row, metrics[0]), _SHORTEST) if metrics else "-",
+        _shortened(_metric(row, metrics[0])) if metrics else "-",
         _text(row, "energy_gpu_total_joules", "{:,.0f}"),
         rounds,
         share,
@@ -106,9 +104,9 @@ def _metric(row: Row, column: str) -> str:
     return f"{column.removeprefix('perf_')} {row[column]:.4g}"
 
 
-def _shortened(text: str, width: int) -> str:
-    """Both ends of what is longer than `width`: `_042_parallel` tells experiments apart."""
-    return text if len(text) <= width else f"{text[: width - 15]}…{text[-14:]}"
+def _shortened(text: str) -> str:
+    """Both ends of a metric that is too long: its value is the second."""
+    return text if len(text) <= _LONGEST_METRIC else f"{text[: _LONGEST_METRIC - 15]}…{text[-14:]}"
 
 
 def _why(row: Row, columns: int) -> list[str]:

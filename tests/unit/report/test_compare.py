@@ -126,7 +126,7 @@ def test_joules_of_several_boards_name_them(tmp_path: Path) -> None:
 def test_a_narrow_screen_is_kept_to(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", *design([1], [1, 2], range(1, 8)))
     words = [str(run)], [f"{run}:b1", "vs", f"{run}:b2"]
-    for columns, kept in ((80, 80), (160, 100)):
+    for columns, kept in ((40, 40), (80, 80), (160, 100)):
         lines = [
             line
             for each in words

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tandem.base.text import GAP, printable
-from tandem.report.grid import wrapped
+from tandem.report.grid import grid, wrapped
 
 _NARROWEST = 16  # columns that the last cell of a row gets at least
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&$])")
@@ -36,10 +36,7 @@ Block = Heading | Text | Table
 
 
 def as_screen(blocks: Sequence[Block], columns: int) -> str:
-    """Return the blocks as lines of at most so many columns, an empty one before what stands apart.
-
-    A table whose first columns are wider than that is as wide as they are.
-    """
+    """Return the blocks as lines of at most so many columns, an empty one before what is apart."""
     lines = list[str]()
     for block in blocks:
         is_apart = isinstance(block, Heading) or (isinstance(block, Text) and block.is_apart)
@@ -57,6 +54,8 @@ def table_lines(rows: Sequence[Sequence[str]], columns: int) -> list[str]:
     shown = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)][:-1]
     before = sum(widths) + len(GAP) * len(widths)
+    if before > columns:
+        return grid(shown[0], [("", shown[1:])], columns)
     has_room = before <= columns - _NARROWEST
     indent = before if has_room else 2 * len(GAP)
     lines = []
