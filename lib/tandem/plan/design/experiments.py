@@ -81,7 +81,7 @@ class _Maker:
 
     def __init__(self, digits: Digits, context: Context) -> None:
         self._digits = digits
-        self._desk = context
+        self._context = context
         self._trainings: dict[int, Training] = {}
         self._warnings: dict[tuple[str, int, int], tuple[str, ...]] = {}
 
@@ -112,7 +112,7 @@ class _Maker:
                 foreground_mode="mutation" if training.mutated else "default",
                 source_path=design.path,
                 source_entry=design.source,
-                limits=self._desk.limits(design.limits),
+                limits=self._context.limits(design.limits),
                 warnings=self._warnings_of(configuration, training, level),
                 controls=design.controls,
                 validity=design.validity,
@@ -140,5 +140,5 @@ class _Maker:
         path = configuration.design.path
         key = path, configuration.foreground.number, level.place
         if key not in self._warnings:
-            self._warnings[key] = self._desk.warnings(path, training, level.backgrounds)
+            self._warnings[key] = self._context.warnings(path, training, level.backgrounds)
         return self._warnings[key]
