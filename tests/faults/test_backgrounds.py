@@ -121,7 +121,7 @@ def test_the_record_says_what_load_there_was_of_each_and_together(stage: Stage) 
     stage.build(
         stage.worker("front"),
         ["sleep 0.2", stage.worker("back_2")],
-        controls={"background_seconds": 0.5},
+        controls={"background_seconds": 3},
         validity={"min_coverage": 0.01},
     )
     driver = stage.start(stage.command())
