@@ -59,12 +59,14 @@ def parts(which: str, paths: list[str]) -> list[Part]:
             Part("kills at random moments and at every line", pytest(folders, "soak", many)),
             Part("properties with many examples", pytest(["tests"], "hypothesis", CPUS) + examples),
         ]
-    marks = {"test": "not long and not soak", "test-all": "not soak"}[which]
-    return [
+    marks = {"test": "not long and not soak", "test-all": "not soak and not quiet"}[which]
+    every = [
         Part("unit: pure functions", pytest(["tests/unit"], marks, CPUS)),
         Part(", ".join(WAITING) + ": processes", pytest(folders, marks, many)),
         Part("commands: what a person types", [sys.executable, __file__, "commands"]),
     ]
+    alone = Part("what needs the machine for itself", pytest(["tests/examples"], "quiet", 1))
+    return every if which == "test" else [*every, alone]
 
 
 def run_parts(which: str, paths: list[str]) -> int:

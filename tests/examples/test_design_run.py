@@ -28,6 +28,7 @@ DEADLINE_S = 1500.0  # a hang guard, not a figure
 
 pytestmark = [
     pytest.mark.long,
+    pytest.mark.quiet,
     pytest.mark.timeout(2 * DEADLINE_S),
     pytest.mark.xdist_group("examples/design.json"),
 ]

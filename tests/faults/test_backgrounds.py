@@ -67,6 +67,10 @@ def has_round(stage: Stage, number: int, event: str, at_least: int) -> bool:
     )
 
 
+def rounds_begun(stage: Stage, number: int) -> int:
+    return rounds_file(stage, number).read_text().count("start\t")
+
+
 # -- what there is of each -----------------------------------------------------------------
 
 
@@ -126,7 +130,8 @@ def test_the_record_says_what_load_there_was_of_each_and_together(stage: Stage) 
     )
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
-    wait_for("rounds", lambda: has_round(stage, 1, "start", 6))
+    before = rounds_begun(stage, 1)
+    wait_for("rounds beside the foreground", lambda: has_round(stage, 1, "start", before + 4))
     stage.release("front")
     output, _ = driver.communicate()
     assert driver.returncode == 0, output

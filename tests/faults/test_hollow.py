@@ -27,7 +27,7 @@ def require(stage: Stage, repository: str, **entry: Any) -> None:
 @pytest.mark.long
 def test_rounds_without_the_required_metric_are_no_load(stage: Stage) -> None:
     """As of a program that says that it has no GPU, and exits 0."""
-    stage.build(FRONT.format(4), f"{BURNS}; echo no GPU, bye", ready_timeout_seconds=1)
+    stage.build(FRONT.format(4), f"{BURNS}; echo no GPU, bye", ready_timeout_seconds=4)
     require(stage, "back", required_metrics=["accuracy"])
     done = stage.run()
     assert done.returncode == 1, done.stdout
