@@ -91,6 +91,8 @@ def add_lost(folder: RunFolder) -> None:
 
 def add_due(folder: RunFolder) -> None:
     """Add what a kill at the very end of a block has kept from being added."""
+    if not any(each.course.rerun_invalid for each in folder.planned.experiments):
+        return  # nothing ever runs again by itself
     unfinished = {block_of(each) for each in folder.missing()}
     blocks = dict.fromkeys(map(block_of, folder.planned.experiments))
     whole = [block for block in blocks if block not in unfinished]

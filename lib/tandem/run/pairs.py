@@ -89,15 +89,18 @@ def tell_again(folder: RunFolder) -> None:
 
 def make_up(folder: RunFolder) -> None:
     """Make up for what a kill left undone: experiments that have ended get record, row and line."""
-    missing, again = {each.id for each in folder.missing()}, []
+    again = []
     for experiment in folder.unended():
         place = folder.path / experiment.id
         record = record_of(experiment.id, folder.path) or made_again(folder, place)
         if record and record["status"] not in UNFINISHED:
             end(folder, record, None)
             give_to_caller(place)
-        elif experiment.id in folder.lost and experiment.id in missing:
+        elif experiment.id in folder.lost:
             again.append(experiment.id)
+    if again:
+        missing = {each.id for each in folder.missing()}  # a try that has a newer one is not
+        again = [name for name in again if name in missing]
     if again:
         listed = ", ".join(again[:_NAMED]) + (", ..." if len(again) > _NAMED else "")
         folder.say(f"will run again: {NAME} is missing or damaged: {len(again)} ({listed})")
