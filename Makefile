@@ -8,7 +8,7 @@ PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 READY := .venv/.run-installed
 DEV := .venv/.dev-installed
-TORCH := .venv/.torch-installed
+LONG := .venv/.long-installed
 
 # The names of files reach the driver as written, whatever is in them.
 unexport CONFIG RUN ONLY
@@ -64,7 +64,7 @@ test: $(DEV) ## test this installation, in minutes; no GPU is needed (ONLY=PATH:
 	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test $${TESTED:+"$$TESTED"}
 
 .PHONY: test-all
-test-all: $(DEV) $(TORCH) ## all tests but the long random ones, with PyTorch
+test-all: $(DEV) $(LONG) ## all tests but the long random ones, with PyTorch and Chromium
 	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test-all
 
 .PHONY: soak
@@ -102,7 +102,7 @@ $(DEV): requirements-dev.txt $(READY)
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-$(TORCH): requirements-torch.txt $(READY)
-	@echo 'installing PyTorch into .venv (once; this takes minutes)' >&2
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
+$(LONG): requirements-long.txt $(READY)
+	@echo 'installing PyTorch and what drives Chromium into .venv (once; this takes minutes)' >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-long.txt
 	@touch $@

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -38,7 +38,7 @@ def test_what_is_no_time_is_refused(
     capsys: pytest.CaptureFixture[str], option: str, text: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        parser("title", [command_run]).parse_args(["run", f"{option}={text}"])
+        parser("title").parse_args(["run", f"{option}={text}"])
     assert ended.value.code == 2
     wanted = {"--until": "HH:MM, or a date and time in ISO 8601, not", "--wait-lock": "seconds, 0"}
     assert f"argument {option}: {wanted[option]}" in capsys.readouterr().err
@@ -55,8 +55,3 @@ def test_percent_is_a_share(text: str, share: float) -> None:
 def test_what_is_no_percent_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="percent, such as 2%, not"):
         percent(text)
-
-
-def command_run(_arguments: Namespace) -> int:
-    """stand in for the driver's"""
-    return 0

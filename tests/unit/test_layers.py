@@ -26,6 +26,8 @@ MAY_IMPORT = {
     " interference report",
     "run": "base nvml processes log config machine measure plan background results interference"
     " report experiment",
+    "commands": "base nvml processes log config machine measure plan background results"
+    " interference report experiment run",
 }
 
 

@@ -1,0 +1,47 @@
+"""print what parallel experiments and their controls say over all repeats"""
+
+from __future__ import annotations
+
+import argparse
+
+from tandem.base.option_values import percent
+from tandem.base.output import complain, say
+
+FORMATS = ("table", "csv", "json", "markdown")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "names",
+        nargs="+",
+        metavar="RUN",
+        help="folder of a run, or what is wanted of it: RUN:c07 (a configuration), RUN:b2 (a"
+        " background and its dose), RUN:dropout=0.5 (a level), RUN:b2,dropout=0.5 (both). Several"
+        " are put together; A vs B compares the two",
+    )
+    add(
+        "--by",
+        metavar="FACTOR",
+        help="compare the levels of: background, intensity, foreground, config, or a"
+        " hyperparameter of the foreground",
+    )
+    add(
+        "--equivalent",
+        type=percent,
+        metavar="2%",
+        help="say whether the effect is less than this share, more, or not known",
+    )
+    add("--format", choices=FORMATS, default=FORMATS[0], help="of the output (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tandem.report.compare.text import text_of_compare
+    from tandem.report.grid import screen_columns
+
+    options = arguments.by, arguments.equivalent, arguments.format, screen_columns()
+    text, remarks = text_of_compare(arguments.names, *options)
+    say(text)
+    for remark in remarks:
+        complain(f"driver.py: {remark}")
+    return 0

@@ -1,0 +1,88 @@
+"""Options that several commands share, and what the commands make of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tandem.base.errors import UsageError
+from tandem.base.option_values import seconds
+from tandem.base.paths import REGISTRY, RESULTS
+from tandem.config.options import Limits
+from tandem.plan import file as planfile
+
+if TYPE_CHECKING:
+    from tandem.plan.planner import PlanReading
+
+
+def add_registry(parser: argparse.ArgumentParser) -> None:
+    usual = str(REGISTRY).replace("%", "%%")
+    text = f"registry ({usual}); given again: a later FILE's entries replace those of earlier ones"
+    parser.add_argument("--registry", type=Path, action="append", metavar="FILE", help=text)
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    text = "what the registry's paths are relative to (the folder above that of the file with them)"
+    parser.add_argument("--root", type=Path, help=text)
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="folder for runs (%(default)s)"
+    )
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add what a plan is made from, by `read_plan`."""
+    add = parser.add_argument
+    add("config", type=Path, nargs="?", help="settings file")
+    add("--repo", help="instead of a settings file: the repository to train")
+    add("--model", help="with --repo: its model")
+    add("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")
+    add("--runs", type=int, help="with --repo: how often (1)")
+    add("--seed", type=int, help="seed of the drawn values (the settings', or drawn)")
+    add(
+        "--grace", type=seconds, metavar="S", help=f"seconds from TERM to KILL ({Limits.grace_s:g})"
+    )
+    add("--skip-invalid", action="store_true", help="run what can be run")
+    for add_options in (add_registry, add_root, add_results):
+        add_options(parser)
+
+
+def run_folder(path: Path) -> Path:
+    """The folder of a run that is named by its path, its plan, or its name (`latest` too)."""
+    if not path.is_absolute() and not path.exists() and (RESULTS / path).exists():
+        path = RESULTS / path
+    return (path.parent if path.name == planfile.NAME else path).resolve()
+
+
+def registries(arguments: argparse.Namespace) -> list[Path]:
+    """Return the files of the registry, in the order in which they are given."""
+    return arguments.registry or [REGISTRY]
+
+
+def read_plan(arguments: argparse.Namespace) -> PlanReading:
+    """Return the plan of a settings file, or of --repo and --model."""
+    from tandem.config.settings import settings_from_arguments
+    from tandem.plan.planner import read_plan as read
+
+    of_one = (arguments.repo, arguments.model, arguments.mutate, arguments.runs)
+    if arguments.config is not None:
+        if of_one != (None, None, None, None):
+            raise UsageError("--repo, --model, --mutate and --runs are for a run without settings")
+        source = arguments.config
+    elif arguments.repo is None or arguments.model is None:
+        raise UsageError("give a settings file, or --repo and --model (driver.py list prints them)")
+    else:
+        names = None if arguments.mutate is None else arguments.mutate.split(",")
+        runs = 1 if arguments.runs is None else arguments.runs
+        source = settings_from_arguments(arguments.repo, arguments.model, names, runs)
+    return read(
+        source,
+        *registries(arguments),
+        root=arguments.root,
+        seed=arguments.seed,
+        grace_s=arguments.grace,
+        skip_invalid=arguments.skip_invalid,
+    )

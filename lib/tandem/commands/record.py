@@ -1,0 +1,30 @@
+"""make records of a run from its files: the missing ones, or all of them elsewhere"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tandem.base.output import say
+from tandem.commands.options import run_folder
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="DIR",
+        help="make all records into this new folder, to compare (in the run: what is missing)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tandem.run.again import record_in_place, record_into
+
+    run = run_folder(arguments.run)
+    if arguments.to is None:
+        record_in_place(run, say)
+    else:
+        record_into(run, arguments.to, say)
+    return 0

@@ -1,0 +1,162 @@
+"""run the experiments of a settings file, what is missing of a run, or one training"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tandem.base.errors import UsageError
+from tandem.base.option_values import count, moment, seconds
+from tandem.base.paths import CPUFREQ, POWERCAP, PROC
+from tandem.commands.options import add_plan, read_plan, registries, run_folder
+from tandem.config.problems import ignored_lines, problem_lines
+from tandem.processes.control import die_with_parent
+
+if TYPE_CHECKING:
+    from tandem.run.continued import Sought
+    from tandem.run.options import Options
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_plan(parser)
+    add = parser.add_argument
+    add("--resume", type=Path, metavar="RUN", help="run what is missing in this run's folder")
+    add(
+        "--rerun-invalid",
+        action="store_true",
+        help="with --resume: run the groups again that hold something not valid",
+    )
+    add(
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="resume the newest run of these settings, if they still mean the same",
+    )
+    add(
+        "--until",
+        type=moment,
+        metavar="TIME",
+        help="start nothing that will probably not end by then: HH:MM or a date and time",
+    )
+    add(
+        "--stop-after-invalid",
+        type=count,
+        metavar="N",
+        help="end the run when N experiments in a row are not valid for the same reason",
+    )
+    add(
+        "--wait-lock",
+        type=seconds,
+        metavar="S",
+        default=0.0,
+        help="wait so long for other runs to end (0)",
+    )
+    add(
+        "--namespace",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep backgrounds in a PID namespace where that is permitted (yes)",
+    )
+    add(
+        "--wait-idle", type=seconds, metavar="S", default=0.0, help="wait so long for busy GPUs (0)"
+    )
+    add("--allow-busy", action="store_true", help="run beside others, and say so")
+    add("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
+    add("--proc", type=Path, default=PROC, help="where CPU time and pressure are (%(default)s)")
+    add("--cpufreq", type=Path, default=CPUFREQ, help="where governors are (%(default)s)")
+    add("--stop-with-parent", type=int, metavar="PID", help="stop when this parent has ended")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tandem.plan.file import read_plan_file
+    from tandem.report.progress import Progress
+    from tandem.run.run import Run
+
+    if arguments.stop_with_parent:
+        stop_with(arguments.stop_with_parent)
+    progress = Progress(sys.stderr)
+    options = options_of(arguments)
+    if arguments.rerun_invalid and not arguments.resume:
+        raise UsageError("--rerun-invalid needs --resume RUN: only a run has groups to run again")
+    if arguments.resume:
+        refuse_beside_resume(arguments)
+        folder = run_folder(arguments.resume)
+        return Run(read_plan_file(folder), folder, options, progress).run()
+    sought = sought_run(arguments) if arguments.go_on else None
+    if sought:
+        if found := sought.found():
+            progress.event(f"continuing {found[0]}")
+            return Run(found[1], found[0], options, progress).run()
+        for line in sought.changes():
+            progress.event(line)
+    reading = read_plan(arguments)
+    for line in ignored_lines(reading.problems):
+        progress.event(f"driver.py: {line}")
+    others = [problem for problem in reading.problems if not problem.is_ignored]
+    for severity in ("error", "warning", "remark"):
+        for line in problem_lines(others, severity):
+            progress.event(f"driver.py: {severity}: {line}")
+    if reading.plan is None:
+        return UsageError.exit_code
+    find = sought.found if sought else None
+    return Run(reading.plan, None, options, progress, find, reading.copies).run()
+
+
+def options_of(arguments: argparse.Namespace) -> Options:
+    from tandem.machine.gpus import Sensors
+    from tandem.run.options import Options
+
+    return Options(
+        arguments.results.resolve(),
+        arguments.namespace,
+        Sensors(
+            arguments.powercap.absolute(),
+            arguments.proc.absolute(),
+            arguments.wait_idle,
+            arguments.allow_busy,
+        ),
+        arguments.cpufreq.absolute(),
+        arguments.wait_lock,
+        arguments.until,
+        arguments.rerun_invalid,
+        arguments.stop_after_invalid,
+    )
+
+
+def refuse_beside_resume(arguments: argparse.Namespace) -> None:
+    """Refuse, with a UsageError, what would have to be planned: the plan of a run stands."""
+    given = (
+        *(arguments.config, arguments.repo, arguments.model, arguments.mutate, arguments.runs),
+        *(arguments.root, arguments.seed, arguments.grace),
+    )
+    if any(value is not None for value in given) or arguments.skip_invalid or arguments.go_on:
+        raise UsageError(
+            "--resume reuses the saved plan; it takes no settings file and no plan options"
+        )
+
+
+def stop_with(parent: int) -> None:
+    """Stop, as by TERM, when the parent dies: a killed make cannot tell us."""
+    die_with_parent(signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def sought_run(arguments: argparse.Namespace) -> Sought:
+    """Return the run that --continue goes on with, as something to be found."""
+    from tandem.config.jsonfile import read_json
+    from tandem.config.registry import load_registry
+    from tandem.run.continued import Sought
+
+    files = registries(arguments)
+    if arguments.config is None:
+        raise UsageError("--continue needs a settings file (--resume RUN goes on with any run)")
+    for file in (arguments.config, *files):
+        if file.exists() and not file.is_file():
+            raise UsageError(f"--continue needs files that can be read again, and {file} is none")
+    settings, registry = read_json(arguments.config), load_registry(*files, root=arguments.root)
+    return Sought(arguments.results.resolve(), settings, registry, arguments.seed)

@@ -1,0 +1,21 @@
+"""Trust: what speaks for and against these figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tandem.report.page.markup import Content
+from tandem.results.reading import ExperimentReading, RunReading
+
+
+class Trust:
+    title = "Trust"
+
+    def __init__(self, runs: Sequence[RunReading]) -> None:
+        self.runs = runs
+
+    def note(self, run: RunReading, experiment: ExperimentReading) -> None:
+        """Keep what this section needs of one experiment."""
+
+    def contents(self) -> list[Content]:
+        return []

@@ -1,0 +1,126 @@
+"""A run as its files show it, for whoever only looks: report, status, tables, notebooks.
+
+Nothing is locked or written, and a run of any state is read: unfinished, killed, damaged, of an
+earlier version, without a plan. Records are handed out one after the other and not kept: a run may
+have ten thousand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from tandem.base.errors import UsageError
+from tandem.plan.file import SETTINGS
+from tandem.plan.model import Experiment, Plan
+from tandem.results.journal import events_in
+from tandem.results.record import UNFINISHED, Interference, Record
+from tandem.results.record_file import NAME as RECORD
+from tandem.results.record_file import current_interference, read_record
+from tandem.results.standing import journal_of, not_counting, standing_plan
+
+Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
+
+
+@dataclass(frozen=True)
+class ExperimentReading:
+    """One experiment: `planned` or begun, with its record if it has a whole one.
+
+    `problem` says why a record that is there cannot be read. `interference` is that of the records
+    that are there now. `counts` is False for a warm-up, and where the group has run again.
+    """
+
+    id: str
+    folder: Path
+    planned: Experiment | None
+    record: Record | None
+    problem: str | None
+    counts: bool
+
+    @property
+    def standing(self) -> Standing:
+        if self.record is None:
+            return "damaged" if self.problem else "missing"
+        if self.record["status"] in UNFINISHED:
+            return "cut off"
+        return "valid" if self.record["valid"] else "not valid"
+
+    @cached_property
+    def interference(self) -> Interference | None:
+        return current_interference(self.folder, self.record) if self.record else None
+
+
+@dataclass(frozen=True)
+class RunReading:
+    """A run in a folder; `path` is as somebody has named it."""
+
+    path: Path
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The plan as it stands; None: see `plan_problem`."""
+        return self._plan_or_problem[0]
+
+    @property
+    def plan_problem(self) -> str | None:
+        """Why there is no plan that this version can read."""
+        return self._plan_or_problem[1]
+
+    @cached_property
+    def _plan_or_problem(self) -> tuple[Plan | None, str | None]:
+        try:
+            return standing_plan(self.path), None
+        except (UsageError, OSError) as error:
+            return None, str(error)
+
+    @cached_property
+    def events(self) -> list[dict[str, Any]]:
+        """The journal's events, oldest first; none where it cannot be read."""
+        try:
+            return list(events_in(journal_of(self.path)))
+        except OSError:
+            return []
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any] | None:
+        """The settings file as the run keeps it; None: there is none that can be read."""
+        return self.json_of(SETTINGS)
+
+    def json_of(self, name: str) -> Mapping[str, Any] | None:
+        """Return an object that a file of the run holds; None: it holds none."""
+        try:
+            value = json.loads((self.path / name).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The experiments in the order in which they run, then those that no plan tells of."""
+        planned = [each.id for each in self.plan.experiments] if self.plan else []
+        found = sorted(file.parent.name for file in self.path.glob(f"*/{RECORD}"))
+        return [*planned, *(name for name in found if name not in set(planned))]
+
+    @cached_property
+    def out(self) -> frozenset[str]:
+        """Which of them do not count."""
+        return not_counting(self.path)
+
+    def experiments(self) -> Iterator[ExperimentReading]:
+        """Yield every experiment, each record read anew."""
+        return map(self.experiment, self.ids)
+
+    def experiment(self, name: str) -> ExperimentReading:
+        """Return one experiment by its id."""
+        folder = self.path / name
+        planned = self.plan.by_id.get(name) if self.plan else None
+        record, problem = None, None
+        try:
+            record = read_record(folder)
+        except UsageError as error:
+            problem = str(error) if (folder / RECORD).exists() else None
+        return ExperimentReading(name, folder, planned, record, problem, name not in self.out)
