@@ -47,6 +47,11 @@ check: $(READY) ## check CONFIG; print its design, hours and verdicts (OPTIONS=-
 	$(needs-config)
 	@$(DRIVER) check $(OPTIONS) -- "$$SETTINGS"
 
+.PHONY: report
+report: $(READY) ## make the report of RUN: one HTML file that can be mailed
+	$(needs-run)
+	@$(DRIVER) report $(OPTIONS) -- "$$RUN_FOLDER"
+
 .PHONY: list
 list: $(READY) ## print the repositories, models and hyperparameters of the registry
 	@$(DRIVER) list $(OPTIONS)

@@ -1,4 +1,4 @@
-"""Where the parts of the project lie."""
+"""Where the parts of the project lie, and what a path is called from here."""
 
 from __future__ import annotations
 
@@ -17,3 +17,17 @@ POWERCAP = Path("/sys/class/powercap")
 PROC = Path("/proc")
 CPUFREQ = Path("/sys/devices/system/cpu")
 GPU_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def working_folder() -> Path | None:
+    """Return the working folder; None: somebody has removed it meanwhile."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
+def as_seen_from_here(folder: Path) -> Path:
+    """Return a path as a person here would type it."""
+    here = working_folder()
+    return folder.relative_to(here) if here and folder.is_relative_to(here) else folder

@@ -65,6 +65,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--wait-idle", type=seconds, metavar="S", default=0.0, help="wait so long for busy GPUs (0)"
     )
     add("--allow-busy", action="store_true", help="run beside others, and say so")
+    add(
+        "--no-report",
+        dest="with_report",
+        action="store_false",
+        help="make no report.html at the end of the run",
+    )
     add("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
     add("--proc", type=Path, default=PROC, help="where CPU time and pressure are (%(default)s)")
     add("--cpufreq", type=Path, default=CPUFREQ, help="where governors are (%(default)s)")
@@ -124,6 +130,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         arguments.until,
         arguments.rerun_invalid,
         arguments.stop_after_invalid,
+        arguments.with_report,
     )
 
 

@@ -17,6 +17,7 @@ class Options:
     how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended. With
     `rerun_invalid` the groups run again in which something is not valid.
     `stop_after_invalid` is how many experiments in a row, not valid for the same reason, end a run.
+    `with_report`: at its end the run makes its report.
     """
 
     results: Path
@@ -27,6 +28,7 @@ class Options:
     until_s: float | None
     rerun_invalid: bool = False
     stop_after_invalid: int | None = None
+    with_report: bool = True
 
     def left_s(self) -> float:
         """Return for how long there is time."""

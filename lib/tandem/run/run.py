@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.output import mute
-from tandem.base.paths import ROOT
+from tandem.base.paths import ROOT, as_seen_from_here, working_folder
 from tandem.base.sudo import claim, give_to_caller, is_left
 from tandem.experiment.seen import Surroundings
 from tandem.machine.governor import governor
@@ -29,6 +29,7 @@ from tandem.processes.control import become_subreaper
 from tandem.processes.locks import held
 from tandem.processes.watch import Interrupted, Watch
 from tandem.report.grid import screen_columns
+from tandem.report.page.runs import NAME as REPORT
 from tandem.report.progress import Progress
 from tandem.report.summary import counting_rows, counts_line, print_table
 from tandem.results.folder import RunFolder, is_whole, make_run_folder
@@ -46,6 +47,7 @@ from tandem.run.ready import (
     see_trainings,
     see_who_is_there,
 )
+from tandem.run.report import make_report
 from tandem.run.sweep import Sweep
 
 Find = Callable[[], "tuple[Path, Plan] | None"]
@@ -212,6 +214,8 @@ class Run:
             print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
             mute(sys.stdout)
+        if self.options.with_report and (self.sweep or not (path / REPORT).exists()):
+            make_report(path, as_seen_from_here(path))
 
 
 def give_what_was_left(results: Path) -> None:
@@ -227,20 +231,6 @@ def refuse_odd_name(path: Path) -> None:
         str(path).encode()
     except UnicodeEncodeError:
         raise NotReadyError(f"{path}: not UTF-8 (choose another with --results)") from None
-
-
-def working_folder() -> Path | None:
-    """Return the working folder; None: somebody has removed it meanwhile."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None
-
-
-def as_seen_from_here(folder: Path) -> Path:
-    """Return a path as a person here would type it."""
-    here = working_folder()
-    return folder.relative_to(here) if here and folder.is_relative_to(here) else folder
 
 
 def how_to_go_on(folder: Path) -> str:

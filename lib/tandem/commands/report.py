@@ -1,0 +1,62 @@
+"""make the report of runs: one HTML file that can be mailed"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tandem.base.errors import UsageError
+from tandem.base.output import say
+from tandem.base.paths import as_seen_from_here
+from tandem.base.sudo import give_to_caller
+from tandem.commands.options import run_folder
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    text = "folder of a run; several are put into one report"
+    add("runs", type=Path, nargs="+", metavar="RUN", help=text)
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where the report is to lie; -: print it (report.html in the folder of the run, of"
+        " several runs beside the first)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tandem.report.page.page import page_of, write_page
+    from tandem.report.page.runs import NAME, home_of
+
+    runs = [checked(run_folder(path), path) for path in arguments.runs]
+    if str(arguments.output) == "-":
+        sys.stdout.flush()
+        say(page_of(runs).removesuffix("\n"))
+        return 0
+    try:
+        file = write_page(runs, arguments.output)
+    except OSError as error:
+        where = arguments.output or home_of(runs) / NAME
+        raise UsageError(
+            f"{where}: cannot be written: {error.strerror} (name another place with -o FILE)"
+        ) from None
+    give_to_caller(file)
+    say(f"report: {as_seen_from_here(file)}")
+    return 0
+
+
+def checked(run: Path, named: Path) -> Path:
+    """Return the folder of a run; UsageError: it is none that can be read."""
+    from tandem.results.record_file import NAME as RECORD
+
+    if not run.is_dir():
+        raise UsageError(f"{named}: no such folder (name that of a run: results/run_...)")
+    if not os.access(run, os.R_OK | os.X_OK):
+        raise UsageError(f"{named}: the folder cannot be read (check its permissions)")
+    if (run / RECORD).exists():
+        raise UsageError(f"{named}: the folder of one experiment (name the run's, one above)")
+    return run
