@@ -174,14 +174,17 @@ def _example(part: Any) -> str:
     for whole, name in _ROOTS.items():
         shapes = dict(reversed([*parts(whole, schema(name))]))
         if part in shapes:
-            found = next(_instances(whole, _made(schema(name)), part), None)
-            return json.dumps(_made(shapes[part]) if found is None else found)
+            found = next(_instances(whole, example_of(schema(name)), part), None)
+            return json.dumps(example_of(shapes[part]) if found is None else found)
     raise TypeError(f"{part} is no object of a record")
 
 
-def _made(shape: Mapping[str, Any]) -> dict[str, Any]:
+def example_of(shape: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object of which each key has its last example: the first may be null."""
-    return {key: inner["examples"][-1] for key, inner in shape["properties"].items()}
+    return {
+        key: inner["examples"][-1] if "examples" in inner else example_of(inner)
+        for key, inner in shape["properties"].items()
+    }
 
 
 def _instances(kind: Any, value: Any, part: Any) -> Iterator[Any]:
