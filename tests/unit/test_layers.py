@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "background": "base nvml processes log config measure plan",
     "results": "base processes measure plan",
     "interference": "base log config measure results",
-    "report": "base nvml config plan results interference",
+    "report": "base nvml log config measure plan background results interference",
     "experiment": "base nvml processes log config machine measure plan background results"
     " interference report",
     "run": "base nvml processes log config machine measure plan background results interference"

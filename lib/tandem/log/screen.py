@@ -39,6 +39,17 @@ def without_invisible(text: str) -> str:
     return text
 
 
+def left_on_screen(text: str) -> list[str]:
+    """Return the lines that stand there in the end: of a bar that was drawn anew only the last."""
+    text = _SILENT.sub("", _INVISIBLE_WIDE.sub("", _INVISIBLE.sub("", text)))
+    lines, screen = [], Screen()
+    for line in _LEAVES.sub("\n", text).split("\n"):
+        screen.show(line)
+        written_over = screen.before
+        lines.append(screen.end() or written_over)
+    return lines
+
+
 def split_unfinished(text: str) -> tuple[str, str]:
     """Split off the begin of a control sequence of which the text does not have the end yet."""
     at = max(text.rfind("\x1b"), text.rfind("\x9b"), text.rfind("\x9d"), text.rfind("\x90"))

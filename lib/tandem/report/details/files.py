@@ -1,0 +1,19 @@
+"""The files of an experiment that tell more, as far as they are there."""
+
+from __future__ import annotations
+
+from tandem.results.reading import ExperimentReading
+
+_FILES = {
+    "record": "experiment.json",
+    "log": "training.log",
+    "energy": "energy/",
+    "interference": "interference.json",
+    "background's logs": "background_logs/",
+}
+
+
+def files_of(reading: ExperimentReading, *kinds: str) -> list[tuple[str, str]]:
+    """Return what each file tells and its path in the experiment's folder."""
+    wanted = {kind: _FILES[kind] for kind in kinds or _FILES}
+    return [(kind, name) for kind, name in wanted.items() if (reading.folder / name).exists()]

@@ -1,0 +1,130 @@
+"""One experiment in a few words: what a table of many says of each. What is not known is None."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tandem.interference.compare.cells import load_of
+from tandem.interference.usable import flags
+from tandem.plan.model import WARM_UP
+from tandem.results.reading import ExperimentReading
+from tandem.results.record import Record, figures_of
+
+MARKS = {"valid": "✓", "not valid": "✗", "cut off": "◌", "damaged": "!", "missing": "·"}
+Values = Mapping[str, Any]
+
+
+def record_of(reading: ExperimentReading) -> Mapping[str, Any]:
+    """Return the record, of whatever version, with whatever it lacks; without one nothing."""
+    return reading.record or {}
+
+
+def standing(reading: ExperimentReading) -> str:
+    """Return the standing, and why the experiment does not count."""
+    if reading.counts or reading.record is None:
+        return reading.standing
+    return f"{reading.standing}, {'warm-up' if is_warm_up(reading) else 'replaced by a new try'}"
+
+
+def is_warm_up(reading: ExperimentReading) -> bool:
+    """Whether an experiment is thrown away by plan."""
+    if reading.planned:
+        return reading.planned.is_warm_up
+    return reading.record is not None and reading.record.get("control") == WARM_UP
+
+
+def reasons(reading: ExperimentReading, run: Path) -> list[str]:
+    """Return why an experiment is not valid; [] where it is."""
+    record = reading.record
+    if record is None:
+        if reading.problem:
+            return [reading.problem.replace(f"{run}/", "")]
+        begun = reading.folder.is_dir()
+        return ["was begun, and has no record" if begun else "has not been run"]
+    if reading.standing == "cut off":
+        return [str(record.get("error_message") or record["status"])]
+    found = [str(each) for each in record.get("invalid_reasons") or []]
+    return found or ([] if record["valid"] else [str(record.get("error_message") or "no reason")])
+
+
+def foreground(reading: ExperimentReading) -> str | None:
+    if reading.record:
+        return f"{reading.record['repository']}/{reading.record['model']}"
+    planned = reading.planned
+    return f"{planned.foreground.repo}/{planned.foreground.model}" if planned else None
+
+
+def values(reading: ExperimentReading) -> Values:
+    """Return the hyperparameters of the foreground."""
+    if reading.record:
+        found = reading.record.get("hyperparameters")
+        return found if isinstance(found, Mapping) else {}
+    return reading.planned.foreground.hyperparameters if reading.planned else {}
+
+
+def shown_values(found: Values) -> str:
+    return ", ".join(f"{name}={value}" for name, value in found.items())
+
+
+def background(reading: ExperimentReading) -> str | None:
+    """Return what looped, with its values and its dose; None: nothing did."""
+    if reading.record:
+        return _loaded(reading.record) if reading.record.get("background") else None
+    trainings = [each.training for each in reading.planned.backgrounds] if reading.planned else []
+    names = (f"{it.repo}/{it.model} {flags(it.hyperparameters)}".strip() for it in trainings)
+    return " + ".join(names) or None
+
+
+def _loaded(record: Record) -> str:
+    try:
+        load = load_of(record)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return "a background that the record does not describe whole"
+    words = " ".join(filter(None, (load.background, load.hyperparameters)))
+    return ", ".join(filter(None, (words, load.dose)))
+
+
+def main_metric(reading: ExperimentReading) -> tuple[str, float] | None:
+    """Return the first metric that has a value."""
+    metrics = record_of(reading).get("performance_metrics")
+    found = metrics.items() if isinstance(metrics, Mapping) else ()
+    return next(((str(name), float(value)) for name, value in found if is_number(value)), None)
+
+
+def duration_s(reading: ExperimentReading) -> float | None:
+    return _number(record_of(reading).get("duration_seconds"))
+
+
+def gpu_j(reading: ExperimentReading) -> float | None:
+    energy = record_of(reading).get("energy_metrics")
+    return _number(energy.get("gpu_energy_total_joules")) if isinstance(energy, Mapping) else None
+
+
+def coverage(reading: ExperimentReading) -> float | None:
+    found = record_of(reading).get("background")
+    return _number(found.get("coverage")) if isinstance(found, Mapping) else None
+
+
+def slowdown(reading: ExperimentReading) -> float | None:
+    try:
+        return _number(figures_of(reading.interference)["slowdown"]["value"])
+    except (LookupError, TypeError):
+        return None
+
+
+def percent_text(share: float | None) -> str | None:
+    """Return a share in percent, rounded down: below a limit it never looks as if it were not."""
+    return None if share is None else f"{math.floor(share * 1000) / 10:g}"
+
+
+def is_number(value: object) -> bool:
+    """Whether something is a number that can be shown and compared."""
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if is_number(value) else None
