@@ -3,6 +3,7 @@
     run = write_big_run(folder)                          528 experiments of a design, all ended
     run = write_big_run(folder, configs=26, repeats=35)  10,010
     run = write_big_run(folder, has_ended=False)         killed: some are missing, one was cut off
+    run = write_big_run(folder, rate_hz=10.0)            samples and logs beside the records
 
 The plan is the planner's own, figures and verdicts are computed by Tandem from the records; what
 sensors, trainings and processes would have said is made up here, always the same.
@@ -31,7 +32,10 @@ from tandem.results.record_file import INTERFERENCE, NAME, json_bytes
 
 from support.designs import REGISTRY
 from support.made_up import BEGIN_S, BOARD, EPOCHS, MadeUp, utc
+from support.raw_files import write_raw_files
 from support.records import example_of
+
+NEWEST = 100  # experiments whose raw files are there
 
 
 def settings(configs: int, repeats: int, doses: Sequence[float]) -> dict[str, Any]:
@@ -70,9 +74,13 @@ def write_big_run(
     doses: Sequence[float] = (0.2, 0.4, 0.6, 0.8, 1.0),
     has_ended: bool = True,
     has_faults: bool = True,
+    rate_hz: float | None = None,
     name: str = "run_20260131_120000",
 ) -> Path:
-    """Write such a run, and the project that it is of; return the run's folder."""
+    """Write such a run, and the project that it is of; return the run's folder.
+
+    Raw files are those of what is not valid and of the newest, which is what a report shows.
+    """
     given = settings(configs, repeats, doses)
     plan, copies = planned(folder, given)
     run = folder / "results" / name
@@ -80,7 +88,7 @@ def write_big_run(
     for file, data in copies.items():
         (run / file).write_bytes(data)
     write_plan(plan, run)
-    BigRun(run, plan, has_faults).write(has_ended)
+    BigRun(run, plan, has_faults, rate_hz).write(has_ended)
     return run
 
 
@@ -100,8 +108,8 @@ def planned(folder: Path, given: dict[str, Any]) -> tuple[Plan, dict[str, bytes]
 class BigRun:
     """A run's folder that is being filled; times go on from experiment to experiment."""
 
-    def __init__(self, run: Path, plan: Plan, has_faults: bool) -> None:
-        self.run, self.plan, self.has_faults = run, plan, has_faults
+    def __init__(self, run: Path, plan: Plan, has_faults: bool, rate_hz: float | None) -> None:
+        self.run, self.plan, self.has_faults, self.rate_hz = run, plan, has_faults, rate_hz
         self.rows: dict[str, Row] = {}
         self.events: list[dict[str, Any]] = []
         self.solos: dict[str, tuple[Any, str]] = {}  # those of groups that are not complete yet
@@ -118,8 +126,8 @@ class BigRun:
             self.add("try", names_of_next_try(again))
         every = self.plan.experiments
         count = len(every) if has_ended else len(every) * 3 // 4
-        for experiment in every[:count]:
-            self.run_one(experiment)
+        for number, experiment in enumerate(every[:count]):
+            self.run_one(experiment, is_new=number >= count - NEWEST)
         if not has_ended:
             self.cut_off(every[count])
         if has_ended:
@@ -133,13 +141,15 @@ class BigRun:
     def note(self, event: str, **facts: Any) -> None:
         self.events.append({"event": event, "utc": utc(self.made_up.now_s), **facts})
 
-    def run_one(self, experiment: Experiment) -> None:
+    def run_one(self, experiment: Experiment, *, is_new: bool) -> None:
         self.note("started", experiment=experiment.id)
         made = self.made_up.record_of(experiment, self.plan)
         folder = self.run / experiment.id
         folder.mkdir()
         data = json_bytes(made)
         (folder / NAME).write_bytes(data)
+        if self.rate_hz and (is_new or not made["valid"]):
+            write_raw_files(folder, made, self.rate_hz)
         self.tell(experiment, made, sha256_of(folder / NAME))
         taken_s = made["duration_seconds"] if made["training_success"] else None
         facts = {"status": made["status"], "duration_s": taken_s, "valid": made["valid"]}
