@@ -27,6 +27,10 @@ class ReportedRun(RunReading):
     label: str
     link: str
 
+    def without_path(self, text: str) -> str:
+        """Return a text in which the run's folder has its label: no page tells where it lay."""
+        return text.replace(str(self.path), self.label)
+
 
 def reported(paths: Sequence[Path]) -> list[ReportedRun]:
     """Return some runs, each folder once, in the order in which they are given."""
