@@ -24,6 +24,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be 
 
 from tandem.base.errors import TandemError  # noqa: E402
 from tandem.base.output import complain, end_in_silence, mute  # noqa: E402
+from tandem.base.packages import find_packages  # noqa: E402
 from tandem.commandline import parser  # noqa: E402
 
 
@@ -33,20 +34,18 @@ def main() -> int:
     end_in_silence()
     arguments = parser(__doc__ or "").parse_args()
     try:
+        find_packages()
         return int(arguments.function(arguments))
     except TandemError as error:
         for line in str(error).splitlines():
-            complain(f"driver.py: error: {line}")
+            complain(f"tandem: error: {line}")
         return error.exit_code
     except ModuleNotFoundError as error:
-        complain(
-            f"driver.py: error: the Python package {error.name} is missing"
-            " (run `make doctor` once, then .venv/bin/python driver.py)"
-        )
+        complain(f"tandem: error: the Python package {error.name} is missing (reinstall Tandem)")
         return 3
     except OSError as error:  # stdout is full
         mute(sys.stdout)
-        complain(f"driver.py: error: {error}")
+        complain(f"tandem: error: {error}")
         return 1
 
 

@@ -67,7 +67,7 @@ cli_python() { # ROOT
   if [[ -x $python ]]; then
     printf '%s\n' "$python"
   elif ! command -v python3; then
-    cli_say error "there is no python3 (install Python 3.10 or newer, or run \`make doctor\`)"
+    cli_say error "there is no python3 (install Python 3.10 or newer)"
     return 3
   fi
 }

@@ -20,7 +20,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     """
     title, _, epilog = description.partition("\n")
     top = argparse.ArgumentParser(
-        prog="driver.py",
+        prog="tandem",
         description=title,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,

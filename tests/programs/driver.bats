@@ -165,10 +165,10 @@ JSON
   "repeats": 5, "hyperparameters": {"learning_rat": 0.1}, "governor": "warp"}]}
 JSON
   ignored=(
-    'driver.py: warning: odd.json: runs_per_confg: IGNORED: unknown key (did you mean "runs_per_config"?)'
-    'driver.py: warning: odd.json: experiments[0].repeats: IGNORED: unknown key (it works in a file with "settings_version": 2)'
-    'driver.py: warning: odd.json: experiments[0].governor: IGNORED: no effect in this place (entry)'
-    'driver.py: warning: odd.json: experiments[0].hyperparameters.learning_rat: IGNORED: not a hyperparameter of fast, not passed (did you mean "learning_rate"?)'
+    'tandem: warning: odd.json: runs_per_confg: IGNORED: unknown key (did you mean "runs_per_config"?)'
+    'tandem: warning: odd.json: experiments[0].repeats: IGNORED: unknown key (it works in a file with "settings_version": 2)'
+    'tandem: warning: odd.json: experiments[0].governor: IGNORED: no effect in this place (entry)'
+    'tandem: warning: odd.json: experiments[0].hyperparameters.learning_rat: IGNORED: not a hyperparameter of fast, not passed (did you mean "learning_rate"?)'
   )
   run -0 --separate-stderr driver check --root . odd.json
   [[ $stderr == "$(printf '%s\n' "${ignored[@]}")" ]]

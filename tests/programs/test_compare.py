@@ -52,8 +52,8 @@ def test_what_is_passed_over_is_named_where_the_form_has_no_place_for_it(here: P
         *(("1", "7"), ("2", "7"))
     }
     assert done.stderr.splitlines() == [
-        "driver.py: left out: 1 not valid: coverage 10%",
-        "driver.py: left out: empty: holds no records (name the folder of a run: results/run_...)",
+        "tandem: left out: 1 not valid: coverage 10%",
+        "tandem: left out: empty: holds no records (name the folder of a run: results/run_...)",
     ]
     done = compare("run", "bad", "empty", "--format", "json", folder=here)
     assert (done.returncode, done.stderr) == (0, "")

@@ -392,6 +392,6 @@ def test_a_second_driver_starts_nothing(tmp_path: Path, holders: list[Holder]) -
     )
     assert done.returncode == 75
     assert done.stdout == ""
-    assert done.stderr.startswith("driver.py: error: another run uses GPU 0: process ")
+    assert done.stderr.startswith("tandem: error: another run uses GPU 0: process ")
     assert f"process {holders[0].process.pid} (" in done.stderr
     assert not (tmp_path / "results").exists()

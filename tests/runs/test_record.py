@@ -550,7 +550,7 @@ def test_a_path_that_is_no_utf8(tmp_path: Path, what: str) -> None:
     assert (script.parent / "started").exists() == bool(records)
     if what == "results":
         assert (done.returncode, records) == (3, [])
-        assert done.stderr.startswith(b"driver.py: error: ")
+        assert done.stderr.startswith(b"tandem: error: ")
         assert done.stderr.endswith(b"not UTF-8 (choose another with --results)\n")
         assert done.stderr.count(b"\n") == 1
     else:

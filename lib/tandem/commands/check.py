@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.strict:
         reading = strictly(reading)
     for line in ignored_lines(reading.problems):
-        complain(f"driver.py: {line}")
+        complain(f"tandem: {line}")
     others = [it for it in reading.problems if arguments.strict or not it.is_ignored]
     if arguments.json:
         from tandem.plan.file import text_of_reading

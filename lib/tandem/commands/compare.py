@@ -43,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
     text, remarks = text_of_compare(arguments.names, *options)
     say(text)
     for remark in remarks:
-        complain(f"driver.py: {remark}")
+        complain(f"tandem: {remark}")
     return 0

@@ -73,7 +73,7 @@ def read_plan(arguments: argparse.Namespace) -> PlanReading:
             raise UsageError("--repo, --model, --mutate and --runs are for a run without settings")
         source = arguments.config
     elif arguments.repo is None or arguments.model is None:
-        raise UsageError("give a settings file, or --repo and --model (driver.py list prints them)")
+        raise UsageError("give a settings file, or --repo and --model (tandem list prints them)")
     else:
         names = None if arguments.mutate is None else arguments.mutate.split(",")
         runs = 1 if arguments.runs is None else arguments.runs

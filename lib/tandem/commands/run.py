@@ -101,11 +101,11 @@ def run(arguments: argparse.Namespace) -> int:
             progress.event(line)
     reading = read_plan(arguments)
     for line in ignored_lines(reading.problems):
-        progress.event(f"driver.py: {line}")
+        progress.event(f"tandem: {line}")
     others = [problem for problem in reading.problems if not problem.is_ignored]
     for severity in ("error", "warning", "remark"):
         for line in problem_lines(others, severity):
-            progress.event(f"driver.py: {severity}: {line}")
+            progress.event(f"tandem: {severity}: {line}")
     if reading.plan is None:
         return UsageError.exit_code
     find = sought.found if sought else None
