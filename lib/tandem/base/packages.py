@@ -6,7 +6,6 @@ import fcntl
 import os
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 from tandem.base.errors import NotReadyError
 from tandem.base.paths import ROOT

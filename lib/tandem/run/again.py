@@ -1,4 +1,4 @@
-"""Records made again by hand: `driver.py record RUN`, in place or into another folder."""
+"""Records made again by hand: `tandem record RUN`, in place or into another folder."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What `driver.py compare` shows of a comparison: text or Markdown, CSV, JSON."""
+"""What `tandem compare` shows of a comparison: text or Markdown, CSV, JSON."""

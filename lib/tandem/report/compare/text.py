@@ -1,4 +1,4 @@
-"""The comparison of runs for a person: `driver.py compare RUN...`."""
+"""The comparison of runs for a person: `tandem compare RUN...`."""
 
 from __future__ import annotations
 
