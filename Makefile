@@ -47,9 +47,9 @@ check: ## check CONFIG; print its design, hours and verdicts (OPTIONS=--lines: a
 	@$(TANDEM) check $(OPTIONS) -- "$$SETTINGS"
 
 .PHONY: report
-report: $(READY) ## make the report of RUN: one HTML file that can be mailed
+report: ## make the report of RUN: one HTML file that can be mailed
 	$(needs-run)
-	@$(DRIVER) report $(OPTIONS) -- "$$RUN_FOLDER"
+	@$(TANDEM) report $(OPTIONS) -- "$$RUN_FOLDER"
 
 .PHONY: list
 list: ## print the repositories, models and hyperparameters of the registry
