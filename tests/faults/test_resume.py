@@ -95,6 +95,8 @@ def test_a_whole_run_is_left_as_it_is(pair: tuple[Stage, Path]) -> None:
     done = driver(stage, "--resume", run)
     assert done.returncode == 0
     assert "nothing is missing" in done.stdout
+    table = done.stdout.split("\nexperiment ")[1]
+    assert [name in table for name in BOTH] == [True, True]
     assert contents(run) == before
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,17 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.text import quote
+from tandem.config.excerpt import excerpt_of, place_of
+from tandem.config.json_faults import fault_in
+from tandem.config.json_words import Fault
 from tandem.config.problems import Problem, ProblemsError, path_of
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 _LONGEST_INTEGER = 300  # digits; longer ones are beyond every float and slow to convert
-
-_RULES = (
-    "JSON has only double quotes; true, false and null in small letters; a comma between two, none"
-    " behind the last; no comments"
-)
-_CUT = "something that was opened is not closed: a brace, a bracket, or a quotation mark"
 
 Trail = tuple[str | int, ...]
 
@@ -90,16 +88,22 @@ def _value(path: Path, text: str) -> Any:
             for trail, message in _flaws(value, (), repeats)
         ]
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        hint = _CUT if is_cut else _RULES
-        raise _refusal(path, f"not JSON at {place}: {error.msg} ({hint})") from None
+        raise _not_json(path, text, error) from None
     except (RecursionError, _TooDeepError):
         message = f"nested more than {MAX_DEPTH} levels deep (write it flatter)"
         raise _refusal(path, message) from None
     if problems:
         raise ProblemsError(problems)
     return value
+
+
+def _not_json(path: Path, text: str, error: json.JSONDecodeError) -> ProblemsError:
+    """Say what a person did, where that is plain, else where JSON's own reader stopped."""
+    fault = fault_in(text) or Fault(error.pos, error.msg)
+    line, column = place_of(text, fault.position)
+    message = f"not JSON at line {line}, column {column}: {fault.message}"
+    excerpt = excerpt_of(text, fault.position)
+    return ProblemsError([Problem("error", "", message, str(path), excerpt=excerpt)])
 
 
 def _refusal(path: Path, message: str) -> ProblemsError:
@@ -128,7 +132,13 @@ def _decode(path: Path, raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        message = f"not UTF-8 text at byte {error.start} (save it as UTF-8)"
+        line = 1 + raw.count(b"\n", 0, error.start)
+        kind = (
+            "UTF-16, not UTF-8 text"
+            if raw[:2] in (BOM_UTF16_LE, BOM_UTF16_BE)
+            else "not UTF-8 text"
+        )
+        message = f"{kind} at byte {error.start}, line {line} (save it as UTF-8)"
         raise _refusal(path, message) from None
 
 

@@ -24,7 +24,7 @@ class Problem:
     `severity` is "error" (cannot run), "warning" (runs, perhaps not as meant) or "remark".
     `path` is the place inside the file, "experiments[3].foreground.mutate[0]", or "".
     `is_ignored` says that something written there has no effect. `hint` is shown behind the
-    message; no plan holds it.
+    message, `excerpt` are lines of the file that are shown below it; no plan holds them.
     """
 
     severity: str
@@ -33,6 +33,7 @@ class Problem:
     file: str = ""
     is_ignored: bool = False
     hint: str = ""
+    excerpt: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -160,7 +161,7 @@ def problem_lines(problems: Iterable[Problem], severity: str) -> list[str]:
         if len(group) > _LISTED_ALIKE:
             lines.append(_shown_line(group[0], len(group) - 1))
         else:
-            lines += map(_shown_line, group)
+            lines += (line for each in group for line in (_shown_line(each), *each.excerpt))
     if len(lines) > _LISTED:
         lines[_LISTED:] = [f"and {len(lines) - _LISTED} more {severity}s"]
     return lines

@@ -16,6 +16,7 @@ _TITLES = (
 )
 _ONLY_IF_KNOWN = ("GPU J", "slowdown")  # to anybody
 _LONGEST_METRIC = 20
+_MOST_ROWS = 50
 
 
 def print_table(rows: Sequence[Row], columns: int = SCREEN_COLUMNS) -> str:
@@ -32,6 +33,17 @@ def print_table(rows: Sequence[Row], columns: int = SCREEN_COLUMNS) -> str:
         titles, *known = cells
         lines = grid(titles, [("", known)], columns)
     return "\n".join(lines + [line for row in rows for line in _why(row, columns)])
+
+
+def table_at_end(rows: Sequence[Row], file: str, columns: int = SCREEN_COLUMNS) -> str:
+    """The table of a run at its end: the newest rows; how many are left out, and their `file`."""
+    table = print_table(rows[-_MOST_ROWS:], columns)
+    if not (earlier := rows[:-_MOST_ROWS]):
+        return table
+    invalid = sum(row["valid"] is not True for row in earlier)
+    also = f", {invalid} of them not valid" if invalid else ""
+    left_out = f"{counted(len(earlier), 'earlier experiment')}{also}: all are in {file}"
+    return "\n".join([*wrapped(left_out, min(columns, SCREEN_COLUMNS)), "", table])
 
 
 def counting_rows(rows: Iterable[Row]) -> list[Row]:

@@ -31,8 +31,8 @@ from tandem.processes.watch import Interrupted, Watch
 from tandem.report.grid import screen_columns
 from tandem.report.page.runs import NAME as REPORT
 from tandem.report.progress import Progress
-from tandem.report.summary import counting_rows, counts_line, print_table
-from tandem.results.folder import RunFolder, is_whole, make_run_folder
+from tandem.report.summary import counting_rows, counts_line, table_at_end
+from tandem.results.folder import TABLE, RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
 from tandem.run.groups import add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
@@ -70,7 +70,6 @@ class Run:
     folder: RunFolder | None = None
     sweep: Sweep | None = None
     locks: GpuLocks | None = None
-    rows_before: frozenset[str] = frozenset()
     is_too_late: bool = False
 
     def run(self) -> int:
@@ -171,7 +170,6 @@ class Run:
         add_due(self.folder)
         if self.options.rerun_invalid:
             add_invalid(self.folder)
-        self.rows_before = frozenset(self.folder.rows)
 
     def make_ready(self, watch: Watch) -> Surroundings:
         """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
@@ -196,19 +194,15 @@ class Run:
         return self.folder.missing() if self.folder else list(self.plan.experiments)
 
     def end(self, text: str) -> None:
-        """Say how it went; the table and where everything is go to stdout.
-
-        The table has what ended since this process began: that of a long run may have thousands.
-        """
+        """Say how it went; the table and where everything is go to stdout."""
         if text:
             self.progress.event(text)
         self.progress.close()
         if self.folder is None:
             return
         rows, path = self.folder.rows, self.folder.path
-        new = [row for name, row in rows.items() if name not in self.rows_before]
-        columns = screen_columns()
-        lines = ["", print_table(counted, columns)] if (counted := counting_rows(new)) else []
+        counted, table = counting_rows(rows.values()), as_seen_from_here(path) / TABLE
+        lines = ["", table_at_end(counted, str(table), screen_columns())] if counted else []
         lines.append(counts_line(list(rows.values()), len(self.missing()), how_to_go_on(path)))
         try:
             print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)

@@ -21,7 +21,7 @@ from tandem.base.text import SCREEN_COLUMNS
 from tandem.config.options import Dose
 from tandem.log.rules import LogRules
 from tandem.plan.model import Background, Experiment, Plan, Training
-from tandem.report.summary import print_table
+from tandem.report.summary import print_table, table_at_end
 from tandem.results import table
 from tandem.results.columns import Row, as_cells, cells_of, columns_of, row_of
 from tandem.results.record import Attempt, BackgroundPart, Interference, Load, Record, Window
@@ -581,3 +581,14 @@ def test_why_falls_back_on_the_error_and_the_status() -> None:
     silent = record(valid=False, status="interrupted")
     text = print_table([row(unknown), row(silent)])
     assert [line.rpartition(": ")[2] for line in text.splitlines()[3:]] == ["lost", "interrupted"]
+
+
+def test_at_the_end_of_a_long_run_the_newest_stand_and_the_others_are_counted() -> None:
+    names = [f"digits_mlp_{number:03}" for number in range(60)]
+    rows = [row(record(experiment_id=name, valid=name != names[3])) for name in names]
+    left_out, table = table_at_end(rows, "results/run_x/summary.csv").split("\n\n")
+    assert left_out == (
+        "10 earlier experiments, 1 of them not valid: all are in results/run_x/summary.csv"
+    )
+    assert [line.split()[0] for line in table.splitlines()[1:]] == names[10:]
+    assert table_at_end(rows[-50:], "x") == print_table(rows[-50:])
