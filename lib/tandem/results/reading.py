@@ -20,7 +20,7 @@ from tandem.plan.model import Experiment, Plan
 from tandem.results.journal import events_in
 from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.record_file import NAME as RECORD
-from tandem.results.record_file import current_interference, read_record
+from tandem.results.record_file import current_interference, read_record_and_digest
 from tandem.results.standing import journal_of, not_counting, standing_plan
 
 Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
@@ -30,7 +30,8 @@ Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
 class ExperimentReading:
     """One experiment: `planned` or begun, with its record if it has a whole one.
 
-    `problem` says why a record that is there cannot be read. `interference` is that of the records
+    `digest` is the SHA-256 of the record's file. `problem` says why a record that is there cannot
+    be read. `interference` is that of the records
     that are there now. `counts` is False for a warm-up, and where the group has run again.
     """
 
@@ -38,6 +39,7 @@ class ExperimentReading:
     folder: Path
     planned: Experiment | None
     record: Record | None
+    digest: str | None
     problem: str | None
     counts: bool
 
@@ -118,9 +120,10 @@ class RunReading:
         """Return one experiment by its id."""
         folder = self.path / name
         planned = self.plan.by_id.get(name) if self.plan else None
-        record, problem = None, None
+        record, digest, problem = None, None, None
         try:
-            record = read_record(folder)
+            record, digest = read_record_and_digest(folder)
         except UsageError as error:
             problem = str(error) if (folder / RECORD).exists() else None
-        return ExperimentReading(name, folder, planned, record, problem, name not in self.out)
+        counts = name not in self.out
+        return ExperimentReading(name, folder, planned, record, digest, problem, counts)

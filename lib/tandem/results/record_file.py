@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,8 +53,14 @@ def read_record(folder: Path) -> Record:
 
     UsageError: it cannot be read, or is no record.
     """
+    return read_record_and_digest(folder)[0]
+
+
+def read_record_and_digest(folder: Path) -> tuple[Record, str]:
+    """Return a record as read_record() does, and the SHA-256 of its file as it was read."""
     file = folder / NAME
-    return record_from(_read(file), file)
+    data = _read(file)
+    return record_from(data, file), hashlib.sha256(data).hexdigest()
 
 
 def record_from(data: bytes, file: Path) -> Record:

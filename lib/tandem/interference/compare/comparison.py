@@ -18,6 +18,7 @@ from tandem.interference.compare.groups import (
     grouped,
     identity_of,
     in_order,
+    missing_by_figure,
     missing_in,
     no_joules,
     stratum_of,
@@ -36,7 +37,7 @@ from tandem.interference.compare.names import (
 )
 from tandem.interference.compare.pairs import Pair
 from tandem.interference.compare.rows import TESTED, as_json, judge, names_without, rows_of
-from tandem.interference.compare.runs import read_runs
+from tandem.interference.compare.runs import Reading, read_runs
 from tandem.interference.compare.units import kind_of, units_of
 from tandem.interference.compare.versus import versus
 from tandem.interference.statistics.estimate import LEVEL
@@ -49,16 +50,22 @@ ALONE = "without a counterpart on the other side of vs"
 Facts = dict[str, Any]
 
 
-def comparison(words: Sequence[str], by: str | None = None, margin: float | None = None) -> Facts:
+def comparison(
+    words: Sequence[str],
+    by: str | None = None,
+    margin: float | None = None,
+    reading: Reading | None = None,
+) -> Facts:
     """Return a comparison as JSON; docs/measuring.md has its keys.
 
     `words` are names, of which one may be "vs"; `margin` is the share up to which two things are
-    taken as equivalent. UsageError: a name means nothing, or nothing is left of all runs.
+    taken as equivalent; `reading` is what was read of all these runs already, by the same names.
+    UsageError: a name means nothing, or nothing is left of all runs.
     """
     sides = sides_of(words)
     if len(sides) == 2 and by:
         raise UsageError("--by and vs do not go together (name the two levels: RUN:b1 vs RUN:b2)")
-    reading = read_runs(name.run for side in sides for name in side)
+    reading = reading or read_runs(name.run for side in sides for name in side)
     found = [chosen(reading.pairs, side) for side in sides]
     pairs = [without_copies(reading.pairs, side) for side in found]
     left_out = reading.left_out + [COPY] * (sum(map(len, found)) - sum(map(len, pairs)))
@@ -170,6 +177,7 @@ def group_of(pairs: Sequence[Pair], namer: Namer, kind: str) -> Facts:
         "configurations": len({pair.configuration for pair in pairs}),
         "experiments": len(pairs),
         "missing": missing_in(pairs),
+        "missing_by_figure": missing_by_figure(pairs),
         "no_joules": why,
         "warnings": warnings_of(pairs),
         "rows": rows_of(units_of(pairs, kind), names_without(why)),

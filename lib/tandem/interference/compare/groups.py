@@ -10,6 +10,7 @@ from typing import Any
 from tandem.interference.compare.cells import UNKNOWN_CODE
 from tandem.interference.compare.names import BACKGROUND, CONFIG, FOREGROUND, INTENSITY, level_of
 from tandem.interference.compare.pairs import Pair
+from tandem.interference.figures import NAMES
 from tandem.interference.usable import flags
 
 CHANGES = " with changes, in "
@@ -110,9 +111,19 @@ def missing_in(pairs: Sequence[Pair]) -> dict[str, int]:
     return tallied(reason for pair in pairs for reason in reasons_of(pair))
 
 
-def reasons_of(pair: Pair) -> list[str]:
-    """Return why figures of a pair are null, each reason once."""
-    nulls = [each["reason"] for each in pair.figures.values() if each["value"] is None]
+def missing_by_figure(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
+    """Return the same for each figure that is missing in any of them."""
+    found = {
+        name: tallied(reason for pair in pairs for reason in reasons_of(pair, [name]))
+        for name in NAMES
+    }
+    return {name: reasons for name, reasons in found.items() if reasons}
+
+
+def reasons_of(pair: Pair, names: Sequence[str] = NAMES) -> list[str]:
+    """Return why some figures of a pair are null, each reason once."""
+    figures = (pair.figures[name] for name in names)
+    nulls = [each["reason"] for each in figures if each["value"] is None]
     return list(dict.fromkeys(reason for text in nulls for reason in (text or "").split("; ")))
 
 

@@ -18,7 +18,7 @@ from tandem.base.errors import UsageError
 from tandem.interference.compare.cells import SEED
 from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
 from tandem.interference.figures import NAMES
-from tandem.results.record import Figure, is_warm_up
+from tandem.results.record import Figure, Record, is_warm_up
 from tandem.results.record_file import INTERFERENCE, NAME, read_interference, record_from
 from tandem.results.standing import not_counting
 
@@ -64,6 +64,16 @@ def read_runs(runs: Iterable[str]) -> Reading:
     return whole
 
 
+def put_together(readers: Iterable[RunReader]) -> Reading:
+    """Return what can be compared of runs whose records somebody has handed over with take()."""
+    readings = [reader.reading() for reader in readers]
+    return Reading(
+        pairs=[pair for reading in readings for pair in reading.pairs],
+        left_out=[reason for reading in readings for reason in reading.left_out],
+        damaged=[problem for reading in readings for problem in reading.damaged],
+    )
+
+
 def check_folder(run: str) -> None:
     """Refuse, with a UsageError, what somebody has named by mistake."""
     try:
@@ -76,14 +86,14 @@ def check_folder(run: str) -> None:
 
 
 class RunReader:
-    """Reads the records of one run, and puts their pairs together."""
+    """Reads the records of one run, or takes what was read, and puts their pairs together."""
 
     def __init__(self, run: str, folder: Path) -> None:
         self.run, self.folder = run, folder
         self.damaged: list[str] = []
         self.digests: dict[str, str] = {}
         self.clocks: dict[str, Clocks] = {}
-        self.drafts: list[Pair] = []
+        self.drafts: dict[str, Pair] = {}  # by the name of the folder
         self.machine = cache(self.machine_in)
 
     def read(self) -> str | None:
@@ -94,23 +104,31 @@ class RunReader:
             return f"{self.run}: cannot be read: {error.strerror} (check the folder)"
         for file in files:
             try:
-                self.add(file)
+                data = file.read_bytes()
+                record = record_from(data, file)
             except UsageError as error:
                 self.damaged.append(str(error))
             except OSError as error:
                 self.damaged.append(f"{file}: cannot be read: {error.strerror} (check the file)")
-            except _LACKS:
-                self.damaged.append(f"{file}: {_NOT_WHOLE}")
+            else:
+                self.take(file, record, hashlib.sha256(data).hexdigest())
         if self.digests:
             return None
         if self.damaged:
             return f"{self.run}: none of its records can be read: {self.damaged[0]}"
         return f"{self.run}: holds no records (name the folder of a run: results/run_...)"
 
-    def add(self, file: Path) -> None:
-        """Add what one record says; UsageError, OSError or one of _LACKS: it cannot be used."""
-        data = file.read_bytes()
-        record = record_from(data, file)
+    def take(self, file: Path, record: Record, digest: str) -> None:
+        """Add what the record in a file with this digest (SHA-256) says."""
+        try:
+            self._add(file, record)
+        except _LACKS:
+            self.damaged.append(f"{file}: {_NOT_WHOLE}")
+        else:
+            self.digests[file.parent.name] = digest
+
+    def _add(self, file: Path, record: Record) -> None:
+        """Add what one record says; one of _LACKS: it is not whole."""
         if record["mode"] == "parallel" and not is_warm_up(record):
             file_of_machine = cast(Mapping[str, Any], record).get("machine") or {}
             machine = self.machine(file_of_machine.get("file"))
@@ -118,9 +136,8 @@ class RunReader:
             if "interference" in record:  # before version 3
                 older = read_interference(file.parent, record)
                 pair = replace(pair, figures=older["figures"] if older else {})
-            self.drafts.append(pair)
+            self.drafts[file.parent.name] = pair
         self.clocks[file.parent.name] = clocks_of(record)
-        self.digests[file.parent.name] = hashlib.sha256(data).hexdigest()
 
     def machine_in(self, name: str | None) -> Mapping[str, Any] | None:
         """Return what a file says of the machine; None where it says nothing, or is damaged."""
@@ -134,7 +151,8 @@ class RunReader:
         """Return what can be compared, when all records have been read."""
         found = Reading(damaged=self.damaged)
         out = not_counting(self.folder)
-        for pair in numbered([each for each in self.drafts if each.experiment_id not in out]):
+        drafts = [self.drafts[name] for name in sorted(self.drafts)]
+        for pair in numbered([each for each in drafts if each.experiment_id not in out]):
             if pair.invalidity:
                 found.left_out.append(pair.invalidity)
                 continue

@@ -14,6 +14,7 @@ from tandem.base.errors import UsageError
 from tandem.interference.compare.groups import (
     facets_of,
     grouped,
+    missing_by_figure,
     missing_in,
     no_joules,
     warnings_of,
@@ -103,6 +104,7 @@ def two(first: Sequence[Pair], second: Sequence[Pair], namer: Namer) -> Facts:
         "configurations": len({pair.configuration for pair in both}),
         "experiments": len(both),
         "missing": missing_in(both),
+        "missing_by_figure": missing_by_figure(both),
         "no_joules": why,
         "warnings": warnings_of(both),
         "rows": [row_of_two(name, *used, matched is not None) for name in names_without(why)],
