@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 from support import ROOT
 from support.stage import processes, stop, wait_for
+from support.summary import rows_of
 from tandem.plan.file import read_plan_file
 from tandem.plan.tries import block_of
 from tandem.processes.proc import children
@@ -43,8 +43,7 @@ class Finished:
 
     @property
     def rows(self) -> list[dict[str, str]]:
-        with open(self.folder / "summary.csv", newline="") as file:
-            return list(csv.DictReader(file))
+        return list[dict[str, str]](rows_of(self.folder))
 
 
 @pytest.fixture(scope="module")

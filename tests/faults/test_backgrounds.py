@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from support.records import flaws
 from support.stage import Stage, stop, wait_for
+from support.summary import rows_of
 
 STRAYS = "setsid+daemon+bare+hidden"
 PROCESSES = 5  # of each training: itself and one of each kind
@@ -155,8 +155,7 @@ def test_the_record_says_what_load_there_was_of_each_and_together(stage: Stage) 
     figure = stage.read("interference.json")["figures"]["background_progress_ratio"]
     assert figure["value"] is None
     assert "several backgrounds have no common rate of rounds" in figure["reason"]
-    with open(stage.experiment.parent / "summary.csv", newline="") as file:
-        [row] = csv.DictReader(file)
+    [row] = rows_of(stage.experiment.parent)
     assert (row["bg_repository"], row["bg_model"]) == ("back_1 + back_2", "default + default")
     assert row["bg_hyperparameters"] == "{}"
     assert int(row["bg_rounds_completed"]) == both["rounds_completed"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 from support import ROOT
 from support.records import flaws
 from support.stage import DEADLINE_S, Stage, wait_for
+from support.summary import rows_of
 from tandem.experiment.verify import verify_run
 from tandem.results.standing import standing_plan
 from tandem.run.again import record_into
@@ -57,8 +57,7 @@ def run_of(stage: Stage) -> Path:
 
 
 def rows(run: Path) -> dict[str, dict[str, str]]:
-    with open(run / "summary.csv", newline="") as file:
-        return {row["experiment_id"]: row for row in csv.DictReader(file)}
+    return {row["experiment_id"]: row for row in rows_of(run)}
 
 
 def counts(run: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 from simgpu import SimGpu
 
 from support.stage import Stage, training_line
+from support.summary import rows_of
 
 IDLE_W = 60.0
 FRONT = {"watts": 240, "shared_watts": 180, "sm_percent": 60, "memory_mib": 1000}
@@ -78,7 +78,6 @@ def measured_pair(folder: Path, library: Path, order: str, pauses: bool = True) 
         (run_folder,) = folder.glob("results/run_*")
         records = [json.loads(path.read_text()) for path in run_folder.glob("*/experiment.json")]
         solo, parallel = sorted(records, key=lambda record: str(record["control"]), reverse=True)
-        with open(run_folder / "summary.csv", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list[dict[str, str]](rows_of(run_folder))
         (together,) = run_folder.glob("*/interference.json")
         yield Pair(parallel, solo, json.loads(together.read_text()), rows, gpu)

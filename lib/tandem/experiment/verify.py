@@ -25,7 +25,7 @@ from tandem.plan.file import NAME as PLAN
 from tandem.plan.model import Plan
 from tandem.plan.tries import counting
 from tandem.results import machine_file, table
-from tandem.results.columns import cells_of, columns_of, row_of, value_of
+from tandem.results.columns import ADDED, as_cells, columns_of, is_earlier_header, value_of
 from tandem.results.folder import TABLE
 from tandem.results.journal import ended_in, pruned_in
 from tandem.results.record import NOT_RECORDED, UNFINISHED, Interference, Record
@@ -38,6 +38,7 @@ from tandem.results.record_file import (
     read_record,
     record_of,
 )
+from tandem.results.row import row_of
 from tandem.results.standing import journal_of, standing_plan
 
 _MOST = 20  # differences that are listed of one file
@@ -219,20 +220,21 @@ def table_differences(
 ) -> Iterator[str]:
     """Yield in what the table differs; of the records in `lost` nobody knows what it should say."""
     columns = columns_of(plan)
-    rows = table.read_cells(run / TABLE, columns)
+    rows = table.read_cells(run / TABLE, columns, or_earlier=True)
     if rows is None:
         yield "is missing, damaged, or has other columns"
         return
+    if is_earlier_header(table.header_of(run / TABLE), columns):
+        columns = [name for name in columns if name not in ADDED]
     listed = {row["experiment_id"]: row for row in rows}
     counts = counting(plan.groups.values(), {*shown, *lost})
     extra = [name for name in listed if name not in shown and name not in lost]
     yield from (f"{name} has a row, and no record" for name in extra)
     for name, each in shown.items():
         if name in listed:
-            cells = dict(
-                zip(columns, cells_of(row_of(*each, counts=name in counts), columns), strict=True)
-            )
-            yield from differences(values_of(listed[name]), values_of(cells), name)
+            [cells] = as_cells([row_of(*each, counts=name in counts)], columns)
+            found = {column: listed[name][column] for column in columns}
+            yield from differences(values_of(found), values_of(cells), name)
         else:
             yield f"{name} has no row"
     if len(rows) > len(listed):

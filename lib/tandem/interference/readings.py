@@ -46,8 +46,7 @@ from tandem.results.record import (
     foreground_window,
     last_window,
 )
-
-TIME_UNCERTAINTY_S = 0.001
+from tandem.results.uncertainty import of_duration_s, of_gpu_energy_j
 
 FOREGROUND, BACKGROUND, SOLO = "foreground window", "background window", "solo control"
 IDLE = "idle window"
@@ -126,8 +125,7 @@ def duration_s(record: Record, window: Window | None, place: str) -> Reading:
     seconds = record["duration_seconds"]
     if not seconds:
         return f"{place}: duration not known"
-    start_s = record["attempts"][-1]["start_took_seconds"] or 0.0
-    return Quantity(seconds, max(start_s, TIME_UNCERTAINTY_S))
+    return Quantity(seconds, of_duration_s(record))
 
 
 def energy_j(window: Window | None, place: str) -> Reading:
@@ -141,11 +139,10 @@ def energy_j(window: Window | None, place: str) -> Reading:
     joules = sum(gpu["energy_joules"] or 0.0 for gpu in gpus)
     if joules <= 0:
         return f"{place}: the sensors gave {joules:g} J (see their files)"
-    edges_j = [gpu["energy_uncertainty_joules"] for gpu in gpus]
-    known_j = [each for each in edges_j if each is not None]
-    if len(known_j) < len(edges_j):
+    uncertainty_j = of_gpu_energy_j(window)
+    if uncertainty_j is None:
         return Quantity(joules, None, f"{place}: uncertainty of the energy not known")
-    return Quantity(joules, math.hypot(*known_j))
+    return Quantity(joules, uncertainty_j)
 
 
 def other_sensor(window: Window | None, beside: Window | None, place: str) -> str | None:

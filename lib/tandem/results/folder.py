@@ -23,12 +23,13 @@ from tandem.plan.file import write_plan
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import as_it_stands, counting, still_to_run
 from tandem.results import table
-from tandem.results.columns import Row, as_cells, columns_of, row_of
+from tandem.results.columns import Row, as_cells, columns_of, filled
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import Journal, added_in, ended_in
 from tandem.results.record import Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, is_there, record_of, write_record
+from tandem.results.row import row_of
 
 CUT_OFF = "cut_off"
 TABLE = "summary.csv"
@@ -71,7 +72,7 @@ def is_whole(folder: Path, plan: Plan) -> bool:
     """Whether, as far as can be told without its lock, all of a run have ended, with their rows."""
     try:
         text = (folder / JOURNAL).read_bytes()
-        rows = rows_by_id(table.read(folder / TABLE, columns_of(plan)))
+        rows = rows_by_id(table.read(folder / TABLE, columns_of(plan), or_earlier=True))
     except OSError:
         return False
     ended, plan = ended_in(text), as_it_stands(plan, added_in(text))
@@ -104,6 +105,7 @@ class RunFolder:
         sweep(str(path))  # the lock is ours
         self.lost: list[str] = []
         self.rows: dict[str, Row] = {}
+        self.header: list[str] = []
         self.read_rows()
 
     def read_rows(self) -> None:
@@ -127,7 +129,15 @@ class RunFolder:
         if not is_sound or any(row is not listed.get(name) for name, row in rows.items()):
             if rows:
                 self.say(f"rebuilt {self.table} ({counted(len(rows), 'row')})")
-            table.rewrite(self.table, self.columns, list(rows.values()))
+            self.write_table()
+        else:
+            self.header = table.header_of(self.table)
+
+    def write_table(self) -> None:
+        """Write the table anew, with the columns that its rows fill."""
+        rows = list(self.rows.values())
+        self.header = filled(self.columns, rows)
+        table.rewrite(self.table, self.header, rows)
 
     def sound_row(self, name: str, row: Row | None) -> Row | None:
         """Return the row of an experiment that has ended; None if its record is not there whole."""
@@ -192,11 +202,14 @@ class RunFolder:
         members = self.count_anew(groups, self.journal.ended.keys() | shown.keys())
         touched = before.keys() & (members | shown.keys())
         if any(self.rows[name] != before[name] for name in touched):
-            table.rewrite(self.table, self.columns, list(self.rows.values()))
+            self.write_table()
             return
-        for name in shown:
-            if name not in before:
-                table.append_row(self.table, self.columns, self.rows[name])
+        new = [self.rows[name] for name in shown if name not in before]
+        if any(table.without_column(row, self.header) for row in new):
+            self.write_table()
+            return
+        for row in new:
+            table.append_row(self.table, self.header, row)
 
     def row(self, name: str, record: Record, figures: Interference | None) -> Row:
         """Return a row that counts, unless it is that of a warm-up."""
@@ -218,7 +231,7 @@ class RunFolder:
         self.rows = anew = {name: row for name, row in rows.items() if row}
         self.count_anew(self.plan.groups, self.journal.ended)
         if table.read_cells(self.table, self.columns) != as_cells(anew.values(), self.columns):
-            table.rewrite(self.table, self.columns, list(anew.values()))
+            self.write_table()
             self.say(f"rebuilt {self.table} ({len(anew)} rows)")
 
     def note_ended(self, record: Record, duration_s: float | None) -> None:

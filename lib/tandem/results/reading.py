@@ -8,6 +8,7 @@ have ten thousand.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import Any, Literal
 from tandem.base.errors import UsageError
 from tandem.plan.file import SETTINGS
 from tandem.plan.model import Experiment, Plan
+from tandem.results.earlier_record import in_full
 from tandem.results.journal import events_in
 from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.record_file import NAME as RECORD
@@ -30,9 +32,10 @@ Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
 class ExperimentReading:
     """One experiment: `planned` or begun, with its record if it has a whole one.
 
-    `digest` is the SHA-256 of the record's file. `problem` says why a record that is there cannot
-    be read. `interference` is that of the records
-    that are there now. `counts` is False for a warm-up, and where the group has run again.
+    One of an earlier version has all keys of today; what it did not say is None or empty. `digest` is
+    the SHA-256 of the record's file. `problem` says why a record that is there cannot be read.
+    `interference` is that of the records that are there now. `counts` is False for a warm-up, and
+    where the group has run again.
     """
 
     id: str
@@ -122,8 +125,11 @@ class RunReading:
         planned = self.plan.by_id.get(name) if self.plan else None
         record, digest, problem = None, None, None
         try:
-            record, digest = read_record_and_digest(folder)
+            found, digest = read_record_and_digest(folder)
+            record = in_full(found)
         except UsageError as error:
-            problem = str(error) if (folder / RECORD).exists() else None
+            problem = str(error) if os.path.lexists(folder / RECORD) else None
+        except ValueError as error:
+            problem = f"{folder / RECORD}: {error} (restore it, or move its folder away)"
         counts = name not in self.out
         return ExperimentReading(name, folder, planned, record, digest, problem, counts)

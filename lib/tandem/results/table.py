@@ -1,4 +1,8 @@
-"""summary.csv: one row an experiment, the old columns first."""
+"""summary.csv: one row an experiment, the old columns first.
+
+A column that nothing fills is not in it (results/columns has those that always are). A row that
+fills one more has the table written anew, whole, which happens a few times in a run.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +15,16 @@ from pathlib import Path
 
 from tandem.base.errors import NotReadyError
 from tandem.base.files import write_whole
-from tandem.results.columns import Row, cells_of, value_of
+from tandem.results.columns import Row, cells_of, is_earlier_header, is_header, value_of
 
 
 class _TornError(OSError):
     """A table has no whole header."""
 
 
-def read(path: Path, columns: Sequence[str]) -> list[Row] | None:
+def read(path: Path, columns: Sequence[str], *, or_earlier: bool = False) -> list[Row] | None:
     """Return the values of read_cells(); hyperparameters stay text, as they were written."""
-    found = read_cells(path, columns)
+    found = read_cells(path, columns, or_earlier=or_earlier)
     if found is None:
         return None
     try:
@@ -29,22 +33,37 @@ def read(path: Path, columns: Sequence[str]) -> list[Row] | None:
         return None
 
 
-def read_cells(path: Path, columns: Sequence[str]) -> list[dict[str, str]] | None:
+def read_cells(
+    path: Path, columns: Sequence[str], *, or_earlier: bool = False
+) -> list[dict[str, str]] | None:
     """Return the whole rows of a table; None: it is no table with these columns, or not there.
 
-    What a killed run left torn at its end is not a row. OSError: it cannot be read.
+    The cells of columns that it lacks are empty. `or_earlier`: it may be of the last version. What
+    a killed run left torn at its end is not a row. OSError: it cannot be read.
     """
+    lines = _lines(path)
+    header, rows = lines[0] if lines else [], lines[1:]
+    is_ours = is_header(header, columns) or (or_earlier and is_earlier_header(header, columns))
+    if not header or not is_ours or any(len(row) != len(header) for row in rows):
+        return None
+    empty = dict.fromkeys(columns, "")
+    return [{**empty, **dict(zip(header, row, strict=True))} for row in rows]
+
+
+def header_of(path: Path) -> list[str]:
+    """Return the columns that a table has; [] where there is none. OSError: it cannot be read."""
+    return next(iter(_lines(path)), [])
+
+
+def _lines(path: Path) -> list[list[str]]:
     try:
         with open(path, "rb") as stream:
             size_bytes = _whole_rows_bytes(stream.fileno())
             stream.seek(0)
             text = stream.read(size_bytes).decode()
-        header, *rows = csv.reader(io.StringIO(text, newline=""))
+        return list(csv.reader(io.StringIO(text, newline="")))
     except (FileNotFoundError, _TornError, ValueError, csv.Error):
-        return None
-    if header != list(columns) or any(len(row) != len(header) for row in rows):
-        return None
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+        return []
 
 
 def rewrite(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -64,7 +83,7 @@ def append_row(path: Path, columns: Sequence[str], values: Row) -> None:
 
     Raises NotReadyError when the row could not be added, ValueError for a value without a column.
     """
-    if stray := values.keys() - set(columns):
+    if stray := without_column(values, columns):
         raise ValueError(f"values without a column: {', '.join(sorted(stray))}")
     line = _line(cells_of(values, columns))
     try:
@@ -77,6 +96,11 @@ def append_row(path: Path, columns: Sequence[str], values: Row) -> None:
         raise _not_added(path, error) from error
     finally:
         os.close(descriptor)
+
+
+def without_column(values: Row, columns: Sequence[str]) -> set[str]:
+    """Return the columns that a row would fill and that are not among these."""
+    return {name for name, value in values.items() if value is not None}.difference(columns)
 
 
 def _append_whole(descriptor: int, line: bytes) -> None:

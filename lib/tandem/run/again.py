@@ -17,7 +17,7 @@ from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.plan.tries import counting
 from tandem.results import table
-from tandem.results.columns import columns_of, row_of
+from tandem.results.columns import columns_of, filled
 from tandem.results.folder import TABLE, RunFolder
 from tandem.results.record import UNFINISHED, Record
 from tandem.results.record_file import (
@@ -26,6 +26,7 @@ from tandem.results.record_file import (
     write_interference,
     write_record,
 )
+from tandem.results.row import row_of
 from tandem.results.standing import standing_plan
 from tandem.run.groups import add_lost
 from tandem.run.pairs import make_up, tell_again
@@ -84,4 +85,4 @@ def write_pairs(to: Path, plan: Plan, records: dict[str, Record]) -> None:
         row_of(record, read_interference(to / name), counts=name in counts)
         for name, record in ended.items()
     ]
-    table.rewrite(to / TABLE, columns_of(plan), rows)
+    table.rewrite(to / TABLE, filled(columns_of(plan), rows), rows)

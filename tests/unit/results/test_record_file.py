@@ -13,9 +13,9 @@ from tandem.base.files import sha256_of
 from tandem.experiment.verify import Verdict, verify_pair
 from tandem.interference.compare.comparison import comparison
 from tandem.interference.figures import interference_of
-from tandem.results.columns import row_of
 from tandem.results.record import Record
 from tandem.results.record_file import INTERFERENCE, NAME, current_interference
+from tandem.results.row import row_of
 
 SOLO = "digits_mlp_002_solo"
 

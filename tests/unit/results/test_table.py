@@ -23,8 +23,9 @@ from tandem.log.rules import LogRules
 from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.summary import print_table, table_at_end
 from tandem.results import table
-from tandem.results.columns import Row, as_cells, cells_of, columns_of, row_of
+from tandem.results.columns import ADDED, Row, as_cells, cells_of, columns_of, filled
 from tandem.results.record import Attempt, BackgroundPart, Interference, Load, Record, Window
+from tandem.results.row import row_of
 
 OLD_ORDER = [
     "experiment_id",
@@ -93,6 +94,17 @@ OWN = [
     "group",
     "try_number",
     "counts",
+    "host",
+    "board",
+    "board_name",
+    "commit",
+    "dirty",
+    "seed",
+    "start",
+    "end",
+    "duration_uncertainty_seconds",
+    "energy_gpu_total_uncertainty_joules",
+    "energy_gpu_board_gain_percent",
     *(
         f"{figure}{end}"
         for figure in (
@@ -266,6 +278,15 @@ def test_row_is_exact(tmp_path: Path) -> None:
         "group": "c07_r3",
         "try_number": "1",
         "counts": "True",
+        "host": "lab3",
+        "board": "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
+        "board_name": "NVIDIA H100 80GB HBM3",
+        "commit": "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
+        "dirty": "False",
+        "seed": "1",
+        "start": "2026-01-31T12:00:00.000000+00:00",
+        "end": "2026-01-31T12:00:13.000000+00:00",
+        "duration_uncertainty_seconds": "0.004",
     }
     assert read(path) == [expected]
 
@@ -448,6 +469,8 @@ def test_row_with_energy_and_interference() -> None:
     assert found["energy_gpu_total_joules"] == 3120.5
     assert found["energy_gpu_avg_watts"] == 312.0
     assert found["energy_cpu_pkg_joules"] is None
+    assert found["energy_gpu_total_uncertainty_joules"] == pytest.approx(4.1)
+    assert found["energy_gpu_board_gain_percent"] == 5.0
     assert (found["twin"], found["control"]) == ("digits_mlp_002_solo", None)
     assert (found["slowdown"], found["antt"], found["stp"]) == (1.25, None, None)
     assert (found["slowdown_clock_uncertainty"], found["antt_clock_uncertainty"]) == (0.01, None)
@@ -473,6 +496,50 @@ def test_a_table_written_anew_has_the_new_rows_and_nothing_else(tmp_path: Path) 
     with file_size_limit(5), pytest.raises(NotReadyError, match="could not be added"):
         table.rewrite(path, columns, [{"experiment_id": "x" * 100}])
     assert len(read(path)) == 2
+
+
+# -- columns that nothing fills --------------------------------------------------------
+
+
+def test_the_old_columns_and_what_counts_are_there_also_where_nothing_fills_them() -> None:
+    columns = columns_of(plan(training({"epochs": 3}, "test_accuracy")))
+    found = filled(columns, [])
+    assert found[: found.index("error_message") + 1] == columns[: columns.index("status")]
+    assert found[found.index("status") :] == [
+        *("status", "valid", "invalid_reasons", "warnings", "counts", "host")
+    ]
+
+
+def test_a_column_that_a_row_fills_stands_in_its_place(tmp_path: Path) -> None:
+    columns = columns_of(plan(training({"epochs": 3}, "loss")))
+    header = filled(columns, [{"slowdown": 1.5, "coverage": None}, {"block": 0}])
+    assert [name for name in header if name in ("coverage", "block", "host", "slowdown")] == [
+        *("block", "host", "slowdown")
+    ]
+    table.rewrite(tmp_path / "summary.csv", header, [{"block": 0, "host": "a"}])
+    [found] = table.read(tmp_path / "summary.csv", columns) or []
+    assert found.keys() == set(columns)
+    assert (found["block"], found["slowdown"], found["coverage"]) == (0, None, None)
+
+
+@pytest.mark.parametrize("lacking", ["host", "duration_seconds", "valid", "perf_loss"])
+def test_a_table_without_a_column_that_is_always_there_is_not_of_this_version(
+    tmp_path: Path, lacking: str
+) -> None:
+    columns = columns_of(plan(training({"epochs": 3}, "loss")))
+    header = [name for name in filled(columns, []) if name != lacking]
+    table.rewrite(tmp_path / "summary.csv", header, [])
+    assert table.read(tmp_path / "summary.csv", columns) is None
+    assert table.read(tmp_path / "summary.csv", columns, or_earlier=True) is None
+
+
+def test_a_table_of_the_last_version_is_read_where_it_may_be(tmp_path: Path) -> None:
+    columns = columns_of(plan(training({"epochs": 3}, "loss")))
+    path, made = tmp_path / "summary.csv", row(record())
+    table.rewrite(path, [name for name in columns if name not in ADDED], [made])
+    assert table.read(path, columns) is None
+    [found] = table.read(path, columns, or_earlier=True) or []
+    assert (found["duration_seconds"], found["host"]) == (made["duration_seconds"], None)
 
 
 def test_the_screen_shows_energy_and_slowdown_where_anybody_has_them() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from support import plans, records
 from support.plans import training
+from support.summary import rows_of
 from tandem.config.options import Course
 from tandem.experiment.validity.verdict import invalid_reasons
 from tandem.log.rules import LogRules
@@ -90,8 +90,7 @@ class Run:
         return done
 
     def rows(self) -> dict[str, dict[str, str]]:
-        with open(self.path / "summary.csv", newline="") as file:
-            return {row["experiment_id"]: row for row in csv.DictReader(file)}
+        return {row["experiment_id"]: row for row in rows_of(self.path)}
 
     def counts(self) -> list[str]:
         return [name for name, row in self.rows().items() if row["counts"] == "True"]

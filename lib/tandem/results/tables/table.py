@@ -1,0 +1,128 @@
+"""What a tidy table is: its columns, and how an experiment becomes rows of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tandem.results.reading import ExperimentReading, RunReading
+
+Kind = Literal["string", "integer", "number", "boolean", "datetime", "any"]
+Row = dict[str, Any]
+Facts = Mapping[str, Any]
+
+_UNITS = {  # by the end of a column's name
+    "_joules": "J",
+    "_j": "J",
+    "_mj": "mJ",
+    "_uj": "uJ",
+    "_watts": "W",
+    "_w": "W",
+    "_w2": "W^2",
+    "_seconds": "s",
+    "_s": "s",
+    "_per_second": "1/s",
+    "_percent": "%",
+    "_mib": "MiB",
+    "_bytes": "B",
+    "_mhz": "MHz",
+    "_celsius": "degrees Celsius",
+    "_c": "degrees Celsius",
+    "_utc": "ISO 8601, UTC",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its type (as Frictionless names it), what it says, and where that stands.
+
+    `path` leads through the facts that a row is made of ("window.cpu.package_joules"); where a
+    record of an earlier version has nothing, the cell is None.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    path: str = ""
+
+    @property
+    def unit(self) -> str | None:
+        """The unit, as the end of the name says it; None: it has none."""
+        fitting = (end for end in _UNITS if self.name.endswith(end))
+        return _UNITS.get(max(fitting, key=len, default=""))
+
+    def value(self, facts: Facts) -> Any:
+        """Return what the facts of a row say; several texts as one, with "; " between."""
+        found: Any = facts
+        for step in self.path.split(".") if self.path else (self.name,):
+            if not isinstance(found, Mapping):
+                return None
+            found = found.get(step)
+        return plain(found)
+
+
+def plain(value: Any) -> Any:
+    """Return what a cell can hold: a list as one text; a number that is none as None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(str, value))
+    if value is None or isinstance(value, (str, int)):
+        return value
+    raise TypeError(f"{type(value).__name__} in place of a value")
+
+
+RUN = Column("run", "string", "Name of the run's folder; its path where two have one name.")
+EXPERIMENT = Column("experiment", "string", "Id of the experiment, and name of its folder.")
+KEYS = (RUN, EXPERIMENT)
+WORTH = (
+    Column("valid", "boolean", "Whether the experiment is valid.", "record.valid"),
+    Column("counts", "boolean", "False for a warm-up, and where the group has run again."),
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A kind of rows.
+
+    `rows` yields the facts that each row of an experiment is made of, and may say what it had to
+    pass over. `more` are the columns that depend on the runs; they stand behind the others.
+    """
+
+    name: str
+    description: str
+    key: tuple[str, ...]
+    columns: Sequence[Column]
+    rows: Callable[[RunReading, ExperimentReading, Callable[[str], None]], Iterable[Facts]]
+    more: Callable[[Iterable[RunReading]], Iterable[Column]] = lambda _: ()
+
+    def columns_of(self, runs: Iterable[RunReading]) -> list[Column]:
+        """Return the columns that the table of some runs has."""
+        return [*self.columns, *self.more(runs)]
+
+
+def made(columns: Sequence[Column], facts: Facts) -> Row:
+    """Return a row."""
+    return {column.name: column.value(facts) for column in columns}
+
+
+def schema_of(table: Table, columns: Sequence[Column]) -> dict[str, Any]:
+    """Return the Frictionless Table Schema of a table."""
+    return {
+        "$schema": "https://datapackage.org/profiles/1.0/tableschema.json",
+        "description": table.description,
+        "fields": [*map(_field, columns)],
+        "missingValues": [""],
+        "primaryKey": list(table.key),
+    }
+
+
+def _field(column: Column) -> dict[str, Any]:
+    field: dict[str, Any] = {"name": column.name, "type": column.kind}
+    if column.kind == "datetime":
+        field["format"] = "any"
+    if column.unit:
+        field["unit"] = column.unit
+    return {**field, "description": column.description}
