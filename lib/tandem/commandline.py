@@ -7,7 +7,7 @@ from importlib import import_module
 
 COMMANDS = {
     "what to run": ("run", "check", "list"),
-    "what came out": ("report", "show", "compare"),
+    "what came out": ("report", "show", "compare", "table"),
     "the files of runs": ("record", "verify", "prune"),
     "this installation": ("repos", "doctor"),
 }

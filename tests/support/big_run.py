@@ -25,10 +25,11 @@ from tandem.plan.model import Experiment, Plan
 from tandem.plan.planner import read_plan
 from tandem.plan.tries import as_it_stands, name_of_warm_up, names_of_next_try
 from tandem.results import table
-from tandem.results.columns import Row, columns_of, row_of
+from tandem.results.columns import Row, columns_of, filled
 from tandem.results.folder import TABLE
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.record_file import INTERFERENCE, NAME, json_bytes
+from tandem.results.row import row_of
 
 from support.designs import REGISTRY
 from support.made_up import BEGIN_S, BOARD, EPOCHS, MadeUp, utc
@@ -197,7 +198,8 @@ class BigRun:
                 self.rows[each.id]["counts"] = False
         lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in self.events]
         (self.run / JOURNAL).write_text("".join(lines), encoding="utf-8")
-        table.rewrite(self.run / TABLE, columns_of(self.plan), list(self.rows.values()))
+        rows = list(self.rows.values())
+        table.rewrite(self.run / TABLE, filled(columns_of(self.plan), rows), rows)
 
     def write_machine(self) -> dict[str, str]:
         shape = schema("machine")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from typing import BinaryIO
 
 _PIECE_BYTES = 1 << 20
@@ -15,9 +16,17 @@ _TO_SYNC = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def write_whole(path: str, data: bytes) -> None:
-    """Write a file under a temporary name, have it on the disk, and only then rename it.
+    """Write a file as whole_file() does."""
+    with whole_file(path) as stream:
+        stream.write(data)
 
-    OSError: nothing was written, and what stood there before still stands.
+
+@contextlib.contextmanager
+def whole_file(path: str) -> Iterator[BinaryIO]:
+    """Have a file written under a temporary name, and on the disk, and only then rename it.
+
+    OSError, or any error of whoever writes: nothing was written, and what stood there before still
+    stands.
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
@@ -26,14 +35,15 @@ def write_whole(path: str, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(temporary, flags, 0o666)
         with open(file, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(file)
         os.rename(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        error.filename = error.filename or path
+        if isinstance(error, OSError):
+            error.filename = error.filename or path
         raise
     sync_folder(folder or ".")
 

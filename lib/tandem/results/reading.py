@@ -32,8 +32,8 @@ Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
 class ExperimentReading:
     """One experiment: `planned` or begun, with its record if it has a whole one.
 
-    One of an earlier version has all keys of today; what it did not say is None or empty. `digest` is
-    the SHA-256 of the record's file. `problem` says why a record that is there cannot be read.
+    One of an earlier version has all keys of today; what it did not say is None or empty. `digest`
+    is the SHA-256 of the record's file. `problem` says why a record that is there cannot be read.
     `interference` is that of the records that are there now. `counts` is False for a warm-up, and
     where the group has run again.
     """
@@ -107,8 +107,8 @@ class RunReading:
     def ids(self) -> list[str]:
         """The experiments in the order in which they run, then those that no plan tells of."""
         planned = [each.id for each in self.plan.experiments] if self.plan else []
-        found = sorted(file.parent.name for file in self.path.glob(f"*/{RECORD}"))
-        return [*planned, *(name for name in found if name not in set(planned))]
+        found = {file.parent.name for file in self.path.glob(f"*/{RECORD}")}
+        return [*planned, *sorted(found.difference(planned))]
 
     @cached_property
     def out(self) -> frozenset[str]:

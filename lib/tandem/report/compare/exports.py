@@ -5,15 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from tandem.base.text import printable
+from tandem.base import cells
 from tandem.interference.compare.rows import KEYS
-
-# A spreadsheet takes what begins so for a formula, also behind what it takes for a separator.
-_FORMULA = re.compile(r"(^|[;,])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 GROUP_COLUMNS = (
     *("names", "names_of_second", "by", "level"),
@@ -45,14 +41,8 @@ def as_csv(comparison: Mapping[str, Any]) -> str:
 
 def cell(value: Any) -> str:
     """Return a cell that no spreadsheet executes; numbers stay as exact as they are."""
-    if value is None:
-        return ""
-    if isinstance(value, (bool, int)):
-        return str(value)
-    if isinstance(value, float):
-        return repr(value)
     if isinstance(value, list):
         if value and not isinstance(value[0], str):
             return " ".join(map(repr, value)) if len(value) <= _FEW else ""
         value = " ".join(value)
-    return _FORMULA.sub(r"\1\2'", printable(value))
+    return cells.cell(value)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from tandem.results.reading import ExperimentReading, RunReading
 
 Kind = Literal["string", "integer", "number", "boolean", "datetime", "any"]
-Row = dict[str, Any]
+Value = str | int | float | bool | None
+Row = dict[str, Value]
 Facts = Mapping[str, Any]
 
 _UNITS = {  # by the end of a column's name
@@ -38,14 +40,15 @@ _UNITS = {  # by the end of a column's name
 class Column:
     """A column: its type (as Frictionless names it), what it says, and where that stands.
 
-    `path` leads through the facts that a row is made of ("window.cpu.package_joules"); where a
-    record of an earlier version has nothing, the cell is None.
+    `path` leads through the facts that a row is made of ("window.cpu.package_joules"), then `key`
+    where there is one, which may be any text. Where nothing stands there the cell is None.
     """
 
     name: str
     kind: Kind
     description: str
     path: str = ""
+    key: str | None = None
 
     @property
     def unit(self) -> str | None:
@@ -53,17 +56,22 @@ class Column:
         fitting = (end for end in _UNITS if self.name.endswith(end))
         return _UNITS.get(max(fitting, key=len, default=""))
 
-    def value(self, facts: Facts) -> Any:
+    @cached_property
+    def steps(self) -> tuple[str, ...]:
+        way = tuple(self.path.split(".")) if self.path else (self.name,)
+        return way if self.key is None else (*way, self.key)
+
+    def value(self, facts: Facts) -> Value:
         """Return what the facts of a row say; several texts as one, with "; " between."""
         found: Any = facts
-        for step in self.path.split(".") if self.path else (self.name,):
+        for step in self.steps:
             if not isinstance(found, Mapping):
                 return None
             found = found.get(step)
         return plain(found)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Value:
     """Return what a cell can hold: a list as one text; a number that is none as None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -87,8 +95,9 @@ WORTH = (
 class Table:
     """A kind of rows.
 
-    `rows` yields the facts that each row of an experiment is made of, and may say what it had to
-    pass over. `more` are the columns that depend on the runs; they stand behind the others.
+    `rows` yields the facts that each row of an experiment is made of, and says what it passes over.
+    `more` are the columns that depend on the runs; they stand behind the others. Of a table that
+    `streams`, the rows of one experiment may be too many to be in memory at once.
     """
 
     name: str
@@ -97,6 +106,7 @@ class Table:
     columns: Sequence[Column]
     rows: Callable[[RunReading, ExperimentReading, Callable[[str], None]], Iterable[Facts]]
     more: Callable[[Iterable[RunReading]], Iterable[Column]] = lambda _: ()
+    streams: bool = False
 
     def columns_of(self, runs: Iterable[RunReading]) -> list[Column]:
         """Return the columns that the table of some runs has."""
