@@ -60,5 +60,5 @@ def run(arguments: argparse.Namespace) -> int:
         for block in text:
             say(block)
     for problem in reader.problems:
-        complain(f"driver.py: passed over: {problem}")
+        complain(f"tandem: passed over: {problem}")
     return 1 if reader.problems else 0

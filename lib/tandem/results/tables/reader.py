@@ -59,7 +59,7 @@ class Reader:
         try:
             yield from rows if table.streams else list(rows)
         except _LACKS:
-            self.note(f"{experiment.folder}: not a whole record (see driver.py verify)")
+            self.note(f"{experiment.folder}: not a whole record (see tandem verify)")
         except OSError as error:
             self.note(f"{error.filename or experiment.folder}: cannot be read: {error.strerror}")
 
