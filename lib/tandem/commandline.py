@@ -7,6 +7,7 @@ from importlib import import_module
 
 COMMANDS = {
     "what to run": ("run", "check", "list"),
+    "while it runs": ("status", "watch"),
     "what came out": ("report", "show", "compare", "table"),
     "the files of runs": ("record", "verify", "prune"),
     "this installation": ("repos", "doctor"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tandem.background.account import Account, coverage_of
 from tandem.background.footprints import Room
 from tandem.background.loop import Loop, tell_to_stop
 from tandem.background.memory import MemoryWatch
-from tandem.background.rounds import quick_failures
+from tandem.background.rounds import ended, quick_failures
 from tandem.background.warmup import (
     BackgroundFailed,
     BackgroundNotReady,
@@ -16,6 +17,7 @@ from tandem.background.warmup import (
     check_startable,
     wait_ready,
 )
+from tandem.base.clock import boottime_s
 from tandem.processes.scripts import Script
 from tandem.processes.watch import Watch
 
@@ -98,6 +100,20 @@ class Backgrounds:
         rounds = [each for loop in self.each for each in loop.rounds()]
         failed, hollow = sum(each.failed for each in rounds), sum(each.hollow for each in rounds)
         return (newest[0].last, failed, hollow) if newest else None
+
+    def coverage_since(self, from_s: float) -> float | None:
+        """Return the share of the time since a moment on CLOCK_BOOTTIME in which all were running.
+
+        None: not known. A round that runs has run until now.
+        """
+        now_s = boottime_s()
+        accounts = [
+            Account([ended(each, now_s) if each is running else each for each in rounds])
+            for loop in self.each
+            for rounds in [loop.rounds()]
+            for running in [rounds[-1] if rounds and rounds[-1].open and loop.running() else None]
+        ]
+        return coverage_of(accounts, from_s, now_s)
 
     def look_at_memory(self) -> list[str]:
         """Note what GPU memory they hold, once a second at most; return warnings about limits."""

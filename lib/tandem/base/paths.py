@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,3 +32,10 @@ def as_seen_from_here(folder: Path) -> Path:
     """Return a path as a person here would type it."""
     here = working_folder()
     return folder.relative_to(here) if here and folder.is_relative_to(here) else folder
+
+
+def how_to_go_on(folder: Path) -> str:
+    """Return the command that resumes a run, as a person here would type it."""
+    if working_folder() == ROOT:
+        return shlex.join(["make", "resume", f"RUN={as_seen_from_here(folder)}"])
+    return shlex.join(["make", "-C", str(ROOT), "resume", f"RUN={folder}"])

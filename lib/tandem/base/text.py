@@ -43,6 +43,13 @@ def two_digits(value: float) -> str:
     return f"{value:.0f}" if value >= 99.5 else f"{value:.2g}"
 
 
+def duration_text(seconds: float) -> str:
+    """A length of time in two or three digits: `12 s`, `35 min`, `2.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 def counted(count: int, what: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{count} {what}{'' if count == 1 else 's'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -166,3 +167,10 @@ def read_tried(folder: Path, number: int, timeout_s: float | None) -> Tried:
     """Return what the files in an attempt's folder say."""
     first = min((epoch for _, epoch in read_times(folder)), default=None)
     return Tried(number, timeout_s, read_report(folder), first)
+
+
+def point_to(link: Path, target: Path) -> None:
+    """Make `training.log` lead to the latest attempt's."""
+    temporary = link.with_name(f".{link.name}")
+    temporary.symlink_to(os.path.relpath(target, link.parent))
+    temporary.rename(link)

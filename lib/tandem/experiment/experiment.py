@@ -7,16 +7,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tandem.background.backgrounds import Backgrounds
 from tandem.background.footprints import misfits, room_beside
 from tandem.background.rounds import read_rounds
 from tandem.background.warmup import LAST_LINES, BackgroundFailed, BackgroundNotReady
-from tandem.base.clock import boottime_s
+from tandem.base.clock import boottime_s, suspended_s
 from tandem.base.files import last_lines
 from tandem.base.variables import COOKIE
 from tandem.experiment.astray import Astray
-from tandem.experiment.attempt import Attempt, attempt_folder
+from tandem.experiment.attempt import Attempt, attempt_folder, point_to
 from tandem.experiment.live import Live
 from tandem.experiment.log import epochs_asked
 from tandem.experiment.outcome import Outcome, write_outcome
@@ -32,9 +33,10 @@ from tandem.processes.cookie import cookie
 from tandem.processes.proc import alive, children
 from tandem.processes.tree import kill_children
 from tandem.processes.watch import Interrupted, Watch
-from tandem.report.progress import Rounds, left_s
+from tandem.report.progress import left_s
 from tandem.results.earlier import Footprints
 from tandem.results.record import Status
+from tandem.results.state import Rounds
 
 
 @dataclass
@@ -183,7 +185,7 @@ class ExperimentRun:
         end_s = self.begin_s + duration_s
 
         def tick() -> bool:
-            self.show(f"measuring {name}", None, None, max(0.0, end_s - time.monotonic()))
+            self.show(f"measuring {name}", left_s=max(0.0, end_s - time.monotonic()))
             return False
 
         self.watch.wait(self.backgrounds.scripts if self.backgrounds else [], end_s, tick)
@@ -210,6 +212,7 @@ class ExperimentRun:
         pattern = foreground.log.epoch_pattern
         self.epochs = EpochReader(attempt.log, epochs_asked(foreground), pattern, times)
         self.begin_s, self.attempt_s = time.monotonic(), boottime_s()
+        self.slept_s = suspended_s()
         attempt.start(self.folder / "fg_run.sh", self.environment, self.monitor)
         point_to(self.folder / "training.log", attempt.log)
         loops = self.backgrounds.scripts if self.backgrounds else []
@@ -219,29 +222,37 @@ class ExperimentRun:
         return attempt
 
     def show_warm_up(self) -> None:
-        self.show("warming up", None, None, None)
+        self.show("warming up")
 
     def show_training(self) -> None:
         elapsed_s = time.monotonic() - self.begin_s
         epoch, epochs = self.epochs.poll()
-        self.show("training", epoch, epochs, left_s(elapsed_s, epoch, epochs))
+        known = {"left_s": left_s(elapsed_s, epoch, epochs), "coverage_so_far": self.coverage()}
+        self.show("training", epoch=epoch, epochs=epochs, **known)
         if self.backgrounds:
             self.backgrounds.check_failing(self.attempt_s)
 
-    def show(self, phase: str, epoch: int | None, epochs: int | None, left: float | None) -> None:
+    def coverage(self) -> float | None:
+        """Return the coverage of the attempt that runs; None: there is none, or it is not known."""
+        if self.backgrounds is None or suspended_s(self.slept_s) != self.slept_s:
+            return None
+        return self.backgrounds.coverage_since(self.attempt_s)
+
+    def show(self, phase: str, **known: Any) -> None:
         """Look at the backgrounds and at where the trainings are, and show what is going on."""
         backgrounds = self.backgrounds
         for warning in (*(backgrounds.look() if backgrounds else ()), *self.astray.news()):
             self.live.say(warning)
         state = backgrounds.state() if backgrounds else None
-        elapsed_s = time.monotonic() - self.begin_s
-        self.live.show(phase, (epoch, epochs), state and Rounds(*state), elapsed_s, left)
+        rounds, elapsed_s = Rounds(*state) if state else None, time.monotonic() - self.begin_s
+        self.live.show(phase, rounds=rounds, elapsed_s=elapsed_s, **known)
 
     # -- after -------------------------------------------------------------------------
 
     def stop(self) -> None:
         """End everything at once, then whatever still carries this experiment's cookie."""
         seen = self.seen
+        self.live.show("stopping", at_once=True)
         self.before.end_describing()
         if self.backgrounds:
             self.backgrounds.tell_to_stop()
@@ -286,10 +297,3 @@ class ExperimentRun:
             self.idle()
         except Interrupted as interrupted:
             self.seen.interrupted = interrupted  # the experiment itself is finished
-
-
-def point_to(link: Path, target: Path) -> None:
-    """Make `training.log` lead to the latest attempt's."""
-    temporary = link.with_name(f".{link.name}")
-    temporary.symlink_to(os.path.relpath(target, link.parent))
-    temporary.rename(link)

@@ -1,62 +1,129 @@
-"""What a person sees of one experiment while it runs."""
+"""What a run shows while it runs: messages, the live line, and the same in state.json."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
-from tandem.report.progress import Progress, Rounds, View
+from tandem.base.clock import boottime_s
+from tandem.plan.model import Experiment
+from tandem.report.progress import Progress
+from tandem.results.newest import read_newest
+from tandem.results.state import (
+    VERSION,
+    Counts,
+    Current,
+    State,
+    StateFile,
+    Status,
+    this_process,
+)
+
+# What is not known of a phase, where nothing else is said.
+NOTHING: Mapping[str, Any] = dict.fromkeys(
+    ("epoch", "epochs", "rounds", "coverage_so_far", "elapsed_s", "left_s", "run_left_s")
+)
+
+
+class Shown:
+    """The state of a run: on the terminal, and in its folder."""
+
+    def __init__(self, progress: Progress, run: Path, counts: Counts) -> None:
+        self.progress, self.run, self.file = progress, run, StateFile(run)
+        self.state = State(
+            version=VERSION,
+            written=utc_text(),
+            owner=this_process(),
+            status="running",
+            why=None,
+            phase="starting",
+            experiment=None,
+            newest=None,
+            counts=counts,
+            ends=None,
+            **NOTHING,
+        )
+
+    def show(self, state: State, *, at_once: bool = False) -> None:
+        """Show a state; the file gets it every two seconds, or at once."""
+        newest = self.state.newest
+        is_due = at_once or self.file.is_due()
+        if is_due and state.experiment:
+            newest = read_newest(self.run / state.experiment.id / "energy", boottime_s())
+        self.state = replace(state, written=utc_text(), newest=newest)
+        self.progress.update(self.state)
+        if is_due:
+            self.file.write(self.state)
+
+    def end(self, status: Status, why: str | None, counts: Counts) -> None:
+        """Write how the run has ended."""
+        last = Shown(self.progress, self.run, counts).state
+        self.file.write(replace(last, status=status, why=why, phase=status))
 
 
 @dataclass
 class Live:
-    """The messages and the live line of experiment `number` of `total`.
+    """The messages and the state of one experiment; `current` says which one it is.
 
     `expected_s` is how long it will take and `later_s` how long those after it, None: not known.
-    `what` is what it is called, where it is no experiment of its own.
     """
 
-    progress: Progress
-    number: int
-    total: int
+    shown: Shown
+    current: Current
+    counts: Counts
     expected_s: float | None = None
     later_s: float | None = None
-    what: str = "experiment"
     begin_s: float = field(default_factory=time.monotonic)
 
     def say(self, text: str) -> None:
-        self.progress.event(f"{self.what} {self.number} of {self.total}: {text}")
+        each = self.current
+        self.shown.progress.event(f"{each.what} {each.number} of {each.total}: {text}")
 
     def show_lines(self, lines: Sequence[str]) -> None:
         """Show what a program has printed, below a message about it."""
         for line in lines:
-            self.progress.event(f"    {line}")
+            self.shown.progress.event(f"    {line}")
 
-    def show(
-        self,
-        phase: str,
-        epochs: tuple[int | None, int | None],
-        rounds: Rounds | None,
-        elapsed_s: float,
-        left_s: float | None,
-    ) -> None:
-        """Show the phase, the epoch and how many there are; None for what is not known."""
-        run_left_s = self.run_left_s(left_s)
-        place = self.number, self.total, phase
-        view = View(*place, *epochs, rounds, elapsed_s, left_s, run_left_s, self.what)
-        self.progress.update(view)
+    def show(self, phase: str, *, at_once: bool = False, **known: Any) -> None:
+        """Show the phase and what is `known` of it, by the names of a State.
 
-    def cool_down(self, passed_s: float, left_s: float, run_left_s: float | None) -> None:
-        """Show that the GPUs cool down before it."""
-        place = self.number, self.total, "cooling down"
-        view = View(*place, None, None, None, passed_s, left_s, run_left_s, self.what)
-        self.progress.update(view)
+        `left_s` is how long the phase will take. How long the run will go on follows from it.
+        """
+        facts = {**NOTHING, "run_left_s": self.run_left_s(known.get("left_s")), **known}
+        run_left_s = facts["run_left_s"]
+        ends = None if run_left_s is None else utc_text(run_left_s)
+        state = replace(
+            self.shown.state,
+            phase=phase,
+            experiment=self.current,
+            counts=self.counts,
+            ends=ends,
+            **facts,
+        )
+        self.shown.show(state, at_once=at_once)
 
     def run_left_s(self, left_s: float | None) -> float | None:
-        """Return how long the run will go on; None: not known, or this is the last experiment."""
-        if not self.later_s:
+        """Return how long the run will go on; None: not known."""
+        if self.later_s is None:
             return None
-        if left_s is None:
-            left_s = (self.expected_s or 0.0) - (time.monotonic() - self.begin_s)
-        return max(left_s, 0.0) + self.later_s
+        if left_s is None and self.expected_s is not None:
+            left_s = self.expected_s - (time.monotonic() - self.begin_s)
+        return None if left_s is None else max(left_s, 0.0) + self.later_s
+
+
+def current_of(experiment: Experiment, number: int, total: int) -> Current:
+    """Return an experiment as the state shows it."""
+    what = "warm-up before experiment" if experiment.is_warm_up else "experiment"
+    beside = tuple(f"{each.training.repo} {each.training.model}" for each in experiment.backgrounds)
+    values = experiment.foreground.hyperparameters
+    return Current(experiment.id, what, number, total, dict(values), beside)
+
+
+def utc_text(later_s: float = 0.0) -> str:
+    """Return now, or a moment later than that, in ISO 8601."""
+    when = datetime.now(timezone.utc) + timedelta(seconds=min(later_s, 1e9))
+    return when.isoformat(timespec="seconds")

@@ -139,16 +139,29 @@ def rows_between(path: Path, from_s: float, to_s: float) -> Iterator[Row]:
 
 def last_row(path: Path) -> Row | None:
     """Return the newest row without reading the whole file; None where there is none."""
+    return next(_newest_first(path), None)
+
+
+def newest_rows(path: Path) -> list[Row]:
+    """Return the rows at the end of a file, oldest first, without reading the whole file."""
+    return list(_newest_first(path))[::-1]
+
+
+def _newest_first(path: Path) -> Iterator[Row]:
     try:
         with open(path, "rb") as file:
             columns = _columns(file)
             begin = file.tell()
             end = file.seek(0, os.SEEK_END)
-            file.seek(max(begin, end - _BLOCK_BYTES))
+            if end - _BLOCK_BYTES > begin:
+                file.seek(end - _BLOCK_BYTES)
+                file.readline()  # the rest of a line
+            else:
+                file.seek(begin)
             lines = file.read().splitlines(keepends=True)
     except FileNotFoundError:
-        return None
-    return next(filter(None, (_row(columns, line) for line in reversed(lines))), None)
+        return
+    yield from filter(None, (_row(columns, line) for line in reversed(lines)))
 
 
 def _columns(file: BinaryIO) -> list[str]:

@@ -10,71 +10,26 @@ import os
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TextIO
+
+from tandem.report.live.colour import coloured, has_colour
+from tandem.report.live.columns import width, wrap
+from tandem.report.live.line import live_line
+from tandem.results.state import State
 
 REDRAW_PERIOD_S = 1.0
 FIRST_HEARTBEAT_S = 5.0
 LONGEST_SILENCE_S = 300.0
 END_PATIENCE_S = 10.0
 
-_BETWEEN = " · "
-_ERASE = "\r\x1b[K"
+_ERASE_BELOW = "\x1b[J"
+_UP = "\x1b[A"
 _MAX_WAITING_BYTES = 1024 * 1024
 _PIECE_BYTES = 512  # what poll() promises to take without waiting
 
 
-@dataclass(frozen=True)
-class Rounds:
-    """The newest round of the first background, and how many of all failed or were hollow."""
-
-    newest: int
-    failed: int = 0
-    hollow: int = 0
-
-    def text(self) -> str:
-        """`round 7 (2 failed, 1 hollow)`."""
-        counts = {"failed": self.failed, "hollow": self.hollow}
-        bad = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        return f"round {self.newest}" + (f" ({bad})" if bad else "")
-
-
-@dataclass(frozen=True)
-class View:
-    """What the live line shows; None for what is not known or does not apply."""
-
-    experiment: int
-    experiments: int
-    phase: str
-    epoch: int | None
-    epochs: int | None
-    rounds: Rounds | None
-    elapsed_s: float
-    left_s: float | None
-    run_left_s: float | None = None
-    what: str = "experiment"
-
-    def text(self) -> str:
-        """`experiment 1 of 2 · training · epoch 7 of 20 · background round 3 · about 12 s left`.
-
-        And, where it is known, `· all done in about 30 s`.
-        """
-        parts = [f"{self.what} {self.experiment} of {self.experiments}", self.phase]
-        if self.epoch is not None:
-            parts.append(f"epoch {self.epoch}" + (f" of {self.epochs}" if self.epochs else ""))
-        if self.rounds is not None:
-            parts.append(f"background {self.rounds.text()}")
-        if self.left_s is None:
-            parts.append(f"{duration_text(self.elapsed_s)} so far")
-        else:
-            parts.append(f"about {duration_text(self.left_s)} left")
-        if self.run_left_s is not None:
-            parts.append(f"all done in about {duration_text(self.run_left_s)}")
-        return _BETWEEN.join(parts)
-
-
 class Progress:
-    """Shows events and views on a stream that has a file descriptor (None: shows nothing).
+    """Shows events and states on a stream that has a file descriptor (None: shows nothing).
 
     Nothing here raises: where the stream has gone it falls silent. Nothing waits before `close()`:
     while the stream takes nothing, events are kept (the newest MiB) and live lines dropped.
@@ -86,7 +41,7 @@ class Progress:
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._waiting = b""
         self._patience_s = 0.0
-        self._is_live = False
+        self._drawn = ""  # the live line that stands there
         self._drawn_s = float("-inf")
         self._event_s = clock()
         self._heartbeat_s = FIRST_HEARTBEAT_S
@@ -96,16 +51,23 @@ class Progress:
         except (OSError, ValueError):
             self._descriptor, self._is_terminal = None, False
         self._is_terminal = self._is_terminal and os.environ.get("TERM", "dumb") != "dumb"
+        self._has_colour = has_colour(is_terminal=self._is_terminal)
 
     def event(self, text: str) -> None:
-        """Print a line that stays. What would move the cursor or change colours becomes `?`."""
+        """Print lines that stay; a terminal gets them broken between words.
+
+        What would move the cursor or change colours becomes `?`.
+        """
         plain = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
+        if self._is_terminal:
+            lines = plain.expandtabs().split("\n")
+            plain = "\n".join(part for line in lines for part in wrap(line, self._columns()))
         self._erase()
-        self._send(plain + "\n")
+        self._send(self._dressed(plain) + "\n")
         self._event_s = self._clock()
         self._heartbeat_s = FIRST_HEARTBEAT_S
 
-    def update(self, view: View) -> None:
+    def update(self, state: State) -> None:
         """Redraw the live line if it is time; without a terminal print a heartbeat if it is time.
 
         Heartbeats come 5, 10, 20, 40 ... s after the last event, at least every 300 s.
@@ -114,14 +76,15 @@ class Progress:
         self._patience_s = 0.0
         self._flush()
         if self._is_terminal:
-            if now_s - self._drawn_s >= REDRAW_PERIOD_S:
+            if now_s - self._drawn_s >= REDRAW_PERIOD_S and not self._waiting:
                 self._drawn_s = now_s
-                self._is_live = True
-                self._send(_ERASE + _fitted(view.text(), self._columns() - 1), is_droppable=True)
+                line = live_line(state, self._columns() - 1)
+                self._send(self._erasing() + self._dressed(line))
+                self._drawn = line
         elif now_s - self._event_s >= self._heartbeat_s:
             while now_s - self._event_s >= self._heartbeat_s:
                 self._heartbeat_s += min(self._heartbeat_s, LONGEST_SILENCE_S)
-            self._send(view.text() + "\n", is_droppable=True)
+            self._send(live_line(state) + "\n", is_droppable=True)
 
     def close(self) -> None:
         """Erase the live line, if there is one.
@@ -134,9 +97,17 @@ class Progress:
         self._flush()
 
     def _erase(self) -> None:
-        if self._is_live:
-            self._is_live = False
-            self._send(_ERASE)
+        if self._drawn:
+            self._send(self._erasing())
+            self._drawn = ""
+
+    def _erasing(self) -> str:
+        """Return what erases the live line, also where a narrower terminal has wrapped it."""
+        rows = -(-width(self._drawn) // self._columns())
+        return "\r" + _UP * (rows - 1) + _ERASE_BELOW
+
+    def _dressed(self, text: str) -> str:
+        return coloured(text) if self._has_colour else text
 
     def _columns(self) -> int:
         try:
@@ -171,24 +142,10 @@ class Progress:
             self._descriptor = None
 
 
-def _fitted(text: str, columns: int) -> str:
-    """Return a live line without its last parts, as far as they find no room."""
-    while len(text) > columns and _BETWEEN in text:
-        text = text.rpartition(_BETWEEN)[0]
-    return text[:columns]
-
-
 def _takes(descriptor: int, patience_s: float) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(patience_s * 1000))
-
-
-def duration_text(seconds: float) -> str:
-    """A length of time in two or three digits: `12 s`, `35 min`, `2.5 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def left_s(elapsed_s: float, epoch: int | None, epochs: int | None) -> float | None:

@@ -9,6 +9,7 @@ from tandem.base.text import SCREEN_COLUMNS, aligned, counted
 from tandem.plan.model import WARM_UP
 from tandem.report.grid import grid, wrapped
 from tandem.results.columns import Row
+from tandem.results.state import Counts
 
 _TITLES = (
     *("experiment", "duration", "main metric", "GPU J"),
@@ -51,24 +52,26 @@ def counting_rows(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row["counts"] is True]
 
 
-def counts_line(rows: Sequence[Row], missing: int, go_on: str) -> str:
+def counts_line(rows: Sequence[Row], counts: Counts, go_on: str) -> str:
     """`9 experiments: 7 valid, 2 missing (make resume RUN=...)`; `go_on` is that command.
 
     What does not count is named behind it: `; not counted: 3 of groups that ran again, 1 warm-up`.
     """
-    counting = counting_rows(rows)
-    valid = sum(row["valid"] is True for row in counting)
-    kinds = {"valid": valid, "not valid": len(counting) - valid, "missing": missing}
+    hint = f" ({go_on})" if counts.missing else ""
+    return f"{counts_text(counts)}{hint}{_not_counted(rows, counts)}"
+
+
+def counts_text(counts: Counts) -> str:
+    """`9 experiments: 7 valid, 2 missing`."""
+    kinds = {"valid": counts.valid, "not valid": counts.not_valid, "missing": counts.missing}
     words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-    total = len(counting) + missing
-    hint = f" ({go_on})" if missing else ""
-    return f"{counted(total, 'experiment')}: {words}{hint}{_not_counted(rows)}"
+    total = counted(sum(kinds.values()), "experiment")
+    return f"{total}: {words}" if words else total
 
 
-def _not_counted(rows: Sequence[Row]) -> str:
-    others = [row for row in rows if row["counts"] is not True]
-    warm_ups = sum(row["control"] == WARM_UP for row in others)
-    again = len(others) - warm_ups
+def _not_counted(rows: Sequence[Row], counts: Counts) -> str:
+    warm_ups = sum(row["control"] == WARM_UP for row in rows)
+    again = len(rows) - warm_ups - counts.valid - counts.not_valid
     kinds = [f"{again} of groups that ran again"] if again else []
     kinds += [counted(warm_ups, "warm-up")] if warm_ups else []
     return f"; not counted: {', '.join(kinds)}" if kinds else ""

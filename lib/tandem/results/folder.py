@@ -30,6 +30,7 @@ from tandem.results.record import Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, is_there, record_of, write_record
 from tandem.results.row import row_of
+from tandem.results.state import Counts, counts_of
 
 CUT_OFF = "cut_off"
 TABLE = "summary.csv"
@@ -233,6 +234,10 @@ class RunFolder:
         if table.read_cells(self.table, self.columns) != as_cells(anew.values(), self.columns):
             self.write_table()
             self.say(f"rebuilt {self.table} ({len(anew)} rows)")
+
+    def counts(self) -> Counts:
+        """Return how many experiments are valid, not valid and missing."""
+        return counts_of(self.plan, {name: row["valid"] is True for name, row in self.rows.items()})
 
     def note_ended(self, record: Record, duration_s: float | None) -> None:
         """Note that an experiment has ended, and how long it took (None: not known)."""

@@ -45,7 +45,9 @@ class Forecast:
         return self._seconds(kind_of(experiment), 1, _epochs(experiment))
 
     def rest_s(self) -> float | None:
-        """Return the seconds for all that are to come, None where nothing has been seen."""
+        """Return the seconds for all that are to come; None: there are some, and none was seen."""
+        if not any(self.missing.values()):
+            return 0.0
         kinds = [
             self._seconds(kind, count, self.missing_epochs[kind])
             for kind, count in self.missing.items()

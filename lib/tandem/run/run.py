@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from typing import NoReturn
 
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.output import mute
-from tandem.base.paths import ROOT, as_seen_from_here, working_folder
+from tandem.base.paths import as_seen_from_here, how_to_go_on
 from tandem.base.sudo import claim, give_to_caller, is_left
 from tandem.experiment.seen import Surroundings
 from tandem.machine.governor import governor
@@ -34,6 +33,7 @@ from tandem.report.progress import Progress
 from tandem.report.summary import counting_rows, counts_line, table_at_end
 from tandem.results.folder import TABLE, RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
+from tandem.results.state import Status
 from tandem.run.groups import add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
 from tandem.run.options import Options
@@ -86,16 +86,29 @@ class Run:
             with ExitStack() as stack:
                 self.run_missing(watch, stack)
         except Interrupted as interrupted:
+            self.tell_state("stopped", f"by {interrupted}")
             self.end(f"stopped by {interrupted}")
             end_by(interrupted.signum)
-        except TandemError:
+        except TandemError as error:
+            self.tell_state("failed", str(error))
             self.end("")
             raise
         except OSError as error:
+            self.tell_state("failed", str(disk_error(error)))
             self.end("")
             raise disk_error(error) from error
+        except BaseException as error:
+            self.tell_state("failed", f"{type(error).__name__}: {error}")
+            raise
+        why = self.sweep.why_stopped() if self.sweep and self.missing() else None
+        self.tell_state("stopped" if why else "ended", why)
         self.end("")
         return self.exit_code()
+
+    def tell_state(self, status: Status, why: str | None) -> None:
+        """Write into the run's folder how it has ended, if it has begun."""
+        if self.sweep and self.folder:
+            self.sweep.shown.end(status, why, self.folder.counts())
 
     def exit_code(self) -> int:
         """Return 0 if all is valid, as far as there was time for it."""
@@ -203,7 +216,7 @@ class Run:
         rows, path = self.folder.rows, self.folder.path
         counted, table = counting_rows(rows.values()), as_seen_from_here(path) / TABLE
         lines = ["", table_at_end(counted, str(table), screen_columns())] if counted else []
-        lines.append(counts_line(list(rows.values()), len(self.missing()), how_to_go_on(path)))
+        lines.append(counts_line(list(rows.values()), self.folder.counts(), how_to_go_on(path)))
         try:
             print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
@@ -225,13 +238,6 @@ def refuse_odd_name(path: Path) -> None:
         str(path).encode()
     except UnicodeEncodeError:
         raise NotReadyError(f"{path}: not UTF-8 (choose another with --results)") from None
-
-
-def how_to_go_on(folder: Path) -> str:
-    """Return the command that resumes a run, as a person here would type it."""
-    if working_folder() == ROOT:
-        return shlex.join(["make", "resume", f"RUN={as_seen_from_here(folder)}"])
-    return shlex.join(["make", "-C", str(ROOT), "resume", f"RUN={folder}"])
 
 
 def disk_error(error: OSError) -> NotReadyError:

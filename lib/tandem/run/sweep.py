@@ -12,16 +12,18 @@ from typing import Any
 from tandem.base.clock import boottime_s
 from tandem.base.errors import NotReadyError
 from tandem.base.sudo import give_to_caller
+from tandem.base.text import duration_text
 from tandem.experiment.experiment import ExperimentRun
-from tandem.experiment.live import Live
+from tandem.experiment.live import Live, Shown, current_of
 from tandem.experiment.record import record_whatever_happens
 from tandem.experiment.seen import Before, Surroundings
 from tandem.machine.cooldown import Cooldown
 from tandem.machine.governor import governors_now
 from tandem.machine.host import version
 from tandem.plan.model import Experiment
+from tandem.plan.tries import Cold, cold_start_of
 from tandem.processes.watch import Watch
-from tandem.report.progress import Progress, duration_text
+from tandem.report.progress import Progress
 from tandem.results.earlier import Footprints
 from tandem.results.folder import RunFolder, cut_off_folders
 from tandem.results.record import UNFINISHED, MachineFile, Position, Record, is_warm_up
@@ -55,11 +57,14 @@ class Sweep:
     has_lost_record: bool = False
     begin_s: float = field(default_factory=boottime_s)
     starts_before: int = field(init=False)
+    shown: Shown = field(init=False)
+    colds: dict[Cold, Experiment] = field(default_factory=dict)  # for whose sake warm-ups will run
 
     def __post_init__(self) -> None:
         self.footprints, self.order = Footprints(self.folder.path), Order(self.folder)
         self.streak = Streak(self.options.stop_after_invalid)
         self.starts_before = self.folder.journal.starts
+        self.shown = Shown(self.progress, self.folder.path, self.folder.counts())
 
     def run(self, *, is_new: bool) -> None:
         """Run the missing experiments, as far as there is time.
@@ -70,8 +75,11 @@ class Sweep:
         """
         event = "run_started" if is_new else "resumed"
         self.folder.journal.add(event, pid=os.getpid(), host=os.uname().nodename, tandem=version())
-        self.forecast = Forecast(self.folder.missing())
+        missing = self.folder.missing()
+        self.forecast = Forecast(missing)
+        self.colds = {cold_start_of(each): each for each in missing if each.course.warmup_runs}
         self.note_ended()
+        self.shown.show(self.shown.state, at_once=True)
         for experiment in self.order.each(self.forecast.expect):
             self.watch.check()
             if self.streak.why:
@@ -101,6 +109,10 @@ class Sweep:
         if ended:
             self.cooldown.note_record(record_of(next(iter(ended)), self.folder.path))
 
+    def why_stopped(self) -> str | None:
+        """Return why the run ended though something is missing, as far as it was meant to."""
+        return "before the time of --until" if self.is_out_of_time else self.streak.why or None
+
     def stop_early(self, experiment: Experiment, expected_s: float | None) -> None:
         self.is_out_of_time = True
         about = f"would take about {duration_text(expected_s)}" if expected_s else "has no time"
@@ -117,9 +129,12 @@ class Sweep:
         """Let the GPUs cool down before an experiment, for as long as the one before it allows."""
         begin_s = time.monotonic()
         before, live = self.last or experiment, self.live(experiment)
+        rest_s = self.rest_s()
 
         def tick(left_s: float) -> None:
-            live.cool_down(time.monotonic() - begin_s, left_s, self.forecast.rest_s())
+            passed_s = time.monotonic() - begin_s
+            run_left_s = rest_s and max(0.0, rest_s - passed_s)
+            live.show("cooling down", elapsed_s=passed_s, left_s=left_s, run_left_s=run_left_s)
 
         return self.cooldown.wait(self.watch, before.limits.cooldown_s, tick)
 
@@ -185,17 +200,29 @@ class Sweep:
 
     def live(self, experiment: Experiment) -> Live:
         """Return the live line of an experiment that begins now."""
-        times_s = self.forecast.of(experiment), self.forecast.rest_s()
-        what = "warm-up before experiment" if experiment.is_warm_up else "experiment"
-        number = self.folder.plan.by_id[experiment.id].number
-        return Live(self.progress, number, self.total(), *times_s, what=what)
+        counts = self.folder.counts()
+        expected_s, later_s = self.forecast.of(experiment), self.rest_s()
+        if experiment.is_warm_up and later_s is not None:
+            later_s -= expected_s or 0.0  # it is one of those to come until it has run
+        by_id, rows = self.folder.plan.by_id, self.folder.rows
+        ended = sum(not by_id[name].is_warm_up for name in rows)
+        current = current_of(experiment, ended + 1, ended + counts.missing)
+        return Live(self.shown, current, counts, expected_s, later_s)
+
+    def rest_s(self) -> float | None:
+        """Return the seconds for all that are to come, with the warm-ups among them."""
+        rest_s = self.forecast.rest_s()
+        if rest_s is None:
+            return None
+        warm_ups = ((self.order.cold_runs(each), each) for each in self.colds.values())
+        return rest_s + sum(runs * (self.forecast.of(each) or 0.0) for runs, each in warm_ups)
 
     def total(self) -> int:
         """Return how many experiments the plan has as it stands, without warm-ups."""
         return sum(not each.is_warm_up for each in self.folder.plan.experiments)
 
     def rest(self) -> str:
-        rest_s = self.forecast.rest_s()
+        rest_s = self.rest_s()
         return f"; all done in about {duration_text(rest_s)}" if rest_s else ""
 
 

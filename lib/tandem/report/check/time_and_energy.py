@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from tandem.base.text import counted, printable, quote_path, two_digits
+from tandem.base.text import counted, duration_text, printable, quote_path, two_digits
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import cold_start_of
-from tandem.report.progress import duration_text
 from tandem.results.earlier import MOST_RECORDS, Earlier, Power
 from tandem.results.pace import Kind, epochs_of, kind_of
 

@@ -1,0 +1,50 @@
+"""print what a run does, what has ended and what is left"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tandem.base.errors import UsageError
+from tandem.base.option_values import count
+from tandem.base.output import say
+from tandem.commands.options import run_folder
+
+SHOWN = 10
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("run", type=Path, nargs="?", default=Path("latest"), metavar="RUN", help="a run (latest)")
+    add("--ended", type=count, default=SHOWN, metavar="N", help="name the newest N (%(default)s)")
+    add("--json", action="store_true", help="as an object of JSON on one line")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tandem.base.paths import how_to_go_on
+    from tandem.report.grid import screen_columns
+    from tandem.report.live.colour import coloured, has_colour
+    from tandem.report.live.status import status_json, status_lines
+    from tandem.results.glance import Watched
+
+    folder = existing(arguments.run)
+    glance, resume = Watched(folder, arguments.ended).look(), how_to_go_on(folder)
+    if arguments.json:
+        say(json.dumps(status_json(glance, resume), ensure_ascii=False))
+        return 0
+    text = "\n".join(status_lines(glance, screen_columns(), resume))
+    say(coloured(text) if has_colour(is_terminal=sys.stdout.isatty()) else text)
+    return 0
+
+
+def existing(path: Path) -> Path:
+    """Return the folder of a run; UsageError: there is none of that name."""
+    folder = run_folder(path)
+    if not folder.is_dir():
+        hint = "no run has begun yet" if str(path) == "latest" else "give a run's folder or name"
+        raise UsageError(f"{path}: there is no such run ({hint})")
+    if not any((folder / name).exists() for name in ("plan.json", "journal.jsonl", "state.json")):
+        raise UsageError(f"{path}: no folder of a run: it has no plan.json and no journal.jsonl")
+    return folder

@@ -1,0 +1,30 @@
+"""The time of day of a moment, as a clock on the wall shows it where the reader is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+def clock_text(utc: str | None, now: datetime | None = None) -> str | None:
+    """Return the time of day of a moment in ISO 8601, with its date if that is not today's.
+
+    None where there is no moment. `now` is a time with its zone, the reader's own.
+    """
+    now = now or datetime.now().astimezone()
+    when = moment_of(utc)
+    if when is None:
+        return None
+    try:
+        local = when.astimezone(now.tzinfo)
+    except (OverflowError, ValueError):
+        return None
+    return f"{local:%H:%M}" if local.date() == now.date() else f"{local:%Y-%m-%d %H:%M}"
+
+
+def moment_of(utc: str | None) -> datetime | None:
+    """Return a moment in ISO 8601 with its zone; None: the text is none."""
+    try:
+        when = datetime.fromisoformat(utc or "")
+    except ValueError:
+        return None
+    return when if when.tzinfo else None

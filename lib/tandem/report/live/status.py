@@ -1,0 +1,152 @@
+"""What `status` and `watch` print of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from tandem.base.text import counted, duration_text, printable, share
+from tandem.report.live.columns import wrap
+from tandem.report.live.moment import clock_text
+from tandem.report.summary import counts_text
+from tandem.results.glance import Ended, Glance
+from tandem.results.state import Board, Current, State, Use
+
+_UNKNOWN = "\N{EN DASH}"
+_LABEL = 14  # columns, where the terminal has three times as many
+_TAB = "\t"  # between a label and its text, which both have none
+
+
+def status_lines(
+    glance: Glance, columns: int, resume: str, now: datetime | None = None
+) -> list[str]:
+    """Return a run as lines of at most so many columns; `resume` is the command to go on with it.
+
+    What runs comes first, then what is left, then what has ended, the newest first.
+    """
+    lines = [_heading(glance, resume, now)]
+    if glance.state and glance.standing in {"running", "not known"}:
+        lines += _doing(glance.state)
+    lines += _left(glance, now)
+    lines += _ended(glance, now)
+    return [part for line in lines for part in _wrapped(line, columns)]
+
+
+def status_json(glance: Glance, resume: str) -> dict[str, Any]:
+    """Return the same as an object of JSON."""
+    is_unfinished = glance.standing not in {"running", "ended"}
+    return {**asdict(glance), "run": str(glance.run), "resume": resume if is_unfinished else None}
+
+
+def _heading(glance: Glance, resume: str, now: datetime | None) -> str:
+    name = glance.run.name
+    age = "" if glance.age_s is None else duration_text(glance.age_s)
+    where = f" on {glance.host}" if glance.host else ""
+    if glance.standing == "running":
+        return f"{name}: running{where}"
+    if glance.standing == "not known":
+        old = f"state.json is {age} old" if age else "there is no state.json"
+        return f"{name}: not known whether it runs{where}: {old} (if not: {resume})"
+    if glance.standing == "not running":
+        return f"{name}: not running: its process is gone ({resume})"
+    when = clock_text(glance.state.written, now) if glance.state else None
+    text = f"{name}: {glance.standing}" + (f" {when}" if when else "")
+    if glance.why:
+        text += f": {glance.why}" if glance.standing == "failed" else f" {glance.why}"
+    missing = glance.counts.missing if glance.counts else 0
+    return f"{text} ({resume})" if missing else text
+
+
+def _doing(state: State) -> Iterator[str]:
+    """Yield what runs: the experiment, where it is, what it uses."""
+    if each := state.experiment:
+        yield f"{each.what} {each.number} of {each.total}: {each.id}"
+        yield from _training(each)
+    parts = [state.phase]
+    if state.epoch is not None:
+        parts.append(f"epoch {state.epoch}" + (f" of {state.epochs}" if state.epochs else ""))
+    if state.elapsed_s is not None:
+        parts.append(f"{duration_text(state.elapsed_s)} so far")
+    if state.left_s is not None:
+        parts.append(f"{duration_text(state.left_s)} left")
+    yield _labelled("now", ", ".join(parts))
+    if state.rounds:
+        text = state.rounds.text()
+        if state.coverage_so_far is not None:
+            text += f", coverage so far {share(state.coverage_so_far)}"
+        yield _labelled("rounds", text)
+    if state.newest:
+        for board in state.newest.gpus:
+            yield _labelled(board.name, _board(board))
+        cpu = _sides(state.newest.foreground_cpu, state.newest.background_cpu)
+        yield _labelled("CPU", cpu)
+
+
+def _training(each: Current) -> Iterator[str]:
+    if each.values:
+        values = (f"{name} {value}" for name, value in each.values.items())
+        yield _labelled("values", ", ".join(values))
+    if each.background:
+        yield _labelled("background", ", ".join(each.background))
+
+
+def _board(board: Board) -> str:
+    whole = f"{_figure(board.power_w, 'W')}, {_figure(board.percent, '% busy')}"
+    whole += f", {_figure(board.memory_mib, 'MiB')}"
+    return f"{whole}; {_sides(board.foreground, board.background)}"
+
+
+def _sides(foreground: Use, background: Use) -> str:
+    sides = {"foreground": foreground, "background": background}
+    return "; ".join(
+        f"{name} {_figure(use.percent, '%')}, {_figure(use.memory_mib, 'MiB')}"
+        for name, use in sides.items()
+    )
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return f"{_UNKNOWN if value is None else f'{value:,.0f}'} {unit}"
+
+
+def _left(glance: Glance, now: datetime | None) -> Iterator[str]:
+    """Yield the counts, how long the run will go on, and what comes next."""
+    if glance.counts:
+        yield counts_text(glance.counts)
+    state = glance.state
+    if state and state.run_left_s is not None and glance.standing == "running":
+        yield f"all done {clock_text(state.ends, now)}, in {duration_text(state.run_left_s)}"
+    running = state.experiment.id if state and state.experiment else None
+    if names := [name for name in glance.next if name != running]:
+        yield f"next: {', '.join(names)}"
+
+
+def _ended(glance: Glance, now: datetime | None) -> Iterator[str]:
+    if not glance.ended:
+        return
+    yield "ended, the newest first:"
+    yield from (_of_ended(each, now) for each in glance.ended)
+    if more := glance.ended_count - len(glance.ended):
+        yield f"  and {counted(more, 'experiment')} before"
+
+
+def _of_ended(each: Ended, now: datetime | None) -> str:
+    when, took = clock_text(each.ended, now), None
+    if each.duration_s is not None:
+        took = f"took {duration_text(each.duration_s)}"
+    facts = ", ".join(filter(None, ["valid" if each.valid else "not valid", when, took]))
+    why = "" if each.valid else f": {each.why or 'the reason is not known'}"
+    return f"  {each.id}: {facts}{why}"
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"  {label}{_TAB}{text}"
+
+
+def _wrapped(line: str, columns: int) -> list[str]:
+    label, tab, text = (printable(part) for part in line.partition(_TAB))
+    if not tab or columns < 3 * _LABEL:
+        return wrap(f"{label} {text}" if tab else label, columns)
+    texts = wrap(text, columns - _LABEL, indent="")
+    return [f"{label if not at else '':{_LABEL}}{part}" for at, part in enumerate(texts)]

@@ -1,0 +1,267 @@
+"""state.json: what a run does at this moment, for whoever looks from outside.
+
+It is a view and no record: nothing is ever computed from it. The run writes it again every two
+seconds under a temporary name and renames it, so that nobody reads half of it. It is not forced to
+the disk, and a full disk only makes it old.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from tandem.plan.model import Plan
+from tandem.plan.tries import newest_try
+from tandem.processes.proc import read, stat, user
+
+NAME = "state.json"
+VERSION = 1
+PERIOD_S = 2.0
+STALE_S = 60.0  # what is older was written by nobody who still runs
+
+Status = Literal["running", "ended", "stopped", "failed"]
+Liveness = Literal["running", "not running", "unknown"]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process of the run; `started_ticks` is when it began, in clock ticks since the boot."""
+
+    pid: int
+    started_ticks: int
+    boot_id: str
+    pid_namespace: str
+    host: str
+    user: str
+
+
+@dataclass(frozen=True)
+class Current:
+    """The experiment that runs; `what` says what it is, `number` and `total` where the run is.
+
+    `background` has the trainings beside it: "REPO MODEL".
+    """
+
+    id: str
+    what: str
+    number: int
+    total: int
+    values: Mapping[str, Any]
+    background: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The newest round of the first background, and how many of all failed or were hollow."""
+
+    newest: int
+    failed: int = 0
+    hollow: int = 0
+
+    def text(self) -> str:
+        """`round 7 (2 failed, 1 hollow)`."""
+        counts = {"failed": self.failed, "hollow": self.hollow}
+        bad = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        return f"round {self.newest}" + (f" ({bad})" if bad else "")
+
+
+@dataclass(frozen=True)
+class Use:
+    """What one of the two sides uses of a GPU or of the CPUs (100 %: of one CPU)."""
+
+    percent: float | None
+    memory_mib: float | None
+
+
+@dataclass(frozen=True)
+class Board:
+    """The newest row of a GPU, or of one of its MIG devices."""
+
+    name: str
+    power_w: float | None
+    percent: float | None
+    memory_mib: float | None
+    foreground: Use
+    background: Use
+
+
+@dataclass(frozen=True)
+class Newest:
+    """What the monitor has measured last; `age_s` is how old that is."""
+
+    age_s: float
+    gpus: tuple[Board, ...]
+    foreground_cpu: Use
+    background_cpu: Use
+
+    @property
+    def power_w(self) -> float | None:
+        """The power of all GPUs together; None: that of one is not known, or there is none."""
+        known = [each.power_w for each in self.gpus if each.power_w is not None]
+        return sum(known) if known and len(known) == len(self.gpus) else None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The experiments of a run, each of its newest try; warm-ups are not among them."""
+
+    valid: int
+    not_valid: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What a run does; None for what is not known or does not apply.
+
+    `written` and `ends` are UTC. `why` says why the run was stopped or has failed. `elapsed_s` is
+    how long the phase has taken, `left_s` how long the experiment will take, `run_left_s` the run.
+    `coverage_so_far` is that of the attempt that runs, 0 to 1.
+    """
+
+    version: int
+    written: str
+    owner: Owner
+    status: Status
+    why: str | None
+    phase: str
+    experiment: Current | None
+    epoch: int | None
+    epochs: int | None
+    rounds: Rounds | None
+    coverage_so_far: float | None
+    newest: Newest | None
+    counts: Counts
+    elapsed_s: float | None
+    left_s: float | None
+    run_left_s: float | None
+    ends: str | None
+
+
+def counts_of(plan: Plan, valid: Mapping[str, bool]) -> Counts:
+    """Return how many experiments there are of each kind; `valid` has those that have ended.
+
+    Of a group that runs again it is the newest try that is told of, also while it is half done.
+    """
+    newest = [each.id for members in plan.groups.values() for each in newest_try(members)]
+    ended = [valid[name] for name in newest if name in valid]
+    return Counts(ended.count(True), ended.count(False), len(newest) - len(ended))
+
+
+def state_file(run: Path) -> Path:
+    return run / NAME
+
+
+# -- writing -----------------------------------------------------------------------------
+
+
+class StateFile:
+    """The state of a run on the disk."""
+
+    def __init__(self, run: Path) -> None:
+        file = str(state_file(run))
+        folder, name = os.path.split(file)
+        self.file, self.temporary = file, os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+        self.written_s = float("-inf")
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self.written_s >= PERIOD_S
+
+    def write(self, state: State) -> None:
+        """Write it; where that cannot be (a full disk), what stands there grows old."""
+        self.written_s = time.monotonic()
+        data = json.dumps(asdict(state), ensure_ascii=False, indent=1).encode(errors="replace")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with open(os.open(self.temporary, flags, 0o666), "wb") as stream:
+                stream.write(data + b"\n")
+            os.rename(self.temporary, self.file)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(self.temporary)
+
+
+def this_process() -> Owner:
+    """Return this process as the owner of a run."""
+    pid = os.getpid()
+    place = boot_id(), os.readlink("/proc/self/ns/pid"), os.uname().nodename
+    return Owner(pid, int(stat(pid)[19]), *place, user(pid))
+
+
+def boot_id() -> str:
+    return read("/proc/sys/kernel/random/boot_id").strip()
+
+
+# -- reading -----------------------------------------------------------------------------
+
+
+def read_state(run: Path) -> State | None:
+    """Return the state in a run's folder; None: there is none, or none of this version."""
+    try:
+        value = json.loads(state_file(run).read_bytes())
+        state = made(State, value)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return state if state.version == VERSION else None
+
+
+def liveness(state: State, age_s: float) -> Liveness:
+    """Return whether the process of a run that has not ended is still there.
+
+    It is looked for where its pid means something: on its machine, since the same boot, in its PID
+    namespace, and where this user may see it. Elsewhere the age of its file decides, in seconds:
+    an old one says that nobody knows.
+    """
+    owner = state.owner
+    try:
+        is_here = (owner.boot_id, owner.pid_namespace) == (
+            boot_id(),
+            os.readlink("/proc/self/ns/pid"),
+        )
+    except OSError:
+        is_here = False
+    if is_here and stat(1):  # else a user may not see the processes of others
+        began = stat(owner.pid)[19:20]
+        return "running" if began == [str(owner.started_ticks)] else "not running"
+    return "running" if age_s <= STALE_S else "unknown"
+
+
+def made(kind: type[Made], value: Any) -> Made:
+    """Return a value of JSON as this type; ValueError: it is none of it."""
+    if is_dataclass(kind):
+        return _dataclass(kind, value)
+    options = get_args(kind)
+    origin = get_origin(kind)
+    if origin in (UnionType, Union):
+        return None if value is None else made(options[0], value)  # type: ignore[return-value]
+    if origin is Literal:
+        is_right = value in options
+    elif origin is tuple:
+        is_right = isinstance(value, list)
+        value = tuple(made(options[0], each) for each in value) if is_right else value
+    elif kind is float:
+        is_right = isinstance(value, (int, float)) and not isinstance(value, bool)
+    elif kind is int:
+        is_right = type(value) is int
+    else:
+        is_right = isinstance(value, dict if origin else kind)
+    if not is_right:
+        raise ValueError(f"{value!r} is no {kind}")
+    return value  # type: ignore[no-any-return]
+
+
+def _dataclass(kind: type[Made], value: Any) -> Made:
+    types = get_type_hints(kind)
+    try:
+        values = {each.name: made(types[each.name], value[each.name]) for each in fields(kind)}  # type: ignore[arg-type]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no {kind.__name__}: {error}") from None
+    return kind(**values)
