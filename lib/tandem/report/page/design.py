@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tandem.base.text import counted
@@ -11,6 +12,9 @@ from tandem.report.check.order import order_text
 from tandem.report.page.markup import Content, element
 
 _MOST_CELLS = 24
+_OF_FOREGROUND = 2  # the last column that is one of the foreground's
+
+Row = tuple[str, ...]
 
 
 def as_planned(plan: Plan) -> Plan:
@@ -27,7 +31,10 @@ def design_contents(plan: Plan) -> list[Content]:
     rows = [(training_name(cell.first.foreground), *row_of(cell)) for cell in cells[:_MOST_CELLS]]
     used = [at for at in range(len(titles)) if any(row[at] for row in rows)]
     head = element("tr", *(element("th", titles[at], scope="col") for at in used))
-    body = [element("tr", *(element("td", row[at]) for at in used)) for row in rows]
+    body = [
+        element("tr", *(_cell(rows, place, at) for at in used if _begins(rows, place, at)))
+        for place in range(len(rows))
+    ]
     more = len(cells) - len(rows)
     note = f" Of {counted(len(cells), 'cell')} the first {len(rows)} are shown." if more else ""
     size = counted(len(planned.experiments), "experiment")
@@ -37,6 +44,21 @@ def design_contents(plan: Plan) -> list[Content]:
         element("p", text),
         scrolling(element("table", element("thead", head), element("tbody", *body)), "design"),
     ]
+
+
+def _begins(rows: Sequence[Row], place: int, at: int) -> bool:
+    """Whether a cell of the table stands here, and not one that goes on from the row above.
+
+    What a foreground is stands once for all its loads.
+    """
+    return at > _OF_FOREGROUND or place == 0 or rows[place][: at + 1] != rows[place - 1][: at + 1]
+
+
+def _cell(rows: Sequence[Row], place: int, at: int) -> Content:
+    end = place + 1
+    while end < len(rows) and not _begins(rows, end, at):
+        end += 1
+    return element("td", rows[place][at], rowspan=str(end - place) if end - place > 1 else None)
 
 
 def scrolling(table: Content, name: str) -> Content:

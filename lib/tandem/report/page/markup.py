@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unicodedata import category
 from xml.etree.ElementTree import Element, tostring
 
 Content = Element | str
@@ -37,7 +38,12 @@ def visible(text: str) -> str:
     """Return a text without what no HTML file may hold: control characters, lone surrogates."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+    return "".join(char if _is_visible(char) else "\ufffd" for char in text)
+
+
+def _is_visible(char: str) -> bool:
+    """Whether a character shows, or is a space of any width (Python calls only one printable)."""
+    return char.isprintable() or char in "\n\t" or category(char) == "Zs"
 
 
 def html_of(made: Element) -> str:

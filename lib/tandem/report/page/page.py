@@ -83,7 +83,7 @@ def page_of(paths: Sequence[Path]) -> str:
             for section in (head, *sections):
                 section.note(run, experiment)
     made = [(each.section.title, found) for each in sections if (found := each.contents())]
-    top = element("header", *head.contents(), _links_to([title for title, _ in made]))
+    top = element("header", _links_to([title for title, _ in made]), *head.contents())
     main = element("main", top, *(_section(*each) for each in made), id="main")
     title = ", ".join(run.label for run in runs)
     return f"<!DOCTYPE html>\n{html_of(_page(f'{title} · Tandem', main))}\n"

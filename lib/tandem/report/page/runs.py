@@ -79,22 +79,30 @@ class Standings:
     @property
     def counts(self) -> dict[str, int]:
         """How many that count are valid, not valid, cut off, damaged and missing; no zeros."""
-        found = Counter(standing for standing, counts in self._counting())
+        found = Counter(standing for _, standing in self._counting())
         return {kind: found[kind] for kind in get_args(Standing) if found[kind]}
 
-    def _counting(self) -> Iterator[tuple[Standing, bool]]:
+    def _counting(self) -> Iterator[tuple[str, Standing]]:
         ended = {name for name, (standing, _) in self.seen.items() if standing in ENDED}
         plan = self.run.plan
         to_run = {each.id for each in still_to_run(plan, ended)} if plan else self.seen.keys()
         for name, (standing, counts) in self.seen.items():
             if counts if standing in ENDED else name in to_run:
-                yield standing, counts
+                yield name, standing
+
+    def names(self, wanted: Standing) -> list[str]:
+        """Return which of those that count have a standing."""
+        return [name for name, standing in self._counting() if standing == wanted]
 
     @property
     def set_aside(self) -> dict[str, int]:
         """How many have ended that do not count: warm-ups, and of groups that ran again."""
+        return {kind: len(names) for kind, names in self.names_set_aside.items() if names}
+
+    @property
+    def names_set_aside(self) -> dict[str, list[str]]:
         by_id = self.run.plan.by_id if self.run.plan else {}
         out = [name for name, (it, counts) in self.seen.items() if it in ENDED and not counts]
-        warm_ups = sum(name in by_id and by_id[name].is_warm_up for name in out)
-        kinds = {"warm-up": warm_ups, "of a group that ran again": len(out) - warm_ups}
-        return {kind: count for kind, count in kinds.items() if count}
+        warm_ups = [name for name in out if name in by_id and by_id[name].is_warm_up]
+        again = [name for name in out if name not in warm_ups]
+        return {"warm-up": warm_ups, "of a group that ran again": again}

@@ -31,7 +31,7 @@ def test_all_valid(tmp_path: Path) -> None:
     assert "This run" not in text and "not valid" not in text
     assert "2026-01-31 22:00 to 22:05 UTC, 5 min" in text
     assert "lab3: NVIDIA H100 80GB HBM3 (1 board)" in text
-    assert "GPU: 0.0035 kWh (12482 J) in 4 windows" in text
+    assert "GPU: 0.0035 kWh (12,482 J) in 4 windows" in text
     assert "4 experiments, seed 7: 2 blocks of 1 group of 2 experiments" in text
 
 
@@ -75,7 +75,7 @@ def test_energy_that_is_not_known_is_no_zero(tmp_path: Path) -> None:
     none = {"windows[0].cpu.total_joules": None, "windows[0].cpu.reason": "no package"}
     write_run(run, record_for(PLAN, IDS[0], **unknown, **none), record_for(PLAN, IDS[1], **none))
     text = noted(Head, run)
-    assert "GPU: 0.0009 kWh (3120 J) in 1 window; not measured in 1: MIG" in text
+    assert "GPU: 0.0009 kWh (3,120 J) in 1 window; not measured in 1: MIG" in text
     assert "CPU: not measured: no package" in text
 
 

@@ -39,3 +39,8 @@ def test_whatever_a_text_holds_it_is_text(content: str, value: str) -> None:
 def test_attributes_are_written_as_html_has_them() -> None:
     made = element("svg", class_="plot", aria_label="x", width=12.504, height=None)
     assert html_of(made) == '<svg class="plot" aria-label="x" width="12.5"></svg>'
+
+
+def test_control_characters_do_not_stay_and_wide_spaces_do() -> None:
+    assert visible("a\x00\x1b[1m\ud800") == "a\ufffd\ufffd[1m\ufffd"
+    assert visible("95\xa0%\u3000\n\t") == "95\xa0%\u3000\n\t"

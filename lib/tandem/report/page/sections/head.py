@@ -188,6 +188,6 @@ def _energy_text(what: str, joules: float, missing: Mapping[str, int], windows: 
     why = "; ".join(missing)
     if unknown == windows:
         return f"{what}: not measured: {why}"
-    text = f"{what}: {number(joules / _JOULES_PER_KWH)} kWh ({number(joules)} J)"
+    text = f"{what}: {number(joules / _JOULES_PER_KWH)} kWh ({joules:,.0f} J)"
     text += f" in {counted(windows - unknown, 'window')}"
     return f"{text}; not measured in {unknown}: {why}" if unknown else text

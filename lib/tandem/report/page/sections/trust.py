@@ -2,20 +2,196 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from tandem.report.page.markup import Content
+from tandem.base.text import counted
+from tandem.report.page.design import scrolling
+from tandem.report.page.extent import Extent
+from tandem.report.page.figure import Figure
+from tandem.report.page.grouping import Kinds
+from tandem.report.page.machine_checks import MachineChecks
+from tandem.report.page.markup import Content, element
+from tandem.report.page.runs import ENDED, ReportedRun, Standings
+from tandem.report.page.story import moment_of, story_of
+from tandem.report.plots.drift import IdleWindow, drift_plot, legend
+from tandem.report.shell import shell_line
 from tandem.results.reading import ExperimentReading, RunReading
+from tandem.results.record import Record
+
+_MOST_WARNINGS, _MOST_NAMED, _MOST_MARKS = 20, 5, 1000
+_IDLE = ("experiment", "began", "board", "power_avg_watts")
+
+Idle = tuple[str, datetime, str, float]
+
+
+@dataclass
+class RunTrust:
+    """What one run has for and against it."""
+
+    run: ReportedRun
+    number: int
+    standings: Standings
+    valid: MachineChecks = field(default_factory=MachineChecks)
+    not_valid: MachineChecks = field(default_factory=MachineChecks)
+    warnings: Kinds = field(default_factory=Kinds)
+    of_settings: Kinds = field(default_factory=Kinds)
+    idle: list[Idle] = field(default_factory=list)
+    drift: Extent = field(default_factory=Extent)
+    retried: list[str] = field(default_factory=list)
+
+    def note(self, experiment: ExperimentReading) -> None:
+        self.standings.note(experiment)
+        record = experiment.record
+        if record is None or not experiment.counts or experiment.standing not in ENDED:
+            return
+        (self.valid if record["valid"] else self.not_valid).note(record)
+        for warning in record["warnings"]:
+            self.warnings.note(warning)
+        for warning in record["settings"]["warnings"]:
+            self.of_settings.note(warning)
+        if record["retries"]:
+            self.retried.append(experiment.id)
+        self._note_idle(record, experiment)
+
+    def _note_idle(self, record: Record, experiment: ExperimentReading) -> None:
+        windows = [window for window in record["windows"] if window["name"] == "idle"]
+        for window in windows:
+            began = moment_of(window["started"])
+            for gpu in window["gpus"]:
+                power_w = gpu["power_avg_watts"]
+                if began and power_w is not None:
+                    board = f"GPU {gpu['index']}"
+                    self.idle.append((experiment.id, began, board, power_w))
+        if windows and record["background"] and (found := experiment.interference):
+            drift_w, why = found["idle_drift_watts"], found["idle_drift_reason"]
+            self.drift.note(drift_w, experiment.id, why)
+
+    # -- as contents -------------------------------------------------------------------
+
+    def contents(self) -> list[Content]:
+        checks, kind = self.valid, "valid"
+        if not checks.records:
+            checks, kind = self.not_valid, "not valid"
+        size = counted(checks.records, "experiment")
+        found: list[Content] = [element("h3", f"What was seen in {size} ({kind})")]
+        found.append(_terms(dict(checks.lines())))
+        if not checks.records:
+            found = [element("p", "No experiment that counts has a record.")]
+        if self.idle:
+            found.append(self._idle_figure())
+        return [*found, *self._left_out(), *self._warnings()]
+
+    def _idle_figure(self) -> Content:
+        story = story_of(self.run.events)
+        first = min(began for _, began, _, _ in self.idle)
+        begin = min(first, story.parts[0][0]) if story.parts else first
+        step = -(-len(self.idle) // _MOST_MARKS)
+        windows = [
+            IdleWindow((began - begin).total_seconds() / 3600, board, power_w, name)
+            for name, began, board, power_w in self.idle[::step]
+        ]
+        boards = list(dict.fromkeys(board for _, _, board, _ in self.idle))
+        sentences = [f"{board}: {self._idle_text(board)}." for board in boards]
+        sentences += [f"{text}." for text in filter(None, [legend(boards)])]
+        if self.drift.count:
+            text = "The idle windows of a pair span"
+            sentences.append(f"{text} {self.drift.text('W')}.")
+        if step > 1:
+            sentences.append(f"Every {step}th window is drawn; the data have all.")
+        return Figure(
+            f"idle-drift-{self.number}",
+            "Idle drift over the run",
+            drift_plot(windows),
+            sentences,
+            _IDLE,
+            [(name, began.isoformat(), *rest) for name, began, *rest in self.idle],
+            shell_line(["tandem", "table", self.run.label, "--kind", "windows"]),
+        ).element()
+
+    def _idle_text(self, board: str) -> str:
+        extent = Extent()
+        for name, _, own, power_w in self.idle:
+            if own == board:
+                extent.note(power_w, name)
+        return f"{extent.text('W')} in {counted(extent.count, 'idle window')}"
+
+    def _left_out(self) -> list[Content]:
+        """Return what was run again or left out, and what is missing, with names."""
+        again = self.standings.names_set_aside
+        rows = {
+            "Not valid, in no figure": self.standings.names("not valid"),
+            "Of groups that ran again": again["of a group that ran again"],
+            "Warm-ups, thrown away": again["warm-up"],
+            "Cut off": self.standings.names("cut off") + self._cut_off_before(),
+            "Damaged": self.standings.names("damaged"),
+            "Missing": self.standings.names("missing"),
+            "Foreground tried again within": self.retried,
+        }
+        texts = {title: [_listed(names)] for title, names in rows.items() if names}
+        title = element("h3", "What was run again or left out")
+        nothing = element("p", "Nothing: every experiment of the plan ran once, and counts.")
+        return [title, _terms(texts) if texts else nothing]
+
+    def _cut_off_before(self) -> list[str]:
+        """Return the tries that were cut off and set aside, by their folders."""
+        events = (each for each in self.run.events if each["event"] == "set_aside")
+        return [str(each.get("folder") or each.get("experiment")) for each in events]
+
+    def _warnings(self) -> list[Content]:
+        found: list[Content] = [element("h3", "Warnings")]
+        found += _listing("Of what may have disturbed", self.warnings)
+        found += _listing("Of the settings", self.of_settings)
+        return found if len(found) > 1 else [*found, element("p", "None.")]
 
 
 class Trust:
     title = "Trust"
 
-    def __init__(self, runs: Sequence[RunReading]) -> None:
-        self.runs = runs
+    def __init__(self, runs: Sequence[ReportedRun]) -> None:
+        self.of = {
+            run.path: RunTrust(run, number, Standings(run)) for number, run in enumerate(runs, 1)
+        }
 
     def note(self, run: RunReading, experiment: ExperimentReading) -> None:
-        """Keep what this section needs of one experiment."""
+        self.of[run.path].note(experiment)
 
     def contents(self) -> list[Content]:
+        if len(self.of) == 1:
+            return next(iter(self.of.values())).contents()
+        found: list[Content] = []
+        for each in self.of.values():
+            title = element("h3", each.run.label, class_="of-run")
+            found.append(element("div", title, *each.contents(), class_="run"))
+        return found
+
+
+def _terms(texts: Mapping[str, Sequence[str]]) -> Content:
+    """Return a list of terms, each with one or more texts."""
+    rows = (
+        element("div", element("dt", term), *(element("dd", text) for text in each))
+        for term, each in texts.items()
+    )
+    return element("dl", *rows, class_="facts wide")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{len(names)}: {', '.join(names[:_MOST_NAMED])}{more}"
+
+
+def _listing(title: str, kinds: Kinds) -> list[Content]:
+    """Return kinds of warnings as a table with how often each stands in a record."""
+    lines = kinds.lines()
+    if not lines:
         return []
+    rows = [
+        element("tr", element("td", str(count), class_="number"), element("td", text))
+        for text, count in lines[:_MOST_WARNINGS]
+    ]
+    head = (element("th", "records", scope="col"), element("th", title, scope="col"))
+    table = element("table", element("thead", element("tr", *head)), element("tbody", *rows))
+    more = len(lines) - _MOST_WARNINGS
+    note = [element("p", f"And {more} other kinds.", class_="note")] if more > 0 else []
+    return [scrolling(table, title), *note]

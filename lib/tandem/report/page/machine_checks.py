@@ -1,0 +1,166 @@
+"""How quiet and how well watched the machine was, over all experiments of a run that count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tandem.base.text import counted, share
+from tandem.report.compare.wording import number
+from tandem.report.page.extent import Extent
+from tandem.results.record import Record, Window, WindowGpu
+
+Line = tuple[str, list[str]]  # what is asked, and what was seen
+_MOST_NAMED = 5
+
+
+@dataclass
+class MachineChecks:
+    """Extents of what may disturb. `note` the records whose figures stand in the report."""
+
+    records: int = 0
+    coverage: Extent = field(default_factory=Extent)
+    limits: set[float] = field(default_factory=set)
+    strangers: Counter[str] = field(default_factory=Counter)
+    strangers_unknown: Counter[str] = field(default_factory=Counter)
+    gpu_windows: int = 0
+    no_gpu: Counter[str] = field(default_factory=Counter)
+    others: Extent = field(default_factory=Extent)
+    steal: Extent = field(default_factory=Extent)
+    swapped: Extent = field(default_factory=Extent)
+    gap: Extent = field(default_factory=Extent)
+    sampled: Extent = field(default_factory=Extent)
+    sensors: dict[str, tuple[Extent, Extent, float]] = field(default_factory=dict)
+    methods: Counter[str] = field(default_factory=Counter)
+    throttled: dict[str, Extent] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+    asleep: list[str] = field(default_factory=list)
+
+    def note(self, record: Record) -> None:
+        name = record["experiment_id"]
+        self.records += 1
+        if background := record["background"]:
+            self.coverage.note(background["coverage"], name, "rounds tell nothing")
+            self.limits.add(record["validity"]["min_coverage"])
+        strangers: set[str] = set()
+        for window in record["windows"]:
+            self._note_machine(window, name)
+            if not window["gpus"]:
+                self.no_gpu[window["gpus_reason"] or "there is none"] += 1
+            for gpu in window["gpus"]:
+                strangers |= {f"{each['name']} of {each['user']}" for each in gpu["strangers"]}
+                self._note_gpu(gpu, name)
+        self.strangers.update(strangers)
+        for board in record["faults"] or []:
+            uncorrected, xids = board["ecc_uncorrected"] or 0, board["xids"] or []
+            if uncorrected or xids:
+                words = [f"Xid {xid}" for xid in xids]
+                words += [f"{uncorrected} ECC errors"] if uncorrected else []
+                self.faults[f"GPU {board['index']}: {', '.join(words)}"] += 1
+        if record["suspensions"]:
+            self.asleep.append(name)
+
+    def _note_machine(self, window: Window, name: str) -> None:
+        machine = window["machine"]
+        self.others.note(machine["others_cpu_percent"], name, machine["others_cpu_reason"])
+        self.steal.note(machine["steal_percent"], name)
+        self.swapped.note(machine["swapped_in_mib"], name)
+
+    def _note_gpu(self, gpu: WindowGpu, name: str) -> None:
+        self.gpu_windows += 1
+        self.gap.note(gpu["largest_gap_seconds"], name)
+        self.sampled.note(gpu["sampling_coverage"], name)
+        board = f"GPU {gpu['index']} ({gpu['name']})"
+        new = Extent(), Extent(), gpu["board_gain_percent"]
+        counter, power, _ = self.sensors.setdefault(board, new)
+        counter.note(gpu["counter_period_seconds"], name)
+        power.note(gpu["power_period_seconds"], name)
+        self.methods[gpu["energy_method"] or "not measured"] += 1
+        for reason, percent in gpu["throttled_percent"].items():
+            self.throttled.setdefault(reason, Extent()).note(percent, name)
+        if why := gpu["strangers_reason"]:
+            self.strangers_unknown[why] += 1
+
+    # -- as text -----------------------------------------------------------------------
+
+    def lines(self) -> list[Line]:
+        """Return each check with what was seen; without one that has nothing to do here."""
+        lines = [
+            ("Background's coverage", [*self._coverage_texts()]),
+            ("Strangers on the GPU", [*self._stranger_texts()]),
+            ("Others on the CPUs", [*self._cpu_texts()]),
+            ("Gaps of the monitor", [*self._gap_texts()]),
+            ("Sensors", [*self._sensor_texts()]),
+            ("Clocks held down", [*self._clock_texts()]),
+            ("Faults of boards", [*self._fault_texts()]),
+            ("Suspended", _named("in", self.asleep)),
+        ]
+        return [(title, texts) for title, texts in lines if texts]
+
+    def _coverage_texts(self) -> Iterator[str]:
+        if self.coverage.low:
+            low, where = self.coverage.low
+            least = " or ".join(f"{limit:.0%}" for limit in sorted(self.limits))
+            text = f"{share(low)} of the foreground's time or more; at least {least} is asked for"
+            yield f"{text} (least: {where})" if low < 1 else text
+        if unknown := sum(self.coverage.unknown.values()):
+            yield f"not known in {counted(unknown, 'experiment')}"
+
+    def _stranger_texts(self) -> Iterator[str]:
+        if not self.gpu_windows:
+            yield from (f"no GPU was measured: {why}" for why in self.no_gpu)
+            return
+        for who, count in self.strangers.most_common(_MOST_NAMED):
+            yield f"{who}, in {counted(count, 'experiment')}"
+        if more := len(self.strangers) - _MOST_NAMED:
+            yield from [f"and {more} more"] if more > 0 else []
+        if not self.strangers:
+            yield f"none seen in {counted(self.gpu_windows, 'window')}"
+        for why, count in self.strangers_unknown.items():
+            yield f"not known in {counted(count, 'window')}: {why}"
+
+    def _cpu_texts(self) -> Iterator[str]:
+        most = self.others.high
+        where = f" (most: {most[1]})" if most and most[0] > 1 else ""
+        yield f"{self.others.text('% of all CPUs')}{where}"
+        if self.steal.high and self.steal.high[0] > 0:
+            yield f"other virtual machines took up to {number(self.steal.high[0])} %"
+        if self.swapped.high and self.swapped.high[0] > 0:
+            yield f"up to {number(self.swapped.high[0])} MiB came back from swap in a window"
+
+    def _gap_texts(self) -> Iterator[str]:
+        if self.gap.high and self.sampled.low:
+            longest_s, where = self.gap.high
+            yield f"none longer than {number(longest_s)} s (longest: {where})"
+            yield f"{share(self.sampled.low[0])} of each window or more was sampled"
+
+    def _sensor_texts(self) -> Iterator[str]:
+        for board, (counter, power, gain_percent) in self.sensors.items():
+            yield (
+                f"{board}: energy counter every {counter.text('ms', 1000)}, power every"
+                f" {power.text('ms', 1000)}; gain known to {gain_percent:g} %"
+            )
+        if self.methods:
+            each = (f"{counted(count, 'window')} by {how}" for how, count in self.methods.items())
+            yield f"energy of {', '.join(each)}".replace("by not measured", "not measured")
+
+    def _fault_texts(self) -> Iterator[str]:
+        for text, count in self.faults.items():
+            yield f"{text}, in {counted(count, 'experiment')}"
+
+    def _clock_texts(self) -> Iterator[str]:
+        for reason, extent in self.throttled.items():
+            if extent.high and extent.high[0] > 0:
+                percent, where = extent.high
+                yield f"{reason}: up to {number(percent)} % of a window (most: {where})"
+        if self.throttled and not any(it.high and it.high[0] > 0 for it in self.throttled.values()):
+            yield "never"
+
+
+def _named(before: str, names: list[str]) -> list[str]:
+    """Return some names in one text, none for none."""
+    if not names:
+        return []
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return [f"{before} {', '.join(names[:_MOST_NAMED])}{more}"]

@@ -1,0 +1,116 @@
+"""What a report says for and against its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from support import plans
+from support.records import interference, of, write_run
+from support.reports import noted, planned, record_for, write_journal
+from tandem.plan.tries import as_it_stands
+from tandem.report.page.grouping import Kinds
+from tandem.report.page.sections.trust import Trust
+from tandem.results.record import Stranger, Window
+
+PLAN = plans.design(loads=1)
+IDS = [each.id for each in PLAN.experiments]
+
+
+def test_checks_are_those_of_the_valid_experiments(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    busy: dict[str, Any] = {"windows[0].machine.others_cpu_percent": 7.5}
+    seen = {"windows[0].gpus[0].strangers": [of(Stranger, name="python", user="bob")]}
+    gone = {"valid": False, "invalid_reasons": ["GPU 0 was used"]}
+    write_run(
+        run,
+        record_for(PLAN, IDS[0]),
+        record_for(PLAN, IDS[1], **busy),
+        record_for(PLAN, IDS[2], **seen, **gone),
+    )
+    text = noted(Trust, run)
+    assert "What was seen in 2 experiments (valid)" in text
+    assert f"1.3 to 7.5 % of all CPUs (most: {IDS[1]})" in text
+    assert "none seen in 2 windows" in text and "bob" not in text
+    assert "99.8% of the foreground's time or more; at least 95% is asked for" in text
+    assert f"none longer than 0.101 s (longest: {IDS[0]})" in text
+    assert "GPU 0 (NVIDIA H100 80GB HBM3): energy counter every 20 ms, power every 100 ms" in text
+    assert f"Not valid, in no figure\n1: {IDS[2]}" in text
+    assert f"Missing\n1: {IDS[3]}" in text
+    assert "Idle drift" not in text
+
+
+def test_where_nothing_is_valid_that_is_what_is_shown(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    seen = {"windows[0].gpus[0].strangers": [of(Stranger, name="python", user="bob")]}
+    write_run(run, record_for(PLAN, IDS[0], **seen, valid=False, invalid_reasons=["x"]))
+    text = noted(Trust, run)
+    assert "What was seen in 1 experiment (not valid)" in text
+    assert "python of bob, in 1 experiment" in text
+
+
+def test_idle_windows_are_drawn_over_the_run(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    write_journal(run, ("run_started", {}))
+    parallel = next(each for each in PLAN.experiments if each.backgrounds)
+    made = record_for(PLAN, parallel.id)
+    for power_w in (60.5, 62.0):
+        idle = of(Window, name="idle", started="2026-01-31T23:00:00+00:00", attempt=None, load=None)
+        idle["gpus"][0]["power_avg_watts"] = power_w
+        made["windows"].append(idle)
+    write_run(run, (made, interference(idle_drift_watts=1.5, idle_drift_reason=None)))
+    text = noted(Trust, run)
+    assert "Idle drift over the run\nGPU 0: 60.5 to 62 W in 2 idle windows." in text
+    assert "The idle windows of a pair span 1.5 W." in text
+    assert f"{parallel.id}, GPU 0: 60.5 W" in text
+    assert "data as CSV" in text and "tandem table run_1 --kind windows" in text
+
+
+def test_what_ran_again_or_was_cut_off_is_named(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    group = PLAN.by_id[IDS[0]].group
+    again = {f"{each.id}_try2": each.id for each in PLAN.groups[group]}
+    added = ("added", {"as": "try", "experiments": again})
+    aside = ("set_aside", {"experiment": IDS[0], "folder": f"cut_off/{IDS[0]}.1"})
+    ended = [("ended", {"experiment": name, "duration_s": 1.0}) for name in (*IDS, *again)]
+    write_journal(run, ("run_started", {}), added, aside, *ended, ("run_ended", {}))
+    standing = as_it_stands(PLAN, [added[1]])
+    write_run(run, *(record_for(standing, name) for name in (*IDS, *again)))
+    text = noted(Trust, run)
+    first = ", ".join(each.id for each in PLAN.groups[group])
+    assert f"Of groups that ran again\n2: {first}" in text
+    assert f"Cut off\n1: cut_off/{IDS[0]}.1" in text
+    assert "What was seen in 4 experiments" in text
+
+
+def test_warnings_are_counted_by_kind(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    texts = [f"others used {percent} % of all CPUs" for percent in ("12.5", "9", "30")]
+    write_run(
+        run,
+        *(record_for(PLAN, name, warnings=[text]) for name, text in zip(IDS, texts, strict=False)),
+    )
+    assert "\n3\nothers used 9 to 30 % of all CPUs" in noted(Trust, run)
+
+
+def test_figures_are_put_together_and_names_are_not() -> None:
+    kinds = Kinds()
+    for text in (
+        *("GPU 0 was at 5 % for 1.5 s", "GPU 0 was at 7 % for 0.5 s", "GPU 1 was at 5 % for 1.5 s"),
+        *(
+            "processes are still alive: python 4711, sh 12",
+            "processes are still alive: python 9, sh 8",
+        ),
+    ):
+        kinds.note(text)
+    assert kinds.lines() == [
+        ("GPU 0 was at 5 to 7 % for 0.5 to 1.5 s", 2),
+        ("processes are still alive: python …, sh …", 2),
+        ("GPU 1 was at 5 % for 1.5 s", 1),
+    ]
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    text = noted(Trust, tmp_path)
+    assert text.startswith("No experiment that counts has a record.")
+    assert "Warnings\nNone." in text
