@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from tandem.base.text import printable
 from tandem.log.tail import CUT, Tail
 from tandem.report.details import words
+from tandem.report.details.chart import chart_of
 from tandem.report.details.facts import Part, parts_of
 from tandem.report.details.files import files_of
 from tandem.report.details.logs import tails_of
 from tandem.report.grid import fold, labelled, wrapped
+from tandem.report.plots.sparks import sparks
 from tandem.results.reading import ExperimentReading, RunReading
 
 _ASCII = str.maketrans({"±": "+", "\u2013": "-", "°": " ", "…": "."})
@@ -31,8 +33,10 @@ def text_of_experiment(
 ) -> str:
     """Return all that is known of an experiment, in lines of at most `columns` characters."""
     lines = [*_head(run, reading, columns, has_utf8)]
-    for part in parts_of(reading):
+    parts = parts_of(reading)
+    for part in parts:
         lines += _part(part, columns)
+    lines += _timeline(reading, columns, has_utf8)
     for name, tail in tails_of(reading):
         lines += _tail(name, tail, columns)
     lines += _part(Part("Files", [("folder", f"{reading.folder}"), *files_of(reading)]), columns)
@@ -54,6 +58,16 @@ def _head(
 def _part(part: Part, columns: int) -> list[str]:
     rows = [(printable(label), printable(text)) for label, text in part.rows]
     return ["", part.title, *labelled(rows, columns)]
+
+
+def _timeline(reading: ExperimentReading, columns: int, has_utf8: bool) -> Iterator[str]:
+    chart = chart_of(reading, max(columns - 3, 10))
+    if chart is None:
+        return
+    yield from ("", *wrapped("Timeline, in seconds since the experiment began", columns))
+    yield from (f"  {line}" for line in sparks(chart, columns - 2, has_utf8=has_utf8))
+    for remark in chart.remarks:
+        yield from (f"  {line}" for line in fold(printable(remark), columns - 2))
 
 
 def _tail(name: str, tail: Tail, columns: int) -> Iterator[str]:

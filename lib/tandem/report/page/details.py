@@ -7,14 +7,20 @@ from xml.etree.ElementTree import Element
 
 from tandem.log.tail import Tail
 from tandem.report.details import words
+from tandem.report.details.chart import chart_of
 from tandem.report.details.facts import Part, parts_of
 from tandem.report.details.files import files_of
 from tandem.report.details.logs import tails_of
-from tandem.report.page.markup import Content, element
-from tandem.results.reading import ExperimentReading, RunReading
+from tandem.report.page.markup import Content, element, html_of
+from tandem.report.plots.timeline import timeline
+from tandem.report.page.runs import ReportedRun
+from tandem.results.reading import ExperimentReading
+
+_BUCKETS, _LEAST_BUCKETS = 640, 40
+_MOST_BYTES, _ALL_BYTES = 40_000, 600_000  # of one timeline, of all on the page
 
 
-def details_of(run: RunReading, name: str, key: str, count: int) -> Element:
+def details_of(run: ReportedRun, name: str, key: str, count: int) -> Element:
     """Return one experiment as an element to open; `count` of them share the page's bytes."""
     reading = run.experiment(name)
     mark = f"{words.MARKS[reading.standing]} {words.standing(reading)}"
@@ -22,6 +28,7 @@ def details_of(run: RunReading, name: str, key: str, count: int) -> Element:
     if why := words.reasons(reading, run.path):
         contents.append(element("ul", *(element("li", each) for each in why), class_="why"))
     contents += [element("div", *map(_part, parts_of(reading)), class_="facts")]
+    contents += _timeline(reading, most_bytes=min(_MOST_BYTES, _ALL_BYTES // count))
     for log, tail in tails_of(reading):
         contents += _tail(log, tail)
     if files := _files(reading):
@@ -36,6 +43,19 @@ def _part(part: Part) -> Element:
     return element("section", element("h3", part.title), element("dl", *rows))
 
 
+def _timeline(reading: ExperimentReading, most_bytes: int) -> list[Content]:
+    """Return the timeline with as many buckets as the bytes allow, but not too few."""
+    chart = chart_of(reading, _BUCKETS)
+    if chart is None:
+        return [element("p", "No file tells when anything happened.")]
+    drawing = timeline(chart)
+    while len(html_of(drawing)) > most_bytes and chart.axis.buckets > _LEAST_BUCKETS:
+        chart = chart.halved()
+        drawing = timeline(chart)
+    title = element("h3", "Timeline, in seconds since the experiment began")
+    return [title, drawing, *(element("p", text) for text in chart.remarks)]
+
+
 def _tail(log: str, tail: Tail) -> list[Content]:
     title = element("h3", f"End of {log}")
     if tail.problem:
@@ -45,8 +65,8 @@ def _tail(log: str, tail: Tail) -> list[Content]:
     return [title, element("pre", text, tabindex="0")]
 
 
-def _files(reading: ExperimentReading) -> Element | None:
-    folder = f"{quote(reading.id)}/"
+def _files(run: ReportedRun, reading: ExperimentReading) -> Element | None:
+    folder = f"{run.link}{quote(reading.id)}/"
     links: list[Content] = []
     for kind, path in files_of(reading):
         links += [" · " if links else "", element("a", kind, href=folder + path)]

@@ -13,7 +13,8 @@ from xml.etree.ElementTree import Element
 from tandem.report.details import words
 from tandem.report.details.files import files_of
 from tandem.report.page.markup import Content, append, element
-from tandem.results.reading import ExperimentReading, RunReading
+from tandem.report.page.runs import ReportedRun
+from tandem.results.reading import ExperimentReading
 
 FEW = 2000  # up to so many rows have links to log and energy too, and their reasons whole
 _REASON_CHARACTERS = 100
@@ -31,7 +32,7 @@ class Line:
     """What is kept of an experiment. `cells` are by title; `badness` is less for a worse one."""
 
     id: str
-    run: RunReading
+    run: ReportedRun
     values: words.Values
     metric: tuple[str, float] | None
     cells: Mapping[str, str]
@@ -41,14 +42,14 @@ class Line:
     began: str
 
 
-def line_of(run: RunReading, reading: ExperimentReading, *, has_run: bool) -> Line:
+def line_of(run: ReportedRun, reading: ExperimentReading, *, has_run: bool) -> Line:
     duration_s, joules, slowdown = (
         figure(reading) for figure in (words.duration_s, words.gpu_j, words.slowdown)
     )
     coverage = words.coverage(reading)
     warnings = words.record_of(reading).get("warnings")
     cells = {
-        "Run": run.path.name if has_run else "",
+        "Run": run.label if has_run else "",
         "Standing": f"{words.MARKS[reading.standing]} {words.standing(reading)}",
         "Foreground": words.foreground(reading) or "",
         "Background": words.background(reading) or "",
@@ -156,7 +157,7 @@ def _head(titles: Sequence[str]) -> Element:
 
 
 def _row(line: Line, cells: Sequence[str], details: str | None, *, is_few: bool) -> Element:
-    folder = f"{quote(line.id)}/"
+    folder = f"{line.run.link}{quote(line.id)}/"
     links = dict(line.links)
     record = links.pop("record", None)
     name = element("a", line.id, href=folder + record) if record else line.id

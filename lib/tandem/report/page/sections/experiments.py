@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tandem.report.page.details import details_of
 from tandem.report.page.experiment_table import Line, line_of, table_of
 from tandem.report.page.markup import Content, element
+from tandem.report.page.runs import ReportedRun
 from tandem.results.reading import ExperimentReading, RunReading
 
 MOST_DETAILS = 50  # of the worst, and of the newest
@@ -21,13 +22,13 @@ _ALL = "Below the table stand the details of every experiment that has run, the 
 class Experiments:
     title = "Experiments"
 
-    def __init__(self, runs: Sequence[RunReading]) -> None:
-        self.runs = runs
+    def __init__(self, runs: Sequence[ReportedRun]) -> None:
+        self.runs = {run.path: run for run in runs}
         self.lines: list[Line] = []
 
     def note(self, run: RunReading, experiment: ExperimentReading) -> None:
         """Keep the words of one experiment's row."""
-        self.lines.append(line_of(run, experiment, has_run=len(self.runs) > 1))
+        self.lines.append(line_of(self.runs[run.path], experiment, has_run=len(self.runs) > 1))
 
     def contents(self) -> list[Content]:
         if not self.lines:

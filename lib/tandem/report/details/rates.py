@@ -1,0 +1,59 @@
+"""From sums that only grow (CPU seconds, microjoules) to how fast they grow, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from operator import sub, truediv
+
+from tandem.report.details.thinning import Breaks
+
+
+class Rate:
+    """The rate at each row since the row before, where both are known and near each other.
+
+    Rows nearer than half of `row_s` are left out: the sum's last digit would look like a spike. Not
+    known is a rate over more than `limit_s`, over a suspension, or of a sum that was set back.
+    """
+
+    def __init__(self, row_s: float, limit_s: float, factor: float = 1.0) -> None:
+        self.least_s, self.limit_s, self.factor = row_s / 2, limit_s, factor
+        self.before: tuple[float, float] | None = None
+
+    def of(
+        self, times: list[float], totals: list[float], asleep: Breaks
+    ) -> tuple[list[float], list[float], Breaks | None]:
+        """Return the moments that have a rate, the rates, and gaps between them if that is known.
+
+        `totals` are the sums at some moments.
+        """
+        if self.before:
+            times, totals = [self.before[0], *times], [self.before[1], *totals]
+        self.before = times[-1], totals[-1]
+        steps_s = list(map(sub, islice(times, 1, None), times))
+        grown = list(map(sub, islice(totals, 1, None), totals))
+        if asleep or not steps_s or min(grown) < 0.0:
+            return (*self._one_by_one(times, totals, asleep), None)
+        if min(steps_s) < self.least_s or max(steps_s) > self.limit_s:
+            return (*self._one_by_one(times, totals, asleep), None)
+        rates = list(map(truediv, grown, steps_s))
+        if self.factor != 1.0:
+            rates = [rate * self.factor for rate in rates]
+        return times[1:], rates, []
+
+    def _one_by_one(
+        self, times_s: Sequence[float], totals: Sequence[float], asleep: Breaks
+    ) -> tuple[list[float], list[float]]:
+        times, rates = [], []
+        before_s, before = times_s[0], totals[0]
+        for when_s, total in zip(times_s, totals, strict=True):
+            step_s = when_s - before_s
+            if step_s < self.least_s and total >= before:
+                continue
+            slept = any(before_s < end and begin < when_s for begin, end in asleep)
+            if step_s <= self.limit_s and total >= before and not slept:
+                times.append(when_s)
+                rates.append((total - before) / step_s * self.factor)
+            before_s, before = when_s, total
+        self.before = before_s, before
+        return times, rates

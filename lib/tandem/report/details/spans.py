@@ -1,0 +1,118 @@
+"""What happened when in an experiment: windows, attempts, rounds, each with its begin and its end.
+
+They stand in the record. Without one, the files of attempts and rounds tell as much as they can.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.background.rounds import ROUNDS, Stretch, read_rounds
+from tandem.report.details.words import is_number
+
+WINDOW, WHOLE, FAILED, HOLLOW, STOPPED = "window", "whole", "failed", "hollow", "stopped"
+_UNLIKE_A_RECORD = (LookupError, TypeError, ValueError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time on CLOCK_BOOTTIME; without an end it went on as far as is known."""
+
+    begin_s: float
+    end_s: float | None
+    kind: str
+    name: str = ""
+
+
+Spans = dict[str, list[Span]]
+
+
+def spans_of(record: Mapping[str, Any] | None, folder: Path) -> Spans:
+    """Return the stretches by what they are: windows, attempts, the rounds of each background."""
+    if record is None:
+        found = {"attempts": _attempts_by_files, **_rounds_by_files(folder)}
+        made = {title: _read(maker, folder) for title, maker in found.items()}
+    else:
+        made = {title: _read(maker, record) for title, maker in _BY_RECORD.items()}
+        made |= _rounds_by_record(record)
+    return {title: spans for title, spans in made.items() if spans}
+
+
+def _read(maker: Callable[[Any], Iterable[Span]], source: Any) -> list[Span]:
+    """Return the spans of a source; [] where it is not what this version writes."""
+    try:
+        return [span for span in maker(source) if is_number(span.begin_s)]
+    except _UNLIKE_A_RECORD:
+        return []
+
+
+def _windows(record: Mapping[str, Any]) -> Iterator[Span]:
+    for each in record["windows"]:
+        yield Span(each["start_boottime_s"], each["end_boottime_s"], WINDOW, str(each["name"]))
+
+
+def _attempts(record: Mapping[str, Any]) -> Iterator[Span]:
+    for each in record["attempts"]:
+        kind = WHOLE if each["exit_code"] == 0 else FAILED
+        yield Span(each["start_boottime_s"], each["end_boottime_s"], kind, str(each["number"]))
+
+
+def _rounds_by_record(record: Mapping[str, Any]) -> Spans:
+    background = record.get("background")
+    parts = background.get("parts") if isinstance(background, Mapping) else None
+    made: Spans = {}
+    for part in parts if isinstance(parts, list) else ():
+        if isinstance(part, Mapping):
+            made[f"rounds of {part.get('name')}"] = _read(_rounds, part)
+    return made
+
+
+def _rounds(part: Mapping[str, Any]) -> Iterator[Span]:
+    for each in part["rounds"]:
+        counts = each["failed"], each["hollow"], each["completed"]
+        yield Span(each["start_boottime_s"], each["end_boottime_s"], _kind(*counts))
+
+
+def _kind(failed: int, hollow: int, completed: int) -> str:
+    if failed:
+        return FAILED
+    return HOLLOW if hollow else WHOLE if completed else STOPPED
+
+
+def _attempts_by_files(folder: Path) -> Iterator[Span]:
+    for file in sorted(folder.glob("attempts/*/keeper.json")):
+        try:
+            told = json.loads(file.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            continue
+        kind = WHOLE if told["exit_code"] == 0 else FAILED
+        yield Span(told["started_s"], told["ended_s"], kind, file.parent.name)
+
+
+def _rounds_by_files(folder: Path) -> dict[str, Callable[[Path], Iterator[Span]]]:
+    files = sorted(folder.glob(f"background_logs*/{ROUNDS}"))
+    return {f"rounds in {file.parent.name}": _rounds_in(file) for file in files}
+
+
+def _rounds_in(file: Path) -> Callable[[Path], Iterator[Span]]:
+    def found(_folder: Path) -> Iterator[Span]:
+        try:
+            yield from map(_span_of, read_rounds(file))
+        except OSError:
+            return
+
+    return found
+
+
+def _span_of(each: Stretch) -> Span:
+    return Span(each.start_s, each.end_s, _kind(each.failed, each.hollow, each.completed))
+
+
+_BY_RECORD: dict[str, Callable[[Any], Iterator[Span]]] = {
+    "windows": _windows,
+    "attempts": _attempts,
+}
