@@ -118,7 +118,7 @@ def _named(spans: Iterable[Span], axis: Axis) -> Iterator[str]:
             else f"{span.end_s - axis.begin_s:.1f} s"
         )
         failed = " (failed)" if span.kind == FAILED else ""
-        yield f"{span.name}{failed} {begin} to {end}"
+        yield f"{span.name}{failed}: {begin} to {end}"
 
 
 def _counts(spans: Sequence[Span]) -> Iterator[str]:

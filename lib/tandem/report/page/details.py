@@ -12,8 +12,8 @@ from tandem.report.details.facts import Part, parts_of
 from tandem.report.details.files import files_of
 from tandem.report.details.logs import tails_of
 from tandem.report.page.markup import Content, element, html_of
-from tandem.report.plots.timeline import timeline
 from tandem.report.page.runs import ReportedRun
+from tandem.report.plots.timeline import timeline
 from tandem.results.reading import ExperimentReading
 
 _BUCKETS, _LEAST_BUCKETS = 640, 40
@@ -27,11 +27,11 @@ def details_of(run: ReportedRun, name: str, key: str, count: int) -> Element:
     contents: list[Content] = [element("summary", element("b", name), f" {mark}")]
     if why := words.reasons(reading, run.path):
         contents.append(element("ul", *(element("li", each) for each in why), class_="why"))
-    contents += [element("div", *map(_part, parts_of(reading)), class_="facts")]
     contents += _timeline(reading, most_bytes=min(_MOST_BYTES, _ALL_BYTES // count))
+    contents += [element("div", *map(_part, parts_of(reading)), class_="parts")]
     for log, tail in tails_of(reading):
         contents += _tail(log, tail)
-    if files := _files(reading):
+    if files := _files(run, reading):
         contents.append(files)
     return element("details", *contents, id=key, class_="experiment")
 

@@ -12,13 +12,13 @@ from xml.etree.ElementTree import Element
 
 from tandem.report.details import words
 from tandem.report.details.files import files_of
-from tandem.report.page.markup import Content, append, element
+from tandem.report.page.markup import Content, element
 from tandem.report.page.runs import ReportedRun
 from tandem.results.reading import ExperimentReading
 
 FEW = 2000  # up to so many rows have links to log and energy too, and their reasons whole
 _REASON_CHARACTERS = 100
-_ROWS_A_BODY = 200
+_MANY, _ROWS_A_BODY = 600, 200  # of more rows than these the page lays out only what is seen
 _ORDER = (
     *("Run", "Standing", "Foreground", "Values", "Background", "Duration, s", "Metric"),
     *("GPU, J", "Coverage, %", "Slowdown", "Why not valid"),
@@ -87,7 +87,8 @@ def table_of(lines: Sequence[Line], details: Mapping[int, str]) -> list[Content]
     headers = ["Experiment", *(metric if name == "Metric" else name for name in titles)]
     numeric = {*_NUMERIC, metric} if metric != "Metric" else _NUMERIC
     places = " ".join(f"n{at}" for at, name in enumerate(headers, start=1) if name in numeric)
-    table = element("table", _head(headers), class_=f"experiments {places}".strip())
+    kind = "experiments many" if len(lines) > _MANY else "experiments"
+    table = element("table", _head(headers), class_=f"{kind} {places}".strip())
     cells = list(zip(*(columns[name] for name in titles), strict=True))
     for begin in range(0, len(lines), _ROWS_A_BODY):
         body = element("tbody")
@@ -97,7 +98,7 @@ def table_of(lines: Sequence[Line], details: Mapping[int, str]) -> list[Content]
             body.append(_row(line, row, details.get(id(line)), is_few=len(lines) <= FEW))
         table.append(body)
     above: list[Content] = [element("p", text) for text in _above(shared, empty, len(lines))]
-    frame = element("div", table, class_="wide", tabindex="0", role="region")
+    frame = element("div", table, class_="scroll", tabindex="0", role="region")
     frame.set("aria-label", "All experiments")
     status = element("p", _counted(lines), class_="shown", role="status")
     return [*above, status, frame]
@@ -165,8 +166,8 @@ def _row(line: Line, cells: Sequence[str], details: str | None, *, is_few: bool)
     more: list[Content] = [element("a", "details", href=f"#{details}")] if details else []
     if is_few:
         more += [element("a", kind, href=folder + path) for kind, path in links.items()]
-    for link in more:
-        append(first, " ", link)
+    if more:
+        first.append(element("small", *(part for link in more for part in (link, " "))))
     row = element("tr", first)
     for cell in cells:
         long = len(cell) > _REASON_CHARACTERS and not is_few
