@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Tandem: one measured training beside looping ones, and a record that can be trusted.
+"""One measured training beside looping ones, and a record that can be trusted.
 
-Exit codes: 0 all experiments succeeded and are valid (with --until: all that there was time for) ·
-1 some failed or are invalid · 2 usage, settings or registry wrong (nothing was started) ·
-3 the machine is not ready · 75 another run holds the lock ·
-128+N ended by signal N, everything stopped and recorded
+RUN is a folder, its name in results/, or latest. COMMAND --help says more.
+Exit codes: 0 all is valid (with --until: all that there was time for) · 1 some
+is not · 2 usage, settings or registry wrong, nothing was started · 3 the machine
+is not ready · 75 another run holds the lock · 128+N stopped by signal N
 """
 
 from __future__ import annotations

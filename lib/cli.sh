@@ -40,24 +40,58 @@ cli_fail() { # TEXT
   exit 2
 }
 
-# Ends the script because of how it was called.
+# Ends the script because of how it was called: what is wrong, the usage, and where to find more.
 cli_fail_usage() { # TEXT
+  local usage
+  usage=$(cli_help "$0" | sed -n 's/^Usage: /usage: /p')
   cli_say error "$1"
-  cli_help "$0" >&2
+  printf '%s\n' "${usage%%$'\n'*}" "${0##*/} --help for more" >&2 2>/dev/null || true
   exit 2
+}
+
+# Ends the script because of an option that its help does not have, with the nearest that it has.
+cli_fail_option() { # WORD REMARK
+  local word=${1%%=*} remark=$2 option distance least=3
+  while read -r option; do
+    if [[ $1 == "$option="* ]]; then cli_fail_usage "write $option VALUE, without ="; fi
+    distance=0
+    if [[ $option != "$word"* ]]; then
+      distance=$(cli_distance "$word" "$option")
+      [[ ${option:2:1} == "${word:2:1}" ]] || distance=$((distance + 1)) # few mistype the first letter
+    fi
+    if ((distance < least)); then least=$distance remark="did you mean \"$option\"?"; fi
+  done < <(cli_help "$0" | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+  cli_fail_usage "unknown option \"$word\" ($remark)"
+}
+
+# Prints how many letters make one word of another: added, left out or changed.
+cli_distance() { # WORD WORD
+  local row above best i j
+  mapfile -t row < <(seq 0 "${#2}")
+  for ((i = 1; i <= ${#1}; i++)); do
+    best=${row[0]} row[0]=$i
+    for ((j = 1; j <= ${#2}; j++)); do
+      above=${row[j]}
+      [[ ${1:i-1:1} == "${2:j-1:1}" ]] || best=$((best + 1))
+      ((best <= above)) || best=$((above + 1))
+      ((best <= row[j - 1])) || best=$((row[j - 1] + 1))
+      row[j]=$best best=$above
+    done
+  done
+  printf '%s' "${row[-1]}"
 }
 
 # Ends the script unless a value is a number of seconds.
 cli_check_seconds() { # OPTION VALUE
   if [[ ! $2 =~ ^[0123456789]+([.][0123456789]+)?$ ]]; then
-    cli_fail "$1 takes a number of seconds, not \"$2\""
+    cli_fail_usage "$1 takes a number of seconds, not \"$2\""
   fi
 }
 
 # Ends the script unless a value is a count from 1 on.
 cli_check_count() { # OPTION VALUE
   if [[ ! $2 =~ ^[123456789][0123456789]{0,8}$ ]]; then
-    cli_fail "$1 takes a number from 1 on, not \"$2\""
+    cli_fail_usage "$1 takes a number from 1 on, not \"$2\""
   fi
 }
 

@@ -14,7 +14,8 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be 
 
 from tandem.background.dose.controller import Controller, NoKeeperError  # noqa: E402
 from tandem.background.dose.feedback import LEAST_DUTY  # noqa: E402
-from tandem.base.arguments import Arguments, number, process_id, seconds  # noqa: E402
+from tandem.base.arguments import Arguments  # noqa: E402
+from tandem.base.option_values import number, process_id, seconds  # noqa: E402
 from tandem.base.paths import DOSE  # noqa: E402
 from tandem.processes.owner import OwnerError  # noqa: E402
 
@@ -29,7 +30,7 @@ def options_from(words: list[str]) -> Namespace:
     add("--target", type=number)
     add("--keeper", type=process_id)
     add("--period", type=seconds, default=LONGEST_S)
-    options = arguments.read(words)
+    options = arguments.parse_args(words)
     if not options.out:
         arguments.error("give a folder for the files with --out")
     if options.intensity is None and options.target is None:

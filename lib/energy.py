@@ -23,7 +23,7 @@ def options_from(words: list[str]) -> Namespace:
     add("--from", dest="from_text", default="")
     add("--to", dest="to_text", default="")
     add("--json", action="store_true")
-    options = arguments.read(words)
+    options = arguments.parse_args(words)
     if not options.folder:
         arguments.error("give an experiment's folder")
     return options

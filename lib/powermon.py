@@ -13,7 +13,8 @@ from typing import NoReturn
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be a traceback
 
-from tandem.base.arguments import Arguments, process_id, seconds  # noqa: E402
+from tandem.base.arguments import Arguments  # noqa: E402
+from tandem.base.option_values import process_id, seconds  # noqa: E402
 from tandem.base.paths import POWERCAP, POWERMON, PROC  # noqa: E402
 from tandem.base.text import quote_path  # noqa: E402
 from tandem.measure.sampling.files import say  # noqa: E402
@@ -37,7 +38,7 @@ def options_from(words: list[str]) -> Namespace:
     add("--powercap", default=str(POWERCAP))
     add("--proc", default=str(PROC))
     add("--run", type=process_id)
-    options = arguments.read(words)
+    options = arguments.parse_args(words)
     if not options.out:
         arguments.error("give a folder for the files with --out")
     if options.interval < SHORTEST_S:

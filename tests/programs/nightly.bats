@@ -75,7 +75,7 @@ teardown() {
   [[ -z $output ]]
   [[ $stderr == 'nightly: error: two words.json: exit code 1, some experiments failed or are not valid; '* ]]
   [[ $stderr == *'fast_tiny_002 is not valid: '* ]]
-  [[ $stderr == *"by hand: cd $PWD && $ROOT/.venv/bin/python $ROOT/driver.py run --continue "*' -- two\ words.json'* ]]
+  [[ $stderr == *"by hand: cd $PWD && $ROOT/bin/tandem run --continue "*' -- two\ words.json'* ]]
   [[ ${stderr##*$'\n'} == 'nightly: two\ words.json: 2 experiments: 2 not valid; log '* ]]
   [[ -s ${stderr##*; log } ]]
 }

@@ -1,14 +1,17 @@
-"""Times and shares on the command line."""
+"""The command line: its help, how it is called, times and shares."""
 
 from __future__ import annotations
 
+import ast
 import time
 from argparse import ArgumentTypeError
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from tandem.base.option_values import moment, percent
-from tandem.commandline import parser
+from tandem.base.paths import ROOT
+from tandem.base.text import quote
+from tandem.commandline import COMMANDS, parser
 
 
 @pytest.mark.parametrize("hours", [-2, -1, 1, 2])
@@ -40,8 +43,9 @@ def test_what_is_no_time_is_refused(
     with pytest.raises(SystemExit) as ended:
         parser("title").parse_args(["run", f"{option}={text}"])
     assert ended.value.code == 2
-    wanted = {"--until": "HH:MM, or a date and time in ISO 8601, not", "--wait-lock": "seconds, 0"}
-    assert f"argument {option}: {wanted[option]}" in capsys.readouterr().err
+    time_of_day = "HH:MM, or a date and time in ISO 8601"
+    wanted = time_of_day if option == "--until" else "a number of seconds"
+    assert f"error: {option} takes {wanted}, not {quote(text)}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,18 @@ def test_percent_is_a_share(text: str, share: float) -> None:
 def test_what_is_no_percent_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="percent, such as 2%, not"):
         percent(text)
+
+
+def test_the_help_is_one_screen() -> None:
+    description = ast.get_docstring(ast.parse((ROOT / "driver.py").read_text()), clean=False)
+    lines = parser(description or "").format_help().splitlines()
+    assert len(lines) < 24
+    assert max(lines, key=len) == max((line for line in lines if len(line) <= 80), key=len)
+    assert all(f" {name} " in "\n".join(lines) for names in COMMANDS.values() for name in names)
+
+
+def test_no_option_is_read_by_a_type_whose_error_is_no_sentence() -> None:
+    """The error of int says "invalid int value"; `option_values.integer` says what is taken."""
+    for actions in parser("title")._subparsers._group_actions[0].choices.values():  # type: ignore
+        for action in actions._actions:
+            assert action.type not in (int, float), action.option_strings

@@ -1,54 +1,119 @@
-"""The options of a program in bin/: read and checked once, in the words of its header."""
+"""The arguments of a program: read and checked once; a mistake is told in three lines.
+
+tandem: error: unknown option "--sed" (did you mean "--seed"?)
+usage: tandem run [OPTION ...] [CONFIG]
+tandem run --help for more
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from tandem.base.text import quote, quote_path
+from tandem.base.output import complain
+from tandem.base.text import nearest, quote, quote_path, suggestion
 
-_PROCESS_ID = re.compile(r"[1-9][0-9]{0,9}")
+_REQUIRED = "the following arguments are required: "
 
 
-class Arguments(argparse.ArgumentParser):
-    """Reads the arguments of a program in bin/.
+class Parser(argparse.ArgumentParser):
+    """Reads arguments. Options have one name each: none may be shortened.
 
-    What is wrong is one line on stderr, and exit code 2; after a mistake in the usage the help
-    follows, which is the header of the program. The type of an option is a function such as
-    `seconds`, whose error begins with "takes".
+    The type of an option is a function such as those in `option_values`, whose error says what the
+    option takes.
     """
 
-    def __init__(self, program: Path) -> None:
-        super().__init__(prog=program.name, add_help=False, allow_abbrev=False, exit_on_error=False)
-        self.program = program
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{**given, "allow_abbrev": False, "exit_on_error": False})
 
-    def read(self, words: Sequence[str]) -> argparse.Namespace:
-        """Return the options by name; ends the program where one is wrong or not known."""
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Return the options; the second is empty, for what is not known is a mistake."""
+        words = sys.argv[1:] if args is None else list(args)
+        self._refuse_unknown_options(words)
         try:
-            options, unknown = self.parse_known_args(words)
+            found, rest = super().parse_known_args(words, namespace)
         except argparse.ArgumentError as error:
-            if error.message.startswith("takes "):
-                self.refuse(f"{error.argument_name} {error.message}")
-            self.error(f"{error.argument_name} takes a value")
-        if unknown:
-            kind = "option" if unknown[0].startswith("-") else "argument"
-            self.error(f"unknown {kind} {quote(unknown[0])}")
-        return options
+            self.error(_in_words(error))
+        if rest:
+            self.error(f"unknown argument {quote(rest[0])}")
+        return found, []
 
     def error(self, message: str) -> NoReturn:
         """End the program because of how it was called."""
-        print(f"{self.prog}: error: {message}\n{header(self.program)}", end="", file=sys.stderr)
+        message = message.replace(_REQUIRED, "give ")
+        complain(f"{self.prog.split()[0]}: error: {message}\nusage: {self.usage_line()}")
+        complain(f"{self.prog} --help for more")
         sys.exit(2)
+
+    def usage_line(self) -> str:
+        """How it is called: `tandem compare [OPTION ...] RUN [RUN ...]`."""
+        words = [self.prog]
+        options = [action for action in self._actions if action.option_strings]
+        for action in options:
+            if action.required:
+                words += [action.option_strings[-1], str(action.metavar or action.dest.upper())]
+        if self._subparsers is None and not all(action.required for action in options):
+            words.append("[OPTION ...]")
+        forms: dict[object, str] = {
+            None: "{0}",
+            "?": "[{0}]",
+            "*": "[{0} ...]",
+            "+": "{0} [{0} ...]",
+        }
+        for action in self._actions:
+            if not action.option_strings:
+                form = forms.get(action.nargs, "{0} ...")
+                words.append(form.format(action.metavar or action.dest.upper()))
+        return " ".join(words)
+
+    def _refuse_unknown_options(self, words: Sequence[str]) -> None:
+        known = self._option_string_actions
+        for word in words:
+            if word == "--" or (self._subparsers and not word.startswith("-")):
+                break
+            name = word.partition("=")[0]
+            is_plain = not word.startswith("-") or " " in word or word == "-"
+            if is_plain or name in known or self._negative_number_matcher.match(word):
+                continue
+            if not name.startswith("--") and name[:2] in known:  # its value is joined to it
+                continue
+            if self._subparsers:
+                self.error(f"unknown option {quote(name)} (options stand behind the command)")
+            self.error(f"unknown option {quote(name)}{nearest_option(name, known)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is not among the choices of an action; choices are commands, too."""
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        if isinstance(action, argparse._SubParsersAction):
+            near = suggestion(value, known) if nearest(value, known) else ""
+            self.error(f"unknown command {quote(value)}{near}")
+        near = f" (did you mean {quote(match)}?)" if (match := nearest(value, known)) else ""
+        raise argparse.ArgumentError(action, f"{', '.join(known)}, not {quote(value)}{near}")
+
+
+class Arguments(Parser):
+    """Reads the arguments of a program in bin/, whose help is its header."""
+
+    def __init__(self, program: Path) -> None:
+        super().__init__(prog=program.name, add_help=False)
+        self.program = program
+
+    def usage_line(self) -> str:
+        lines = header(self.program).splitlines()
+        usage = next((line for line in lines if line.startswith("Usage: ")), self.prog)
+        return usage.removeprefix("Usage: ")
 
     def refuse(self, message: str) -> NoReturn:
         """End the program because of a value that it was given."""
-        print(f"{self.prog}: error: {message}", file=sys.stderr)
+        complain(f"{self.prog}: error: {message}")
         sys.exit(2)
 
     def folder(self, option: str, path: str) -> str:
@@ -63,6 +128,15 @@ class Arguments(argparse.ArgumentParser):
         return folder
 
 
+def nearest_option(name: str, known: Collection[str]) -> str:
+    """' (did you mean "--seed"?)' for --sed, and for what begins the name of an option, or ''."""
+    words = [option.lstrip("-") for option in known if option.startswith("--")]
+    word = name.lstrip("-")
+    longer = sorted(each for each in words if word and each.startswith(word))
+    match = longer[0] if longer else nearest(word, words)
+    return f' (did you mean "--{match}"?)' if match else ""
+
+
 def header(program: Path) -> str:
     """Return the comment at the beginning of a script, which is its help."""
     lines = program.read_text(encoding="utf-8").splitlines()[1:]
@@ -70,29 +144,14 @@ def header(program: Path) -> str:
     return "".join(f"{line[2:]}\n" for line in lines[: comment.index(False)])
 
 
-def number(text: str) -> float:
-    value = _number(text)
-    if value is None:
-        raise argparse.ArgumentTypeError(f"takes a number, not {quote(text)}")
-    return value
-
-
-def seconds(text: str) -> float:
-    value = _number(text)
-    if value is None or value < 0:
-        raise argparse.ArgumentTypeError(f"takes a number of seconds, not {quote(text)}")
-    return value
-
-
-def process_id(text: str) -> int:
-    if not _PROCESS_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"takes a process id, not {quote(text)}")
-    return int(text)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+def _in_words(error: argparse.ArgumentError) -> str:
+    name, message = error.argument_name, error.message
+    if name is None:
+        return message
+    if message.startswith("expected "):
+        return f"{name} takes a value"
+    if message.startswith("ignored explicit argument"):
+        return f"{name} takes no value"
+    if message.startswith("not allowed with argument"):
+        return f"{name} and {message.split()[-1]} do not go together"
+    return f"{name} takes {message}"

@@ -1,24 +1,55 @@
-"""How the text of a command-line option is read: lengths of time, shares, numbers, moments."""
+"""How the text of a command-line option is read: lengths of time, shares, numbers, moments.
+
+The error of each says what the option takes.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
+import re
 import time
 from datetime import datetime, timedelta
 
 from tandem.base.text import quote
 
+_INTEGER = re.compile(r"-?[0-9]{1,30}")
+_PROCESS_ID = re.compile(r"[1-9][0-9]{0,9}")
 
-def seconds(text: str) -> float:
-    """A length of time in seconds, 0 or more."""
+
+def number(text: str) -> float:
+    """A number that is finite."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"seconds, 0 or more, not {quote(text)}")
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"a number, not {quote(text)}")
     return value
+
+
+def seconds(text: str) -> float:
+    """A length of time in seconds, 0 or more."""
+    try:
+        value = number(text)
+    except argparse.ArgumentTypeError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"a number of seconds, not {quote(text)}")
+    return value
+
+
+def integer(text: str) -> int:
+    """A whole number."""
+    if not _INTEGER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"a whole number, not {quote(text)}")
+    return int(text)
+
+
+def process_id(text: str) -> int:
+    if not _PROCESS_ID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"a process id, not {quote(text)}")
+    return int(text)
 
 
 def percent(text: str) -> float:

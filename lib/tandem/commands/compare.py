@@ -1,4 +1,4 @@
-"""print what parallel experiments and their controls say over all repeats"""
+"""print what two trainings cost each other, over all repeats"""
 
 from __future__ import annotations
 

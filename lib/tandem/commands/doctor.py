@@ -1,4 +1,4 @@
-"""print what this machine has, and what is lost without the rest"""
+"""print what this machine has; what is lost without the rest"""
 
 from __future__ import annotations
 

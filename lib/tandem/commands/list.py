@@ -1,4 +1,4 @@
-"""print the repositories, models and hyperparameters of the registry"""
+"""print the registry: its repositories, models and hyperparameters"""
 
 from __future__ import annotations
 

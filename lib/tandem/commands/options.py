@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tandem.base.errors import UsageError
-from tandem.base.option_values import seconds
+from tandem.base.option_values import integer, seconds
 from tandem.base.paths import REGISTRY, RESULTS
 from tandem.config.options import Limits
 from tandem.plan import file as planfile
@@ -40,8 +40,8 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     add("--repo", help="instead of a settings file: the repository to train")
     add("--model", help="with --repo: its model")
     add("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")
-    add("--runs", type=int, help="with --repo: how often (1)")
-    add("--seed", type=int, help="seed of the drawn values (the settings', or drawn)")
+    add("--runs", type=integer, help="with --repo: how often (1)")
+    add("--seed", type=integer, help="seed of the drawn values (the settings', or drawn)")
     add(
         "--grace", type=seconds, metavar="S", help=f"seconds from TERM to KILL ({Limits.grace_s:g})"
     )

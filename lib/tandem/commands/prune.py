@@ -1,4 +1,4 @@
-"""remove logs or samples of old runs by rules; records and tables stay for ever"""
+"""remove logs or samples of old runs, by rules; records and tables stay for ever"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""clone the repositories that are missing, each at the commit that the registry names"""
+"""clone the repositories that are missing: each at the commit that the registry names"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""run the experiments of a settings file, what is missing of a run, or one training"""
+"""run the experiments of a settings file; or what is missing of a run, or one training"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tandem.base.errors import UsageError
-from tandem.base.option_values import count, moment, seconds
+from tandem.base.option_values import count, moment, process_id, seconds
 from tandem.base.paths import CPUFREQ, POWERCAP, PROC
 from tandem.commands.options import add_plan, read_plan, registries, run_folder
 from tandem.config.problems import ignored_lines, problem_lines
@@ -74,7 +74,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
     add("--proc", type=Path, default=PROC, help="where CPU time and pressure are (%(default)s)")
     add("--cpufreq", type=Path, default=CPUFREQ, help="where governors are (%(default)s)")
-    add("--stop-with-parent", type=int, metavar="PID", help="stop when this parent has ended")
+    add(
+        "--stop-with-parent", type=process_id, metavar="PID", help="stop when this parent has ended"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

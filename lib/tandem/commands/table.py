@@ -1,4 +1,4 @@
-"""print experiments, windows, rounds, epochs or samples of runs as a table, CSV or JSON"""
+"""print runs as a tidy table: experiments, windows, rounds, epochs or samples, CSV or JSON"""
 
 from __future__ import annotations
 

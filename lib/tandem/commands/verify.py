@@ -1,4 +1,4 @@
-"""compute every figure of runs anew from their raw files, and say which differ"""
+"""compute all figures of runs from their raw files; say which differ"""
 
 from __future__ import annotations
 
