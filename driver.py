@@ -3,8 +3,8 @@
 
 RUN is a folder, its name in results/, or latest. COMMAND --help says more.
 Exit codes: 0 all is valid (with --until: all that there was time for) · 1 some
-is not · 2 usage, settings or registry wrong, nothing was started · 3 the machine
-is not ready · 75 another run holds the lock · 128+N stopped by signal N
+is not · 2 usage, settings or registry wrong, nothing was started · 3 machine
+not ready · 75 another run holds the lock · 128+N stopped by signal N
 """
 
 from __future__ import annotations
