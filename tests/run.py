@@ -31,7 +31,7 @@ from tandem.processes.control import die_with_parent  # noqa: E402
 
 CPUS = len(os.sched_getaffinity(0))
 TEST_TIMEOUT_S, FILE_TIMEOUT_S = "120", "600"  # of bats; hang guards, not figures
-WAITING = ("programs", "faults", "runs", "examples", "simgpu")
+WAITING = ("programs", "faults", "runs", "examples", "simgpu", "browser")
 
 
 @dataclass(frozen=True)

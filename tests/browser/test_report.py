@@ -70,9 +70,7 @@ def test_axe_finds_nothing_serious(chromium: Browser, whole_report: Path, scheme
 
 
 @pytest.mark.parametrize("width", WIDTHS.values())
-def test_the_page_never_scrolls_sideways(
-    chromium: Browser, whole_report: Path, width: int
-) -> None:
+def test_the_page_never_scrolls_sideways(chromium: Browser, whole_report: Path, width: int) -> None:
     with opened(chromium, whole_report, viewport={"width": width, "height": 800}) as page:
         open_details(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
