@@ -10,7 +10,7 @@ from tandem.base.errors import UsageError
 from tandem.base.output import complain, say
 from tandem.commands.options import run_folder
 
-KINDS = ("experiments",)
+KINDS = ("experiments", "windows", "rounds", "epochs", "samples")
 FORMATS = ("csv", "json")
 
 

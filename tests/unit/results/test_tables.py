@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import plans, records
-from support.records import write_run
+from support.records import of, write_run
 from tandem.base.errors import UsageError
+from tandem.base.files import sha256_of
 from tandem.commands import table as command
+from tandem.measure.rows import GPU_COLUMNS, MACHINE_COLUMNS, cpu_columns
 from tandem.plan.file import write_plan
 from tandem.plan.model import Plan
 from tandem.results.columns import columns_of
-from tandem.results.record import Record
+from tandem.results.record import Attempt, BackgroundPart, Record, Round, Window, WindowGpu
+from tandem.results.record_file import write_record
 from tandem.results.tables import written
 from tandem.results.tables.experiments import RENAMED
 from tandem.results.tables.kinds import KINDS
@@ -112,7 +116,7 @@ def test_a_record_that_lies_about_its_form_is_passed_over_whole(tmp_path: Path, 
     (run / "a" / "experiment.json").write_text(json.dumps(made))
     reader = reader_of([run])
     assert {row["experiment"] for row in rows_of(reader, kind)} <= {"b"}
-    assert kind == "samples" or str(run / "a") in reader.problems[0]
+    assert kind == "samples" or str(run / "a") in " ".join(reader.problems)
 
 
 def test_runs_of_one_name_have_their_paths_and_each_run_stands_once(tmp_path: Path) -> None:
@@ -128,7 +132,7 @@ def test_a_folder_without_a_run_is_passed_over_by_name(tmp_path: Path) -> None:
     empty.mkdir()
     reader = reader_of([empty, run])
     assert [row["experiment"] for row in rows_of(reader, "experiments")] == ["a"]
-    assert reader.problems == [f"{empty}: no run, it has neither plan.json nor a record"]
+    assert [*reader.problems] == [f"{empty}: no run, it has neither plan.json nor a record"]
     with pytest.raises(UsageError, match="it has neither"):
         reader_of([empty])
     with pytest.raises(UsageError, match="no such folder"):
@@ -189,6 +193,173 @@ def test_a_number_that_is_none_is_not_measured(tmp_path: Path) -> None:
     file.write_text(json.dumps({**made, "duration_seconds": float("nan")}))
     [row] = rows_of(reader_of([run]), "experiments")
     assert row["duration_seconds"] is None
+
+
+# -- windows, rounds, epochs -----------------------------------------------------------
+
+
+def test_windows_have_a_row_for_each_board(tmp_path: Path) -> None:
+    boards = [of(WindowGpu, index=n, uuid=f"GPU-{n}", energy_joules=100.0 * n) for n in (1, 2)]
+    idle = of(Window, name="idle", attempt=None, gpus=[], gpus_reason="no driver", load=None)
+    run = write_run(tmp_path, record("a", windows=[idle, of(Window, gpus=boards)]))
+    rows = rows_of(reader_of([run]), "windows")
+    names = ("window_number", "window", "attempt", "board_number", "board", "gpu_energy_joules")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        (1, "idle", None, 0, None, None),
+        (2, "foreground", 1, 1, "GPU-1", 100.0),
+        (2, "foreground", 1, 2, "GPU-2", 200.0),
+    ]
+    window: Any = of(Window)
+    assert rows[0]["gpu_energy_reason"] == "no driver"
+    assert rows[0]["load_coverage"] is None
+    assert [row["duration_seconds"] for row in rows] == [window["duration_seconds"]] * 3
+    assert rows[1]["cpu_some_pressure_percent"] == window["machine"]["pressure_percent"]["cpu_some"]
+    used: Any = boards[0]["foreground"]
+    assert rows[1]["gpu_foreground_sm_avg_percent"] == used["sm_avg_percent"]
+
+
+def test_every_figure_of_a_whole_window_reaches_its_row(tmp_path: Path) -> None:
+    """A path that leads nowhere would leave a column empty for ever."""
+    made = record("a", **{"windows[0].warnings": ["w"]})
+    for kind in ("windows", "rounds", "epochs"):
+        rows = rows_of(reader_of([write_run(tmp_path / kind, made)]), kind)
+        filled = {name for row in rows for name, value in row.items() if value is not None}
+        assert {column.name for column in KINDS[kind].columns} - filled <= {
+            *("gpu_energy_reason", "cpu_energy_reason", "why")
+        }
+
+
+def test_rounds_name_their_background(tmp_path: Path) -> None:
+    rounds = [of(Round), of(Round, first=2, last=9)]
+    parts = [of(BackgroundPart, name=name, rounds=rounds) for name in "xy"]
+    run = write_run(tmp_path, record("a", **{"background.parts": parts}))
+    names = ("part_number", "background", "round_first", "round_last")
+    first, last = of(Round)["first"], of(Round)["last"]
+    assert [tuple(row[name] for name in names) for row in rows_of(reader_of([run]), "rounds")] == [
+        (number, name, *numbers)
+        for number, name in enumerate("xy", 1)
+        for numbers in ((first, last), (2, 9))
+    ]
+
+
+def test_an_experiment_alone_has_no_rounds(tmp_path: Path) -> None:
+    assert rows_of(reader_of([write_run(tmp_path, record("a", background=None))]), "rounds") == []
+
+
+def test_epochs_are_on_both_clocks(tmp_path: Path) -> None:
+    attempt = of(Attempt, start_boottime_s=100.0, started="2026-01-31T23:59:59.500000+00:00")
+    times = [{"epoch": 1, "seconds": 0.25}, {"epoch": 2, "seconds": 1.5}]
+    run = write_run(tmp_path, record("a", attempts=[attempt], epoch_times=times))
+    rows = rows_of(reader_of([run]), "epochs")
+    names = ("epoch", "since_start_seconds", "seen_boottime_s", "seen_utc")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        (1, 0.25, 100.25, "2026-01-31T23:59:59.750000+00:00"),
+        (2, 1.5, 101.5, "2026-02-01T00:00:01.000000+00:00"),
+    ]
+    unknown = of(Attempt, start_boottime_s=None, started=None)
+    other = write_run(tmp_path / "other", record("a", attempts=[unknown], epoch_times=times))
+    assert [row["seen_utc"] for row in rows_of(reader_of([other]), "epochs")] == [None, None]
+
+
+# -- samples ---------------------------------------------------------------------------
+
+FILES = {
+    "gpu_0.csv": "boottime_s,kind,power_mean_w,event_reasons\n10,,250.125,4\n11.5,mark,,\n12,,3",
+    "cpu.csv": "boottime_s,kind,suspended_s,package_0_uj,foreground_cpu_s\n10,,0,12345678901,0.5\n",
+    "machine.csv": "boottime_s,kind,total_cpu_s\n10,,7\n",
+    "strangers.csv": "boottime_s,gpu\n10,0\n",
+}
+MONITOR = {
+    "clock": {"boottime_s": 10.0, "utc_s": 1_769_860_800.0},
+    "gpus": [{"file": "gpu_0.csv", "uuid": "GPU-x", "index": 3}],
+}
+
+
+def sampled(run: Path, name: str = "a") -> Path:
+    folder = run / name / "energy"
+    folder.mkdir(parents=True)
+    for file, text in FILES.items():
+        (folder / file).write_text(text)
+    (folder / "monitor.json").write_text(json.dumps(MONITOR))
+    digests = {f"energy/{file}": sha256_of(folder / file) for file in FILES}
+    write_record(record(name, digests=digests), run / name)
+    return folder
+
+
+def test_samples_of_boards_cpu_and_machine(tmp_path: Path) -> None:
+    sampled(tmp_path)
+    reader = reader_of([tmp_path])
+    rows = rows_of(reader, "samples")
+    found = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    same = {"run": tmp_path.name, "experiment": "a"}
+    at = {"at_utc": "2026-01-31T12:00:00.000000+00:00", "boottime_s": 10.0, "row_kind": ""}
+    board = {"source": "gpu_0", "board": "GPU-x", "board_index": 3}
+    later = {"at_utc": "2026-01-31T12:00:01.500000+00:00", "boottime_s": 11.5, "row_kind": "mark"}
+    cpu = {"suspended_s": 0.0, "package_0_uj": 12345678901.0, "foreground_cpu_s": 0.5}
+    assert found == [
+        {**same, **board, "sample_number": 1, **at, "power_mean_w": 250.125, "event_reasons": "4"},
+        {**same, **board, "sample_number": 2, **later, "event_reasons": ""},
+        {**same, "source": "cpu", "sample_number": 1, **at, **cpu},
+        {**same, "source": "machine", "sample_number": 1, **at, "total_cpu_s": 7.0},
+    ]
+    assert not reader.problems
+
+
+def test_the_monitors_columns_are_all_in_the_table() -> None:
+    names = {column.name for column in KINDS["samples"].columns}
+    assert {*GPU_COLUMNS, *cpu_columns(()), *MACHINE_COLUMNS} - {"kind"} <= names
+
+
+def test_samples_that_have_changed_are_gone_or_pruned_are_named(tmp_path: Path) -> None:
+    folder = sampled(tmp_path)
+    sampled(tmp_path, "b")
+    (folder / "cpu.csv").write_text(FILES["cpu.csv"].replace("0.5", "0.6"))
+    (folder / "gpu_0.csv").unlink()
+    reader = reader_of([tmp_path])
+    rows = rows_of(reader, "samples", "a")
+    assert [row["source"] for row in rows] == ["machine"]
+    gone, changed = reader.problems
+    assert gone == f"{folder / 'gpu_0.csv'}: is gone"
+    assert changed.startswith(f"{folder / 'cpu.csv'}: not what the record was made of")
+    (tmp_path / "b" / "energy" / "gpu_0.csv").unlink()
+    (tmp_path / "journal.jsonl").write_text('{"event": "pruned", "what": "samples"}\n')
+    reader = reader_of([tmp_path])
+    rows_of(reader, "samples")
+    assert f"{tmp_path}: samples of it were pruned" in reader.problems
+    assert len(reader.problems) == 2
+
+
+def test_samples_of_an_experiment_that_runs_are_read_as_far_as_they_are(tmp_path: Path) -> None:
+    folder = sampled(tmp_path)
+    (tmp_path / "a" / "experiment.json").unlink()
+    (folder / "monitor.json").write_text("{")
+    planned(tmp_path, plans.plan(plans.experiment(id="a")))
+    reader = reader_of([tmp_path])
+    rows = rows_of(reader, "samples")
+    assert {(row["source"], row["board"], row["at_utc"]) for row in rows} == {
+        ("gpu_0", None, None),
+        ("cpu", None, None),
+        ("machine", None, None),
+    }
+    assert "its samples have no UTC and no board" in " ".join(reader.problems)
+
+
+def test_samples_of_a_long_run_do_not_go_through_memory(tmp_path: Path) -> None:
+    folder = sampled(tmp_path)
+    lines = (f"{n},,250.125,4\n" for n in range(20_000))
+    (folder / "gpu_0.csv").write_text(FILES["gpu_0.csv"].split("\n")[0] + "\n" + "".join(lines))
+    (tmp_path / "a" / "experiment.json").write_text(json.dumps(record("a", digests={})))
+    reader = reader_of([tmp_path])
+    columns = reader.columns(KINDS["samples"])
+    blocks = written.blocks("csv", columns, reader.rows(KINDS["samples"], columns))
+    tracemalloc.start()
+    try:
+        size = sum(map(len, blocks))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 2_000_000
+    assert peak < size / 2
 
 
 # -- as files --------------------------------------------------------------------------

@@ -21,7 +21,7 @@ class Reader:
     """Some runs, by the names that the column `run` has; `problems` are what was passed over."""
 
     runs: Mapping[str, RunReading]
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, None] = field(default_factory=dict)
 
     def columns(self, table: Table) -> list[Column]:
         return table.columns_of(self.runs.values())
@@ -64,8 +64,8 @@ class Reader:
             self.note(f"{error.filename or experiment.folder}: cannot be read: {error.strerror}")
 
     def note(self, problem: str) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
+        """Note once what is passed over."""
+        self.problems[problem] = None
 
 
 def reader_of(paths: Sequence[Path]) -> Reader:
