@@ -31,7 +31,7 @@ def in_full(record: Mapping[str, Any]) -> Record:
 def _filled(value: Any, kind: Any) -> Any:
     """Return a value with what its kind has; a key that no kind knows stays."""
     inner = _without_none(kind)
-    if value is None and inner is not kind:
+    if value is None and inner != kind:
         return None
     if is_typeddict(inner):
         found = _checked({} if value is None else value, dict)

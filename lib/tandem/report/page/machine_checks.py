@@ -43,15 +43,16 @@ class MachineChecks:
         if background := record["background"]:
             self.coverage.note(background["coverage"], name, "rounds tell nothing")
             self.limits.add(record["validity"]["min_coverage"])
-        strangers: set[str] = set()
+        strangers: dict[str, None] = {}
         for window in record["windows"]:
             self._note_machine(window, name)
             if not window["gpus"]:
                 self.no_gpu[window["gpus_reason"] or "there is none"] += 1
             for gpu in window["gpus"]:
-                strangers |= {f"{each['name']} of {each['user']}" for each in gpu["strangers"]}
+                for each in gpu["strangers"]:
+                    strangers[f"{each['name']} of {each['user']}"] = None
                 self._note_gpu(gpu, name)
-        self.strangers.update(strangers)
+        self.strangers.update(strangers.keys())
         for board in record["faults"] or []:
             uncorrected, xids = board["ecc_uncorrected"] or 0, board["xids"] or []
             if uncorrected or xids:
