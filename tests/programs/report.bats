@@ -70,3 +70,19 @@ driver_run() { # ARGUMENT ...
   run -0 --separate-stderr driver report empty
   [[ $output == 'report: empty/report.html' ]]
 }
+
+@test "after Ctrl-C there is a report of what there is, and the exit code is that of the signal" {
+  mkfifo hold
+  printf '#!/bin/bash\necho Test Accuracy: 1; touch ../../held; read -r <../../hold\n' \
+    >repos/fast/train.sh
+  "$ROOT/.venv/bin/python" "$ROOT/driver.py" run --registry registry.json --root . \
+    --results results settings.json >said 2>&1 3>&- &
+  first=$!
+  wait_until test -e held
+  kill -INT "$first"
+  status=0
+  wait "$first" || status=$?
+  ((status == 130))
+  [[ $(tail -n 1 said) == 'report: results/run_'*'/report.html' ]]
+  [[ $(cat results/run_*/report.html) == *'This run was stopped in the middle of fast_tiny_001'* ]]
+}

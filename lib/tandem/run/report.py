@@ -33,7 +33,8 @@ def make_report(run: Path, shown: Path) -> None:
         give_to_caller(file)
         say(f"report: {shown / file.name}")
     except (Exception, _Stopped) as error:  # a fault of the report is none of the run
-        why = "it was stopped" if isinstance(error, _Stopped) else f"{type(error).__name__} {error}"
+        what = f"{type(error).__name__} {error}".strip()
+        why = "it was stopped" if isinstance(error, _Stopped) else what
         command = shell_line(["tandem", "report", str(shown)])
         with suppress(OSError):
             complain(f"no report: {printable(why)} (nothing else is lost; again: {command})")
