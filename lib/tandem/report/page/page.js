@@ -1,17 +1,26 @@
 "use strict";
 
-// Experiments: a filter and a sort for the table of all. Rows that do not fit are taken out.
+// Experiments: a filter and a sort for the table of all. What does not fit is hidden.
 for (const table of document.querySelectorAll("table.experiments")) {
   const bodies = [...table.tBodies], size = bodies[0].rows.length, every = [...table.querySelectorAll("tbody tr")];
   const status = document.querySelector(".shown"), order = new Intl.Collator("en", { numeric: true });
   const input = document.createElement("input"), label = document.createElement("label");
-  let texts, sorted = every;
+  let texts;
   function show() {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     texts ??= new Map(every.map((row) => [row, row.textContent.toLowerCase()]));
-    const fit = sorted.filter((row) => words.every((word) => texts.get(row).includes(word)));
-    bodies.forEach((body, at) => body.replaceChildren(...fit.slice(at * size, (at + 1) * size)));
-    status.textContent = `${fit.length} of ${every.length} experiments shown`;
+    let shown = 0;
+    for (const body of bodies) {
+      let here = 0;
+      for (const row of body.rows) {
+        const fits = words.every((word) => texts.get(row).includes(word));
+        if (row.hidden === fits) row.hidden = !fits;
+        here += fits;
+      }
+      body.hidden = here === 0;
+      shown += here;
+    }
+    status.textContent = `${shown} of ${every.length} experiments shown`;
   }
   function sort(head, column) {
     const down = head.ariaSort === "ascending", sign = down ? -1 : 1;
@@ -19,8 +28,8 @@ for (const table of document.querySelectorAll("table.experiments")) {
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const keys = new Map(every.map((row) => [row, row.cells[column].textContent]));
     const unknown = (row) => keys.get(row) === "–";
-    sorted = [...every].sort((a, b) =>
-      unknown(a) - unknown(b) || sign * order.compare(keys.get(a), keys.get(b)));
+    every.sort((a, b) => unknown(a) - unknown(b) || sign * order.compare(keys.get(a), keys.get(b)));
+    bodies.forEach((body, at) => body.replaceChildren(...every.slice(at * size, (at + 1) * size)));
     show();
   }
   [...table.tHead.rows[0].cells].forEach((head, column) => {
