@@ -5,8 +5,8 @@ Usage: keep.py [OPTION ...] -- COMMAND [ARG ...]
 
 The keeper stands between an owner and a command. It ends the command's whole tree when
 the command ends, when it gets TERM, INT, HUP or QUIT, when its owner dies, or when its
-timeout passes: TERM first, KILL after the grace period, until the kernel answers ECHILD,
-which is the proof that nobody is left.
+timeout passes: TERM first, KILL after the grace period (at once where QUIT follows), until
+the kernel answers ECHILD, which is the proof that nobody is left.
 
 Options:
   --directory DIR  the command's working folder (.)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tandem.background.account import Account, coverage_of
-from tandem.background.footprints import Room
+from tandem.background.footprints import Held, Room, misfits, room_beside
 from tandem.background.loop import Loop, tell_to_stop
 from tandem.background.memory import MemoryWatch
 from tandem.background.rounds import ended, quick_failures
@@ -17,7 +17,8 @@ from tandem.background.warmup import (
     check_startable,
     wait_ready,
 )
-from tandem.base.clock import boottime_s
+from tandem.base.clock import boottime_s, suspended_s
+from tandem.plan.model import Experiment
 from tandem.processes.scripts import Script
 from tandem.processes.watch import Watch
 
@@ -64,6 +65,12 @@ class Backgrounds:
         for loop in self.each:
             check_startable(loop)  # others may have taken long
 
+    def heed(self, experiment: Experiment, held: Held) -> Sequence[str]:
+        """Take what trainings have held before, and return what cannot fit into a GPU's memory."""
+        self.misfits = misfits(experiment, held)
+        self.room = room_beside(experiment.foreground, held)
+        return self.misfits
+
     def crowding(self) -> str:
         """Say why the foreground will not fit beside what they hold; "": it will, or who knows."""
         return self.room.lacking([loop.memory for loop in self.each]) if self.room else ""
@@ -101,11 +108,14 @@ class Backgrounds:
         failed, hollow = sum(each.failed for each in rounds), sum(each.hollow for each in rounds)
         return (newest[0].last, failed, hollow) if newest else None
 
-    def coverage_since(self, from_s: float) -> float | None:
+    def coverage_since(self, from_s: float, slept_s: float) -> float | None:
         """Return the share of the time since a moment on CLOCK_BOOTTIME in which all were running.
 
-        None: not known. A round that runs has run until now.
+        A round that runs has run until now. None: not known, as where the machine has been
+        suspended since it had been for `slept_s`.
         """
+        if suspended_s(slept_s) != slept_s:
+            return None
         now_s = boottime_s()
         accounts = [
             Account([ended(each, now_s) if each is running else each for each in rounds])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from tandem.background.backgrounds import Backgrounds
-from tandem.background.footprints import misfits, room_beside
 from tandem.background.rounds import read_rounds
 from tandem.background.warmup import LAST_LINES, BackgroundFailed, BackgroundNotReady
 from tandem.base.clock import boottime_s, suspended_s
@@ -130,11 +129,8 @@ class ExperimentRun:
     def heed_footprints(self) -> None:
         """Say beforehand what cannot fit into a GPU's memory, and leave room where that can be."""
         if self.backgrounds and self.seen.gpus_before and self.footprints:
-            self.backgrounds.misfits = misfits(self.experiment, self.footprints.of)
-            for line in self.backgrounds.misfits:
+            for line in self.backgrounds.heed(self.experiment, self.footprints.of):
                 self.live.say(f"warning: {line}")
-            foreground = self.experiment.foreground
-            self.backgrounds.room = room_beside(foreground, self.footprints.of)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -227,16 +223,11 @@ class ExperimentRun:
     def show_training(self) -> None:
         elapsed_s = time.monotonic() - self.begin_s
         epoch, epochs = self.epochs.poll()
-        known = {"left_s": left_s(elapsed_s, epoch, epochs), "coverage_so_far": self.coverage()}
-        self.show("training", epoch=epoch, epochs=epochs, **known)
+        known = {"left_s": left_s(elapsed_s, epoch, epochs)}
         if self.backgrounds:
             self.backgrounds.check_failing(self.attempt_s)
-
-    def coverage(self) -> float | None:
-        """Return the coverage of the attempt that runs; None: there is none, or it is not known."""
-        if self.backgrounds is None or suspended_s(self.slept_s) != self.slept_s:
-            return None
-        return self.backgrounds.coverage_since(self.attempt_s)
+            known["coverage_so_far"] = self.backgrounds.coverage_since(self.attempt_s, self.slept_s)
+        self.show("training", epoch=epoch, epochs=epochs, **known)
 
     def show(self, phase: str, **known: Any) -> None:
         """Look at the backgrounds and at where the trainings are, and show what is going on."""
@@ -253,6 +244,9 @@ class ExperimentRun:
         """End everything at once, then whatever still carries this experiment's cookie."""
         seen = self.seen
         self.live.show("stopping", at_once=True)
+        if seen.interrupted:
+            grace_s = self.experiment.limits.grace_s
+            self.live.say_stopping(seen.interrupted.signum, self.trainings(), grace_s)
         self.before.end_describing()
         if self.backgrounds:
             self.backgrounds.tell_to_stop()
@@ -283,6 +277,11 @@ class ExperimentRun:
         seen.faults = self.faults.end()
         seen.holders_after = census.device_holders()
         seen.gpus_after = self.sensors.wait_memory_back(seen.gpus_before)
+
+    def trainings(self) -> list[str]:
+        """Return which sides have been started and not been stopped."""
+        found = ["foreground"] if any(each.script for each in self.attempts) else []
+        return [*found, "background"] if self.backgrounds and self.backgrounds.scripts else found
 
     def has_strays(self) -> bool:
         """Whether somebody has outlived a keeper, so that the machine is not idle yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -82,6 +83,14 @@ class Live:
     def say(self, text: str) -> None:
         each = self.current
         self.shown.progress.event(f"{each.what} {each.number} of {each.total}: {text}")
+
+    def say_stopping(self, signum: int, trainings: Sequence[str], grace_s: float) -> None:
+        """Say for whom a stop by a signal waits, how long at most, and what ends the wait."""
+        again = "Ctrl-C again" if signum == signal.SIGINT else "a second signal"
+        if trainings:
+            who = " and the ".join(trainings)
+            text = f"stopping: waiting up to {grace_s:g} s for the {who} to end"
+            self.say(f"{text}; {again} kills at once")
 
     def show_lines(self, lines: Sequence[str]) -> None:
         """Show what a program has printed, below a message about it."""

@@ -168,7 +168,7 @@ class Keeper:
                 self.say(f"warning: {NO_SUSPENSION}")
             signals = [signum for signum in came if signum in STOP_SIGNALS]
             if signals:
-                self.stop_signal = signals[0]
+                self.stop_signal, self.tree.is_hurried = signals[0], signal.SIGQUIT in signals[1:]
                 self.reason = f"signal {signal.Signals(self.stop_signal).name}"
                 return True
         if ready.intersection(self.owner_fds):
@@ -232,9 +232,9 @@ class Keeper:
                 os.unlink(os.path.join(os.path.dirname(self.options.log), OWNER_FILE))
 
     def sleep(self, pause_s: float) -> None:
-        """Wait for the next SIGCHLD, at most this long."""
+        """Wait for the next SIGCHLD, at most this long; a QUIT ends the grace."""
         if select.select([self.wakeup], [], [], pause_s)[0]:
-            os.read(self.wakeup, 4096)
+            self.tree.is_hurried |= signal.SIGQUIT in os.read(self.wakeup, 4096)
 
     def note_end(self, status: int | None) -> None:
         """Note when and how the command itself ended; None: it did not."""

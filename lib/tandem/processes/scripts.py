@@ -20,6 +20,8 @@ from tandem.base.variables import LIFELINE, MONITOR
 from tandem.processes.proc import children, has_ended, stat
 from tandem.processes.tree import KEEPER_MARGIN_S, LONGEST_WAIT_S, send
 
+_HURRY_PERIOD_S = 0.1
+
 
 @dataclass
 class Script:
@@ -100,15 +102,31 @@ def _pidfd(pid: int) -> int:
         return ended
 
 
+class Hurry:
+    """Whether everything of this process is to end without any grace."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+
+
+HURRY = Hurry()
+
+
 def end_script(script: Script, grace_s: float) -> int:
     """TERM to a script, KILL if it does not end in time; return its exit status.
 
-    Another signal to this process does not cut the waiting short.
+    In a hurry, also one that comes meanwhile, its keeper is told to kill (QUIT behind TERM), again
+    and again: of two signals a shell may lose one.
     """
     script.signal(signal.SIGTERM)
     wait_s = min(grace_s + KEEPER_MARGIN_S, LONGEST_WAIT_S)
-    if not select.select([script.pidfd], [], [], wait_s)[0]:
-        script.signal(signal.SIGKILL)
+    deadline_s = time.monotonic() + wait_s
+    while not select.select([script.pidfd], [], [], _HURRY_PERIOD_S)[0]:
+        if HURRY.is_on:
+            script.signal(signal.SIGQUIT)
+        if time.monotonic() >= deadline_s:
+            script.signal(signal.SIGKILL)
+            break
     status = script.close()
     end_orphans(script.pid, wait_s)
     return status
@@ -125,6 +143,8 @@ def end_orphans(session: int, wait_s: float) -> None:
             for pid in orphans:
                 send(pid, signal.SIGKILL)
             return
+        for pid in orphans if HURRY.is_on else ():
+            send(pid, signal.SIGQUIT)
         time.sleep(0.01)
 
 

@@ -49,6 +49,7 @@ class Tree:
         self.main = main
         self.strict = strict
         self.main_ended = False
+        self.is_hurried = False  # there is no grace any more
         self.on_main_end = on_main_end
         self.terminated: dict[int, str] = {}
         self.killed: dict[int, str] = {}
@@ -113,14 +114,19 @@ class Tree:
         self.stop_duration_s = time.monotonic() - begin_s
 
     def terminate(self, deadline_s: float, sleep: Callable[[float], None], repeat: bool) -> bool:
-        """TERM to the command's group and, once each, to the adopted; True if all ended."""
+        """TERM to the command's group and, once each, to the adopted; True if all ended.
+
+        In a hurry, a tree of keepers has its trainings killed, and the keepers tell of it.
+        """
         term_ticks = int(boottime_s() * TICKS_A_SECOND)
         self.signal_group(signal.SIGTERM)
         signalled = {self.main}
         pause_s, continue_s = 0.002, 0.0
         while self.reap():
-            if time.monotonic() >= deadline_s:
+            if time.monotonic() >= deadline_s or (self.is_hurried and not self.strict):
                 return False
+            if self.is_hurried:
+                self.kill_each(self.everybody())
             for pid in set(self.living()) - signalled:
                 signalled.add(pid)
                 if not self.got_group_signal(pid, term_ticks):

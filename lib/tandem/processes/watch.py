@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from tandem.processes.control import NO_SUSPENSION, catch_stop_signals
-from tandem.processes.scripts import Script
+from tandem.processes.scripts import HURRY, Script
+
+SAME_REQUEST_S = 1.0  # some send TERM twice at once: to a process, and to its group
 
 
 class Interrupted(BaseException):
@@ -29,6 +31,8 @@ class Watch:
         Ctrl-Z is refused, which `say` says: the trainings would go on, and nobody attend to them.
         """
         self.signum = 0
+        self.came_s = 0.0
+        HURRY.is_on = False
         self.say = say
         self.is_to_suspend = False
         self.wakeup = catch_stop_signals(self.note)
@@ -36,7 +40,11 @@ class Watch:
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # a shell may have taken the terminal back
 
     def note(self, signum: int, _frame: object) -> None:
-        self.signum = self.signum or signum
+        """Note the first signal; a second one, which a person has sent, ends all at once."""
+        if not self.signum:
+            self.signum, self.came_s = signum, time.monotonic()
+        elif signum == signal.SIGINT or time.monotonic() - self.came_s >= SAME_REQUEST_S:
+            HURRY.is_on = True
 
     def note_suspension(self, _signum: int, _frame: object) -> None:
         self.is_to_suspend = True

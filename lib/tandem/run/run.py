@@ -26,6 +26,7 @@ from tandem.plan.file import NAME as PLAN
 from tandem.plan.model import Experiment, Plan
 from tandem.processes.control import become_subreaper
 from tandem.processes.locks import held
+from tandem.processes.scripts import HURRY
 from tandem.processes.watch import Interrupted, Watch
 from tandem.report.grid import screen_columns
 from tandem.report.page.runs import NAME as REPORT
@@ -221,7 +222,11 @@ class Run:
             print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
             mute(sys.stdout)
-        if self.options.with_report and (self.sweep or not (path / REPORT).exists()):
+        if (
+            self.options.with_report
+            and not HURRY.is_on
+            and (self.sweep or not (path / REPORT).exists())
+        ):
             make_report(path, as_seen_from_here(path))
 
 
