@@ -17,7 +17,7 @@ needs-config = $(if $(SETTINGS),,$(error which settings? make $@ CONFIG=examples
 needs-run = $(if $(RUN_FOLDER),,$(error which run? make $@ RUN=results/run_...))
 
 SCRIPTS := bin/bgrun bin/dose bin/energy bin/fgrun bin/nightly bin/powermon bin/tandem lib/cli.sh lib/venv.sh \
-	templates/bg_loop.sh.j2 templates/fg_run.sh.j2 examples/digits/train.sh examples/pictures/train.sh bench/gpu.sh .ci/run
+	templates/bg_loop.sh.j2 templates/fg_run.sh.j2 examples/digits/train.sh examples/pictures/train.sh examples/notify_desktop bench/gpu.sh .ci/run
 TANDEM = exec bin/tandem
 need = @source lib/venv.sh; venv_need "$$PWD" $1
 

@@ -19,6 +19,7 @@ Options:
   --owner PID,...  the parent, then its parent, and so on: the death of each ends the command;
                    end at once if one is another by now; 0: nobody's death does from here on
   --log FILE       append the command's stdout and stderr to FILE (inherited)
+  --input FILE     the command's stdin (none)
   --report FILE    write what happened to FILE as JSON, atomically
   --events FILE    append a line at the start and at the end of the command, and one when all
                    below it has ended, seconds on CLOCK_BOOTTIME: start<TAB>ROUND<TAB>SECONDS,
@@ -48,6 +49,7 @@ second).
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -73,6 +75,7 @@ def options_from(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=0.0)
     parser.add_argument("--owner", type=pids)
     parser.add_argument("--log")
+    parser.add_argument("--input", default=os.devnull)
     parser.add_argument("--report")
     parser.add_argument("--events")
     parser.add_argument("--round", type=int, default=1)

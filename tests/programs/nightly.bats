@@ -75,22 +75,66 @@ teardown() {
   [[ -z $output ]]
   [[ $stderr == 'nightly: error: two words.json: exit code 1, some experiments failed or are not valid; '* ]]
   [[ $stderr == *'fast_tiny_002 is not valid: '* ]]
-  [[ $stderr == *"by hand: cd $PWD && $ROOT/bin/tandem run --continue "*' -- two\ words.json'* ]]
+  run=$(echo results/run_*)
+  [[ $stderr == *"the report: $PWD/$run/report.html"* && -s $run/report.html ]]
+  [[ $stderr == *"all of the run: cd $PWD && $ROOT/bin/tandem status $PWD/$run"$'\n'* ]]
+  [[ $stderr == *"what is known of one: cd $PWD && $ROOT/bin/tandem show $PWD/$run/fast_tiny_001"$'\n'* ]]
+  [[ $stderr == *"to run again what is not valid: cd $PWD && $ROOT/bin/tandem run --resume $PWD/$run --rerun-invalid"$'\n'* ]]
   [[ ${stderr##*$'\n'} == 'nightly: two\ words.json: 2 experiments: 2 not valid; log '* ]]
   [[ -s ${stderr##*; log } ]]
 }
 
-@test "the command for going on by hand does so" {
+# Runs the command that stands behind a label in what a night said.
+by_hand() { # LABEL TEXT
+  local command=${2#*"$1": }
+  (cd / && TANDEM_LOCKS=$BATS_TEST_TMPDIR bash -c "${command%%$'\n'*}")
+}
+
+@test "the command for what is not valid runs it again" {
   train 'exit 3'
   settings settings.json 2
   run -1 --separate-stderr nightly settings.json
-  rm -r results/run_*
+  said=$stderr
+  run -0 by_hand 'what is known of one' "$said"
+  [[ $output == *fast_tiny_001*'exit code 3'* ]]
   train 'echo trained >>../../trained; echo Test Accuracy: 70'
-  by_hand=${stderr#*by hand: }
-  cd /
-  TANDEM_LOCKS=$BATS_TEST_TMPDIR run -0 bash -c "${by_hand%%$'\n'*}"
-  cd "$BATS_TEST_TMPDIR"
+  run -1 --separate-stderr nightly settings.json
+  said=$stderr
+  [[ ! -e trained ]]
+  run -0 by_hand 'to run again what is not valid' "$said"
   has_lines trained 2
+}
+
+@test "the command for going on by hand does so" {
+  printf '{' >settings.json
+  run -2 --separate-stderr nightly settings.json
+  said=$stderr
+  train 'echo trained >>../../trained; echo Test Accuracy: 70'
+  settings settings.json 1
+  run -0 by_hand 'by hand' "$said"
+  has_lines trained 1
+}
+
+@test "--notify tells once of the whole night" {
+  printf '#!/bin/bash\n{ env | grep ^TANDEM_; echo "$@"; cat; } >>%q/noted\n' "$PWD" >'tell me'
+  chmod +x 'tell me'
+  train '[[ $* != *--seed* ]] && echo Test Accuracy: 70'
+  settings good.json 2
+  sed 's/"tiny"/"tiny", "hyperparameters": {"seed": 2}/' settings.json >failing.json
+  run -1 --separate-stderr nightly --notify "'$PWD/tell me' 'a b' ';touch pwned'" good.json failing.json
+  has_line noted 'a b ;touch pwned'
+  for line in EXIT_CODE=1 VALID=2 NOT_VALID=1 MISSING=0 "RUN=$PWD/results/run_" \
+    'SUMMARY=good.json: 2 experiments: 2 valid; failing.json: 1 experiment: 1 not valid; log '; do
+    (($(grep -c "^TANDEM_$line" noted) == 1))
+  done
+  has_line noted 'failing.json: exit code 1, some experiments failed or are not valid'
+  has_line noted '    results: results/run_'
+  [[ ! -e pwned ]]
+}
+
+@test "a --notify that fails is one line, and changes no exit code" {
+  run -0 --separate-stderr nightly --notify "bash -c 'echo no network; exit 6'" settings.json
+  [[ $stderr == "nightly: warning: --notify bash -c 'echo no network; exit 6': exit code 6: no network" ]]
 }
 
 @test "one that fails keeps no other from running; the first exit code counts" {
@@ -152,6 +196,7 @@ teardown() {
   refused '--keep "all": not a rule' --keep all settings.json
   refused 'two rules for logs' --keep logs=1 --keep logs=2d settings.json
   refused '--wait-lock takes a number of seconds' --wait-lock 1h settings.json
+  refused '--notify takes a command, not "no_such_program -x"' --notify 'no_such_program -x' settings.json
   refused '--path takes folders that begin with /' --path bin settings.json
   refused '--path takes folders that begin with /' --path /usr/bin: settings.json
   touch file

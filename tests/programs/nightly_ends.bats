@@ -110,6 +110,18 @@ teardown() {
   done
 }
 
+@test "a night that a signal stops tells so, and what it starts for that is stopped by the next" {
+  printf '#!/bin/bash\nenv | grep ^TANDEM_ >>%q/noted\nread -r <%q/hold\n' "$PWD" "$PWD" >tell
+  chmod +x tell
+  start_held_night --notify ./tell settings.json
+  kill -TERM "$night"
+  wait_until has_line noted 'TANDEM_EXIT_CODE=143'
+  pids=$(below "$night")
+  kill -TERM "$night"
+  ended_with 143 "$night"
+  for pid in $pids; do wait_until is_gone "$pid"; done
+}
+
 @test "a night that waits for another ends at once when it is told to" {
   start_held_night settings.json
   start_second_night

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tandem.base.errors import UsageError
+from tandem.base.errors import TandemError, UsageError
 from tandem.base.option_values import count, moment, process_id, seconds
 from tandem.base.paths import CPUFREQ, POWERCAP, PROC
 from tandem.commands.options import add_plan, read_plan, registries, run_folder
 from tandem.config.problems import ignored_lines, problem_lines
 from tandem.processes.control import die_with_parent
+from tandem.run.notice import Notice, command_of
 
 if TYPE_CHECKING:
     from tandem.run.continued import Sought
@@ -71,6 +72,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="make no report.html at the end of the run",
     )
+    add(
+        "--notify",
+        type=command_of,
+        metavar="COMMAND",
+        help="start this once at the end, however it comes: a program and its arguments (no shell);"
+        " docs/cron.md has the variables that it gets, and examples",
+    )
     add("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
     add("--proc", type=Path, default=PROC, help="where CPU time and pressure are (%(default)s)")
     add("--cpufreq", type=Path, default=CPUFREQ, help="where governors are (%(default)s)")
@@ -80,6 +88,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    notice = Notice(arguments.notify or ())
+    try:
+        exit_code = run_told(arguments, notice)
+    except TandemError as error:
+        notice.send(error.exit_code, str(error))
+        raise
+    notice.send(exit_code)
+    return exit_code
+
+
+def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
+    """Run, or go on with a run; `notice` knows afterwards how it ended."""
     from tandem.plan.file import read_plan_file
     from tandem.report.progress import Progress
     from tandem.run.run import Run
@@ -93,12 +113,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         refuse_beside_resume(arguments)
         folder = run_folder(arguments.resume)
-        return Run(read_plan_file(folder), folder, options, progress).run()
+        return Run(read_plan_file(folder), folder, options, progress, notice=notice).run()
     sought = sought_run(arguments) if arguments.go_on else None
     if sought:
         if found := sought.found():
             progress.event(f"continuing {found[0]}")
-            return Run(found[1], found[0], options, progress).run()
+            return Run(found[1], found[0], options, progress, notice=notice).run()
         for line in sought.changes():
             progress.event(line)
     reading = read_plan(arguments)
@@ -111,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
     if reading.plan is None:
         return UsageError.exit_code
     find = sought.found if sought else None
-    return Run(reading.plan, None, options, progress, find, reading.copies).run()
+    return Run(reading.plan, None, options, progress, find, reading.copies, notice).run()
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

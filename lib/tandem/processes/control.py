@@ -18,15 +18,17 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 NO_SUSPENSION = "Ctrl-Z is ignored while trainings run: Ctrl-C ends them (under make after `fg`)"
 
 
-def become(command: list[str], directory: str, log: str | None) -> None:
-    """Replace this process by a command: default signals, no input, output appended to a log.
+def become(command: list[str], directory: str, log: str | None, given: str = os.devnull) -> None:
+    """Replace this process by a command: default signals, output appended to a log.
+
+    `given` is the file that its input comes from.
 
     OSError, naming the file, where something of it cannot be had.
     """
     for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(signum, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.open(given, os.O_RDONLY), 0)
     if log:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         os.dup2(output, 1)

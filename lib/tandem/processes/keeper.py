@@ -125,7 +125,8 @@ class Keeper:
             die_with_parent()
             if os.getppid() == keeper:
                 os.environ.update(self.command_environment())
-                become(self.options.command, self.options.directory, self.options.log)
+                of = self.options
+                become(of.command, of.directory, of.log, of.input)
         except (OSError, ValueError) as error:
             number = getattr(error, "errno", None) or errno.EINVAL
             os.write(failure, f"{number} {error}".encode(errors="replace"))

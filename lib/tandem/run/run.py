@@ -37,6 +37,7 @@ from tandem.results.journal import is_active
 from tandem.results.state import Status
 from tandem.run.groups import add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
+from tandem.run.notice import Notice
 from tandem.run.options import Options
 from tandem.run.pairs import make_up
 from tandem.run.ready import (
@@ -59,6 +60,7 @@ class Run:
     """One run of a plan in a new folder, or what is missing of the run in `path`.
 
     `find` is called once the locks are held; if it returns a run to resume, no new folder is made.
+    `notice` is told how it ended, and sent where a signal ends this process.
     `copies` are what a new folder keeps of the files that the plan was made from, by name.
     """
 
@@ -68,6 +70,7 @@ class Run:
     progress: Progress
     find: Find | None = None
     copies: Mapping[str, bytes] = field(default_factory=dict)
+    notice: Notice = field(default_factory=lambda: Notice(()))
     folder: RunFolder | None = None
     sweep: Sweep | None = None
     locks: GpuLocks | None = None
@@ -89,6 +92,7 @@ class Run:
         except Interrupted as interrupted:
             self.tell_state("stopped", f"by {interrupted}")
             self.end(f"stopped by {interrupted}")
+            self.notice.send(128 + interrupted.signum, f"stopped by {interrupted}")
             end_by(interrupted.signum)
         except TandemError as error:
             self.tell_state("failed", str(error))
@@ -217,9 +221,13 @@ class Run:
         rows, path = self.folder.rows, self.folder.path
         counted, table = counting_rows(rows.values()), as_seen_from_here(path) / TABLE
         lines = ["", table_at_end(counted, str(table), screen_columns())] if counted else []
-        lines.append(counts_line(list(rows.values()), self.folder.counts(), how_to_go_on(path)))
+        counts = self.folder.counts()
+        lines.append(counts_line(list(rows.values()), counts, how_to_go_on(path)))
+        lines.append(f"results: {as_seen_from_here(path)}")
+        self.notice.note(str(path), counts.valid, counts.not_valid, counts.missing)
+        self.notice.text = "\n".join(lines)
         try:
-            print(*lines, f"results: {as_seen_from_here(path)}", sep="\n", flush=True)
+            print(*lines, sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
             mute(sys.stdout)
         if (
