@@ -9,7 +9,8 @@ Figures without text: report/ shows them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tandem.base.errors import UsageError
@@ -40,10 +41,16 @@ from tandem.interference.compare.rows import TESTED, as_json, judge, names_witho
 from tandem.interference.compare.runs import Reading, read_runs
 from tandem.interference.compare.units import kind_of, units_of
 from tandem.interference.compare.versus import versus
+from tandem.interference.energy import NAMES as OF_WINDOWS
+from tandem.interference.figures import NAMES
 from tandem.interference.statistics.estimate import LEVEL
+from tandem.results.record import Figure
 
 VERSION = 1
 VERSUS = "vs"
+LOW, HIGH = "foreground_energy_low_joules", "foreground_energy_high_joules"
+DIVIDED = "gpu_divided_joules"  # gpu_joules of the pairs alone whose LOW and HIGH are known
+ENERGIES = (*OF_WINDOWS, DIVIDED, LOW, HIGH)
 COPY = "counted already (a copy, or the same run under another name)"
 ALONE = "without a counterpart on the other side of vs"
 
@@ -59,10 +66,10 @@ def comparison(
     """Return a comparison as JSON; docs/measuring.md has its keys.
 
     `words` are names, of which one may be "vs"; `margin` is the share up to which two things are
-    taken as equivalent; `reading` is what was read of all these runs already, by the same names.
+    taken as equivalent; `reading` is what was read already, and `words` then its runs.
     UsageError: a name means nothing, or nothing is left of all runs.
     """
-    sides = sides_of(words)
+    sides = [[Name(word, word, ()) for word in words]] if reading else sides_of(words)
     if len(sides) == 2 and by:
         raise UsageError("--by and vs do not go together (name the two levels: RUN:b1 vs RUN:b2)")
     reading = reading or read_runs(name.run for side in sides for name in side)
@@ -78,7 +85,9 @@ def comparison(
     else:
         groups = cells(pairs[0], namer)
     verdicts = judge([row for group in groups for row in group["rows"]], margin)
-    over = [] if by or len(sides) == 2 else over_intensity(pairs[0], namer)
+    has_cells = not by and len(sides) == 1
+    over = over_intensity(pairs[0], namer) if has_cells else []
+    energy = energies(pairs[0], namer) if has_cells else []
     return {
         "comparison_version": VERSION,
         "names": [[name.text for name in side] for side in sides],
@@ -88,6 +97,7 @@ def comparison(
         "verdicts": verdicts,
         "groups": [finished(group) for group in groups],
         "over_intensity": [finished(group) for group in over],
+        "energy": [finished(group) for group in energy],
         "left_out": tallied(left_out),
         "damaged": reading.damaged,
     }
@@ -167,7 +177,22 @@ def over_intensity(pairs: Sequence[Pair], namer: Namer) -> list[Facts]:
     ]
 
 
-def group_of(pairs: Sequence[Pair], namer: Namer, kind: str) -> Facts:
+def energies(pairs: Sequence[Pair], namer: Namer) -> list[Facts]:
+    """Return for each cell the joules of its foreground windows, and the foreground's share."""
+    whole = [replace(pair, figures=with_energy(pair)) for pair in pairs]
+    return [
+        group_of(members, namer, kind_of(members), ENERGIES)
+        for members in sorted_by_name(grouped(whole, whole_cell).values())
+    ]
+
+
+def with_energy(pair: Pair) -> Mapping[str, Figure]:
+    is_divided = pair.figures[LOW]["value"] is not None
+    divided = pair.energy["gpu_joules"] if is_divided else pair.figures[LOW]
+    return {**pair.figures, **pair.energy, DIVIDED: divided}
+
+
+def group_of(pairs: Sequence[Pair], namer: Namer, kind: str, names: Sequence[str] = NAMES) -> Facts:
     """Return what some pairs that may be put together say; `kind` is what counts once."""
     why = no_joules(pairs)
     return {
@@ -177,10 +202,10 @@ def group_of(pairs: Sequence[Pair], namer: Namer, kind: str) -> Facts:
         "configurations": len({pair.configuration for pair in pairs}),
         "experiments": len(pairs),
         "missing": missing_in(pairs),
-        "missing_by_figure": missing_by_figure(pairs),
+        "missing_by_figure": missing_by_figure(pairs, names),
         "no_joules": why,
         "warnings": warnings_of(pairs),
-        "rows": rows_of(units_of(pairs, kind), names_without(why)),
+        "rows": rows_of(units_of(pairs, kind), names_without(why, names)),
     }
 
 

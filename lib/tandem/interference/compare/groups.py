@@ -111,11 +111,13 @@ def missing_in(pairs: Sequence[Pair]) -> dict[str, int]:
     return tallied(reason for pair in pairs for reason in reasons_of(pair))
 
 
-def missing_by_figure(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
+def missing_by_figure(
+    pairs: Sequence[Pair], names: Sequence[str] = NAMES
+) -> dict[str, dict[str, int]]:
     """Return the same for each figure that is missing in any of them."""
     found = {
         name: tallied(reason for pair in pairs for reason in reasons_of(pair, [name]))
-        for name in NAMES
+        for name in names
     }
     return {name: reasons for name, reasons in found.items() if reasons}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tandem.interference.compare.cells import Cell, board_of, cell_of
+from tandem.interference.energy import energy_of
 from tandem.interference.usable import flags
 from tandem.results.record import Figure, Record, foreground_window, last_window
 
@@ -31,7 +32,8 @@ class Pair:
     from repeat to repeat of a configuration. `config` numbers the configurations of a run and
     `number` its loads, as the design does, else in the order of the run. Pairs with a baseline in
     common are not independent. `clocks` are those of the experiment and of its control. `entry` is
-    where the settings have it. Copies of one experiment have the same `origin`.
+    where the settings have it. Copies of one experiment have the same `origin`. `energy` has the
+    joules of the record's own windows.
     """
 
     run: str
@@ -53,6 +55,7 @@ class Pair:
     invalidity: str | None
     clocks: tuple[Clocks, ...]
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    energy: Mapping[str, Figure] = field(default_factory=dict)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -98,6 +101,7 @@ def pair_of(record: Record, run: str, machine: Values | None) -> Pair:
         ),
         invalidity=None if record["valid"] else f"not valid: {invalid[0]}",
         clocks=(clocks_of(record),),
+        energy=energy_of(record),
     )
 
 

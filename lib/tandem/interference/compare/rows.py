@@ -50,9 +50,9 @@ def value_of(pair: Pair, figure: str) -> float | None:
     return pair.figures[figure]["value"]
 
 
-def names_without(joules: str | None) -> list[str]:
+def names_without(joules: str | None, names: Sequence[str] = NAMES) -> list[str]:
     """Return the figures that there are rows of; `joules` is why there are none of joules."""
-    return [name for name in NAMES if not (joules and name.endswith(JOULES))]
+    return [name for name in names if not (joules and name.endswith(JOULES))]
 
 
 def rows_of(units: Sequence[Unit], names: Sequence[str] = NAMES) -> list[Row]:

@@ -133,7 +133,8 @@ def forest_figure(
     labels, common = named
     by_group = {id(group): label for group, label in zip(groups, labels, strict=True)}
     pairs = list(rows_of(groups, figure))
-    rows = [forest_row(by_group[id(group)], group, row) for group, row in pairs]
+    has_boards = len({row["board"] for _, row in pairs}) > 1
+    rows = [forest_row(by_group[id(group)], group, row, has_boards) for group, row in pairs]
     sentences = [MEANS[figure]] if figure in MEANS else []
     sentences += [f"{counted(len(rows), 'row')}: {counts_of(pairs)}."]
     sentences += [f"In all rows: {common}."] if common else []
@@ -146,8 +147,8 @@ def forest_figure(
     return Figure(key, title, drawing, sentences, COLUMNS, data_of(pairs), command)
 
 
-def forest_row(label: str, group: Facts, row: Facts) -> ForestRow:
-    label = label if row["board"] is None else f"{label} ({row['board'][:BOARD_SHOWN]})"
+def forest_row(label: str, group: Facts, row: Facts, has_boards: bool) -> ForestRow:
+    label = f"{label} ({row['board'][:BOARD_SHOWN]})" if has_boards else label
     ends = row["estimate"], row["low"], row["high"]
     return ForestRow(label, row["values"] or [], *ends, says(group, row))
 

@@ -12,6 +12,8 @@ from xml.etree.ElementTree import Element
 from tandem.report.compare.exports import cell
 from tandem.report.page.markup import Content, element
 
+_PLAIN = ",:;=/()'*!@$"  # what the address of a link may hold as it is, beyond letters and digits
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -48,5 +50,5 @@ def data_link(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([cell(value) for value in row] for row in rows)
-    address = f"data:text/csv;charset=utf-8,{quote(text.getvalue())}"
+    address = f"data:text/csv;charset=utf-8,{quote(text.getvalue(), safe=_PLAIN)}"
     return element("a", "data as CSV", href=address, download=name)

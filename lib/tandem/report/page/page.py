@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element
 
 from tandem.base.files import write_whole
 from tandem.base.text import counted, printable
+from tandem.report.page.compared import Compared
 from tandem.report.page.markup import Content, append, element, html_of
 from tandem.report.page.runs import NAME, home_of, reported
 from tandem.report.page.sections.answer import Answer
@@ -77,7 +78,10 @@ def page_of(paths: Sequence[Path]) -> str:
     """Return the report of some runs as HTML; the same files give the same bytes."""
     runs = reported(paths)
     head = Guarded(Head(runs))
-    sections = [Guarded(kind(runs)) for kind in (Answer, Joules, Experiments, Trust, Methods)]
+    compared = Compared(runs)
+    kinds: list[Section] = [Answer(compared), Joules(compared)]
+    kinds += [kind(runs) for kind in (Experiments, Trust, Methods)]
+    sections = [Guarded(section) for section in kinds]
     for run in runs:
         for experiment in run.experiments():
             for section in (head, *sections):

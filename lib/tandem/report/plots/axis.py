@@ -38,7 +38,7 @@ class Axis:
 
 def axis_of(values: Sequence[float], *also: float, is_ratio: bool = False) -> Axis:
     """Return an axis that holds all values; one of ratios above zero goes by logarithms."""
-    is_log = is_ratio and min(*values, *also, 1.0) > 0
+    is_log = is_ratio and min([*values, *also]) > 0
     if is_log:
         bounds = around([math.log(value) for value in values], *map(math.log, also))
         low, high = map(math.exp, bounds)
@@ -50,7 +50,7 @@ def axis_of(values: Sequence[float], *also: float, is_ratio: bool = False) -> Ax
 
 def from_zero(values: Sequence[float]) -> Axis:
     """Return an axis of amounts that begins at zero, or below it where one of them does."""
-    low, high = min(0.0, *values), max(0.0, *values)
+    low, high = min([0.0, *values]), max([0.0, *values])
     scale = Scale(low, high * 1.02 or 1.0, 0.0, WIDE)
     return Axis(scale, ticks_of(scale))
 
@@ -68,13 +68,17 @@ def ticks_of(scale: Scale, most: int = 5) -> list[float]:
     return inside[:: math.ceil(len(inside) / (most + 2))]
 
 
+def tick_text(value: float) -> str:
+    return number(value) if value else "0"
+
+
 def ruler(axis: Axis, says: str) -> Element:
     """Return the axis as a strip of its own: a line, ticks and their values."""
     parts = []
     for value in axis.ticks:
         at = axis.percent(value)
         parts.append(element("line", x1=at, x2=at, y1=16, y2=20, class_="tick"))
-        parts.append(element("text", number(value), x=at, y=12, class_="tick"))
+        parts.append(element("text", tick_text(value), x=at, y=12, class_="tick"))
     line = element("line", x1="0", x2="100%", y1=20, y2=20, class_="tick")
     return element("svg", line, *parts, class_="ruler", role="img", aria_label=says)
 

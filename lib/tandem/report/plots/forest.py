@@ -16,6 +16,7 @@ from tandem.report.plots.axis import Axis, axis_of, place, ruler, strip, stroke
 HEIGHT = 30
 _BAR_Y, _DOTS_Y, _TALL = 10, 23, 7
 _MOST_READ_OUT = 12
+MOST = 40  # rows that stand open
 _LONG = 12  # rows, after which the scale stands below them again
 
 
@@ -32,14 +33,33 @@ class ForestRow:
 
 
 def forest(
-    rows: Sequence[ForestRow], titles: tuple[str, str, str], no_effect: float | None = None
+    rows: Sequence[ForestRow],
+    titles: tuple[str, str, str],
+    no_effect: float | None = None,
+    most: int = MOST,
 ) -> Element:
-    """Return the plot; `titles` are those of its columns, the middle one names the scale."""
+    """Return the plot; `titles` are those of its columns, the middle one names the scale.
+
+    More rows than `most` stand behind them on the same scale, to be opened.
+    """
     axis = forest_axis(rows, no_effect)
-    head = [element("th", titles[0], scope="col"), element("th", titles[1], scope="col")]
+    table = table_of(rows[:most], titles, axis, no_effect)
+    if len(rows) <= most:
+        return table
+    rest = table_of(rows[most:], titles, axis, no_effect)
+    summary = element("summary", f"The other {len(rows) - most} rows")
+    return element("div", table, element("details", summary, rest))
+
+
+def table_of(
+    rows: Sequence[ForestRow],
+    titles: tuple[str, str, str],
+    axis: Axis | None,
+    no_effect: float | None,
+) -> Element:
+    head = [element("th", title, scope="col") for title in titles]
     if axis:
         head[1].append(ruler(axis, axis_says(axis, titles[1])))
-    head.append(element("th", titles[2], scope="col"))
     parts = [
         element("thead", element("tr", *head)),
         element("tbody", *(row_element(row, axis, no_effect) for row in rows)),

@@ -38,6 +38,6 @@ class Scale:
 
 def around(values: list[float], *also: float) -> tuple[float, float]:
     """Return the least and the largest of all, with a twentieth of room on both sides."""
-    low, high = min(*values, *also), max(*values, *also)
+    low, high = min([*values, *also]), max([*values, *also])
     room = (high - low or abs(high) or 1.0) / 20
     return low - room, high + room

@@ -13,14 +13,15 @@ from xml.etree.ElementTree import Element
 import pytest
 from support import compared, records
 from tandem.interference.compare.comparison import comparison
+from tandem.report.page.compared import Compared
 from tandem.report.page.markup import element
+from tandem.report.page.runs import reported
 from tandem.report.page.sections.answer import Answer
-from tandem.results.reading import RunReading
 
 
 def answer(*runs: Path) -> Element:
-    readings = [RunReading(run) for run in runs]
-    section = Answer(readings)
+    readings = reported(runs)
+    section = Answer(Compared(readings))
     for run in readings:
         for experiment in run.experiments():
             section.note(run, experiment)
@@ -122,4 +123,4 @@ def test_without_pairs_it_says_so(tmp_path: Path, is_single: bool) -> None:
     else:
         made = records.record(valid=False, invalid_reasons=["coverage 10% is below 95%"])
     found = answer(records.write_run(tmp_path / "run_1", made))
-    assert "no parallel record that can be compared" in text(found)
+    assert "No parallel record that can be compared" in text(found)

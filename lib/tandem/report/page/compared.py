@@ -1,0 +1,67 @@
+"""The comparison of a page's runs, from records that the page reads anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from tandem.interference.compare.comparison import comparison
+from tandem.interference.compare.runs import Reading, RunReader, put_together
+from tandem.report.compare.text import all_warnings, remarks
+from tandem.report.page.markup import Content, element
+from tandem.report.page.runs import ReportedRun
+from tandem.report.page.trained import Trained, trained
+from tandem.report.shell import shell_line
+from tandem.results.reading import ExperimentReading, RunReading
+from tandem.results.record_file import NAME as RECORD
+
+Facts = Mapping[str, Any]
+
+
+class Compared:
+    """Notes every experiment; its comparison is the one that `compare` prints of the same runs."""
+
+    def __init__(self, runs: Sequence[ReportedRun]) -> None:
+        self.runs = runs
+        self.names = [run.label for run in runs]
+        self.readers = {run.path: RunReader(run.label, run.path) for run in runs}
+        self.trained: list[Trained] = []
+
+    def note(self, run: RunReading, experiment: ExperimentReading) -> None:
+        reader = self.readers[run.path]
+        if experiment.record and experiment.digest:
+            reader.take(experiment.folder / RECORD, experiment.record, experiment.digest)
+        elif experiment.problem:
+            reader.damaged.append(experiment.problem)
+        if found := trained(experiment):
+            self.trained.append(found)
+
+    @cached_property
+    def reading(self) -> Reading:
+        return put_together(self.readers.values())
+
+    @cached_property
+    def found(self) -> Facts:
+        return comparison(self.names, reading=self.reading)
+
+    def by(self, factor: str) -> Facts:
+        return comparison(self.names, factor, reading=self.reading)
+
+    def command(self, *more: str) -> str:
+        return shell_line(["tandem", "compare", *self.names, *more])
+
+    def command_of_table(self) -> str:
+        return shell_line(["tandem", "table", *self.names, "--kind", "experiments"])
+
+    def left_out(self) -> list[Content]:
+        """Say what the comparison left out, and what may have disturbed."""
+        texts = [*remarks(self.found), *all_warnings(self.found)]
+        for run in self.runs:
+            texts = [run.without_path(text) for text in texts]
+        return [element("ul", *(element("li", text) for text in texts))] if texts else []
+
+
+def details(summary: str, *contents: Content) -> Element:
+    return element("details", element("summary", summary), *contents)
