@@ -103,23 +103,27 @@ class RunReader:
         except OSError as error:
             return f"{self.run}: cannot be read: {error.strerror} (check the folder)"
         for file in files:
-            try:
-                data = file.read_bytes()
-                record = record_from(data, file)
-            except UsageError as error:
-                self.damaged.append(str(error))
-            except OSError as error:
-                self.damaged.append(f"{file}: cannot be read: {error.strerror} (check the file)")
-            else:
-                self.take(file, record, hashlib.sha256(data).hexdigest())
+            self.add(file)
         if self.digests:
             return None
         if self.damaged:
             return f"{self.run}: none of its records can be read: {self.damaged[0]}"
         return f"{self.run}: holds no records (name the folder of a run: results/run_...)"
 
+    def add(self, file: Path) -> None:
+        """Read the record in a file, and add what it says."""
+        try:
+            data = file.read_bytes()
+            record = record_from(data, file)
+        except UsageError as error:
+            self.damaged.append(str(error))
+        except OSError as error:
+            self.damaged.append(f"{file}: cannot be read: {error.strerror} (check the file)")
+        else:
+            self.take(file, record, hashlib.sha256(data).hexdigest())
+
     def take(self, file: Path, record: Record, digest: str) -> None:
-        """Add what the record in a file with this digest (SHA-256) says."""
+        """Add what a record says, which was read from a file with this digest (SHA-256)."""
         try:
             self._add(file, record)
         except _LACKS:

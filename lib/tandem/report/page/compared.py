@@ -16,6 +16,7 @@ from tandem.report.page.trained import Trained, trained
 from tandem.report.shell import shell_line
 from tandem.results.reading import ExperimentReading, RunReading
 from tandem.results.record_file import NAME as RECORD
+from tandem.results.record_file import VERSION
 
 Facts = Mapping[str, Any]
 
@@ -30,11 +31,12 @@ class Compared:
         self.trained: list[Trained] = []
 
     def note(self, run: RunReading, experiment: ExperimentReading) -> None:
-        reader = self.readers[run.path]
-        if experiment.record and experiment.digest:
-            reader.take(experiment.folder / RECORD, experiment.record, experiment.digest)
-        elif experiment.problem:
-            reader.damaged.append(experiment.problem)
+        reader, file = self.readers[run.path], experiment.folder / RECORD
+        record = experiment.record
+        if record and experiment.digest and record["record_version"] == VERSION:
+            reader.take(file, record, experiment.digest)
+        elif record or experiment.problem:  # as it is: a reading fills in what others would miss
+            reader.add(file)
         if found := trained(experiment):
             self.trained.append(found)
 

@@ -92,6 +92,17 @@ def test_runs_are_put_together(tmp_path: Path) -> None:
     assert float(line["low"]) == of_compare(*runs)[0]["rows"][0]["low"]
 
 
+def test_records_of_an_earlier_version_are_compared_as_compare_does(tmp_path: Path) -> None:
+    pairs: list[Any] = [*compared.design((1, 2), (1,), range(1, 5))]
+    for record, _ in pairs:
+        record["record_version"] = 4
+        for name in ("place", "group"):
+            del record[name]
+    run = records.write_run(tmp_path / "run_1", *pairs)
+    shown = [float(line["estimate"]) for line in table(answer(run), "answer-slowdown")]
+    assert shown == [group["rows"][0]["estimate"] for group in of_compare(run)]
+
+
 def test_a_damaged_record_is_named_and_the_folder_is_not(run: Path) -> None:
     file = next(run.glob("*/experiment.json"))
     file.write_text("{")
