@@ -57,7 +57,7 @@ class Training:
         output, _ = self.driver.communicate(timeout=DEADLINE_S)
         if self.driver.returncode != 0:
             raise SystemExit(f"bench: error: an experiment failed:\n{output}")
-        for file in sorted(self.stage.folder.glob("results/*/*/experiment.json")):
+        for file in sorted(self.stage.folder.glob("results/run_*/*/experiment.json")):
             (window,) = json.loads(file.read_text())["windows"]
             (gpu,) = window["gpus"]
             span = (window["start_boottime_s"], window["end_boottime_s"])

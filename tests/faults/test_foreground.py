@@ -13,7 +13,7 @@ import pytest
 from support.stage import DEADLINE_S, Stage, command_line, wait_for
 from tandem.processes.proc import stat
 
-LOG = "results/*/*/attempts/1/training.log"
+LOG = "results/run_*/*/attempts/1/training.log"
 
 
 def test_hanging_foreground_is_timed_out_and_retried(stage: Stage) -> None:

@@ -36,7 +36,7 @@ def test_it_ends_with_the_driver(stage: Stage, signum: int) -> None:
 
 def test_it_is_no_process_that_has_outlived_its_keeper(stage: Stage) -> None:
     driver = asking(stage)
-    wait_for("the experiment begins", lambda: [*stage.folder.glob("results/*/*/bg_loop.sh")])
+    wait_for("the experiment begins", lambda: [*stage.folder.glob("results/run_*/*/bg_loop.sh")])
     driver.terminate()
     said, _ = driver.communicate()
     assert "outlived its keeper" not in said
@@ -52,5 +52,5 @@ def test_it_costs_its_time_limit_and_nothing_else(stage: Stage) -> None:
     assert driver.returncode == 0, said
     record = stage.record()
     assert record["valid"]
-    [file] = stage.folder.glob("results/*/machine.json")
+    [file] = stage.folder.glob("results/run_*/machine.json")
     assert "no answer within 10 s" in file.read_text()

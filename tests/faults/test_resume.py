@@ -547,7 +547,7 @@ def test_waiting_for_the_lock_ends_with_the_time(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--resume", "nowhere"], "holds no plan.json"),
+        (["--resume", "nowhere"], "nowhere: no such folder"),
         (["--resume", "results", "settings.json"], "it takes no settings file and no plan options"),
         (["--resume", "results", "--seed", "1"], "it takes no settings file and no plan options"),
     ],

@@ -54,7 +54,7 @@ start_held_driver() {
   [[ $output == *'fast_tiny_001 '*' yes'*'results: results/run_'* ]]
   [[ $stderr == *'ended after'*', valid'* ]]
   [[ $(cat repos/fast/arguments) =~ ^'-n tiny --lr '[0-9.e-]+' '$ ]]
-  [[ ! -e $(echo results/*/*/bg_loop.sh) ]]
+  [[ ! -e $(echo results/run_*/*/bg_loop.sh) ]]
   first=$(cat repos/fast/arguments)
   run -0 driver_run --repo fast --model tiny --mutate learning_rate --seed 3
   [[ $(cat repos/fast/arguments) == "$first" ]]
@@ -199,14 +199,14 @@ JSON
   run -2 driver_run mixed.json
   run -0 --separate-stderr driver_run --skip-invalid mixed.json
   [[ $stderr == *'error: '*'fest'* ]]
-  (($(grep -c . results/*/summary.csv) == 2))
+  (($(grep -c . results/run_*/summary.csv) == 2))
 }
 
 @test "a training that fails gives exit 1 and its log is kept" {
   printf '#!/bin/bash\necho broken; exit 3\n' >repos/fast/train.sh
   run -1 --separate-stderr driver_run settings.json
   [[ $stderr == *'foreground failed: exit code 3, trying again (2 of 3)'* ]]
-  (($(grep -l broken results/*/*/attempts/*/training.log | wc -l) == 3))
+  (($(grep -l broken results/run_*/*/attempts/*/training.log | wc -l) == 3))
 }
 
 @test "a second run at the same time stops with 75 and names the first" {
@@ -233,7 +233,7 @@ JSON
   mkdir -p '$(touch pwned) "a" b'
   cp settings.json '$(touch pwned) "a" b/se t.json'
   run -0 driver_run '$(touch pwned) "a" b/se t.json' --results '$(touch pwned) "a" b/out'
-  [[ -s $(echo '$(touch pwned) "a" b/out'/*/summary.csv) ]]
+  [[ -s $(echo '$(touch pwned) "a" b/out'/run_*/summary.csv) ]]
   [[ ! -e pwned ]]
 }
 

@@ -71,7 +71,7 @@ def hold_up(stage: Stage, driver: subprocess.Popen[str], seed: int, most_s: floa
     """Stop the monitor for 1 s or more, again and again, from before the start to the end."""
     draw = random.Random(seed)
     (pid,) = wait_for("the monitor samples", lambda: monitor_of(stage))
-    wait_for("it is ready", lambda: list(stage.folder.glob("results/*/*/energy/monitor.json")))
+    wait_for("it is ready", lambda: list(stage.folder.glob("results/run_*/*/energy/monitor.json")))
     while driver.poll() is None and processes_alive(pid):
         signal_if_alive(pid, signal.SIGSTOP)
         time.sleep(draw.uniform(1.0, most_s))

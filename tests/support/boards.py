@@ -83,7 +83,7 @@ def short_windows(parent: Path, library: Path) -> Iterator[dict[str, list[Measur
 
 def records_of(stage: Stage) -> list[dict[str, Any]]:
     return [
-        json.loads(path.read_text()) for path in stage.folder.glob("results/*/*/experiment.json")
+        json.loads(path.read_text()) for path in stage.folder.glob("results/run_*/*/experiment.json")
     ]
 
 

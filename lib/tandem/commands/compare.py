@@ -6,6 +6,7 @@ import argparse
 
 from tandem.base.option_values import percent
 from tandem.base.output import complain, say
+from tandem.commands.options import run_in_words
 
 FORMATS = ("table", "csv", "json", "markdown")
 
@@ -40,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tandem.report.grid import screen_columns
 
     options = arguments.by, arguments.equivalent, arguments.format, screen_columns()
-    text, remarks = text_of_compare(arguments.names, *options)
+    names = [name if name == "vs" else run_in_words(name) for name in arguments.names]
+    text, remarks = text_of_compare(names, *options)
     say(text)
     for remark in remarks:
         complain(f"tandem: {remark}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tandem.base.errors import UsageError
+from tandem.base.paths import RESULTS
 from tandem.base.text import quote, suggestion
 from tandem.commands.options import run_folder
+from tandem.results.latest import find_run
 from tandem.results.reading import ExperimentReading, RunReading
 
 
@@ -15,11 +17,9 @@ def experiment_named(text: str, run: Path) -> tuple[RunReading, ExperimentReadin
     name = Path(text.rstrip("/") or text)
     if len(name.parts) > 1:
         run, name = name.parent, Path(name.name)
-    elif name.is_dir() and not (run_folder(run) / name).exists():  # typed inside the run's folder
-        run, name = name.resolve().parent, Path(name.name)
+    elif name.is_dir() and not ((found := find_run(run, RESULTS)) and (found / name).exists()):
+        run, name = name.resolve().parent, Path(name.name)  # typed inside the run's folder
     folder = run_folder(run)
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no folder of a run (give RUN/ID, or --run RUN)")
     reading = RunReading(folder)
     if name.name not in reading.ids:
         if not reading.ids:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tandem.base.errors import UsageError
 from tandem.base.option_values import integer, seconds
-from tandem.base.paths import REGISTRY, RESULTS
+from tandem.base.paths import REGISTRY, RESULTS, as_seen_from_here
 from tandem.config.options import Limits
 from tandem.plan import file as planfile
+from tandem.results.latest import find_run, why_not_found
 
 if TYPE_CHECKING:
     from tandem.plan.planner import PlanReading
@@ -50,11 +52,25 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         add_options(parser)
 
 
-def run_folder(path: Path) -> Path:
-    """The folder of a run that is named by its path, its plan, or its name (`latest` too)."""
-    if not path.is_absolute() and not path.exists() and (RESULTS / path).exists():
-        path = RESULTS / path
-    return (path.parent if path.name == planfile.NAME else path).resolve()
+def run_folder(path: Path, results: Path = RESULTS) -> Path:
+    """The folder of a run that is named by its path, its plan, or its name (`latest` too).
+
+    UsageError: there is none.
+    """
+    folder = path.parent if path.name == planfile.NAME and path.is_file() else path
+    if (found := find_run(folder, results)) is None:
+        raise UsageError(why_not_found(folder, results))
+    return found.resolve()
+
+
+def run_in_words(text: str) -> str:
+    """RUN or RUN:TERMS with the path of the run in place of its name; UsageError: there is none."""
+    ends = [place for place, letter in enumerate(text) if letter == ":"]
+    for end in (*ends, len(text)):
+        if found := find_run(Path(text[:end]), RESULTS):
+            name = text[:end] if os.path.isdir(text[:end]) else as_seen_from_here(found.resolve())
+            return f"{name}{text[end:]}"
+    raise UsageError(why_not_found(Path(text.partition(":")[0]), RESULTS))
 
 
 def registries(arguments: argparse.Namespace) -> list[Path]:

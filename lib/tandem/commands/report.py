@@ -53,8 +53,6 @@ def checked(run: Path, named: Path) -> Path:
     """Return the folder of a run; UsageError: it is none that can be read."""
     from tandem.results.record_file import NAME as RECORD
 
-    if not run.is_dir():
-        raise UsageError(f"{named}: no such folder (name that of a run: results/run_...)")
     if not os.access(run, os.R_OK | os.X_OK):
         raise UsageError(f"{named}: the folder cannot be read (check its permissions)")
     if (run / RECORD).exists():

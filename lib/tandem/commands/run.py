@@ -112,7 +112,7 @@ def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
         raise UsageError("--rerun-invalid needs --resume RUN: only a run has groups to run again")
     if arguments.resume:
         refuse_beside_resume(arguments)
-        folder = run_folder(arguments.resume)
+        folder = run_folder(arguments.resume, arguments.results)
         return Run(read_plan_file(folder), folder, options, progress, notice=notice).run()
     sought = sought_run(arguments) if arguments.go_on else None
     if sought:

@@ -42,9 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
 def existing(path: Path) -> Path:
     """Return the folder of a run; UsageError: there is none of that name."""
     folder = run_folder(path)
-    if not folder.is_dir():
-        hint = "no run has begun yet" if str(path) == "latest" else "give a run's folder or name"
-        raise UsageError(f"{path}: there is no such run ({hint})")
     if not any((folder / name).exists() for name in ("plan.json", "journal.jsonl", "state.json")):
         raise UsageError(f"{path}: no folder of a run: it has no plan.json and no journal.jsonl")
     return folder

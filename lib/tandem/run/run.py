@@ -34,7 +34,8 @@ from tandem.report.progress import Progress
 from tandem.report.summary import counting_rows, counts_line, table_at_end
 from tandem.results.folder import TABLE, RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
-from tandem.results.state import Status
+from tandem.results.latest import point_at
+from tandem.results.state import Status, state_file
 from tandem.run.groups import add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
 from tandem.run.notice import Notice
@@ -114,6 +115,7 @@ class Run:
         """Write into the run's folder how it has ended, if it has begun."""
         if self.sweep and self.folder:
             self.sweep.shown.end(status, why, self.folder.counts())
+            give_to_caller(state_file(self.folder.path))  # all else has been given by now
 
     def exit_code(self) -> int:
         """Return 0 if all is valid, as far as there was time for it."""
@@ -151,6 +153,7 @@ class Run:
         if self.folder is None:
             self.open(make_run_folder(options.results, self.plan, self.copies), watch, stack)
         assert self.folder
+        point_at(self.folder.path, say)
         self.sweep = Sweep(self.folder, around, machine, options, watch, self.progress)
         self.sweep.run(is_new=is_new)
 
