@@ -73,7 +73,7 @@ def test_what_is_passed_over_is_named_where_the_form_has_no_place_for_it(here: P
         (["run", "--equivalent", "2"], 'percent, such as 2%, not "2"'),
     ],
 )
-def test_a_mistake_is_one_line(here: Path, words: list[str], problem: str) -> None:
+def test_a_mistake_comes_first(here: Path, words: list[str], problem: str) -> None:
     done = compare(*words, folder=here)
     assert (done.returncode, done.stdout) == (2, "")
-    assert problem in done.stderr.splitlines()[-1]
+    assert problem in done.stderr.splitlines()[0]
