@@ -253,7 +253,8 @@ def whole_rows(stage: Stage, since_s: float) -> list[str]:
 
 
 def gpu_rows(stage: Stage) -> str:
-    return "".join(path.read_text() for path in stage.folder.glob("results/run_*/*/energy/gpu_0.csv"))
+    files = stage.folder.glob("results/run_*/*/energy/gpu_0.csv")
+    return "".join(path.read_text() for path in files)
 
 
 @pytest.mark.long

@@ -82,9 +82,8 @@ def short_windows(parent: Path, library: Path) -> Iterator[dict[str, list[Measur
 
 
 def records_of(stage: Stage) -> list[dict[str, Any]]:
-    return [
-        json.loads(path.read_text()) for path in stage.folder.glob("results/run_*/*/experiment.json")
-    ]
+    files = stage.folder.glob("results/run_*/*/experiment.json")
+    return [json.loads(path.read_text()) for path in files]
 
 
 def measure(record: dict[str, Any], gpu: SimGpu) -> Measured:
