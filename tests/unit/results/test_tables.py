@@ -119,6 +119,26 @@ def test_a_record_that_lies_about_its_form_is_passed_over_whole(tmp_path: Path, 
     assert kind == "samples" or str(run / "a") in " ".join(reader.problems)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("duration_seconds", "12"),
+        ("duration_seconds", True),
+        ("retries", 1.5),
+        ("valid", 1),
+        ("timestamp", "yesterday"),
+        ("repository", 7),
+        ("windows[0].start_boottime_s", [1]),
+    ],
+)
+def test_a_value_of_another_kind_is_no_cell(tmp_path: Path, path: str, value: Any) -> None:
+    run = write_run(tmp_path, record("a", **{path: value}), record("b"))
+    reader = reader_of([run])
+    kind = "windows" if path.startswith("windows") else "experiments"
+    assert [row["experiment"] for row in rows_of(reader, kind)] == ["b"]
+    assert list(reader.problems) == [f"{run / 'a'}: not a whole record (see tandem verify)"]
+
+
 def test_runs_of_one_name_have_their_paths_and_each_run_stands_once(tmp_path: Path) -> None:
     one, two = (write_run(tmp_path / it / "run_1", record("a")) for it in ("x", "y"))
     other = write_run(tmp_path / "run_2", record("a"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,17 @@ _UNITS = {  # by the end of a column's name
 }
 
 
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[0-9.]*(Z|\+00:00)")
+_IS: Mapping[Kind, Callable[[Value], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "datetime": lambda value: isinstance(value, str) and bool(_MOMENT.fullmatch(value)),
+    "any": lambda value: True,
+}
+
+
 @dataclass(frozen=True)
 class Column:
     """A column: its type (as Frictionless names it), what it says, and where that stands.
@@ -62,13 +74,19 @@ class Column:
         return way if self.key is None else (*way, self.key)
 
     def value(self, facts: Facts) -> Value:
-        """Return what the facts of a row say; several texts as one, with "; " between."""
+        """Return what the facts of a row say; several texts as one, with "; " between.
+
+        TypeError: it is not of the column's kind.
+        """
         found: Any = facts
         for step in self.steps:
             if not isinstance(found, Mapping):
                 return None
             found = found.get(step)
-        return plain(found)
+        value = plain(found)
+        if value is None or _IS[self.kind](value):
+            return value
+        raise TypeError(f"{value!r} is no {self.kind}")
 
 
 def plain(value: Any) -> Value:
