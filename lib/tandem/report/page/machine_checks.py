@@ -138,10 +138,8 @@ class MachineChecks:
 
     def _sensor_texts(self) -> Iterator[str]:
         for board, (counter, power, gain_percent) in self.sensors.items():
-            yield (
-                f"{board}: energy counter every {counter.text('ms', 1000)}, power every"
-                f" {power.text('ms', 1000)}; gain known to {gain_percent:g} %"
-            )
+            periods = f"energy counter {_every(counter)}, power {_every(power)}"
+            yield f"{board}: {periods}; gain known to {gain_percent:g} %"
         if self.methods:
             each = (f"{counted(count, 'window')} by {how}" for how, count in self.methods.items())
             yield f"energy of {', '.join(each)}".replace("by not measured", "not measured")
@@ -157,6 +155,14 @@ class MachineChecks:
                 yield f"{reason}: up to {number(percent)} % of a window (most: {where})"
         if self.throttled and not any(it.high and it.high[0] > 0 for it in self.throttled.values()):
             yield "never"
+
+
+def _every(period_s: Extent) -> str:
+    """Return how often a sensor has a new value, as far as it was learnt."""
+    if period_s.low is None or period_s.high is None:
+        return "at unknown periods"
+    low, high = (number(1000 * each[0]) for each in (period_s.low, period_s.high))
+    return f"every {low if low == high else f'{low} to {high}'} ms"
 
 
 def _named(before: str, names: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from unicodedata import category
 from xml.etree.ElementTree import Element, tostring
 
@@ -32,6 +33,16 @@ def append(parent: Element, *contents: Content) -> None:
             parent[-1].tail = (parent[-1].tail or "") + visible(content)
         else:
             parent.text = (parent.text or "") + visible(content)
+
+
+def deeper(contents: Iterable[Content]) -> list[Content]:
+    """Return contents with their titles one level down, to stand below one more title."""
+    found = list(contents)
+    for content in found:
+        if isinstance(content, Element):
+            for title in content.iter("h3"):
+                title.tag = "h4"
+    return found
 
 
 def visible(text: str) -> str:

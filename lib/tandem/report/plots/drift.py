@@ -62,7 +62,7 @@ def _axes(across: Scale, up: Scale) -> list[Element]:
         _text("W", _LEFT, _TOP - 10, "end"),
         _text("hours since the run began", _RIGHT, 166, "end"),
     ]
-    for value in up.ticks(4):
+    for value in up.ticks(6):
         at = up(value)
         parts.append(element("line", x1=_LEFT, x2=_RIGHT, y1=at, y2=at, class_="grid"))
         parts.append(_text(f"{value:g}", _LEFT - 6, at + 4, "end"))

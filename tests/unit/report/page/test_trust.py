@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from support.records import interference, of, write_run
 from support.reports import noted, planned, record_for, write_journal
 from tandem.plan.tries import as_it_stands
 from tandem.report.page.grouping import Kinds
-from tandem.report.page.sections.trust import Trust
+from tandem.report.page.sections.trust import Trust, thinned
 from tandem.results.record import Stranger, Window
 
 PLAN = plans.design(loads=1)
@@ -64,6 +65,20 @@ def test_idle_windows_are_drawn_over_the_run(tmp_path: Path) -> None:
     assert "The idle windows of a pair span 1.5 W." in text
     assert f"{parallel.id}, GPU 0: 60.5 W" in text
     assert "data as CSV" in text and "tandem table run_1 --kind windows" in text
+
+
+def test_of_many_idle_windows_no_spike_is_lost() -> None:
+    begin = datetime(2026, 1, 31, tzinfo=timezone.utc)
+    windows = [
+        (f"x{minute}", begin + timedelta(minutes=minute), f"GPU {board}", 60.0 + minute % 3 / 10)
+        for minute in range(1000)
+        for board in (0, 1)
+    ]
+    windows[777] = (*windows[777][:3], 99.0)
+    drawn, together = thinned(windows, 100)
+    assert together == 40 and 95 <= len(drawn) <= 104
+    assert windows[777] in drawn
+    assert thinned(windows[:50], 100) == (windows[:50], 1)
 
 
 def test_what_ran_again_or_was_cut_off_is_named(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class Head:
         names = list(dict.fromkeys(head.name for head in heads))
         found: list[Content] = [element("h1", f"{len(heads)} runs: {', '.join(names)}")]
         for head in heads:
-            title = element("h2", f"{head.name}, {head.run.label}")
+            title = element("h2", ", ".join(dict.fromkeys((head.name, head.run.label))))
             found.append(element("section", title, *_of_run(head), class_="run"))
         return found
 

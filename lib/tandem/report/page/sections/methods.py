@@ -19,7 +19,7 @@ from tandem.report.page.facts import (
 )
 from tandem.report.page.grouping import Kinds
 from tandem.report.page.made_by import made_by
-from tandem.report.page.markup import Content, element
+from tandem.report.page.markup import Content, deeper, element
 from tandem.report.page.runs import ENDED, ReportedRun, Standings
 from tandem.report.shell import shell_line
 from tandem.results.reading import ExperimentReading, RunReading
@@ -197,7 +197,7 @@ class Methods:
             inner = each.contents()
             if len(self.of) > 1:
                 title = element("h3", each.run.label, class_="of-run")
-                inner = [element("div", title, *inner, class_="run")]
+                inner = [element("div", title, *deeper(inner), class_="run")]
             found += inner
         labels = [each.run.label for each in self.of.values()]
         text = "These check and make every figure again from the files, on any machine:"

@@ -12,7 +12,7 @@ from tandem.report.page.extent import Extent
 from tandem.report.page.figure import Figure
 from tandem.report.page.grouping import Kinds
 from tandem.report.page.machine_checks import MachineChecks
-from tandem.report.page.markup import Content, element
+from tandem.report.page.markup import Content, deeper, element
 from tandem.report.page.runs import ENDED, ReportedRun, Standings
 from tandem.report.page.story import moment_of, story_of
 from tandem.report.plots.drift import IdleWindow, drift_plot, legend
@@ -87,10 +87,10 @@ class RunTrust:
         story = story_of(self.run.events)
         first = min(began for _, began, _, _ in self.idle)
         begin = min(first, story.parts[0][0]) if story.parts else first
-        step = -(-len(self.idle) // _MOST_MARKS)
+        drawn, together = thinned(self.idle, _MOST_MARKS)
         windows = [
             IdleWindow((began - begin).total_seconds() / 3600, board, power_w, name)
-            for name, began, board, power_w in self.idle[::step]
+            for name, began, board, power_w in drawn
         ]
         boards = list(dict.fromkeys(board for _, _, board, _ in self.idle))
         sentences = [f"{board}: {self._idle_text(board)}." for board in boards]
@@ -98,15 +98,16 @@ class RunTrust:
         if self.drift.count:
             text = "The idle windows of a pair span"
             sentences.append(f"{text} {self.drift.text('W')}.")
-        if step > 1:
-            sentences.append(f"Every {step}th window is drawn; the data have all.")
+        if together > 1:
+            what = f"Of each {together} windows the least and the greatest power are drawn"
+            sentences.append(f"{what}, and in the data; the command prints all.")
         return Figure(
             f"idle-drift-{self.number}",
             "Idle drift over the run",
             drift_plot(windows),
             sentences,
             _IDLE,
-            [(name, began.isoformat(), *rest) for name, began, *rest in self.idle],
+            [(name, began.isoformat(), *rest) for name, began, *rest in drawn],
             shell_line(["tandem", "table", self.run.label, "--kind", "windows"]),
         ).element()
 
@@ -131,7 +132,8 @@ class RunTrust:
         }
         texts = {title: [_listed(names)] for title, names in rows.items() if names}
         title = element("h3", "What was run again or left out")
-        nothing = element("p", "Nothing: every experiment of the plan ran once, and counts.")
+        known = "Nothing: every experiment of the plan ran once, and counts."
+        nothing = element("p", known if self.run.plan else "Nothing that the files tell of.")
         return [title, _terms(texts) if texts else nothing]
 
     def _cut_off_before(self) -> list[str]:
@@ -163,8 +165,26 @@ class Trust:
         found: list[Content] = []
         for each in self.of.values():
             title = element("h3", each.run.label, class_="of-run")
-            found.append(element("div", title, *each.contents(), class_="run"))
+            found.append(element("div", title, *deeper(each.contents()), class_="run"))
         return found
+
+
+def thinned(windows: Sequence[Idle], most: int) -> tuple[Sequence[Idle], int]:
+    """Return about so many windows at most, and of how many that follow each other two stand.
+
+    These are the one with the least and that with the greatest power, so that no spike is lost.
+    """
+    if len(windows) <= most:
+        return windows, 1
+    together = -(-2 * len(windows) // most)
+    kept: list[Idle] = []
+    for board in dict.fromkeys(window[2] for window in windows):
+        own = sorted((each for each in windows if each[2] == board), key=lambda each: each[1])
+        for at in range(0, len(own), together):
+            part = own[at : at + together]
+            both = min(part, key=lambda each: each[3]), max(part, key=lambda each: each[3])
+            kept += dict.fromkeys(sorted(both, key=lambda each: each[1]))
+    return kept, together
 
 
 def _terms(texts: Mapping[str, Sequence[str]]) -> Content:
