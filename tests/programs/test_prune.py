@@ -420,7 +420,9 @@ def test_only_runs_are_touched(tmp_path: Path) -> None:
     (tmp_path / "run_file").write_text("")
     make_run(tmp_path / "nested", "run_1", 31)
     before = files(tmp_path)
-    assert pruned(tmp_path, "logs=0d", "samples=0") == []
+    assert pruned(tmp_path, "logs=0d", "samples=0") == [
+        f"{tmp_path}/run_without_plan: skipped: no run: it holds no plan.json"
+    ]
     assert files(tmp_path) == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from tandem.base.option_values import percent
 from tandem.base.output import complain, say
@@ -41,7 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tandem.report.grid import screen_columns
 
     options = arguments.by, arguments.equivalent, arguments.format, screen_columns()
-    names = [name if name == "vs" else run_in_words(name) for name in arguments.names]
+    as_typed = [name == "vs" or Path(name).is_file() for name in arguments.names]
+    names = [
+        name if is_as_typed else run_in_words(name)
+        for name, is_as_typed in zip(arguments.names, as_typed, strict=True)
+    ]
     text, remarks = text_of_compare(names, *options)
     say(text)
     for remark in remarks:

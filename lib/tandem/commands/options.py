@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tandem.base.errors import UsageError
 from tandem.base.option_values import integer, seconds
+from tandem.base.output import complain
 from tandem.base.paths import REGISTRY, RESULTS, as_seen_from_here
 from tandem.config.options import Limits
 from tandem.plan import file as planfile
+from tandem.results.folder import TABLE
+from tandem.results.journal import NAME as JOURNAL
 from tandem.results.latest import find_run, why_not_found
+from tandem.results.record_file import NAME as RECORD
 
 if TYPE_CHECKING:
     from tandem.plan.planner import PlanReading
@@ -71,6 +76,41 @@ def run_in_words(text: str) -> str:
             name = text[:end] if os.path.isdir(text[:end]) else as_seen_from_here(found.resolve())
             return f"{name}{text[end:]}"
     raise UsageError(why_not_found(Path(text.partition(":")[0]), RESULTS))
+
+
+def run_folders(paths: Sequence[Path]) -> list[Path]:
+    """The folders of several runs, each once; of `results/run_*` what is no run is passed over.
+
+    Each of those is named on stderr. UsageError: none is left. One that is named alone is returned
+    whatever it is.
+    """
+    if len(paths) == 1:
+        return [run_folder(paths[0])]
+    folders = list(dict.fromkeys(map(run_or_file, paths)))
+    foreign = {each: why for each in folders if (why := no_run(each))}
+    lines = [f"{as_seen_from_here(each)}: {why}" for each, why in foreign.items()]
+    if len(foreign) == len(folders):
+        raise UsageError("\n".join(lines))
+    for line in lines:
+        complain(f"tandem: passed over: {line}")
+    return [each for each in folders if each not in foreign]
+
+
+def run_or_file(path: Path) -> Path:
+    """The folder of a run as `run_folder` gives it; a file as it is, for whoever passes it over."""
+    is_file = path.is_file() and path.name != planfile.NAME
+    return path.absolute() if is_file else run_folder(path)
+
+
+def no_run(folder: Path) -> str | None:
+    """Return why a path is no run's folder; None: it is, or its command has better words."""
+    if not folder.is_dir():
+        return "no folder"
+    if not os.access(folder, os.R_OK):
+        return None
+    files = (planfile.NAME, JOURNAL, TABLE, RECORD, f"*/{RECORD}")
+    is_run = any(path for name in files for path in folder.glob(name))
+    return None if is_run else "no run: it holds neither a plan nor records"
 
 
 def registries(arguments: argparse.Namespace) -> list[Path]:

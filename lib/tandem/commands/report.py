@@ -11,7 +11,7 @@ from tandem.base.errors import UsageError
 from tandem.base.output import say
 from tandem.base.paths import as_seen_from_here
 from tandem.base.sudo import give_to_caller
-from tandem.commands.options import run_folder
+from tandem.commands.options import run_folders
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tandem.report.page.page import page_of, write_page
     from tandem.report.page.runs import NAME, home_of
 
-    runs = [checked(run_folder(path), path) for path in arguments.runs]
+    runs = [checked(run) for run in run_folders(arguments.runs)]
     if str(arguments.output) == "-":
         sys.stdout.flush()
         say(page_of(runs).removesuffix("\n"))
@@ -49,10 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def checked(run: Path, named: Path) -> Path:
+def checked(run: Path) -> Path:
     """Return the folder of a run; UsageError: it is none that can be read."""
     from tandem.results.record_file import NAME as RECORD
 
+    named = as_seen_from_here(run)
     if not os.access(run, os.R_OK | os.X_OK):
         raise UsageError(f"{named}: the folder cannot be read (check its permissions)")
     if (run / RECORD).exists():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.output import complain, say
-from tandem.commands.options import run_folder
+from tandem.commands.options import run_or_file
 
 KINDS = ("experiments", "windows", "rounds", "epochs", "samples")
 FORMATS = ("csv", "json")
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.runs and not arguments.schema:
         raise UsageError("which run? (name its folder: results/run_...; or latest)")
     table = kinds.KINDS[arguments.kind]
-    paths = [run_folder(path) for path in arguments.runs]
+    paths = [run_or_file(path) for path in arguments.runs]
     reader = reader_of(paths) if paths else Reader({})
     columns = reader.columns(table)
     schema = json.dumps(schema_of(table, columns), indent=2, ensure_ascii=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tandem.base.output import say
 from tandem.base.paths import as_seen_from_here
-from tandem.commands.options import run_folder
+from tandem.commands.options import run_folders
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tandem.experiment.verify import text_of_verdict, verified
 
     has_differences = False
-    for run, verdict in verified([as_seen_from_here(run_folder(path)) for path in arguments.runs]):
-        say(text_of_verdict(run, verdict))
+    for run, verdict in verified(run_folders(arguments.runs)):
+        say(text_of_verdict(as_seen_from_here(run), verdict))
         has_differences |= bool(verdict.differences)
     return int(has_differences)

@@ -82,6 +82,8 @@ def prune(results: Path, rules: Sequence[Rule], dry_run: bool, say: Callable[[st
     check_rules(rules)
     problems = []
     now_s = time.time()
+    for folder in _foreign(results):
+        say(f"{folder}: skipped: no run: it holds no {planfile.NAME}")
     for newer, (ended_s, folder) in enumerate(_runs(results)):
         due = [rule.what for rule in rules if rule.lets_go(now_s - ended_s, newer)]
         try:
@@ -94,17 +96,27 @@ def prune(results: Path, rules: Sequence[Rule], dry_run: bool, say: Callable[[st
         raise NotReadyError("\n".join(problems))
 
 
-def _runs(results: Path) -> list[tuple[float, Path]]:
-    """Return the runs, newest first, by when they ended (seconds since 1970)."""
+def _folders(results: Path) -> list[Path]:
+    """Return the folders in `results` that have a run's name; UsageError: no such folder."""
     try:
         folders = [Path(each) for each in os.scandir(results) if each.is_dir(follow_symlinks=False)]
     except OSError as error:
         raise UsageError(f"{results}: {error.strerror} (name the folder of the runs)") from None
-    runs = [
-        (_ended_s(folder), folder)
-        for folder in folders
-        if folder.name.startswith("run_") and os.path.lexists(folder / planfile.NAME)
-    ]
+    return sorted(folder for folder in folders if folder.name.startswith("run_"))
+
+
+def _is_run(folder: Path) -> bool:
+    return os.path.lexists(folder / planfile.NAME)
+
+
+def _foreign(results: Path) -> list[Path]:
+    """Return the folders that are called as a run is, and are none."""
+    return [folder for folder in _folders(results) if not _is_run(folder)]
+
+
+def _runs(results: Path) -> list[tuple[float, Path]]:
+    """Return the runs, newest first, by when they ended (seconds since 1970)."""
+    runs = [(_ended_s(folder), folder) for folder in _folders(results) if _is_run(folder)]
     return sorted(runs, reverse=True)
 
 

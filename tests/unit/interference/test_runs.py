@@ -140,16 +140,25 @@ def test_records_of_before_are_compared(tmp_path: Path, version: int) -> None:
 
 
 def test_folders_that_are_no_runs_are_mistakes(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
     run = write_run(tmp_path / "run", parallel(1))
     for folder, words in {
         tmp_path / "nowhere": "no such folder",
-        tmp_path / "file": "no such folder",
         run / "digits_mlp_001_parallel": "the folder of one experiment",
     }.items():
         with pytest.raises(UsageError, match=words) as caught:
             read_runs([str(run), str(folder)])
         assert str(caught.value).startswith(f"{folder}: ")
+
+
+def test_a_file_among_the_runs_is_named_and_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "run_notes.txt"
+    file.touch()
+    run = write_run(tmp_path / "run", parallel(1))
+    found = read_runs([str(file), str(run), str(file)])
+    assert found.damaged == [f"{file}: no folder (name that of a run: results/run_...)"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"notes\.txt: no folder(.|\n)*holds no records"):
+        read_runs([str(file), str(file), str(tmp_path / "empty")])
 
 
 def test_an_empty_run_is_named_and_passed_over(tmp_path: Path) -> None:

@@ -43,11 +43,15 @@ def read_runs(runs: Iterable[str]) -> Reading:
     A run of which nothing can be read is named and passed over. UsageError: that is so of all of
     them, or one is no run's folder.
     """
-    whole, nothing = Reading(), []
+    whole = Reading()
     folders: dict[Path, str] = {}
-    for run in runs:
+    for run in dict.fromkeys(runs):
+        if Path(run).is_file():
+            whole.damaged.append(f"{run}: no folder (name that of a run: results/run_...)")
+            continue
         check_folder(run)
         folders.setdefault(Path(run).resolve(), run)
+    nothing, files = list(whole.damaged), len(whole.damaged)
     for folder, run in folders.items():
         reader = RunReader(run, folder)
         problem = reader.read()
@@ -59,7 +63,7 @@ def read_runs(runs: Iterable[str]) -> Reading:
         whole.pairs += found.pairs
         whole.left_out += found.left_out
         whole.damaged += found.damaged
-    if len(nothing) == len(folders):
+    if len(nothing) == len(folders) + files:
         raise UsageError("\n".join(nothing))
     return whole
 

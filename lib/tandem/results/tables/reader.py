@@ -77,6 +77,9 @@ def reader_of(paths: Sequence[Path]) -> Reader:
     runs: dict[Path, RunReading] = {}
     reader = Reader({})
     for path in paths:
+        if path.is_file():
+            reader.note(f"{path}: no folder (name that of a run: results/run_...)")
+            continue
         if not path.is_dir():
             raise UsageError(f"{path}: no such folder (name that of a run: results/run_...)")
         run = RunReading(path)
