@@ -22,8 +22,8 @@ FIRST_HEARTBEAT_S = 5.0
 LONGEST_SILENCE_S = 300.0
 END_PATIENCE_S = 10.0
 
-_ERASE_BELOW = "\x1b[J"
-_UP = "\x1b[A"
+_ERASE = "\r\x1b[K"
+_ERASE_ABOVE = "\x1b[A\x1b[K"
 _MAX_WAITING_BYTES = 1024 * 1024
 _PIECE_BYTES = 512  # what poll() promises to take without waiting
 
@@ -104,7 +104,7 @@ class Progress:
     def _erasing(self) -> str:
         """Return what erases the live line, also where a narrower terminal has wrapped it."""
         rows = -(-width(self._drawn) // self._columns())
-        return "\r" + _UP * (rows - 1) + _ERASE_BELOW
+        return _ERASE + _ERASE_ABOVE * (rows - 1)
 
     def _dressed(self, text: str) -> str:
         return coloured(text) if self._has_colour else text

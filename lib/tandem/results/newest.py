@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tandem.measure.rows import Row, newest_rows
 from tandem.results.state import Board, Newest, Use
 
 OLD_S = 10.0  # what is older says nothing of now
+_RECENT_S = 30.0  # memory is looked at every few seconds
 _APART_S = 0.9  # CPU time is counted between rows so far apart: a tick is 0.01 s
-_UNKNOWN = Use(None, None)
 
 
 def read_newest(energy: Path, now_s: float) -> Newest | None:
@@ -30,7 +30,7 @@ def read_newest(energy: Path, now_s: float) -> Newest | None:
         _board(stem, rows[-1] if _age_s(rows, now_s) <= OLD_S else {})
         for stem, rows in boards.items()
     )
-    cpu = cpu if _age_s(cpu, now_s) <= OLD_S else []
+    cpu = [row for row in cpu if _age_s([row], now_s) <= _RECENT_S]
     return Newest(round(max(0.0, age_s), 1), gpus, _cpu(cpu, "foreground"), _cpu(cpu, "background"))
 
 
@@ -53,22 +53,24 @@ def _board(stem: str, row: Row) -> Board:
 def _cpu(rows: Sequence[Row], role: str) -> Use:
     """Return the CPU time, in percent of one CPU, of about the last second, and the newest memory.
 
-    Memory is looked at more seldom than a row is written.
+    Not every row has both: memory is looked at more seldom, and a process may just be ending.
     """
-    if not rows:
-        return _UNKNOWN
-    known = (_number(row, f"{role}_pss_mib") for row in reversed(rows))
-    memory_mib = next((value for value in known if value is not None), None)
-    to_s, to_cpu_s = _number(rows[-1], "boottime_s"), _number(rows[-1], f"{role}_cpu_s")
-    for row in reversed(rows):
-        from_s, from_cpu_s = _number(row, "boottime_s"), _number(row, f"{role}_cpu_s")
-        if None in (to_s, to_cpu_s, from_s, from_cpu_s):
-            break
-        assert to_s and from_s and to_cpu_s is not None and from_cpu_s is not None
+    memory_mib = next((value for _, value in _newest_first(rows, f"{role}_pss_mib")), None)
+    cpu = list(_newest_first(rows, f"{role}_cpu_s"))
+    for from_s, from_cpu_s in cpu:
+        to_s, to_cpu_s = cpu[0]
         if to_s - from_s >= _APART_S:
             percent = max(0.0, to_cpu_s - from_cpu_s) / (to_s - from_s) * 100
             return Use(round(percent, 1), memory_mib)
     return Use(None, memory_mib)
+
+
+def _newest_first(rows: Sequence[Row], column: str) -> Iterator[tuple[float, float]]:
+    """Yield when a column had a value, and that value."""
+    for row in reversed(rows):
+        stamp_s, value = _number(row, "boottime_s"), _number(row, column)
+        if stamp_s is not None and value is not None:
+            yield stamp_s, value
 
 
 def _number(row: Row, column: str) -> float | None:

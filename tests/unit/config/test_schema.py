@@ -19,12 +19,14 @@ from tandem.config import schema as module
 from tandem.config.problems import Problem, ProblemsError, has_errors, join, problem_lines
 from tandem.config.schema import schema, sift
 from tandem.results.record_file import INTERFERENCE_VERSION, VERSION
+from tandem.results.state import VERSION as STATE_VERSION
 
 VERSIONS = {
     "settings": 2,
     "registry": 1,
     "record": VERSION,
     "interference": INTERFERENCE_VERSION,
+    "state": STATE_VERSION,
 }
 UNITS = {
     r"_seconds$|_s$": r"in s\b|in seconds|Seconds|seconds that",

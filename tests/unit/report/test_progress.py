@@ -21,7 +21,7 @@ from tandem.results.state import Rounds
 
 STATE = state(phase="training", epoch=7, epochs=20, left_s=12.1, rounds=Rounds(3))
 LINE = "experiment 1 of 2 · training · epoch 7 of 20 · 12 s left · background round 3"
-ERASE = "\r\x1b[J"
+ERASE = "\r\x1b[K"
 
 
 class Clock:

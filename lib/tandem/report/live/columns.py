@@ -46,7 +46,7 @@ def wrap(text: str, columns: int, indent: str | None = None) -> list[str]:
         if line.strip():
             lines.append(line)
         line = indent if lines else own
-        *whole, last = _pieces(word, columns - width(line)) if word else [""]
+        *whole, last = _pieces(word, columns - max(width(own), width(indent)))
         for piece in whole:
             lines.append(line + piece)
             line = indent

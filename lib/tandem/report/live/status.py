@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tandem.base.text import counted, duration_text, printable, share
-from tandem.report.live.columns import wrap
+from tandem.report.live.columns import width, wrap
 from tandem.report.live.moment import clock_text
 from tandem.report.summary import counts_text
 from tandem.results.glance import Ended, Glance
@@ -26,7 +26,9 @@ def status_lines(
 
     What runs comes first, then what is left, then what has ended, the newest first.
     """
-    lines = [_heading(glance, resume, now)]
+    lines = [_heading(glance, now)]
+    if glance.standing != "running" and _has_more(glance):
+        lines.append(f"to go on: {resume}")
     if glance.state and glance.standing in {"running", "not known"}:
         lines += _doing(glance.state)
     lines += _left(glance, now)
@@ -36,27 +38,32 @@ def status_lines(
 
 def status_json(glance: Glance, resume: str) -> dict[str, Any]:
     """Return the same as an object of JSON."""
-    is_unfinished = glance.standing not in {"running", "ended"}
-    return {**asdict(glance), "run": str(glance.run), "resume": resume if is_unfinished else None}
+    is_due = glance.standing != "running" and _has_more(glance)
+    return {**asdict(glance), "run": str(glance.run), "resume": resume if is_due else None}
 
 
-def _heading(glance: Glance, resume: str, now: datetime | None) -> str:
+def _has_more(glance: Glance) -> bool:
+    """Whether something of the run is missing, as far as that is known."""
+    return glance.counts is None or glance.counts.missing > 0
+
+
+def _heading(glance: Glance, now: datetime | None) -> str:
     name = glance.run.name
-    age = "" if glance.age_s is None else duration_text(glance.age_s)
     where = f" on {glance.host}" if glance.host else ""
     if glance.standing == "running":
         return f"{name}: running{where}"
     if glance.standing == "not known":
-        old = f"state.json is {age} old" if age else "there is no state.json"
-        return f"{name}: not known whether it runs{where}: {old} (if not: {resume})"
+        old = "there is no state.json"
+        if glance.age_s is not None:
+            old = f"state.json is {duration_text(glance.age_s)} old"
+        return f"{name}: not known whether it runs{where}: {old}"
     if glance.standing == "not running":
-        return f"{name}: not running: its process is gone ({resume})"
+        return f"{name}: not running: its process is gone"
     when = clock_text(glance.state.written, now) if glance.state else None
     text = f"{name}: {glance.standing}" + (f" {when}" if when else "")
-    if glance.why:
-        text += f": {glance.why}" if glance.standing == "failed" else f" {glance.why}"
-    missing = glance.counts.missing if glance.counts else 0
-    return f"{text} ({resume})" if missing else text
+    if glance.why is None:
+        return text
+    return text + (": " if glance.standing == "failed" else " ") + glance.why
 
 
 def _doing(state: State) -> Iterator[str]:
@@ -146,7 +153,8 @@ def _labelled(label: str, text: str) -> str:
 
 def _wrapped(line: str, columns: int) -> list[str]:
     label, tab, text = (printable(part) for part in line.partition(_TAB))
-    if not tab or columns < 3 * _LABEL:
+    if not tab or columns < 3 * _LABEL or width(label) >= _LABEL:
         return wrap(f"{label} {text}" if tab else label, columns)
-    texts = wrap(text, columns - _LABEL, indent="")
-    return [f"{label if not at else '':{_LABEL}}{part}" for at, part in enumerate(texts)]
+    first, *others = wrap(text, columns - _LABEL, indent="")
+    gap = " " * (_LABEL - width(label))
+    return [f"{label}{gap}{first}", *(" " * _LABEL + part for part in others)]
