@@ -69,8 +69,8 @@ class Watched:
             self.known = stamps, _past(self.run, self.most)
         past, state = self.known[1], read_state(self.run)
         age_s = _age_s(state) if state else None
-        standing, why = _standing(past, state, age_s)
         counts = past.counts or (state.counts if state else None)
+        standing, why = _standing(past, state, age_s, counts)
         host = state.owner.host if state else past.host
         ended = past.ended, past.ended_count, past.next
         return Glance(self.run, standing, why, host, age_s, state, counts, *ended)
@@ -135,8 +135,10 @@ def _ended(reading: RunReading, event: dict[str, Any]) -> Ended:
     return Ended(each.id, event["valid"] and not why, utc, duration_s, why)
 
 
-def _standing(past: _Past, state: State | None, age_s: float | None) -> tuple[Standing, str | None]:
-    is_whole = past.counts is not None and past.counts.missing == 0
+def _standing(
+    past: _Past, state: State | None, age_s: float | None, counts: Counts | None
+) -> tuple[Standing, str | None]:
+    is_whole = counts is not None and counts.missing == 0
     if state and state.status != "running":
         return state.status, state.why
     if state:

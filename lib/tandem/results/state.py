@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from tandem.plan.model import Plan
 from tandem.plan.tries import newest_try
-from tandem.processes.proc import read, stat, user
+from tandem.processes.proc import has_ended, read, stat, user
 
 NAME = "state.json"
 VERSION = 1
@@ -229,8 +229,9 @@ def liveness(state: State, age_s: float) -> Liveness:
     except OSError:
         is_here = False
     if is_here and stat(1):  # else a user may not see the processes of others
-        began = stat(owner.pid)[19:20]
-        return "running" if began == [str(owner.started_ticks)] else "not running"
+        fields = stat(owner.pid)
+        is_owner = not has_ended(fields) and fields[19] == str(owner.started_ticks)
+        return "running" if is_owner else "not running"
     return "running" if age_s <= STALE_S else "unknown"
 
 
