@@ -53,7 +53,7 @@ def _links(folders: Sequence[Path]) -> Iterator[str]:
     """Yield how to get to each folder: one run has its page in it, several beside the first."""
     home = home_of(folders)
     for folder in folders:
-        yield "" if folder == home else f"{quote(os.path.relpath(folder, home))}/"
+        yield "" if folder == home else f"{quote(os.fsencode(os.path.relpath(folder, home)))}/"
 
 
 def home_of(paths: Sequence[Path]) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -141,6 +142,15 @@ def test_nothing_leads_nowhere_and_no_other_script_may_run(tmp_path: Path) -> No
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page
     assert not re.findall(r"(?:src|href)=\"(?:https?:|//)", page)
+
+
+def test_a_folder_of_any_name_has_a_report(tmp_path: Path) -> None:
+    runs = [tmp_path / os.fsdecode(name) for name in (b"a\xff b", b"<b>&\"'")]
+    for run in runs:
+        all_invalid(run)
+    page = page_of(runs)
+    assert "a%FF%20b/" in page and "&lt;b&gt;&amp;" in page and "<b>&" not in page
+    assert page.encode()
 
 
 def test_a_run_is_called_by_as_much_of_its_path_as_is_needed(tmp_path: Path) -> None:
