@@ -23,8 +23,11 @@ def as_planned(plan: Plan) -> Plan:
     return replace(plan, experiments=tuple(first))
 
 
-def design_contents(plan: Plan) -> list[Content]:
-    """Return the cells of a design as a table, and in which order they ran."""
+def design_contents(plan: Plan, title: str) -> list[Content]:
+    """Return the cells of a design as a table, and in which order they ran.
+
+    `title` is the tag of its title.
+    """
     planned = as_planned(plan)
     cells = cells_of(planned)
     titles = ("foreground", *HEADINGS)
@@ -40,7 +43,7 @@ def design_contents(plan: Plan) -> list[Content]:
     size = counted(len(planned.experiments), "experiment")
     text = f"{size}, seed {plan.seed}: {order_text(planned)}.{note}"
     return [
-        element("h3", "Design"),
+        element(title, "Design", class_="minor"),
         element("p", text),
         scrolling(element("table", element("thead", head), element("tbody", *body)), "design"),
     ]

@@ -119,21 +119,21 @@ class Head:
     def contents(self) -> list[Content]:
         heads = [*self.heads.values()]
         if len(heads) == 1:
-            return [element("h1", heads[0].name), *_of_run(heads[0])]
+            return [element("h1", heads[0].name), *_of_run(heads[0], "h2")]
         names = list(dict.fromkeys(head.name for head in heads))
         found: list[Content] = [element("h1", f"{len(heads)} runs: {', '.join(names)}")]
         for head in heads:
             title = element("h2", ", ".join(dict.fromkeys((head.name, head.run.label))))
-            found.append(element("section", title, *_of_run(head), class_="run"))
+            found.append(element("section", title, *_of_run(head, "h3"), class_="run"))
         return found
 
 
-def _of_run(head: RunHead) -> list[Content]:
+def _of_run(head: RunHead, title: str) -> list[Content]:
     story = story_of(head.run.events)
     text = described(head.settings)
     found: list[Content] = [element("p", text, class_="lead")] if text else []
     found += [head.verdict(story), head.facts(story)]
-    return found + (design_contents(head.run.plan) if head.run.plan else [])
+    return found + (design_contents(head.run.plan, title) if head.run.plan else [])
 
 
 def described(settings: Mapping[str, Any]) -> str:
