@@ -6,21 +6,21 @@
 # Makes .venv whole, with the packages of these kinds besides (dev, long). Of several that ask at
 # the same time one does it, and the others wait.
 venv_need() { # ROOT [KIND ...]
+  local said kind
   if venv_has "$1" run "${@:2}"; then return 0; fi
-  (
-    if ! said=$(mkdir -p -- "$1/.venv" 2>&1 && : 2>&1 >>"$1/.venv/.lock"); then
-      venv_fail "$1/.venv is not whole, and cannot be made: $said"
-    fi
-    exec 9>>"$1/.venv/.lock"
-    if command -v flock >/dev/null && ! flock --nonblock 9; then
-      printf 'another command installs into .venv, or a run uses it: waiting for its end\n' >&2
-      flock 9
-    fi
-    if ! venv_has "$1" run; then venv_make "$1"; fi
-    for kind in "${@:2}"; do
-      if ! venv_has "$1" "$kind"; then venv_install "$1" "$kind"; fi
-    done
-  )
+  if ! said=$(mkdir -p -- "$1/.venv" 2>&1 && : 2>&1 >>"$1/.venv/.lock"); then
+    venv_fail "$1/.venv is not whole, and cannot be made: $said"
+  fi
+  exec 9>>"$1/.venv/.lock" # pip holds it too: one whose caller was killed is waited for
+  if command -v flock >/dev/null && ! flock --nonblock 9; then
+    printf 'another command installs into .venv, or a run uses it: waiting for its end\n' >&2
+    flock 9
+  fi
+  if ! venv_has "$1" run; then venv_make "$1"; fi
+  for kind in "${@:2}"; do
+    if ! venv_has "$1" "$kind"; then venv_install "$1" "$kind"; fi
+  done
+  exec 9>&-
 }
 
 # Succeeds if .venv is whole and has the packages of all these kinds.
