@@ -25,7 +25,7 @@ def chromium() -> Iterator[Browser]:
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a design that has ended, with something not valid, damaged, and run again."""
     folder = tmp_path_factory.mktemp("whole")
-    return write_big_run(folder, configs=2, repeats=12, doses=(0.5, 1.0), rate_hz=1.0)
+    return write_big_run(folder, configs=2, repeats=8, doses=(0.5, 1.0), rate_hz=1.0)
 
 
 @pytest.fixture(scope="session")
