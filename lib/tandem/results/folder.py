@@ -206,7 +206,7 @@ class RunFolder:
             self.write_table()
             return
         new = [self.rows[name] for name in shown if name not in before]
-        if any(table.without_column(row, self.header) for row in new):
+        if any(table.without_column(row, self.header) & {*self.columns} for row in new):
             self.write_table()
             return
         for row in new:
