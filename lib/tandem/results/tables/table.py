@@ -80,7 +80,7 @@ class Column:
         """
         found: Any = facts
         for step in self.steps:
-            if not isinstance(found, Mapping):
+            if not isinstance(found, dict):
                 return None
             found = found.get(step)
         value = plain(found)
