@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
+from support.stage import Stage
+from tandem.commandline import COMMANDS
 from tandem.plan.planner import read_plan
 
 
@@ -76,3 +78,51 @@ def test_its_experiment_runs_and_counts(project: Path) -> None:
     assert warm_up["control"] == "warm_up"
     assert (row["valid"], row["mode"]) == ("True", "parallel")
     assert float(row["perf_test_accuracy"]) > 90
+
+
+def listed() -> tuple[set[str], set[str], str]:
+    """What README lists in the folder of a run and in that of an experiment, and all its words."""
+    section, _ = section_of("What a run leaves")
+    block = section.split("```")[1]
+    places: dict[int, set[str]] = {2: set(), 4: set()}
+    for indent, names in re.findall(r"^( +)(\S+(?:  ?\S+\.\S+)?)  ", f"{block}  ", re.MULTILINE):
+        if len(indent) in places:
+            places[len(indent)] |= {name.split("/")[0] for name in names.split()}
+    return places[2], places[4], block
+
+
+@pytest.mark.long
+def test_it_lists_the_files_that_a_run_leaves_after_a_normal_end(stage: Stage) -> None:
+    """A parallel experiment beside its control; neither more nor less is there."""
+    controls = {"solo": True, "order": "parallel_first"}
+    stage.build(
+        "echo Test Accuracy: 50; sleep 0.3", "echo at work; exec sleep 1000", controls=controls
+    )
+    done = stage.run()
+    assert done.returncode == 0, done.stdout
+    [run] = stage.folder.glob("results/run_*")
+    of_run, of_experiment, block = listed()
+    folders = {path.name for path in run.iterdir() if path.is_dir()}
+    assert {path.name for path in run.iterdir()} - folders == of_run
+    parallel, _ = sorted(run / name for name in folders)
+    assert {path.name for path in parallel.iterdir()} == of_experiment
+    assert (stage.folder / "results" / "latest").resolve() == run
+    for name in ("attempts/1", "background_logs"):
+        files = {path.name for path in (parallel / name).iterdir() if path.is_file()}
+        unlisted = {re.sub(r"\d+", "N", file) for file in files} - set(re.findall(r"[\w.]+", block))
+        assert not unlisted, f"{name} holds {unlisted}"
+
+
+def test_its_table_of_commands_has_every_command() -> None:
+    section, _ = section_of("The commands")
+    named = set(re.findall(r"`(\w+)", section))
+    assert {name for names in COMMANDS.values() for name in names} <= named
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][2:]
+    in_make = {name for row in rows for name in re.findall(r"`(\w+)", row[2])}
+    assert in_make
+    assert in_make <= targets
+
+
+def test_it_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 280
