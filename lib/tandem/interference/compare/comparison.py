@@ -42,7 +42,6 @@ from tandem.interference.compare.runs import Reading, read_runs
 from tandem.interference.compare.units import kind_of, units_of
 from tandem.interference.compare.versus import versus
 from tandem.interference.energy import NAMES as OF_WINDOWS
-from tandem.interference.figures import NAMES
 from tandem.interference.statistics.estimate import LEVEL
 from tandem.results.record import Figure
 
@@ -77,17 +76,18 @@ def comparison(
     pairs = [without_copies(reading.pairs, side) for side in found]
     left_out = reading.left_out + [COPY] * (sum(map(len, found)) - sum(map(len, pairs)))
     namer = Namer(reading.pairs)
+    over, energy = list[Facts](), list[Facts]()
     if len(sides) == 2:
         groups = versus(pairs[0], pairs[1], all(map(is_whole, sides)), namer)
         left_out += [ALONE] * (sum(map(len, pairs)) - sum(each["experiments"] for each in groups))
     elif by:
         groups = levels(pairs[0], by, namer)
     else:
-        groups = cells(pairs[0], namer)
+        members = cells(pairs[0])
+        groups = [group_of(each, namer, kind_of(each)) for each in members]
+        energy = [energies(*each) for each in zip(groups, members, strict=True)]
+        over = over_intensity(pairs[0], namer)
     verdicts = judge([row for group in groups for row in group["rows"]], margin)
-    has_cells = not by and len(sides) == 1
-    over = over_intensity(pairs[0], namer) if has_cells else []
-    energy = energies(pairs[0], namer) if has_cells else []
     return {
         "comparison_version": VERSION,
         "names": [[name.text for name in side] for side in sides],
@@ -138,11 +138,9 @@ def without_copies(every: Sequence[Pair], pairs: Sequence[Pair]) -> list[Pair]:
 # -- groups ----------------------------------------------------------------------------
 
 
-def cells(pairs: Sequence[Pair], namer: Namer) -> list[Facts]:
-    """Return a group for each cell: the same trainings, given values, load, device, code."""
-    found = grouped(pairs, whole_cell)
-    every = sorted_by_name(found.values())
-    return [group_of(members, namer, kind_of(members)) for members in every]
+def cells(pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Return the pairs of each cell: the same trainings, given values, load, device, code."""
+    return sorted_by_name(grouped(pairs, whole_cell).values())
 
 
 def sorted_by_name(groups: Any) -> list[list[Pair]]:
@@ -177,13 +175,15 @@ def over_intensity(pairs: Sequence[Pair], namer: Namer) -> list[Facts]:
     ]
 
 
-def energies(pairs: Sequence[Pair], namer: Namer) -> list[Facts]:
-    """Return for each cell the joules of its foreground windows, and the foreground's share."""
+def energies(group: Facts, pairs: Sequence[Pair]) -> Facts:
+    """Return a cell with the joules of its foreground windows, and the foreground's share."""
     whole = [replace(pair, figures=with_energy(pair)) for pair in pairs]
-    return [
-        group_of(members, namer, kind_of(members), ENERGIES)
-        for members in sorted_by_name(grouped(whole, whole_cell).values())
-    ]
+    units = units_of(whole, group["unit"])
+    return {
+        **group,
+        "missing_by_figure": missing_by_figure(whole, ENERGIES),
+        "rows": rows_of(units, names_without(group["no_joules"], ENERGIES)),
+    }
 
 
 def with_energy(pair: Pair) -> Mapping[str, Figure]:
@@ -192,7 +192,7 @@ def with_energy(pair: Pair) -> Mapping[str, Figure]:
     return {**pair.figures, **pair.energy, DIVIDED: divided}
 
 
-def group_of(pairs: Sequence[Pair], namer: Namer, kind: str, names: Sequence[str] = NAMES) -> Facts:
+def group_of(pairs: Sequence[Pair], namer: Namer, kind: str) -> Facts:
     """Return what some pairs that may be put together say; `kind` is what counts once."""
     why = no_joules(pairs)
     return {
@@ -202,10 +202,10 @@ def group_of(pairs: Sequence[Pair], namer: Namer, kind: str, names: Sequence[str
         "configurations": len({pair.configuration for pair in pairs}),
         "experiments": len(pairs),
         "missing": missing_in(pairs),
-        "missing_by_figure": missing_by_figure(pairs, names),
+        "missing_by_figure": missing_by_figure(pairs),
         "no_joules": why,
         "warnings": warnings_of(pairs),
-        "rows": rows_of(units_of(pairs, kind), names_without(why, names)),
+        "rows": rows_of(units_of(pairs, kind), names_without(why)),
     }
 
 

@@ -115,17 +115,18 @@ def missing_by_figure(
     pairs: Sequence[Pair], names: Sequence[str] = NAMES
 ) -> dict[str, dict[str, int]]:
     """Return the same for each figure that is missing in any of them."""
-    found = {
-        name: tallied(reason for pair in pairs for reason in reasons_of(pair, [name]))
-        for name in names
-    }
-    return {name: reasons for name, reasons in found.items() if reasons}
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        for name in names:
+            figure = pair.figures[name]
+            if figure["value"] is None:
+                found.setdefault(name, []).extend((figure["reason"] or "").split("; "))
+    return {name: tallied(found[name]) for name in names if name in found}
 
 
-def reasons_of(pair: Pair, names: Sequence[str] = NAMES) -> list[str]:
-    """Return why some figures of a pair are null, each reason once."""
-    figures = (pair.figures[name] for name in names)
-    nulls = [each["reason"] for each in figures if each["value"] is None]
+def reasons_of(pair: Pair) -> list[str]:
+    """Return why figures of a pair are null, each reason once."""
+    nulls = [each["reason"] for each in pair.figures.values() if each["value"] is None]
     return list(dict.fromkeys(reason for text in nulls for reason in (text or "").split("; ")))
 
 

@@ -18,7 +18,7 @@ from tandem.base.errors import UsageError
 from tandem.interference.compare.cells import SEED
 from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
 from tandem.interference.figures import NAMES
-from tandem.results.record import Figure, Record, is_warm_up
+from tandem.results.record import Figure, Interference, Record, is_warm_up
 from tandem.results.record_file import INTERFERENCE, NAME, read_interference, record_from
 from tandem.results.standing import not_counting
 
@@ -69,7 +69,7 @@ def read_runs(runs: Iterable[str]) -> Reading:
 
 
 def put_together(readers: Iterable[RunReader]) -> Reading:
-    """Return what can be compared of runs whose records somebody has handed over with take()."""
+    """Return what can be compared of runs whose records somebody has handed over."""
     readings = [reader.reading() for reader in readers]
     return Reading(
         pairs=[pair for reading in readings for pair in reading.pairs],
@@ -98,6 +98,7 @@ class RunReader:
         self.digests: dict[str, str] = {}
         self.clocks: dict[str, Clocks] = {}
         self.drafts: dict[str, Pair] = {}  # by the name of the folder
+        self.interference: dict[str, Interference | None] = {}
         self.machine = cache(self.machine_in)
 
     def read(self) -> str | None:
@@ -125,6 +126,13 @@ class RunReader:
             self.damaged.append(f"{file}: cannot be read: {error.strerror} (check the file)")
         else:
             self.take(file, record, hashlib.sha256(data).hexdigest())
+
+    def hand_over(
+        self, file: Path, record: Record, digest: str, interference: Interference | None
+    ) -> None:
+        """Take a record of this version, and the figures that are of the records as they are."""
+        self.interference[file.parent.name] = interference
+        self.take(file, record, digest)
 
     def take(self, file: Path, record: Record, digest: str) -> None:
         """Add what a record says, which was read from a file with this digest (SHA-256)."""
@@ -186,7 +194,9 @@ class RunReader:
         """
         figures: Mapping[str, Figure] = pair.figures
         if not figures:
-            found = read_interference(self.folder / pair.experiment_id)
+            name = pair.experiment_id
+            is_there = name in self.interference
+            found = self.interference[name] if is_there else read_interference(self.folder / name)
             if found is None or any(
                 self.digests.get(name) != digest for name, digest in found["records"].items()
             ):

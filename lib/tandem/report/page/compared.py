@@ -34,7 +34,8 @@ class Compared:
         reader, file = self.readers[run.path], experiment.folder / RECORD
         record = experiment.record
         if record and experiment.digest and record["record_version"] == VERSION:
-            reader.take(file, record, experiment.digest)
+            figures = experiment.interference if record["background"] else None
+            reader.hand_over(file, record, experiment.digest, figures)
         elif record or experiment.problem:  # as it is: a reading fills in what others would miss
             reader.add(file)
         if found := trained(experiment):

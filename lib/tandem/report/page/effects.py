@@ -37,6 +37,7 @@ ROW_COLUMNS = (
     *("no_effect", "below_resolution", "p", "p_holm", "verdict", "clock_uncertainty"),
 )
 COLUMNS = (*CELL_COLUMNS, *PLACE_COLUMNS, *ROW_COLUMNS, "values_of_units")
+CLEAR = 0.05
 MEANS = {
     "slowdown": "How many times longer the foreground took than alone.",
     "energy_ratio": "GPU energy beside the background, of both trainings, over that of the"
@@ -116,7 +117,10 @@ def counts_of(rows: Sequence[tuple[Facts, Facts]]) -> str:
         else:
             text = verdict(row, group).partition(" (")[0] or "without a verdict"
         found[text] = found.get(text, 0) + 1
-    return "; ".join(f"{count} {text}" for text, count in found.items())
+    clear = sum(row["p_holm"] <= CLEAR for _, row in rows if row["p_holm"] is not None)
+    tested = any(row["p_holm"] is not None for _, row in rows)
+    holm = f"; {clear} with a Holm p of at most {CLEAR}" if tested else ""
+    return "; ".join(f"{count} {text}" for text, count in found.items()) + holm
 
 
 # -- figures ---------------------------------------------------------------------------

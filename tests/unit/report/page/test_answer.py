@@ -135,3 +135,69 @@ def test_without_pairs_it_says_so(tmp_path: Path, is_single: bool) -> None:
         made = records.record(valid=False, invalid_reasons=["coverage 10% is below 95%"])
     found = answer(records.write_run(tmp_path / "run_1", made))
     assert "No parallel record that can be compared" in text(found)
+
+
+def test_doses_are_those_of_compare(run: Path) -> None:
+    shown = table(answer(run), "dose-1")
+    found = comparison([str(run)])["over_intensity"]
+    rows = [
+        (group["level"], row["figure"], row["estimate"], row["low"])
+        for group in found
+        for row in group["rows"]
+    ]
+    lines = [
+        (
+            line["level"],
+            line["figure"],
+            float(line["estimate"]),
+            float(line["low"]) if line["low"] else None,
+        )
+        for line in shown
+    ]
+    assert sorted(lines, key=str) == sorted(rows, key=str)
+
+
+@pytest.mark.parametrize("factor", ["background", "dropout"])
+def test_levels_are_those_of_compare(run: Path, factor: str) -> None:
+    shown = table(answer(run), f"by-{factor}-slowdown")
+    groups = of_compare(run, by=factor)
+    assert [(line["level"], float(line["estimate"])) for line in shown] == [
+        (group["level"], group["rows"][0]["estimate"]) for group in groups
+    ]
+
+
+def test_every_figure_has_a_command_and_a_name_of_its_own(run: Path) -> None:
+    figures = [*answer(run).iter("figure")]
+    names = [each.get("id") for each in figures]
+    assert len(set(names)) == len(names) > 15
+    assert all("tandem " in "".join(each.itertext()) for each in figures)
+    ids = [each.get("id") for each in answer(run).iter() if each.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_many_cells_stay_readable(tmp_path: Path) -> None:
+    pairs: list[Any] = [*compared.design(range(1, 45), (1, 2), (1,))]
+    for record, _ in pairs:
+        records.put(record, hyperparameters={"epochs": record["place"]["config"]}, mutated=[])
+    found = figure(answer(records.write_run(tmp_path / "run_1", *pairs)), "answer-slowdown")
+    assert [len(body) for body in found.iter("tbody")] == [40, 48]
+    assert "The other 48 rows" in text(found)
+
+
+def test_single_trainings_are_dots_of_their_durations(tmp_path: Path) -> None:
+    made = [
+        records.record(
+            **{"experiment_id": f"single_{at}", "mode": "default", "background": None},
+            **{"twin": None, "duration_seconds": 10.0 + at},
+        )
+        for at in range(3)
+    ]
+    found = answer(records.write_run(tmp_path / "run_1", *made))
+    dots = [each.attrib["d"] for each in found.iter("path") if each.get("class") == "dots"]
+    assert [path.count("M") for path in dots] == [3]
+    assert "No parallel record that can be compared" in text(found)
+
+
+def test_one_pair_shows_how_sure_its_clocks_are(tmp_path: Path) -> None:
+    run = records.write_run(tmp_path / "run_1", compared.designed(1, 1, 1))
+    assert "± 0.01 by its clocks" in text(figure(answer(run), "answer-slowdown"))

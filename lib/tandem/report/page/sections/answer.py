@@ -7,7 +7,15 @@ from tandem.interference.figures import NAMES
 from tandem.report.compare.text import LEGEND, NOTHING
 from tandem.report.page.compared import Compared, details
 from tandem.report.page.effects import forest_figure, heat_figure, names_of
+from tandem.report.page.levels import (
+    MOST_FACTORS,
+    MOST_PAIRS,
+    dose_figures,
+    factors_of,
+    level_figures,
+)
 from tandem.report.page.markup import Content, element
+from tandem.report.page.quality import quality_figure
 from tandem.report.page.singles import alone
 from tandem.results.reading import ExperimentReading, RunReading
 
@@ -24,16 +32,15 @@ class Answer:
         self.compared.note(run, experiment)
 
     def contents(self) -> list[Content]:
-        groups = self.compared.found["groups"]
-        if not groups:
-            return [
-                element("p", f"{NOTHING}.".capitalize()),
-                *self.singles(),
-                *self.compared.left_out(),
-            ]
+        if not self.compared.found["groups"]:
+            text = f"{NOTHING[0].upper()}{NOTHING[1:]}."
+            return [element("p", text), *self.singles(), *self.quality(), *self.compared.left_out()]
         return [
             *self.effects(),
             *self.maps(),
+            *self.doses(),
+            *self.quality(),
+            *self.levels(),
             details("The other figures", *self.others()),
             element("p", LEGEND, class_="note"),
             *self.compared.left_out(),
@@ -60,6 +67,27 @@ class Answer:
         groups, command = self.compared.found["groups"], self.compared.command()
         maps = (heat_figure(groups, name, f"heat-{name}", command) for name in HEATED)
         return [each.element() for each in maps if each and len(groups) > 1]
+
+    def doses(self) -> list[Content]:
+        figures = dose_figures(self.compared.found["over_intensity"], self.compared.command())
+        return [figure.element() for figure in figures]
+
+    def quality(self) -> list[Content]:
+        found = quality_figure(self.compared.trained, self.compared.command_of_table())
+        return [found.element()] if found else []
+
+    def levels(self) -> list[Content]:
+        """Return the levels of each factor, to be opened; of too many pairs the command alone."""
+        pairs, found = self.compared.reading.pairs, list[Content]()
+        for at, factor in enumerate(factors_of(pairs)):
+            command = self.compared.command("--by", factor)
+            if at < MOST_FACTORS and len(pairs) <= MOST_PAIRS:
+                figures = level_figures(self.compared.by(factor), command)
+                contents = [figure.element() for figure in figures]
+            else:
+                contents = [element("p", "Not drawn here: ", element("code", command))]
+            found.append(details(f"The levels of {factor}", *contents))
+        return found
 
     def singles(self) -> list[Content]:
         """Say what there is where nothing can be compared."""
