@@ -22,24 +22,21 @@ class Rate:
 
     def of(
         self, times: list[float], totals: list[float], asleep: Breaks
-    ) -> tuple[list[float], list[float], Breaks | None]:
-        """Return the moments that have a rate, the rates, and gaps between them if that is known.
-
-        `totals` are the sums at some moments.
-        """
+    ) -> tuple[list[float], list[float]]:
+        """Return the moments that have a rate, and the rates, of sums at some moments."""
         if self.before:
             times, totals = [self.before[0], *times], [self.before[1], *totals]
         self.before = times[-1], totals[-1]
         steps_s = list(map(sub, islice(times, 1, None), times))
         grown = list(map(sub, islice(totals, 1, None), totals))
         if asleep or not steps_s or min(grown) < 0.0:
-            return (*self._one_by_one(times, totals, asleep), None)
+            return self._one_by_one(times, totals, asleep)
         if min(steps_s) < self.least_s or max(steps_s) > self.limit_s:
-            return (*self._one_by_one(times, totals, asleep), None)
+            return self._one_by_one(times, totals, asleep)
         rates = list(map(truediv, grown, steps_s))
         if self.factor != 1.0:
             rates = [rate * self.factor for rate in rates]
-        return times[1:], rates, []
+        return times[1:], rates
 
     def _one_by_one(
         self, times_s: Sequence[float], totals: Sequence[float], asleep: Breaks

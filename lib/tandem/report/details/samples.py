@@ -13,7 +13,7 @@ from tandem.measure.columns import CsvColumns, Piece
 from tandem.measure.rows import ROLES, SUSPENDED
 from tandem.report.details.held import HeldBack
 from tandem.report.details.rates import Rate
-from tandem.report.details.thinning import Axis, Breaks, Envelope, gaps
+from tandem.report.details.thinning import Axis, Envelope, Moments
 
 GAP_ROWS = 2.5  # so many rows apart, a line is broken
 FOREGROUND, BACKGROUND, WHOLE, OTHERS = "foreground", "background", "whole", "others"
@@ -93,7 +93,8 @@ class SampleReader:
         self.row_s = row_s if isinstance(row_s, float) and row_s > 0.0 else 1.0
         self.limit_s = GAP_ROWS * self.row_s
         self.found = Samples()
-        self._gaps: Breaks = []  # between the rows of the piece that is read now, and before it
+        self._rows = Moments((), (), [])  # of the piece that is read now
+        self._sampled_s: float | None = None
         self._slept: tuple[float, float] | None = None  # when, and for how long until then
 
     def read(self) -> Samples:
@@ -112,12 +113,9 @@ class SampleReader:
 
     def _pieces(self, name: str) -> Iterator[Piece]:
         source = CsvColumns(self.folder / name)
-        last_s: float | None = None
         try:
             for piece in source.pieces():
-                before_s = piece.times_s[0] if last_s is None else last_s
-                self._gaps = gaps([before_s, *piece.times_s], self.limit_s)
-                last_s = piece.times_s[-1]
+                self._rows = self.axis.moments(piece.times_s, self.limit_s)
                 yield piece
         except OSError as error:
             why = error.strerror or error
@@ -157,6 +155,9 @@ class SampleReader:
             self.found.panels.append(Panel(f"{title} {panel}", unit, _telling(curves)))
         self.found.held.append(held)
 
+    def _moments(self, times_s: Sequence[float]) -> Moments:
+        return self.axis.moments(times_s, self.limit_s)
+
     def _envelope(self) -> Envelope:
         return Envelope(self.axis, self.limit_s)
 
@@ -165,10 +166,9 @@ class SampleReader:
         for place, column in enumerate(columns):
             if (known := piece.known(column)) is None:
                 continue
-            if place == 0:
-                envelope.add(*known, self._gaps if known[0] is piece.times_s else None)
-            else:
-                envelope.widen(*known)
+            times_s, values = known
+            moments = self._rows if times_s is piece.times_s else self._moments(times_s)
+            (envelope.widen if place else envelope.add)(moments, values)
 
     # -- the machine -------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class SampleReader:
         memory = {f"{role}_pss_mib": Curve(role, role, self._envelope()) for role in ROLES}
         power: dict[str, Summed] = {}
         for piece in self._pieces("cpu.csv"):
-            self.found.unsampled += self._gaps
+            self._note_gaps(piece)
             self._note_sleeps(piece)
             for column in (name for name in piece.names if name.endswith("_uj")):
                 kind = OTHERS if column.startswith("dram") else WHOLE
@@ -202,7 +202,15 @@ class SampleReader:
     def _add_rates(self, curves: Mapping[str, Summed], piece: Piece) -> None:
         for column, curve in curves.items():
             if known := piece.known(column):
-                curve.envelope.add(*curve.rate.of(*known, self.found.suspended))
+                times_s, rates = curve.rate.of(*known, self.found.suspended)
+                curve.envelope.add(self._moments(times_s), rates)
+
+    def _note_gaps(self, piece: Piece) -> None:
+        first_s = piece.times_s[0]
+        if self._sampled_s is not None and first_s - self._sampled_s > self.limit_s:
+            self.found.unsampled.append((self._sampled_s, first_s))
+        self.found.unsampled += self._rows.gaps
+        self._sampled_s = piece.times_s[-1]
 
     def _note_sleeps(self, piece: Piece) -> None:
         times_s, sums = piece.known(SUSPENDED) or ([], [])

@@ -41,8 +41,23 @@ class Axis:
             yield bucket, at, end
             at = end
 
+    def moments(self, times_s: Sequence[float], limit_s: float) -> Moments:
+        return Moments(times_s, list(self.parts(times_s)), gaps(times_s, limit_s))
+
     def halved(self) -> Axis:
         return Axis(self.begin_s, self.end_s, self.buckets // 2)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Some moments in order: in which buckets they are, and which are far from each other.
+
+    That is found once for all columns that have a value at each of them.
+    """
+
+    times_s: Sequence[float]
+    parts: Sequence[tuple[int, int, int]]
+    gaps: Breaks
 
 
 @dataclass
@@ -59,22 +74,20 @@ class Envelope:
     broken: set[int] = field(default_factory=set)
     _last_s: float | None = None
 
-    def add(
-        self, times_s: Sequence[float], values: Sequence[float], between: Breaks | None = None
-    ) -> None:
-        """Take values at moments that are later than all before; `between` as gaps() tells it."""
-        if not times_s:
+    def add(self, moments: Moments, values: Sequence[float]) -> None:
+        """Take values at moments that are later than all before."""
+        if not values:
             return
-        self.widen(times_s, values)
-        if between is None:
-            before_s = times_s[0] if self._last_s is None else self._last_s
-            between = gaps([before_s, *times_s], self.limit_s)
-        self.break_at(between)
-        self._last_s = times_s[-1]
+        self.widen(moments, values)
+        first_s = moments.times_s[0]
+        if self._last_s is not None and first_s - self._last_s > self.limit_s:
+            self.break_at([(self._last_s, first_s)])
+        self.break_at(moments.gaps)
+        self._last_s = moments.times_s[-1]
 
-    def widen(self, times_s: Sequence[float], values: Sequence[float]) -> None:
-        """Take more values of moments that are known."""
-        for bucket, begin, end in self.axis.parts(times_s):
+    def widen(self, moments: Moments, values: Sequence[float]) -> None:
+        """Take more values of moments that were added."""
+        for bucket, begin, end in moments.parts:
             some = values[begin:end]
             low, high = min(some), max(some)
             if known := self.bounds.get(bucket):

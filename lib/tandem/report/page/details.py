@@ -18,6 +18,7 @@ from tandem.results.reading import ExperimentReading
 
 _BUCKETS, _LEAST_BUCKETS = 640, 40
 _MOST_BYTES, _ALL_BYTES = 40_000, 600_000  # of one timeline, of all on the page
+_BYTES_OF_MOST = 10_000  # what so many buckets take at least, where there is a value in each
 
 
 def details_of(run: ReportedRun, name: str, key: str, count: int) -> Element:
@@ -45,7 +46,7 @@ def _part(part: Part) -> Element:
 
 def _timeline(reading: ExperimentReading, most_bytes: int) -> list[Content]:
     """Return the timeline with as many buckets as the bytes allow, but not too few."""
-    chart = chart_of(reading, _BUCKETS)
+    chart = chart_of(reading, _BUCKETS if most_bytes > _BYTES_OF_MOST else _BUCKETS // 2)
     if chart is None:
         return [element("p", "No file tells when anything happened.")]
     drawing = timeline(chart)

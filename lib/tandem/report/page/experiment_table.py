@@ -87,8 +87,10 @@ def table_of(lines: Sequence[Line], details: Mapping[int, str]) -> list[Content]
     headers = ["Experiment", *(metric if name == "Metric" else name for name in titles)]
     numeric = {*_NUMERIC, metric} if metric != "Metric" else _NUMERIC
     places = " ".join(f"n{at}" for at, name in enumerate(headers, start=1) if name in numeric)
-    kind = "experiments many" if len(lines) > _MANY else "experiments"
-    table = element("table", _head(headers), class_=f"{kind} {places}".strip())
+    table = element("table", _head(headers), class_=f"experiments {places}".strip())
+    if len(lines) > _MANY:
+        table.set("class", f"{table.get('class')} many")
+        table.set("style", f"--columns: {_widths(['Experiment', *titles])}")
     cells = list(zip(*(columns[name] for name in titles), strict=True))
     for begin in range(0, len(lines), _ROWS_A_BODY):
         body = element("tbody")
@@ -108,6 +110,12 @@ def _shared(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return what is the same in all rows, but for the standing, and for what nobody has."""
     same = {name: them[0] for name, them in columns.items() if len({*them}) == 1}
     return {name: text for name, text in same.items() if text and name != "Standing"}
+
+
+def _widths(titles: Sequence[str]) -> str:
+    """Return how wide each column is where not all rows are looked at to find it."""
+    widest = {"Experiment": 18, "Why not valid": 18, "Values": 14, "Background": 14}
+    return " ".join(f"{widest.get(title, 7)}rem" for title in titles)
 
 
 def _above(shared: Mapping[str, str], empty: Sequence[str], count: int) -> Iterator[str]:
