@@ -42,7 +42,7 @@ class CsvColumns:
                 rest = data[end:]
                 if len(rest) > _LONGEST_LINE:
                     rest = b"\n"  # no line that the monitor wrote: what follows up to its end, too
-                if piece := self._piece(data[:end].decode("ascii", "replace")):
+                if end and (piece := self._piece(data[:end].decode("ascii", "replace"))):
                     yield piece
             self.damaged_lines += bool(rest.strip())
 

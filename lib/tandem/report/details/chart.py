@@ -137,7 +137,8 @@ def _held(boards: Iterable[HeldBack], axis: Axis) -> Iterator[Lane]:
 
 
 def _unknown(samples: Samples, axis: Axis) -> Iterator[Lane]:
-    kinds = {"no samples": samples.unsampled, "suspended": samples.suspended}
+    kinds = {f"no rows in {name}": found for name, found in samples.unsampled.items()}
+    kinds["suspended"] = samples.suspended
     for title, found in kinds.items():
         if found:
             lengths_s = [end - begin for begin, end in found]

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tandem.base.text import counted
+from tandem.base.text import counted, two_digits
+from tandem.report.compare.wording import number
 from tandem.report.details import words
 from tandem.report.titles import TITLES
 from tandem.report.window import energy_text
@@ -166,7 +167,8 @@ def _figures(reading: ExperimentReading) -> Iterator[Row]:
         if figure["value"] is None:
             unknown.setdefault(str(figure["reason"]), []).append(title.partition(", J")[0])
             continue
-        yield title, f"{figure['value']:.4g}" + (f" ± {beside:.2g} by its clocks" if beside else "")
+        spread = f" ± {two_digits(beside)} by its clocks" if beside else ""
+        yield title, number(figure["value"]) + spread
     yield from (("not known", f"{', '.join(them)}: {why}") for why, them in unknown.items())
 
 

@@ -13,7 +13,7 @@ from tandem.measure.columns import CsvColumns, Piece
 from tandem.measure.rows import ROLES, SUSPENDED
 from tandem.report.details.held import HeldBack
 from tandem.report.details.rates import Rate
-from tandem.report.details.thinning import Axis, Envelope, Moments
+from tandem.report.details.thinning import Axis, Envelope, Moments, gaps
 
 GAP_ROWS = 2.5  # so many rows apart, a line is broken
 FOREGROUND, BACKGROUND, WHOLE, OTHERS = "foreground", "background", "whole", "others"
@@ -52,6 +52,11 @@ class Curve:
     name: str
     envelope: Envelope
 
+    def span(self, unit: str) -> str:
+        """Return the least and the largest value in words."""
+        texts = dict.fromkeys(map(_short, (self.envelope.least, self.envelope.largest)))
+        return f"{' to '.join(texts)} {unit}"
+
     def halved(self) -> Curve:
         return Curve(self.kind, self.name, self.envelope.halved())
 
@@ -74,11 +79,11 @@ class Panel:
 
 @dataclass
 class Samples:
-    """What was read: panels, by board when clocks were held back, when nothing was sampled."""
+    """What was read: panels, by board when clocks were held back, by file when it has no rows."""
 
     panels: list[Panel] = field(default_factory=list)
     held: list[HeldBack] = field(default_factory=list)
-    unsampled: list[tuple[float, float]] = field(default_factory=list)
+    unsampled: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     suspended: list[tuple[float, float]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -94,7 +99,6 @@ class SampleReader:
         self.limit_s = GAP_ROWS * self.row_s
         self.found = Samples()
         self._rows = Moments((), (), [])  # of the piece that is read now
-        self._sampled_s: float | None = None
         self._slept: tuple[float, float] | None = None  # when, and for how long until then
 
     def read(self) -> Samples:
@@ -112,10 +116,14 @@ class SampleReader:
         return self.found
 
     def _pieces(self, name: str) -> Iterator[Piece]:
-        source = CsvColumns(self.folder / name)
+        source, last_s = CsvColumns(self.folder / name), list[float]()
         try:
             for piece in source.pieces():
-                self._rows = self.axis.moments(piece.times_s, self.limit_s)
+                self._rows = self._moments(piece.times_s)
+                between = gaps([*last_s, piece.times_s[0]], self.limit_s) + self._rows.gaps
+                if between:
+                    self.found.unsampled.setdefault(name, []).extend(between)
+                last_s = piece.times_s[-1:]
                 yield piece
         except OSError as error:
             why = error.strerror or error
@@ -178,7 +186,6 @@ class SampleReader:
         memory = {f"{role}_pss_mib": Curve(role, role, self._envelope()) for role in ROLES}
         power: dict[str, Summed] = {}
         for piece in self._pieces("cpu.csv"):
-            self._note_gaps(piece)
             self._note_sleeps(piece)
             for column in (name for name in piece.names if name.endswith("_uj")):
                 kind = OTHERS if column.startswith("dram") else WHOLE
@@ -205,13 +212,6 @@ class SampleReader:
                 times_s, rates = curve.rate.of(*known, self.found.suspended)
                 curve.envelope.add(self._moments(times_s), rates)
 
-    def _note_gaps(self, piece: Piece) -> None:
-        first_s = piece.times_s[0]
-        if self._sampled_s is not None and first_s - self._sampled_s > self.limit_s:
-            self.found.unsampled.append((self._sampled_s, first_s))
-        self.found.unsampled += self._rows.gaps
-        self._sampled_s = piece.times_s[-1]
-
     def _note_sleeps(self, piece: Piece) -> None:
         times_s, sums = piece.known(SUSPENDED) or ([], [])
         if self._slept and sums and sums[0] == sums[-1] == self._slept[1]:
@@ -227,6 +227,10 @@ def _telling(curves: Iterable[Curve]) -> list[Curve]:
     """Return the lines that have a value, and of strangers one that is not zero."""
     known = (curve for curve in curves if curve.envelope.bounds)
     return [it for it in known if it.name != "strangers" or it.envelope.largest > 0.0]
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def monitor_of(folder: Path) -> Mapping[str, Any]:

@@ -33,8 +33,7 @@ def _panel(panel: Panel, width: int, columns: int, blocks: str) -> Iterator[str]
     top = max(curve.envelope.largest for curve in panel.curves) or 1.0
     for curve in panel.curves:
         envelope = curve.envelope
-        span = f"{envelope.least:.4g} to {envelope.largest:.4g} {panel.unit}"
-        yield from fold(f"{panel.title}, {curve.name}: {span}", columns)
+        yield from fold(f"{panel.title}, {curve.name}: {curve.span(panel.unit)}", columns)
         yield _spark(envelope, top, width, blocks).rstrip()
 
 

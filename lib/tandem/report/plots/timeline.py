@@ -15,7 +15,7 @@ from tandem.report.details.spans import FAILED, Span
 from tandem.report.details.thinning import Axis, Envelope
 from tandem.report.page.markup import element
 
-_HIGH, _LANE_HIGH = 60, 12
+HIGH, _LANE_HIGH = 60, 12
 _SHAPES = {FAILED: (0, 12)}  # of a lane: where it begins and ends from above; others (3, 9)
 _USUAL_SHAPE = (3, 9)
 _PATTERNS = {"foreground": "solid", "background": "dashed", "whole": "thin", "others": "dotted"}
@@ -90,21 +90,19 @@ def _merged(spans: Sequence[Span], axis: Axis) -> Iterator[tuple[int, int]]:
 def _panel(panel: Panel, axis: Axis) -> Element:
     top = max(curve.envelope.largest for curve in panel.curves) or 1.0
     paths = [
-        element("path", d=_path(each.envelope, top), class_=each.kind) for each in panel.curves
+        element("path", d=path_of(each.envelope, top), class_=each.kind) for each in panel.curves
     ]
     words = [
-        f"{each.name} ({_PATTERNS[each.kind]}) {_short(each.envelope.least)} to"
-        f" {_short(each.envelope.largest)} {panel.unit}"
-        for each in panel.curves
+        f"{each.name} ({_PATTERNS[each.kind]}) {each.span(panel.unit)}" for each in panel.curves
     ]
-    return _row(panel.title, ", ".join(words), _HIGH, axis.buckets, paths)
+    return _row(panel.title, ", ".join(words), HIGH, axis.buckets, paths)
 
 
-def _path(envelope: Envelope, top: float) -> str:
+def path_of(envelope: Envelope, top: float) -> str:
     """Return the line: in each bucket up and down between its least and its largest value."""
 
     def down(value: float) -> int:
-        return round(_HIGH - (_HIGH - 2) * max(value, 0.0) / top) - 1
+        return round(HIGH - (HIGH - 2) * max(value, 0.0) / top) - 1
 
     return "".join(
         _stretch([(at, down(low), down(high)) for at, low, high in stretch])
@@ -155,7 +153,3 @@ class _Pen:
         if self.across:
             self.steps.append(f"h{self.across}")
             self.across = 0
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -1,0 +1,128 @@
+"""show on a terminal: whole, in lines that fit, the standing and its reasons first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.raw_files import write_raw_files
+from support.records import record, write_run
+from tandem.base.errors import UsageError
+from tandem.commands.experiments import experiment_named
+from tandem.report.details.facts import parts_of
+from tandem.report.details.show import can_show, text_of_experiment
+from tandem.results.reading import RunReading
+from tandem.results.record import Record
+
+NAME = "digits_mlp_001_parallel"
+
+
+def shown(run: Path, name: str = NAME, columns: int = 80, *, has_utf8: bool = True) -> str:
+    reading = RunReading(run)
+    return text_of_experiment(reading, reading.experiment(name), columns, has_utf8=has_utf8)
+
+
+def made(**values: Any) -> Record:
+    return record(experiment_id=NAME, **values)
+
+
+def test_the_standing_and_its_reasons_come_first(tmp_path: Path) -> None:
+    why = ["coverage 61.3 % is below 95 %", "GPU 0 was used by python (user bob)"]
+    run = write_run(
+        tmp_path / "run", made(valid=False, invalid_reasons=why, warnings=["it is hot"])
+    )
+    lines = shown(run).splitlines()
+    assert lines[:4] == [NAME, "✗ not valid", f"  - {why[0]}", f"  - {why[1]}"]
+    titles = [line for line in lines if line and line[0].isupper()]
+    assert titles[:3] == ["Trainings", "Times", "Windows"]
+    assert titles.index("Metrics") < titles.index("Warnings") < titles.index("Files")
+    assert "  warning 1  it is hot" in lines
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 120])
+def test_no_line_is_longer_than_the_terminal(tmp_path: Path, columns: int) -> None:
+    run = write_run(tmp_path / "run", made(valid=False, invalid_reasons=["word " * 60]))
+    write_raw_files(run / NAME, json.loads((run / NAME / "experiment.json").read_text()))
+    (run / NAME / "attempts" / "1" / "training.log").write_text("x" * 300 + "\n" + "y z " * 90)
+    text = shown(run, columns=columns)
+    assert max(map(len, text.splitlines())) <= columns
+    assert "Timeline," in text.replace("\n", " ") and "xxxxxxxx" in text and "y z y" in text
+
+
+def test_a_figure_without_a_value_says_why(tmp_path: Path) -> None:
+    values = {"performance_metrics": {"accuracy": None, "loss": 0.25}}
+    values["metric_reasons"] = {"accuracy": "no line of the log matches"}  # type: ignore[dict-item]
+    text = shown(write_run(tmp_path / "run", made(**values)))
+    assert "  accuracy  not found: no line of the log matches\n  loss      0.25\n" in text
+
+
+def test_a_record_that_cannot_be_read_is_damaged_and_what_is_there_is_shown(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", made())
+    (run / NAME / "experiment.json").write_text('{"experiment_id": ')
+    (run / NAME / "attempts" / "1").mkdir(parents=True)
+    (run / NAME / "attempts" / "1" / "training.log").write_text("Epoch 1\n\x1b[2Jboom\n")
+    text = shown(run)
+    assert text.splitlines()[1] == "! damaged"
+    assert "experiment.json: not JSON" in text and str(tmp_path) not in text.split("Files")[0]
+    assert "  Epoch 1\n  boom\n" in text
+
+
+def test_what_a_record_of_other_shape_lacks_is_said_part_by_part(tmp_path: Path) -> None:
+    whole = RunReading(write_run(tmp_path / "run", made())).experiment(NAME)
+    assert whole.record
+    whole.record["windows"] = [{"name": 5}]  # type: ignore[typeddict-item]
+    found = {part.title: part.rows[0] for part in parts_of(whole)}
+    assert found["Windows"] == (
+        *("damaged", "the record does not have this as this version writes it"),
+    )
+    assert found["Trainings"][0] == "foreground"
+
+
+def test_a_failed_round_is_named_and_its_log_shown(tmp_path: Path) -> None:
+    part = "background.parts[0].rounds[0]"
+    run = write_run(
+        tmp_path / "run",
+        made(
+            valid=False,
+            invalid_reasons=["a round failed"],
+            **{f"{part}.failed": 1, f"{part}.completed": 0, f"{part}.exit_code": 7},
+        ),
+    )
+    logs = run / NAME / "background_logs"
+    logs.mkdir()
+    (logs / "rounds.tsv").write_text("start\t4\t1.0\nend\t4\t2.0\t7\tended\n")
+    (logs / "run_4.log").write_text("CUDA out of memory\n")
+    text = shown(run)
+    assert "failed with exit code 7" in text
+    assert "End of background_logs/run_4.log\n  CUDA out of memory\n" in text
+
+
+def test_a_terminal_without_utf8_gets_ascii(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", made(warnings=["warm: 80 °C"]))
+    write_raw_files(run / NAME, json.loads((run / NAME / "experiment.json").read_text()))
+    text = shown(run, has_utf8=False)
+    assert text.isascii() and "#" in text
+    assert can_show("█", "utf-8") and not can_show("█", "latin-1") and not can_show("█", "ascii")
+
+
+def test_an_experiment_is_named_by_path_or_by_id_and_the_nearest_is_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run", made())
+    monkeypatch.chdir(run)
+    for text, where in ((f"{run}/{NAME}", "none"), (f"../run/{NAME}/", "none"), (NAME, str(run))):
+        assert experiment_named(text, Path(where))[1].id == NAME
+    with pytest.raises(UsageError, match=f'did you mean "{NAME}"'):
+        experiment_named("digits_mlp_01_paralel", run)
+    with pytest.raises(UsageError, match="no folder of a run"):
+        experiment_named(NAME + "x", tmp_path / "gone")
+    with pytest.raises(UsageError, match="no experiments in it"):
+        experiment_named("a", tmp_path)
+
+
+def test_every_part_can_be_made_of_a_whole_record(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", made())
+    parts = parts_of(RunReading(run).experiment(NAME))
+    assert not [part for part in parts if part.rows[0][0] == "damaged"]
