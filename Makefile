@@ -89,6 +89,7 @@ bench: dev ## print the figures of docs/speed.md for this machine, and how often
 	@$(PYTHON) bench/measuring.py
 	@$(PYTHON) bench/scale.py
 	@$(PYTHON) bench/logs.py
+	@$(PYTHON) bench/timeline.py
 	@$(PYTHON) bench/faults.py
 	@$(PYTHON) bench/dosing.py
 	@$(PYTHON) bench/figures.py

@@ -107,7 +107,7 @@ class Piece:
         if (cells := self.texts(column)) is None:
             return None
         first = cells[0]
-        if cells.count(first) == len(cells):
+        if cells[len(cells) // 2] == first and cells.count(first) == len(cells):
             value = number_of(first)
             return None if value is None else (self.times_s, [value] * len(cells))
         try:

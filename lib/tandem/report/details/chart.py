@@ -111,14 +111,15 @@ def _lanes(spans: Spans, axis: Axis) -> Iterator[Lane]:
 
 def _named(spans: Iterable[Span], axis: Axis) -> Iterator[str]:
     for span in spans:
-        begin = f"{span.begin_s - axis.begin_s:.1f}"
-        end = (
-            "an end that is not known"
-            if span.end_s is None
-            else f"{span.end_s - axis.begin_s:.1f} s"
-        )
+        begin = _moment(span.begin_s, axis)
+        end = "an end that is not known" if span.end_s is None else f"{_moment(span.end_s, axis)} s"
         failed = " (failed)" if span.kind == FAILED else ""
         yield f"{span.name}{failed}: {begin} to {end}"
+
+
+def _moment(when_s: float, axis: Axis) -> str:
+    digits = 1 if axis.end_s - axis.begin_s >= 10 else 2
+    return f"{when_s - axis.begin_s:.{digits}f}"
 
 
 def _counts(spans: Sequence[Span]) -> Iterator[str]:

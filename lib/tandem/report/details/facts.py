@@ -95,7 +95,8 @@ def _times(record: Mapping[str, Any]) -> Iterator[Row]:
 
 def _windows(record: Mapping[str, Any]) -> Iterator[Row]:
     for window in record["windows"]:
-        yield window["name"], "; ".join(_window(window))
+        of_one = f" (attempt {window['attempt']})" if len(record["attempts"]) > 1 else ""
+        yield window["name"] + (of_one if window["attempt"] else ""), "; ".join(_window(window))
 
 
 def _window(window: Mapping[str, Any]) -> Iterator[str]:
@@ -145,8 +146,12 @@ def _attempts(record: Mapping[str, Any]) -> Iterator[Row]:
     for each in record["attempts"]:
         end = f"ended by signal {each['signal']}" if each["signal"] else None
         end = end or f"exit code {each['exit_code']}"
-        text = [_seconds(each["duration_seconds"]), end, each["reason"], each["error_message"]]
-        yield f"attempt {each['number']}", ", ".join(filter(None, text))
+        why = (each["reason"], each["error_message"])
+        more = [text for text in why if text not in (None, "ended", end)]
+        yield (
+            f"attempt {each['number']}",
+            ", ".join([_seconds(each["duration_seconds"]), end, *more]),
+        )
 
 
 def _metrics(record: Mapping[str, Any]) -> Iterator[Row]:
@@ -197,7 +202,7 @@ def _utc(moment: str) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    return "duration not known" if value is None else f"{value:.1f} s"
+    return "duration not known" if value is None else f"{value:.{1 if value >= 10 else 2}f} s"
 
 
 _MAKERS: dict[str, Callable[[Any], Iterator[Row]]] = {

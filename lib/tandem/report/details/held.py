@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tandem.measure.columns import Piece
+from tandem.measure.columns import Piece, number_of
 from tandem.measure.rows import THROTTLED
 from tandem.measure.windows.throttle import HELD_BACK
 from tandem.report.details.thinning import Axis
@@ -34,16 +34,15 @@ class HeldBack:
                     self.seen.setdefault(name, set()).add(bucket)
 
     def _count(self, reason: str, piece: Piece) -> None:
-        if (known := piece.known(f"throttled_{reason}_s")) is None:
-            return
-        times_s, sums = known
-        held = self.counted.setdefault(reason, set())
-        before = self._sums.get(reason, sums[0])
-        for bucket, begin, end in self.axis.parts(times_s):
-            if max(sums[begin], sums[end - 1]) > before:
-                held.add(bucket)
-            before = sums[end - 1]
-        self._sums[reason] = before
+        """Look at the counter's first and last value in each bucket: it only grows."""
+        sums = piece.texts(f"throttled_{reason}_s") or ()
+        for bucket, begin, end in self.axis.parts(piece.times_s) if any(sums) else ():
+            held = self.counted.setdefault(reason, set())
+            for total in map(number_of, (sums[begin], sums[end - 1])):
+                if total is not None and total > self._sums.get(reason, total):
+                    held.add(bucket)
+                if total is not None:
+                    self._sums[reason] = total
 
 
 def _names(cell: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain
 from operator import sub, truediv
 
 from tandem.report.details.thinning import Breaks
@@ -23,26 +23,30 @@ class Rate:
     def of(
         self, times: list[float], totals: list[float], asleep: Breaks
     ) -> tuple[list[float], list[float]]:
-        """Return the moments that have a rate, and the rates, of sums at some moments."""
-        if self.before:
-            times, totals = [self.before[0], *times], [self.before[1], *totals]
+        """Return the moments that have a rate, and the rates, of sums at some moments.
+
+        Where each of these has one, the moments are the very list that was given.
+        """
+        if self.before is None:
+            self.before, times, totals = (times[0], totals[0]), times[1:], totals[1:]
+        if not times:
+            return [], []
+        steps_s = list(map(sub, times, chain(self.before[:1], times)))
+        grown = list(map(sub, totals, chain(self.before[1:], totals)))
+        if asleep or min(grown) < 0.0 or min(steps_s) < self.least_s:
+            return self._one_by_one(times, totals, asleep)
+        if max(steps_s) > self.limit_s:
+            return self._one_by_one(times, totals, asleep)
         self.before = times[-1], totals[-1]
-        steps_s = list(map(sub, islice(times, 1, None), times))
-        grown = list(map(sub, islice(totals, 1, None), totals))
-        if asleep or not steps_s or min(grown) < 0.0:
-            return self._one_by_one(times, totals, asleep)
-        if min(steps_s) < self.least_s or max(steps_s) > self.limit_s:
-            return self._one_by_one(times, totals, asleep)
-        rates = list(map(truediv, grown, steps_s))
-        if self.factor != 1.0:
-            rates = [rate * self.factor for rate in rates]
-        return times[1:], rates
+        rates = map(truediv, grown, steps_s)
+        return times, list(rates if self.factor == 1.0 else map(self.factor.__mul__, rates))
 
     def _one_by_one(
         self, times_s: Sequence[float], totals: Sequence[float], asleep: Breaks
     ) -> tuple[list[float], list[float]]:
+        assert self.before
         times, rates = [], []
-        before_s, before = times_s[0], totals[0]
+        before_s, before = self.before
         for when_s, total in zip(times_s, totals, strict=True):
             step_s = when_s - before_s
             if step_s < self.least_s and total >= before:

@@ -163,6 +163,9 @@ class SampleReader:
             self.found.panels.append(Panel(f"{title} {panel}", unit, _telling(curves)))
         self.found.held.append(held)
 
+    def _moments_of(self, piece: Piece, times_s: Sequence[float]) -> Moments:
+        return self._rows if times_s is piece.times_s else self._moments(times_s)
+
     def _moments(self, times_s: Sequence[float]) -> Moments:
         return self.axis.moments(times_s, self.limit_s)
 
@@ -175,7 +178,7 @@ class SampleReader:
             if (known := piece.known(column)) is None:
                 continue
             times_s, values = known
-            moments = self._rows if times_s is piece.times_s else self._moments(times_s)
+            moments = self._moments_of(piece, times_s)
             (envelope.widen if place else envelope.add)(moments, values)
 
     # -- the machine -------------------------------------------------------------------
@@ -210,7 +213,7 @@ class SampleReader:
         for column, curve in curves.items():
             if known := piece.known(column):
                 times_s, rates = curve.rate.of(*known, self.found.suspended)
-                curve.envelope.add(self._moments(times_s), rates)
+                curve.envelope.add(self._moments_of(piece, times_s), rates)
 
     def _note_sleeps(self, piece: Piece) -> None:
         times_s, sums = piece.known(SUSPENDED) or ([], [])
