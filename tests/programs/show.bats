@@ -41,7 +41,7 @@ driver() { # WORD ...
   run -2 --separate-stderr driver show fast_tiny_01 --run results/run_*
   [[ -z $output && $stderr == *'no experiment "fast_tiny_01"'*'did you mean "fast_tiny_001"'* ]]
   run -2 --separate-stderr driver show results/run_1/a
-  [[ $stderr == *'no folder of a run'* && $stderr != *Traceback* ]]
+  [[ $stderr == *'no such folder'* && $stderr != *Traceback* ]]
 }
 
 @test "no line of show is longer than the terminal, and without UTF-8 there is only ASCII" {

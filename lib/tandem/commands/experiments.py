@@ -5,25 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from tandem.base.errors import UsageError
-from tandem.base.paths import RESULTS
 from tandem.base.text import quote, suggestion
 from tandem.commands.options import run_folder
-from tandem.results.latest import find_run
 from tandem.results.reading import ExperimentReading, RunReading
+from tandem.results.record_file import NAME as RECORD
 
 
 def experiment_named(text: str, run: Path) -> tuple[RunReading, ExperimentReading]:
     """Return an experiment by RUN/ID, or by its id in a run; UsageError: there is none."""
-    name = Path(text.rstrip("/") or text)
-    if len(name.parts) > 1:
-        run, name = name.parent, Path(name.name)
-    elif name.is_dir() and not ((found := find_run(run, RESULTS)) and (found / name).exists()):
-        run, name = name.resolve().parent, Path(name.name)  # typed inside the run's folder
-    folder = run_folder(run)
-    reading = RunReading(folder)
-    if name.name not in reading.ids:
-        if not reading.ids:
-            raise UsageError(f"{folder}: no experiments in it (give the folder of a run)")
-        near = suggestion(name.name, reading.ids)
-        raise UsageError(f"{folder}: no experiment {quote(name.name)} in this run{near}")
-    return reading, reading.experiment(name.name)
+    path = Path(text)
+    if len(path.parts) <= 1 and (path / RECORD).exists():  # typed inside the run's folder
+        path = path.resolve()
+    if len(path.parts) > 1:
+        run = path.parent
+    reading = RunReading(run_folder(run))
+    if path.name in reading.ids:
+        return reading, reading.experiment(path.name)
+    if not reading.ids:
+        raise UsageError(f"{reading.path}: no experiments in it (give the folder of a run)")
+    near = suggestion(path.name, reading.ids)
+    raise UsageError(f"{reading.path}: no experiment {quote(path.name)} in this run{near}")

@@ -116,7 +116,7 @@ def test_an_experiment_is_named_by_path_or_by_id_and_the_nearest_is_offered(
         assert experiment_named(text, Path(where))[1].id == NAME
     with pytest.raises(UsageError, match=f'did you mean "{NAME}"'):
         experiment_named("digits_mlp_01_paralel", run)
-    with pytest.raises(UsageError, match="no folder of a run"):
+    with pytest.raises(UsageError, match="no such folder"):
         experiment_named(NAME + "x", tmp_path / "gone")
     with pytest.raises(UsageError, match="no experiments in it"):
         experiment_named("a", tmp_path)
