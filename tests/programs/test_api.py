@@ -126,3 +126,19 @@ def test_a_frame_has_a_type_for_each_column(run: Path, kind: str) -> None:
         first = opened.experiments[0]
         assert row["duration_seconds"] == first["duration_seconds"]
         assert row["start_utc"] == pandas.Timestamp(first["start_utc"])
+
+
+def test_opening_reads_no_plan_and_no_record(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan of ten thousand experiments takes half a second."""
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("read")
+
+    (run / "plan.json").write_text("{")
+    with monkeypatch.context() as broken:
+        for name in ("standing_plan", "read_record_and_digest"):
+            broken.setattr(f"tandem.results.reading.{name}", refuse)
+        opened = tandem.open(run)
+    assert len(opened.experiments) == 2
+    [problem] = opened.problems
+    assert "plan.json" in problem

@@ -113,7 +113,7 @@ class RunReading:
     @cached_property
     def out(self) -> frozenset[str]:
         """Which of them do not count."""
-        return not_counting(self.path)
+        return not_counting(self.path, self.plan)
 
     def experiments(self) -> Iterator[ExperimentReading]:
         """Yield every experiment, each record read anew."""

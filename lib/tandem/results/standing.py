@@ -39,14 +39,16 @@ def standing_plan(run: Path) -> Plan:
     return as_it_stands(plan, lost_additions(plan, begun_in(run)))
 
 
-def not_counting(run: Path) -> frozenset[str]:
+def not_counting(run: Path, plan: Plan | None = None) -> frozenset[str]:
     """Return which experiments of a run do not count: warm-ups, and tries with a newer whole one.
+
+    `plan` is the run's as it stands, for whoever has read it already.
 
     Where its plan cannot be read, the table says so (records were made again into another folder).
     Where that does not either, all count: the run may be of an earlier version, which had neither.
     """
     try:
-        plan = standing_plan(run)
+        plan = plan or standing_plan(run)
         ended = set(ended_in(journal_of(run)))
     except (UsageError, OSError):
         return frozenset(_not_counting_in_table(run))

@@ -83,7 +83,7 @@ def reader_of(paths: Sequence[Path]) -> Reader:
         if not path.is_dir():
             raise UsageError(f"{path}: no such folder (name that of a run: results/run_...)")
         run = RunReading(path)
-        if run.plan or run.ids or (path / PLAN).exists():
+        if (path / PLAN).exists() or run.ids:  # the plan is read when it is needed
             runs.setdefault(path.resolve(), run)
         else:
             reader.note(f"{path}: no run, it has neither {PLAN} nor a record")
