@@ -25,6 +25,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C this early must not be 
 from tandem.base.errors import TandemError  # noqa: E402
 from tandem.base.output import complain, end_in_silence, mute  # noqa: E402
 from tandem.base.packages import find_packages  # noqa: E402
+from tandem.base.text import behind  # noqa: E402
 from tandem.commandline import parser  # noqa: E402
 
 
@@ -38,7 +39,7 @@ def main() -> int:
         return int(arguments.function(arguments))
     except TandemError as error:
         for line in str(error).splitlines():
-            complain(f"tandem: error: {line}")
+            complain(behind("tandem: error: ", line))
         return error.exit_code
     except ModuleNotFoundError as error:
         complain(f"tandem: error: the Python package {error.name} is missing (reinstall Tandem)")

@@ -280,3 +280,15 @@ JSON
   first_driver=''
   grep -q '^1 experiment: 1 missing (make -C .* resume RUN=/.*/results/run_.*)$' first
 }
+
+@test "what is not JSON is shown with a mark below, in settings and in a registry" {
+  printf '{"experiments": [\n  {"repo": "digits",},\n]}\n' >"$BATS_TEST_TMPDIR/bad.json"
+  cd "$BATS_TEST_TMPDIR"
+  local expected='tandem: error: bad.json: not JSON at line 2, column 20: a comma before } (remove it)
+      {"repo": "digits",},
+                       ^'
+  run -2 --separate-stderr "$ROOT/bin/tandem" run bad.json
+  [[ $stderr == "$expected" ]]
+  run -2 --separate-stderr "$ROOT/bin/tandem" list --registry bad.json
+  [[ $stderr == "$expected" ]]
+}

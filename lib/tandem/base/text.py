@@ -21,6 +21,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def behind(prefix: str, line: str) -> str:
+    """The line behind a prefix; an indented one belongs to the line above, and stays as it is."""
+    return line if line.startswith(" ") else f"{prefix}{line}"
+
+
 def quote(text: str, most: int = _SHOWN_CHARACTERS) -> str:
     """The text in double quotes, on one line, shortened if it has more than `most` characters."""
     if len(text) > most:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tandem.base.errors import TandemError, UsageError
 from tandem.base.option_values import count, moment, process_id, seconds
 from tandem.base.paths import CPUFREQ, POWERCAP, PROC
+from tandem.base.text import behind
 from tandem.commands.options import add_plan, read_plan, registries, run_folder
 from tandem.config.problems import ignored_lines, problem_lines
 from tandem.processes.control import die_with_parent
@@ -127,7 +128,7 @@ def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
     others = [problem for problem in reading.problems if not problem.is_ignored]
     for severity in ("error", "warning", "remark"):
         for line in problem_lines(others, severity):
-            progress.event(f"tandem: {severity}: {line}")
+            progress.event(behind(f"tandem: {severity}: ", line))
     if reading.plan is None:
         return UsageError.exit_code
     find = sought.found if sought else None
