@@ -17,7 +17,7 @@ from tandem.report.plots.timeline import timeline
 from tandem.results.reading import ExperimentReading
 
 _BUCKETS, _LEAST_BUCKETS = 640, 40
-_MOST_BYTES, _ALL_BYTES = 40_000, 600_000  # of one timeline, of all on the page
+_MOST_BYTES, _ALL_BYTES = 40_000, 450_000  # of one timeline, of all on the page
 _BYTES_OF_MOST = 10_000  # what so many buckets take at least, where there is a value in each
 
 

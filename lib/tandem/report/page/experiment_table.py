@@ -127,8 +127,8 @@ def _above(shared: Mapping[str, str], empty: Sequence[str], count: int) -> Itera
         yield f"Columns without any value are left out: {'; '.join(without)}."
     if count > FEW:
         yield (
-            "An experiment's name leads to its record. Beside each record lie the training.log and"
-            " the samples, in energy/."
+            "An experiment's name leads to its folder, with the record, the training.log and the"
+            " samples in energy/."
         )
 
 
@@ -169,7 +169,8 @@ def _row(line: Line, cells: Sequence[str], details: str | None, *, is_few: bool)
     folder = f"{line.run.link}{quote(line.id)}/"
     links = dict(line.links)
     record = links.pop("record", None)
-    name = element("a", line.id, href=folder + record) if record else line.id
+    where = folder + record if record and is_few else folder
+    name = element("a", line.id, href=where) if record else line.id
     first = element("th", name)
     more: list[Content] = [element("a", "details", href=f"#{details}")] if details else []
     if is_few:

@@ -124,3 +124,4 @@ def test_of_many_experiments_a_row_is_short(
     page = html(table_of(lines_of(run), {}))
     row = re.findall("<tr>.*?</tr>", page)[1]
     assert len(row) < 400 and "energy" not in row and "r…" in row
+    assert re.findall(r'href="([^"]*)"', row) == ["a_01/"]
