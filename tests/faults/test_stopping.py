@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import time
@@ -81,17 +80,3 @@ def test_the_first_signal_waits_for_the_grace(stage: Stage) -> None:
     assert re.search(r"stopping: waiting up to 300 s for the foreground and the background", output)
     [attempt] = stage.record()["attempts"]
     assert not attempt["stop"]["killed"], attempt["stop"]
-
-
-def test_two_terms_at_once_are_one_request(stage: Stage) -> None:
-    driver = stage.start(stubborn(stage), start_new_session=True)
-    stage.wait_for_foreground()
-    for _ in range(2):
-        os.kill(driver.pid, signal.SIGTERM)
-    stopping = "stopping"
-    wait_for("it stops", lambda: (s := read_state(stage.experiment.parent)) and s.phase == stopping)
-    assert len(stage.trainings()) == 6
-    os.kill(driver.pid, signal.SIGINT)
-    driver.communicate(timeout=60)
-    assert driver.returncode == -signal.SIGTERM
-    assert stage.everything() == {}

@@ -124,7 +124,8 @@ def _left(glance: Glance, now: datetime | None) -> Iterator[str]:
     state = glance.state
     if state and state.run_left_s is not None and glance.standing == "running":
         yield f"all done {clock_text(state.ends, now)}, in {duration_text(state.run_left_s)}"
-    running = state.experiment.id if state and state.experiment else None
+    current = state.experiment if state and glance.standing == "running" else None
+    running = current.id if current else None
     if names := [name for name in glance.next if name != running]:
         yield f"next: {', '.join(names)}"
 
