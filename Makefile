@@ -94,6 +94,7 @@ bench: dev ## print the figures of docs/speed.md for this machine, and how often
 	@$(PYTHON) bench/dosing.py
 	@$(PYTHON) bench/figures.py
 	@$(PYTHON) bench/repeats.py
+	@$(PYTHON) bench/report.py
 
 .PHONY: venv dev long
 venv:
