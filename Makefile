@@ -23,11 +23,12 @@ need = @source lib/venv.sh; venv_need "$$PWD" $1
 
 .PHONY: help
 help: ## what can be done here
-	@echo 'make TARGET [CONFIG=settings.json] [OPTIONS="--seed 1 ..."]'
+	@echo 'make TARGET [CONFIG=FILE] [RUN=results/run_...] [OPTIONS="--seed 1 ..."]'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@echo 'bin/tandem --help has all commands'
 
 .PHONY: parallel
-parallel: ## run the experiments of CONFIG, each beside its background where it asks for one
+parallel: ## run the experiments of CONFIG, each beside its background if any
 	$(needs-config)
 	@$(TANDEM) run --stop-with-parent "$$PPID" $(OPTIONS) -- "$$SETTINGS"
 
@@ -42,21 +43,34 @@ nightly: venv ## run CONFIG as cron would, for one night (docs/cron.md)
 	@exec setpriv --pdeathsig TERM bin/nightly "$$SETTINGS" $(OPTIONS)
 
 .PHONY: check
-check: ## check CONFIG; print its design, hours and verdicts (OPTIONS=--lines: all commands); run nothing
+check: ## check CONFIG; print design, hours, verdicts (OPTIONS=--lines: commands)
 	$(needs-config)
 	@$(TANDEM) check $(OPTIONS) -- "$$SETTINGS"
+
+.PHONY: list
+list: ## print the registry: repositories, models, hyperparameters
+	@$(TANDEM) list $(OPTIONS)
+
+.PHONY: status
+status: ## print what the run of RUN does (the latest)
+	@$(TANDEM) status $(OPTIONS) -- "$${RUN_FOLDER:-latest}"
+
+.PHONY: watch
+watch: ## the same again and again, until it ends
+	@$(TANDEM) watch $(OPTIONS) -- "$${RUN_FOLDER:-latest}"
 
 .PHONY: report
 report: ## make the report of RUN: one HTML file that can be mailed
 	$(needs-run)
 	@$(TANDEM) report $(OPTIONS) -- "$$RUN_FOLDER"
 
-.PHONY: list
-list: ## print the repositories, models and hyperparameters of the registry
-	@$(TANDEM) list $(OPTIONS)
+.PHONY: compare
+compare: ## print what the trainings of RUN cost each other
+	$(needs-run)
+	@$(TANDEM) compare $(OPTIONS) -- "$$RUN_FOLDER"
 
 .PHONY: repos
-repos: ## clone the repositories that are missing, each at the registry's commit
+repos: ## clone the repositories that are missing, at the registry's commits
 	@$(TANDEM) repos $(OPTIONS)
 
 .PHONY: doctor
@@ -64,7 +78,7 @@ doctor: ## print what this machine has, and what is lost without the rest
 	@$(TANDEM) doctor $(OPTIONS)
 
 .PHONY: test
-test: dev ## test this installation, in minutes; no GPU is needed (ONLY=PATH: those alone)
+test: dev ## test this installation, in minutes (ONLY=PATH: those alone)
 	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test $${TESTED:+"$$TESTED"}
 
 .PHONY: test-all
@@ -84,7 +98,7 @@ lint: dev ## check the code: shellcheck, shfmt, ruff, mypy
 	@.venv/bin/mypy
 
 .PHONY: bench
-bench: dev ## print the figures of docs/speed.md for this machine, and how often statistics are right
+bench: dev ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/speed.py
 	@$(PYTHON) bench/measuring.py
 	@$(PYTHON) bench/scale.py
@@ -95,6 +109,10 @@ bench: dev ## print the figures of docs/speed.md for this machine, and how often
 	@$(PYTHON) bench/figures.py
 	@$(PYTHON) bench/repeats.py
 	@$(PYTHON) bench/report.py
+
+.PHONY: completion
+completion: dev ## make the scripts of `tandem completion` anew
+	@$(PYTHON) tests/support/completions.py
 
 .PHONY: venv dev long
 venv:

@@ -14,7 +14,7 @@ COMMANDS = {
     "during": ("status", "watch"),
     "after": ("show", "report", "compare", "table"),
     "files": ("record", "verify", "prune"),
-    "setup": ("repos", "doctor"),
+    "setup": ("repos", "doctor", "completion"),
 }
 
 

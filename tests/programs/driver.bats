@@ -292,3 +292,29 @@ JSON
   run -2 --separate-stderr "$ROOT/bin/tandem" list --registry bad.json
   [[ $stderr == "$expected" ]]
 }
+
+@test "bare make is one screen, and points to tandem, whose help is one, too" {
+  local words
+  for words in "make -s -C $ROOT" "$ROOT/bin/tandem --help"; do
+    # shellcheck disable=SC2086
+    run -0 --separate-stderr $words
+    ((${#lines[@]} < 24)) && [[ -z $(grep -E '.{81}' <<<"$output") && -z $stderr ]]
+  done
+  run -0 make -s -C "$ROOT"
+  [[ $output == *'bin/tandem --help has all commands' ]]
+}
+
+@test "make status without RUN is that of the latest run, which a run leaves by that name" {
+  driver_run settings.json >/dev/null 2>&1
+  local found=(results/run_*)
+  [[ $(readlink results/latest) == "${found[0]##*/}" ]]
+  run -0 --separate-stderr "$ROOT/bin/tandem" verify results/latest
+  [[ $output == "${found[0]}: "* ]]
+  run -0 --separate-stderr make -s -C "$ROOT" status RUN="$PWD/results/latest"
+  [[ $output == *'1 valid'* ]]
+  rm results/latest
+  mkdir results/latest
+  run -0 --separate-stderr driver_run settings.json
+  [[ $stderr == *'results/latest is left alone: it is not the link of an earlier run'* ]]
+  [[ -z $(ls results/latest) ]]
+}

@@ -60,7 +60,7 @@ def why_not_found(path: Path, results: Path) -> str:
     elif runs:
         hint = f"{place} has {counted(len(runs), 'run')}; the newest is {runs[-1]}"
     else:
-        hint = f"{place} has no runs" if folder.is_dir() else f"there is no {place}"
+        hint = f"{place} has no runs" if folder.is_dir() else f"there is no folder {place}"
     what = "no such folder, and no run of that name" if is_name else "no such folder"
     return f"{path}: {what} ({hint})"
 

@@ -83,7 +83,7 @@ def test_a_folder_here_comes_before_a_run_of_that_name(results: Path) -> None:
         ("latest", "{} has 2 runs; the newest is run_20260102_000000"),
         ("../results/run_2026010_000000", "did you mean ../results/run_20260102_000000?"),
         ("../here/x", "../here has no runs"),
-        ("../nowhere/x", "there is no ../nowhere"),
+        ("../nowhere/x", "there is no folder ../nowhere"),
     ],
 )
 def test_where_there_is_none_the_nearest_is_named(results: Path, name: str, hint: str) -> None:
