@@ -43,7 +43,7 @@ nightly: venv ## run CONFIG as cron would, for one night (docs/cron.md)
 	@exec setpriv --pdeathsig TERM bin/nightly "$$SETTINGS" $(OPTIONS)
 
 .PHONY: check
-check: ## check CONFIG; print design, hours, verdicts (OPTIONS=--lines: commands)
+check: ## check CONFIG; print its design, hours, verdicts; run nothing
 	$(needs-config)
 	@$(TANDEM) check $(OPTIONS) -- "$$SETTINGS"
 
