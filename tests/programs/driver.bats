@@ -298,7 +298,8 @@ JSON
   for words in "make -s -C $ROOT" "$ROOT/bin/tandem --help"; do
     # shellcheck disable=SC2086
     run -0 --separate-stderr $words
-    ((${#lines[@]} < 24)) && [[ -z $(grep -E '.{81}' <<<"$output") && -z $stderr ]]
+    ((${#lines[@]} < 24)) && [[ -z $stderr ]]
+    run -1 grep -E '.{81}' <<<"$output"
   done
   run -0 make -s -C "$ROOT"
   [[ $output == *'bin/tandem --help has all commands' ]]
