@@ -98,7 +98,7 @@ def test_a_tab_in_an_interactive_bash_completes_whatever_path_it_is_called_by(
     """Typed at a terminal: what the line becomes is printed by `echo` at its beginning."""
     source = f"source {shlex.quote(str(here.parent / 'script.bash'))}; PS1=; set +H\n"
     typed = f"{name} verify lat\t\x01echo line: \x05\n"  # tab, then to the line's beginning and end
-    assert f"line: {name} verify latest" in at_a_terminal(["bash", "--norc", "-i"], source + typed)
+    assert f"line: {name} verify latest" in at_a_terminal(here, "bash --norc -i", source + typed)
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
@@ -114,16 +114,21 @@ def test_zsh_completes(here: Path, typed: str, line: str) -> None:
         f"PS1=; fpath=({shlex.quote(str(functions))} $fpath); autoload -U compinit; compinit -D\n"
     )
     text = at_a_terminal(
-        ["zsh", "-f", "-i"], f"{source}bindkey -e\nbin/tandem {typed}\t\x01echo line: \x05\n"
+        here, "zsh -f -i", f"{source}bindkey -e\nbin/tandem {typed}\t\x01echo line: \x05\n"
     )
     assert f"line: bin/tandem {line}" in text
 
 
-def at_a_terminal(shell: list[str], typed: str) -> str:
+def at_a_terminal(folder: Path, shell: str, typed: str) -> str:
     """Return what a shell shows that is typed to in a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        shell, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=None
+        shell.split(),
+        cwd=folder,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         os.close(theirs)
         os.write(ours, f"{typed}exit\n".encode())
