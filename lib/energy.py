@@ -25,7 +25,7 @@ def options_from(words: list[str]) -> Namespace:
     add("--json", action="store_true")
     options = arguments.parse_args(words)
     if not options.folder:
-        arguments.error("give an experiment's folder")
+        arguments.error("give the folder of an experiment or of a run")
     return options
 
 

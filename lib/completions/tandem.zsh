@@ -45,8 +45,8 @@ _shtab_tandem_check_options=(
   "--seed[seed of the drawn values (the settings\', or drawn)]:seed:"
   "--grace[seconds from TERM to KILL (10)]:S:"
   "--skip-invalid[run what can be run]"
-  "*--registry[registry (config\/models_config.json)\; given again\: a later FILE\'s entries replace those of earlier ones]:FILE:_files -g '*.json'"
-  "--root[what the registry\'s paths are relative to (the folder above that of the file with them)]:root:_files -/"
+  "*--registry[registry (config\/models_config.json)\; may be given again\: a later FILE\'s entries replace earlier ones]:FILE:_files -g '*.json'"
+  "--root[what the registry\'s paths are relative to (the folder above the one that holds the file)]:root:_files -/"
   "--results[folder for runs (results)]:results:_files -/"
   "--strict[what is written and has no effect (IGNORED) is an error]"
   "--lines[print every command line as it will run]"
@@ -62,7 +62,7 @@ _shtab_tandem_compare_options=(
   "--by[compare the levels of\: background, intensity, foreground, config, or a hyperparameter of the foreground]:FACTOR:"
   "--equivalent[say whether the effect is less than this share, more, or not known]:2%:"
   "--format[of the output (table)]:format:(table csv json markdown)"
-  "(*):folder of a run, or what is wanted of it\: RUN\:c07 (a configuration), RUN\:b2 (a background and its dose), RUN\:dropout\=0.5 (a level), RUN\:b2,dropout\=0.5 (both). Several are put together\; A vs B compares the two:_tandem_runs"
+  "(*):a run\: its folder, its name in results\/, or latest\; or a part of it\: RUN\:c07 (a configuration), RUN\:b2 (a background and its dose), RUN\:dropout\=0.5 (a level), RUN\:b2,dropout\=0.5 (both). Several are put together\; A vs B compares the two:_tandem_runs"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -86,7 +86,7 @@ _shtab_tandem_doctor_defaults_added=0
 
 _shtab_tandem_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--registry[registry (config\/models_config.json)\; given again\: a later FILE\'s entries replace those of earlier ones]:FILE:_files -g '*.json'"
+  "*--registry[registry (config\/models_config.json)\; may be given again\: a later FILE\'s entries replace earlier ones]:FILE:_files -g '*.json'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -105,7 +105,7 @@ _shtab_tandem_prune_defaults_added=0
 _shtab_tandem_record_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--to[make all records into this new folder, to compare (in the run\: what is missing)]:DIR:_files -/"
-  ":folder of a run:_tandem_runs"
+  ":a run\: its folder, its name in results\/, or latest:_tandem_runs"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -113,8 +113,8 @@ _shtab_tandem_record_defaults_added=0
 
 _shtab_tandem_report_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  {-o,--output}"[where the report is to lie\; -\: print it (report.html in the folder of the run, of several runs beside the first)]:FILE:_files"
-  "(*):folder of a run\; several are put into one report:_tandem_runs"
+  {-o,--output}"[where to write the report\; -\: print it (report.html in the folder of the run\; of several runs, beside the first)]:FILE:_files"
+  "(*):a run\: its folder, its name in results\/, or latest\; several are put into one report:_tandem_runs"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -122,8 +122,8 @@ _shtab_tandem_report_defaults_added=0
 
 _shtab_tandem_repos_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--registry[registry (config\/models_config.json)\; given again\: a later FILE\'s entries replace those of earlier ones]:FILE:_files -g '*.json'"
-  "--root[what the registry\'s paths are relative to (the folder above that of the file with them)]:root:_files -/"
+  "*--registry[registry (config\/models_config.json)\; may be given again\: a later FILE\'s entries replace earlier ones]:FILE:_files -g '*.json'"
+  "--root[what the registry\'s paths are relative to (the folder above the one that holds the file)]:root:_files -/"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -138,17 +138,17 @@ _shtab_tandem_run_options=(
   "--seed[seed of the drawn values (the settings\', or drawn)]:seed:"
   "--grace[seconds from TERM to KILL (10)]:S:"
   "--skip-invalid[run what can be run]"
-  "*--registry[registry (config\/models_config.json)\; given again\: a later FILE\'s entries replace those of earlier ones]:FILE:_files -g '*.json'"
-  "--root[what the registry\'s paths are relative to (the folder above that of the file with them)]:root:_files -/"
+  "*--registry[registry (config\/models_config.json)\; may be given again\: a later FILE\'s entries replace earlier ones]:FILE:_files -g '*.json'"
+  "--root[what the registry\'s paths are relative to (the folder above the one that holds the file)]:root:_files -/"
   "--results[folder for runs (results)]:results:_files -/"
-  "--resume[run what is missing in this run\'s folder]:RUN:_tandem_runs"
+  "--resume[run what is missing in this run\; it reuses the saved plan]:RUN:_tandem_runs"
   "--rerun-invalid[with --resume\: run the groups again that hold something not valid]"
   "--continue[resume the newest run of these settings, if they still mean the same]"
   "--until[start nothing that will probably not end by then\: HH\:MM or a date and time]:TIME:"
   "--stop-after-invalid[end the run when N experiments in a row are not valid for the same reason]:N:"
-  "--wait-lock[wait so long for other runs to end (0)]:S:"
+  "--wait-lock[wait at most so many seconds for other runs to end (0)]:S:"
   {--namespace,--no-namespace}"[keep backgrounds in a PID namespace where that is permitted (yes)]"
-  "--wait-idle[wait so long for busy GPUs (0)]:S:"
+  "--wait-idle[wait at most so many seconds for busy GPUs (0)]:S:"
   "--allow-busy[run beside others, and say so]"
   "--no-report[make no report.html at the end of the run]"
   "--notify[start this once at the end, however it comes\: a program and its arguments (no shell)\; docs\/cron.md has the variables that it gets, and examples]:COMMAND:"
@@ -173,9 +173,9 @@ _shtab_tandem_show_defaults_added=0
 
 _shtab_tandem_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ended[name the newest N (10)]:N:"
+  "--ended[how many that have ended are named (10)]:N:"
   "--json[as an object of JSON on one line]"
-  ":a run (latest):_tandem_runs"
+  ":a run\: its folder, its name in results\/, or latest (latest):_tandem_runs"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -188,7 +188,7 @@ _shtab_tandem_table_options=(
   "--experiment[rows of this experiment alone]:ID:"
   {-o,--output}"[write the table to FILE, whole or not at all, and its schema beside it\: FILE with .schema.json in place of its ending]:FILE:_files"
   "--schema[print the Frictionless Table Schema instead]"
-  "(*)::folder of a run, its name, or latest:_tandem_runs"
+  "(*)::a run\: its folder, its name in results\/, or latest:_tandem_runs"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -196,7 +196,7 @@ _shtab_tandem_table_defaults_added=0
 
 _shtab_tandem_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "(*):folder of a run:_tandem_runs"
+  "(*):a run\: its folder, its name in results\/, or latest:_tandem_runs"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -204,9 +204,9 @@ _shtab_tandem_verify_defaults_added=0
 
 _shtab_tandem_watch_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ended[name the newest N (10)]:N:"
+  "--ended[how many that have ended are named (10)]:N:"
   "--json[as an object of JSON on one line]"
-  ":a run (latest):_tandem_runs"
+  ":a run\: its folder, its name in results\/, or latest (latest):_tandem_runs"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -69,8 +69,8 @@ mistaken() { # PROGRAM TEXT USAGE ARGUMENT ...
 }
 
 @test "energy" {
-  local usage='energy RUN_FOLDER [--from T] [--to T] [--json]'
-  mistaken energy "give an experiment's folder" "$usage"
+  local usage='energy FOLDER [--from T] [--to T] [--json]'
+  mistaken energy "give the folder of an experiment or of a run" "$usage"
   mistaken energy 'unknown option "--form" (did you mean "--from"?)' "$usage" --form 09:00 a
   mistaken energy 'unknown argument "b"' "$usage" a b
   mistaken energy '--from takes a value' "$usage" a --from

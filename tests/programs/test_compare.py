@@ -67,7 +67,7 @@ def test_what_is_passed_over_is_named_where_the_form_has_no_place_for_it(here: P
     [
         (["empty"], "empty: holds no records"),
         (["nowhere"], "nowhere: no such folder"),
-        (["run:b7"], "run:b7: no valid pair has background=7 (there is 1, 2)"),
+        (["run:b7"], "run:b7: no valid pair has background=7 (known: 1, 2)"),
         (["run", "--by", "intensty"], '"intensty" is no factor (did you mean "intensity"?)'),
         (["run", "vs"], "vs stands once, between what is compared"),
         (["run", "--equivalent", "2"], 'percent, such as 2%, not "2"'),

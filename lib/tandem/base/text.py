@@ -43,6 +43,11 @@ def share(value: float) -> str:
     return f"{math.floor(value * 1000) / 10}%"
 
 
+def share_text(value: float) -> str:
+    """The same for people's eyes: `99.8 %`."""
+    return f"{math.floor(value * 1000) / 10:g} %"
+
+
 def two_digits(value: float) -> str:
     """`0.012`, `1.5`, `120`: two digits, or all that stand before the point."""
     return f"{value:.0f}" if value >= 99.5 else f"{value:.2g}"
@@ -109,8 +114,14 @@ def suggestion(name: str, known: Collection[str]) -> str:
     if near:
         return f" (did you mean {quote(near)}?)"
     if 0 < len(known) <= 10:
-        return f" (there is {', '.join(map(quote, known))})"
+        return f" (known: {', '.join(map(quote, known))})"
     return ""
+
+
+def suggestion_or_first(name: str, known: Sequence[str]) -> str:
+    """The same, and of more known names than few the first."""
+    first = f" (there are {len(known)}; the first is {quote(known[0])})" if known else ""
+    return suggestion(name, known) or first
 
 
 SCREEN_COLUMNS = 100

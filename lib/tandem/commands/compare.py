@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tandem.base.option_values import percent
 from tandem.base.output import complain, say
-from tandem.commands.options import run_in_words
+from tandem.commands.options import RUN_HELP, run_in_words
 
 FORMATS = ("table", "csv", "json", "markdown")
 
@@ -18,7 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="+",
         metavar="RUN",
-        help="folder of a run, or what is wanted of it: RUN:c07 (a configuration), RUN:b2 (a"
+        help=f"{RUN_HELP}; or a part of it: RUN:c07 (a configuration), RUN:b2 (a"
         " background and its dose), RUN:dropout=0.5 (a level), RUN:b2,dropout=0.5 (both). Several"
         " are put together; A vs B compares the two",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tandem.base.errors import UsageError
-from tandem.base.text import quote, suggestion
+from tandem.base.text import quote, suggestion_or_first
 from tandem.commands.options import run_folder
 from tandem.results.reading import ExperimentReading, RunReading
 from tandem.results.record_file import NAME as RECORD
@@ -23,5 +23,5 @@ def experiment_named(text: str, run: Path) -> tuple[RunReading, ExperimentReadin
         return reading, reading.experiment(path.name)
     if not reading.ids:
         raise UsageError(f"{reading.path}: no experiments in it (give the folder of a run)")
-    near = suggestion(path.name, reading.ids)
+    near = suggestion_or_first(path.name, reading.ids)
     raise UsageError(f"{reading.path}: no experiment {quote(path.name)} in this run{near}")

@@ -23,14 +23,19 @@ if TYPE_CHECKING:
     from tandem.plan.planner import PlanReading
 
 
+RUN_HELP = "a run: its folder, its name in results/, or latest"
+
+
 def add_registry(parser: argparse.ArgumentParser) -> None:
     usual = str(REGISTRY).replace("%", "%%")
-    text = f"registry ({usual}); given again: a later FILE's entries replace those of earlier ones"
+    text = f"registry ({usual}); may be given again: a later FILE's entries replace earlier ones"
     parser.add_argument("--registry", type=Path, action="append", metavar="FILE", help=text)
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:
-    text = "what the registry's paths are relative to (the folder above that of the file with them)"
+    text = (
+        "what the registry's paths are relative to (the folder above the one that holds the file)"
+    )
     parser.add_argument("--root", type=Path, help=text)
 
 
@@ -43,7 +48,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 def add_plan(parser: argparse.ArgumentParser) -> None:
     """Add what a plan is made from, by `read_plan`."""
     add = parser.add_argument
-    add("config", type=Path, nargs="?", help="settings file")
+    add("config", type=Path, nargs="?", metavar="CONFIG", help="settings file")
     add("--repo", help="instead of a settings file: the repository to train")
     add("--model", help="with --repo: its model")
     add("--mutate", metavar="A,B", help="with --repo: draw these; all: every one")

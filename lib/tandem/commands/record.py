@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from tandem.base.output import say
-from tandem.commands.options import run_folder
+from tandem.commands.options import RUN_HELP, run_folder
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
     parser.add_argument(
         "--to",
         type=Path,

@@ -11,20 +11,20 @@ from tandem.base.errors import UsageError
 from tandem.base.output import say
 from tandem.base.paths import as_seen_from_here
 from tandem.base.sudo import give_to_caller
-from tandem.commands.options import run_folders
+from tandem.commands.options import RUN_HELP, run_folders
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    text = "folder of a run; several are put into one report"
+    text = f"{RUN_HELP}; several are put into one report"
     add("runs", type=Path, nargs="+", metavar="RUN", help=text)
     add(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help="where the report is to lie; -: print it (report.html in the folder of the run, of"
-        " several runs beside the first)",
+        help="where to write the report; -: print it (report.html in the folder of the run; of"
+        " several runs, beside the first)",
     )
 
 

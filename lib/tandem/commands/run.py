@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_plan(parser)
     add = parser.add_argument
-    add("--resume", type=Path, metavar="RUN", help="run what is missing in this run's folder")
+    add(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="run what is missing in this run; it reuses the saved plan",
+    )
     add(
         "--rerun-invalid",
         action="store_true",
@@ -55,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         metavar="S",
         default=0.0,
-        help="wait so long for other runs to end (0)",
+        help="wait at most so many seconds for other runs to end (0)",
     )
     add(
         "--namespace",
@@ -64,7 +69,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="keep backgrounds in a PID namespace where that is permitted (yes)",
     )
     add(
-        "--wait-idle", type=seconds, metavar="S", default=0.0, help="wait so long for busy GPUs (0)"
+        "--wait-idle",
+        type=seconds,
+        metavar="S",
+        default=0.0,
+        help="wait at most so many seconds for busy GPUs (0)",
     )
     add("--allow-busy", action="store_true", help="run beside others, and say so")
     add(

@@ -10,15 +10,22 @@ from pathlib import Path
 from tandem.base.errors import UsageError
 from tandem.base.option_values import count
 from tandem.base.output import say
-from tandem.commands.options import run_folder
+from tandem.commands.options import RUN_HELP, run_folder
 
 SHOWN = 10
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("run", type=Path, nargs="?", default=Path("latest"), metavar="RUN", help="a run (latest)")
-    add("--ended", type=count, default=SHOWN, metavar="N", help="name the newest N (%(default)s)")
+    text = f"{RUN_HELP} (latest)"
+    add("run", type=Path, nargs="?", default=Path("latest"), metavar="RUN", help=text)
+    add(
+        "--ended",
+        type=count,
+        default=SHOWN,
+        metavar="N",
+        help="how many that have ended are named (%(default)s)",
+    )
     add("--json", action="store_true", help="as an object of JSON on one line")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.output import complain, say
-from tandem.commands.options import run_or_file
+from tandem.commands.options import RUN_HELP, run_or_file
 
 KINDS = ("experiments", "windows", "rounds", "epochs", "samples")
 FORMATS = ("csv", "json")
@@ -16,7 +16,7 @@ FORMATS = ("csv", "json")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("runs", nargs="*", type=Path, metavar="RUN", help="folder of a run, its name, or latest")
+    add("runs", nargs="*", type=Path, metavar="RUN", help=RUN_HELP)
     add("--kind", choices=KINDS, default=KINDS[0], help="what a row is about (%(default)s)")
     add("--format", choices=FORMATS, help="of the table (csv; json where FILE ends so)")
     add("--experiment", metavar="ID", help="rows of this experiment alone")

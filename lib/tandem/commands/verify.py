@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tandem.base.output import say
 from tandem.base.paths import as_seen_from_here
-from tandem.commands.options import run_folders
+from tandem.commands.options import RUN_HELP, run_folders
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help=RUN_HELP)
 
 
 def run(arguments: argparse.Namespace) -> int:

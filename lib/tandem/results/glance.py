@@ -25,13 +25,17 @@ NEXT = 3  # so many of those to come are named
 
 @dataclass(frozen=True)
 class Ended:
-    """An experiment that has ended: when (UTC), how long it took, and why it is not valid."""
+    """An experiment that has ended: when (UTC), how long it took, and why it is not valid.
+
+    `why_not_counted` is "warm-up", or says that its group has run again.
+    """
 
     id: str
     valid: bool
     ended: str | None
     duration_s: float | None
     why: str | None
+    why_not_counted: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ def _ended(reading: RunReading, event: dict[str, Any]) -> Ended:
     utc = event["utc"] if isinstance(event.get("utc"), str) else None
     seconds = event.get("duration_s")
     duration_s = seconds if isinstance(seconds, (int, float)) else None
-    return Ended(each.id, event["valid"] and not why, utc, duration_s, why)
+    is_valid = event["valid"] and not why
+    return Ended(each.id, is_valid, utc, duration_s, why, each.why_not_counted)
 
 
 def _standing(

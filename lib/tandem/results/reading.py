@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from tandem.base.errors import UsageError
 from tandem.plan.file import SETTINGS
-from tandem.plan.model import Experiment, Plan
+from tandem.plan.model import WARM_UP, Experiment, Plan
 from tandem.results.earlier_record import in_full
 from tandem.results.journal import events_in
 from tandem.results.record import UNFINISHED, Interference, Record
@@ -53,6 +53,20 @@ class ExperimentReading:
         if self.record["status"] in UNFINISHED:
             return "cut off"
         return "valid" if self.record["valid"] else "not valid"
+
+    @property
+    def is_warm_up(self) -> bool:
+        """Whether it is thrown away by plan."""
+        if self.planned:
+            return self.planned.is_warm_up
+        return self.record is not None and self.record.get("control") == WARM_UP
+
+    @property
+    def why_not_counted(self) -> str | None:
+        """Why the experiment, which has a record, does not count; None: it counts."""
+        if self.counts or self.record is None:
+            return None
+        return "warm-up" if self.is_warm_up else "replaced by a new try"
 
     @cached_property
     def interference(self) -> Interference | None:

@@ -265,7 +265,7 @@ COUNT = '"repeats" runs the same values again, "draws" draws more of them'
         (
             "controls",
             "colour",
-            'unknown key (there is "idle_seconds", "background_seconds", "solo"',
+            'unknown key (known: "idle_seconds", "background_seconds", "solo"',
         ),
         ("validity", "min_coverag", 'unknown key (did you mean "min_coverage"?)'),
         ("top", "idle_second", 'unknown key (did you mean "idle_seconds" in "controls"?)'),
@@ -438,7 +438,7 @@ KINDS = "must be a number or text or true or false"
         (
             with_values(a={"values": [1]}) | {"exclude": [{"b": 1}]},
             "exclude[0].b",
-            '"b" is no factor here (there is "foreground", "background", "intensity", "a")',
+            '"b" is no factor here (known: "foreground", "background", "intensity", "a")',
         ),
         (
             with_values(a={"values": [1]}) | {"exclude": [{"comment": 1}]},
@@ -489,7 +489,7 @@ OWN = "no effect: every entry has its own (remove it)"
             "no effect: every background has its own (remove it)",
         ),
         ({"draws": 2}, [ALONE], "draws", "no effect: no hyperparameter is drawn (remove it, "),
-        ({"exclude": [{"a": 1}]}, [ALONE], "exclude[0].a", '"a" is no factor here (there is '),
+        ({"exclude": [{"a": 1}]}, [ALONE], "exclude[0].a", '"a" is no factor here (known: '),
         ({"historical_csvs": "x"}, [ALONE], "historical_csvs", "not read: values in it may"),
         ({"use_deduplication": True}, [ALONE], "use_deduplication", "no effect: "),
         ({"governor": "perfomance"}, [ALONE], "governor", '"perfomance" is no governor'),

@@ -21,7 +21,7 @@ def test_a_value_that_is_none_of_the_choices_is_refused_with_the_nearest() -> No
     assert refusal(optimizer, "adam") == (
         'text "adam" is none of its choices (did you mean "adamw"?)'
     )
-    assert refusal(optimizer, "x").endswith('(there is "sgd", "adamw", "lamb")')
+    assert refusal(optimizer, "x").endswith('(known: "sgd", "adamw", "lamb")')
     sizes = {"type": "int", "choices": [16, 32, 64]}
     assert refusal(sizes, 60) == "60 is none of its choices (did you mean 64?)"
     rates = {"type": "float", "choices": [1e-4, 1, 3]}

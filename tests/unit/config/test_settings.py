@@ -178,7 +178,7 @@ def test_unknown_keys_of_controls_and_validity(tmp_path: Path) -> None:
         ),
         (
             "experiments[0].controls.pause",
-            'unknown key, ignored (there is "idle_seconds", "background_seconds", "solo", "order")',
+            'unknown key, ignored (known: "idle_seconds", "background_seconds", "solo", "order")',
         ),
         (
             "experiments[0].controls.min_coverage",
@@ -624,7 +624,7 @@ def test_what_this_version_does_not_do_is_said_only_where_it_was_asked_for(tmp_p
         (None, None, None),
         ("", None, None),
         ("perfomance", "perfomance", '(did you mean "performance"?)'),
-        ("fast", "fast", '"fast" is no governor of the kernel (there is "performance", '),
+        ("fast", "fast", '"fast" is no governor of the kernel (known: "performance", '),
     ],
 )
 def test_the_governor(

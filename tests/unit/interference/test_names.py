@@ -89,7 +89,7 @@ def test_where_there_is_one_cell_the_run_is_its_name(
 
 def test_what_selects_nothing_says_what_there_is(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", *design([1, 2], [1], [1]))
-    with pytest.raises(UsageError, match=r"has dropout=0\.7 \(there is 0\.0, 0\.5\)"):
+    with pytest.raises(UsageError, match=r"has dropout=0\.7 \(known: 0\.0, 0\.5\)"):
         groups(f"{run}:dropout=0.7")
 
 

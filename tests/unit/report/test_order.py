@@ -29,15 +29,15 @@ def test_the_places_of_a_pair_are_counted() -> None:
         solo = experiment(id=f"s{number}", twin=f"p{number}", control="solo", backgrounds=())
         pairs += [solo, parallel] if solo_first else [parallel, solo]
     assert order_text(plan(*pairs)) == (
-        "as the settings have it; in their groups the solo and each load stand 1 to 2 times at"
-        " each place"
+        "as the settings have it; in their groups the solo and each background stand 1 to 2 times"
+        " at each place"
     )
 
 
 def test_blocks_groups_and_balanced_places() -> None:
     assert order_text(crossed(3, 6, [None, 1, 2])) == (
         "6 blocks of 3 groups of 3 experiments, always in the same order; in their groups the solo"
-        " and each load stand 6 times at each place"
+        " and each background stand 6 times at each place"
     )
 
 

@@ -15,6 +15,7 @@ from tandem.plan.file import NAME as PLAN
 from tandem.plan.file import write_plan
 from tandem.plan.model import Plan
 from tandem.results.earlier_record import in_full
+from tandem.results.glance import Watched
 from tandem.results.reading import RunReading
 from tandem.results.record_file import INTERFERENCE, NAME
 
@@ -166,6 +167,14 @@ def test_warm_ups_and_earlier_tries_do_not_count(tmp_path: Path) -> None:
         {"experiment_id": "a"},
     )
     assert {each.id: each.counts for each in run.experiments()} == {"w": False, "a": True}
+    assert {each.id: each.why_not_counted for each in run.experiments()} == {
+        "w": "warm-up",
+        "a": None,
+    }
+    assert [each.why_not_counted for each in Watched(run.path, most=9).look().ended] == [
+        None,
+        "warm-up",
+    ]
 
 
 def test_what_a_journal_added_to_the_plan_is_planned(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def selected(pairs: Sequence[Pair], name: Name) -> list[Pair]:
         fitting = [pair for pair in found if fits(pair, factor, value)]
         if found and not fitting:
             raise UsageError(
-                f"{name.text}: no valid pair has {factor}={value} (there is {shown_levels(levels)})"
+                f"{name.text}: no valid pair has {factor}={value} (known: {shown_levels(levels)})"
             )
         found = fitting
     return found

@@ -12,7 +12,7 @@ Group = Sequence[Experiment]
 
 
 def order_text(plan: Plan) -> str:
-    """Return how blocks and groups follow each other, and how often which load stands where."""
+    """Return how blocks and groups follow each other, and how often what stands where."""
     groups = list(plan.groups.values())
     places = _places_text([group for group in groups if len(group) > 1])
     return "; ".join(filter(None, [_blocks_text(groups), places, _beside_text(plan.experiments)]))
@@ -48,7 +48,7 @@ def _places_text(groups: Sequence[Group]) -> str:
         loads = [load for load, _ in sorted(counts, key=lambda at: at[1])]
         return f"in each group {', '.join(loads)}"
     times = counted_span([counts[cell] for cell in cells], "time")
-    return f"in their groups the solo and each load stand {times} at each place"
+    return f"in their groups the solo and each background stand {times} at each place"
 
 
 def _beside_text(experiments: Iterable[Experiment]) -> str:

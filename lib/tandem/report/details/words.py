@@ -9,7 +9,6 @@ from typing import Any
 
 from tandem.interference.compare.cells import load_of
 from tandem.interference.usable import flags
-from tandem.plan.model import WARM_UP
 from tandem.results.reading import ExperimentReading
 from tandem.results.record import Record, figures_of
 
@@ -24,16 +23,7 @@ def record_of(reading: ExperimentReading) -> Mapping[str, Any]:
 
 def standing(reading: ExperimentReading) -> str:
     """Return the standing, and why the experiment does not count."""
-    if reading.counts or reading.record is None:
-        return reading.standing
-    return f"{reading.standing}, {'warm-up' if is_warm_up(reading) else 'replaced by a new try'}"
-
-
-def is_warm_up(reading: ExperimentReading) -> bool:
-    """Whether an experiment is thrown away by plan."""
-    if reading.planned:
-        return reading.planned.is_warm_up
-    return reading.record is not None and reading.record.get("control") == WARM_UP
+    return ", ".join(filter(None, (reading.standing, reading.why_not_counted)))
 
 
 def reasons(reading: ExperimentReading, run: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tandem.base.text import duration_text, share
+from tandem.base.text import duration_text, share_text
 from tandem.report.live.columns import cut, width
 from tandem.report.live.moment import clock_text
 from tandem.results.state import State
@@ -57,4 +57,4 @@ def _parts(state: State, now: datetime | None, *, is_narrow: bool) -> Iterator[s
     if state.newest and state.newest.power_w is not None:
         yield f"{state.newest.power_w:.0f} W"
     if state.coverage_so_far is not None:
-        yield f"coverage {share(state.coverage_so_far)}"
+        yield f"coverage {share_text(state.coverage_so_far)}"

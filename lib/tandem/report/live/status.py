@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tandem.base.text import counted, duration_text, printable, share
+from tandem.base.text import counted, duration_text, printable, share_text
 from tandem.report.live.columns import width, wrap
 from tandem.report.live.moment import clock_text
 from tandem.report.summary import counts_text
@@ -82,7 +82,7 @@ def _doing(state: State) -> Iterator[str]:
     if state.rounds:
         text = state.rounds.text()
         if state.coverage_so_far is not None:
-            text += f", coverage so far {share(state.coverage_so_far)}"
+            text += f", coverage so far {share_text(state.coverage_so_far)}"
         yield _labelled("rounds", text)
     if state.newest:
         for board in state.newest.gpus:
@@ -143,7 +143,8 @@ def _of_ended(each: Ended, now: datetime | None) -> str:
     when, took = clock_text(each.ended, now), None
     if each.duration_s is not None:
         took = f"took {duration_text(each.duration_s)}"
-    facts = ", ".join(filter(None, ["valid" if each.valid else "not valid", when, took]))
+    standing = "valid" if each.valid else "not valid"
+    facts = ", ".join(filter(None, [standing, each.why_not_counted, when, took]))
     why = "" if each.valid else f": {each.why or 'the reason is not known'}"
     return f"  {each.id}: {facts}{why}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.base.errors import UsageError
-from tandem.base.text import quote, suggestion
+from tandem.base.text import quote, suggestion_or_first
 from tandem.plan.file import NAME as PLAN
 from tandem.results.reading import ExperimentReading, RunReading
 from tandem.results.tables.table import Column, Row, Table, made
@@ -35,7 +35,7 @@ class Reader:
         """
         if only is not None and all(only not in run.ids for run in self.runs.values()):
             known = [name for run in self.runs.values() for name in run.ids]
-            raise UsageError(f"no experiment {quote(only)}{suggestion(only, known)}")
+            raise UsageError(f"no experiment {quote(only)}{suggestion_or_first(only, known)}")
         for name, run in self.runs.items():
             if run.plan_problem and (run.path / PLAN).exists():
                 self.note(run.plan_problem)

@@ -77,7 +77,7 @@ def lines(columns: int = 100, **facts: Any) -> list[str]:
         (
             None,
             "experiment 1 of 2 · 1 not valid · training · epoch 7 of 20 · 12 s left"
-            " · all done 12:12 · background round 3 (1 failed) · 212 W · coverage 99.8%",
+            " · all done 12:12 · background round 3 (1 failed) · 212 W · coverage 99.8 %",
         ),
     ],
 )
@@ -170,7 +170,7 @@ def test_a_status_says_what_runs_what_is_left_and_what_has_ended() -> None:
         "  values      epochs 20",
         "  background  digits mlp",
         "  now         training, epoch 7 of 20, 35 s so far, 12 s left",
-        "  rounds      round 3 (1 failed), coverage so far 99.8%",
+        "  rounds      round 3 (1 failed), coverage so far 99.8 %",
         "  GPU 0       212 W, 97 % busy, 5,120 MiB; foreground 1 %, 2 MiB; background 3 %, 4 MiB",
         "  CPU         foreground 5 %, 6 MiB; background 7 %, 8 MiB",
         "12 experiments: 2 valid, 1 not valid, 9 missing",
@@ -209,6 +209,11 @@ def test_a_run_that_is_whole_has_nothing_to_go_on_with() -> None:
         "run_20260131_120000: ended 12:00",
         "12 experiments: 12 valid",
     ]
+
+
+def test_what_does_not_count_says_so() -> None:
+    warm_up = Ended("warm", True, "2026-01-30T11:59:00+00:00", 6.1, None, "warm-up")
+    assert "  warm: valid, warm-up, 2026-01-30 11:59, took 6 s" in lines(ended=(warm_up,))
 
 
 def test_colour_marks_what_is_not_valid_and_leaves_the_words() -> None:
