@@ -89,8 +89,11 @@ def cut_journal(run: Path, event: str) -> None:
     (run / "journal.jsonl").write_text("".join(lines[:last]))
 
 
-def test_a_whole_run_is_left_as_it_is(pair: tuple[Stage, Path]) -> None:
+def test_a_whole_run_is_left_as_it_is(
+    pair: tuple[Stage, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage, run = pair
+    monkeypatch.setenv("COLUMNS", "100")  # beside other tests there are 80, and names go on below
     before = contents(run)
     done = driver(stage, "--resume", run)
     assert done.returncode == 0
