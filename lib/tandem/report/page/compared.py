@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
-from xml.etree.ElementTree import Element
 
 from tandem.interference.compare.comparison import comparison
 from tandem.interference.compare.runs import Reading, RunReader, put_together
 from tandem.report.compare.text import all_warnings, remarks
-from tandem.report.page.markup import Content, element
+from tandem.report.page.blocks import bullets
+from tandem.report.page.markup import Content
 from tandem.report.page.runs import ReportedRun
 from tandem.report.page.trained import Trained, trained
 from tandem.report.shell import shell_line
@@ -63,8 +63,4 @@ class Compared:
         texts = [*remarks(self.found), *all_warnings(self.found)]
         for run in self.runs:
             texts = [run.without_path(text) for text in texts]
-        return [element("ul", *(element("li", text) for text in texts))] if texts else []
-
-
-def details(summary: str, *contents: Content) -> Element:
-    return element("details", element("summary", summary), *contents)
+        return [bullets(texts)] if texts else []

@@ -9,6 +9,7 @@ from tandem.base.text import counted
 from tandem.plan.model import Plan
 from tandem.report.check.cells import HEADINGS, cells_of, row_of, training_name
 from tandem.report.check.order import order_text
+from tandem.report.page.blocks import scrolling
 from tandem.report.page.markup import Content, element
 
 _MOST_CELLS = 24
@@ -62,8 +63,3 @@ def _cell(rows: Sequence[Row], place: int, at: int) -> Content:
     while end < len(rows) and not _begins(rows, end, at):
         end += 1
     return element("td", rows[place][at], rowspan=str(end - place) if end - place > 1 else None)
-
-
-def scrolling(table: Content, name: str) -> Content:
-    """Return a table that scrolls by itself where the page is narrower, also by keyboard."""
-    return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)

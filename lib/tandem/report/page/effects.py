@@ -21,8 +21,8 @@ from tandem.report.compare.wording import (
     verdict,
     where,
 )
+from tandem.report.page.blocks import bullets
 from tandem.report.page.figure import Figure
-from tandem.report.page.markup import element
 from tandem.report.plots.forest import ForestRow, forest
 from tandem.report.plots.heatmap import Heat, heatmap
 from tandem.report.plots.labels import shortened
@@ -147,7 +147,7 @@ def forest_figure(
         drawing = forest(rows, ("compared", title, "estimate"), NO_EFFECT.get(figure))
     else:
         reasons = dict.fromkeys(why_not(group, figure) for group in groups)
-        drawing = element("ul", *(element("li", f"no value: {why}") for why in reasons))
+        drawing = bullets(f"no value: {why}" for why in reasons)
     return Figure(key, title, drawing, sentences, COLUMNS, data_of(pairs), command)
 
 

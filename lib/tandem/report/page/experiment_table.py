@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
+from tandem.base.text import counted
 from tandem.report.details import words
 from tandem.report.details.files import files_of
+from tandem.report.page.blocks import scrolling
 from tandem.report.page.markup import Content, element
 from tandem.report.page.runs import ReportedRun
 from tandem.results.reading import ExperimentReading
@@ -100,10 +102,9 @@ def table_of(lines: Sequence[Line], details: Mapping[int, str]) -> list[Content]
             body.append(_row(line, row, details.get(id(line)), is_few=len(lines) <= FEW))
         table.append(body)
     above: list[Content] = [element("p", text) for text in _above(shared, empty, len(lines))]
-    frame = element("div", table, class_="scroll", tabindex="0", role="region")
-    frame.set("aria-label", "All experiments")
-    status = element("p", _counted(lines), class_="shown", role="status")
-    return [*above, status, frame]
+    size = counted(len(lines), "experiment")
+    status = element("p", size, class_="shown", role="status")
+    return [*above, status, scrolling(table, "All experiments")]
 
 
 def _shared(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -130,10 +131,6 @@ def _above(shared: Mapping[str, str], empty: Sequence[str], count: int) -> Itera
             "An experiment's name leads to its folder, with the record, the training.log and the"
             " samples in energy/."
         )
-
-
-def _counted(lines: Sequence[Line]) -> str:
-    return f"{len(lines)} experiments" if len(lines) > 1 else "1 experiment"
 
 
 def _values(lines: Sequence[Line]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
+from tandem.report.page.blocks import opened
 from tandem.report.page.figure import Figure
 from tandem.report.page.markup import Content, element
 from tandem.report.page.trained import Trained
@@ -37,10 +38,8 @@ def quality_figure(trained: Sequence[Trained], command: str) -> Figure | None:
     parts: list[Content] = [legend(trained), element("h4", first), shown]
     if others:
         more = [part for name, drawn in others for part in (element("h4", name), drawn)]
-        summary = element(
-            "summary", f"Against {COSTS[cost]}: {', '.join(name for name, _ in others)}"
-        )
-        parts.append(element("details", summary, *more))
+        names = ", ".join(name for name, _ in others)
+        parts.append(opened(f"Against {COSTS[cost]}: {names}", *more))
     data = [
         (
             *(each.experiment, each.foreground, each.values, each.background),

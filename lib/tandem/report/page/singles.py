@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from tandem.base.text import counted
 from tandem.report.compare.wording import number
+from tandem.report.page.blocks import bullets
 from tandem.report.page.figure import Figure
-from tandem.report.page.markup import Content, element
+from tandem.report.page.markup import Content
 from tandem.report.page.trained import Trained
 from tandem.report.plots.forest import ForestRow, forest
 from tandem.report.plots.labels import shortened
@@ -36,7 +37,7 @@ def alone(
         drawing = forest(rows, ("training", title, "values"))
     else:
         reasons = dict.fromkeys(text for row in rows for text in row.says)
-        drawing = element("ul", *(element("li", text) for text in reasons))
+        drawing = bullets(reasons)
     data = [
         (each.experiment, each.foreground, each.values, each.background, getattr(each, name))
         for each in trained

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from tandem.report.compare.wording import number
+from tandem.report.page.blocks import opened
 from tandem.report.page.markup import Content, element
 from tandem.report.plots.axis import Axis, axis_of, place, ruler, strip, stroke
 
@@ -47,8 +48,7 @@ def forest(
     if len(rows) <= most:
         return table
     rest = table_of(rows[most:], titles, axis, no_effect)
-    summary = element("summary", f"The other {len(rows) - most} rows")
-    return element("div", table, element("details", summary, rest))
+    return element("div", table, opened(f"The other {len(rows) - most} rows", rest))
 
 
 def table_of(

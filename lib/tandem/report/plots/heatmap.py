@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from tandem.report.compare.wording import number
+from tandem.report.page.blocks import scrolling
 from tandem.report.page.markup import Content, element
 
 EDGES = (1.02, 1.1, 1.25, 1.5, 2.0)  # times more, or less, than 1; as far apart on a log scale
@@ -47,7 +48,7 @@ def heatmap(
     table = element("table", element("thead", head), element("tbody", *body), class_="heat")
     label = f"{corner}: table that scrolls sideways"
     parts: list[Content] = [
-        element("div", table, class_="scroll", tabindex=0, role="region", aria_label=label),
+        scrolling(table, label),
         legend(),
     ]
     if notes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from tandem.report.compare.wording import number
+from tandem.report.page.blocks import opened
 from tandem.report.page.markup import Content, element
 from tandem.report.plots.axis import Axis, from_zero, ruler
 
@@ -63,8 +64,7 @@ def stacked(
     if len(rows) <= most:
         return element("div", legend, table)
     rest = _table(rows[most:], titles, axis, f"{key}-hatch")
-    summary = element("summary", f"The other {len(rows) - most} rows")
-    return element("div", legend, table, element("details", summary, rest))
+    return element("div", legend, table, opened(f"The other {len(rows) - most} rows", rest))
 
 
 def _table(rows: Sequence[Bars], titles: tuple[str, str, str], axis: Axis, hatch: str) -> Element:

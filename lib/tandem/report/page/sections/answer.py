@@ -5,7 +5,8 @@ from __future__ import annotations
 from tandem.interference.compare.rows import TESTED
 from tandem.interference.figures import NAMES
 from tandem.report.compare.text import LEGEND, NOTHING
-from tandem.report.page.compared import Compared, details
+from tandem.report.page.blocks import opened
+from tandem.report.page.compared import Compared
 from tandem.report.page.effects import forest_figure, heat_figure, names_of
 from tandem.report.page.levels import (
     MOST_FACTORS,
@@ -41,7 +42,7 @@ class Answer:
             *self.doses(),
             *self.quality(),
             *self.levels(),
-            details("The other figures", *self.others()),
+            opened("The other figures", *self.others()),
             element("p", LEGEND, class_="note"),
             *self.compared.left_out(),
         ]
@@ -86,7 +87,7 @@ class Answer:
                 contents = [figure.element() for figure in figures]
             else:
                 contents = [element("p", "Not drawn here: ", element("code", command))]
-            found.append(details(f"The levels of {factor}", *contents))
+            found.append(opened(f"The levels of {factor}", *contents))
         return found
 
     def singles(self) -> list[Content]:

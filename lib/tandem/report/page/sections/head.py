@@ -8,6 +8,7 @@ from typing import Any
 
 from tandem.base.text import counted
 from tandem.report.compare.wording import number
+from tandem.report.page.blocks import terms
 from tandem.report.page.design import design_contents
 from tandem.report.page.grouping import Kinds
 from tandem.report.page.hardware import Hardware
@@ -77,17 +78,14 @@ class RunHead:
     def facts(self, story: Story) -> Content:
         """Return when, where, how long and how much energy, as a list of terms."""
         where = self.hardware.words() or [*story.hosts] or ["not known: there is no record"]
-        rows = {
-            "When": [*self._when(story)],
-            "Where": where,
-            "Energy": [*self._energy()],
-            "Run": [self.run.label],
-        }
-        found = []
-        for term, texts in rows.items():
-            values = [element("dd", text) for text in texts]
-            found.append(element("div", element("dt", term), *values))
-        return element("dl", *found, class_="facts")
+        return terms(
+            {
+                "When": self._when(story),
+                "Where": where,
+                "Energy": self._energy(),
+                "Run": [self.run.label],
+            }
+        )
 
     def _when(self, story: Story) -> list[str]:
         if not story.parts:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tandem.interference.compare.comparison import DIVIDED, HIGH, LOW
 from tandem.report.compare.wording import BOARD_SHOWN, number, spread
+from tandem.report.page.blocks import bullets
 from tandem.report.page.compared import Compared
 from tandem.report.page.effects import COLUMNS, data_of, names_of, why_not
 from tandem.report.page.figure import Figure
@@ -97,7 +98,7 @@ class Joules:
             drawing = stacked(rows, TITLES, f"joules-{key}", signs)
         else:
             reasons = dict.fromkeys(text for row in rows for text in row.says)
-            drawing = element("ul", *(element("li", text) for text in reasons))
+            drawing = bullets(reasons)
         command = self.compared.command("--format", "json")
         key, title = f"joules-{key}", f"{title}: where the joules went"
         return Figure(key, title, drawing, sentences, COLUMNS, data_of(data), command)

@@ -9,6 +9,7 @@ from typing import Any
 from tandem.base.text import counted
 from tandem.plan.model import Plan
 from tandem.report.check.order import order_text
+from tandem.report.page.blocks import opened
 from tandem.report.page.design import as_planned
 from tandem.report.page.facts import (
     Facts,
@@ -162,7 +163,7 @@ class RunMethods:
                 if packages := python.get("packages"):
                     title = f"Packages of {', '.join(python['repositories'])} ({len(packages)})"
                     text = ", ".join(f"{name} {packages[name]}" for name in sorted(packages))
-                    made = element("details", element("summary", title), element("p", text))
+                    made = opened(title, element("p", text))
                     made.set("class", "packages")
                     found.append(made)
         return found

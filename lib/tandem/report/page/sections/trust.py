@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tandem.base.text import counted
-from tandem.report.page.design import scrolling
+from tandem.report.page.blocks import scrolling, terms
 from tandem.report.page.extent import Extent
 from tandem.report.page.figure import Figure
 from tandem.report.page.grouping import Kinds
@@ -76,7 +76,7 @@ class RunTrust:
             checks, kind = self.not_valid, "not valid"
         size = counted(checks.records, "experiment")
         found: list[Content] = [element("h3", f"What was seen in {size} ({kind})")]
-        found.append(_terms(dict(checks.lines())))
+        found.append(terms(dict(checks.lines()), "facts wide"))
         if not checks.records:
             found = [element("p", "No experiment that counts has a record.")]
         if self.idle:
@@ -134,7 +134,7 @@ class RunTrust:
         title = element("h3", "What was run again or left out")
         known = "Nothing: every experiment of the plan ran once, and counts."
         nothing = element("p", known if self.run.plan else "Nothing that the files tell of.")
-        return [title, _terms(texts) if texts else nothing]
+        return [title, terms(texts, "facts wide") if texts else nothing]
 
     def _cut_off_before(self) -> list[str]:
         """Return the tries that were cut off and set aside, by their folders."""
@@ -185,15 +185,6 @@ def thinned(windows: Sequence[Idle], most: int) -> tuple[Sequence[Idle], int]:
             both = min(part, key=lambda each: each[3]), max(part, key=lambda each: each[3])
             kept += dict.fromkeys(sorted(both, key=lambda each: each[1]))
     return kept, together
-
-
-def _terms(texts: Mapping[str, Sequence[str]]) -> Content:
-    """Return a list of terms, each with one or more texts."""
-    rows = (
-        element("div", element("dt", term), *(element("dd", text) for text in each))
-        for term, each in texts.items()
-    )
-    return element("dl", *rows, class_="facts wide")
 
 
 def _listed(names: Sequence[str]) -> str:
