@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.files import sha256_of, write_whole
+from tandem.base.json_object import json_object
 from tandem.results.record import MachineFile
 from tandem.results.record_file import json_bytes
 
@@ -41,7 +42,7 @@ def store(run: Path, facts: Mapping[str, Any], described: str) -> tuple[MachineF
     """
     value = {"machine_version": VERSION, "described": described, **facts}
     last = newest(run)
-    before = _read(last) if last else None
+    before = json_object(last) if last else None
     changed = list(changes(before, json.loads(json_bytes(value))))
     if last is None or before is None or changed:
         number = 1 + (_number(last) if last else 0)
@@ -59,14 +60,6 @@ def flaws(run: Path, file: MachineFile) -> Iterator[str]:
         yield "is missing"
     except OSError as error:
         yield f"cannot be read: {error.strerror}"
-
-
-def _read(path: Path) -> Any:
-    """Return what a description says, None where it is damaged."""
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
 
 
 def changes(before: Any, now: Any, place: str = "") -> Iterator[str]:

@@ -7,7 +7,6 @@ have ten thousand.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tandem.base.errors import UsageError
+from tandem.base.json_object import json_object
 from tandem.plan.file import SETTINGS
 from tandem.plan.model import WARM_UP, Experiment, Plan
 from tandem.results.earlier_record import in_full
@@ -107,15 +107,7 @@ class RunReading:
     @cached_property
     def settings(self) -> Mapping[str, Any] | None:
         """The settings file as the run keeps it; None: there is none that can be read."""
-        return self.json_of(SETTINGS)
-
-    def json_of(self, name: str) -> Mapping[str, Any] | None:
-        """Return an object that a file of the run holds; None: it holds none."""
-        try:
-            value = json.loads((self.path / name).read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return None
-        return value if isinstance(value, dict) else None
+        return json_object(self.path / SETTINGS)
 
     @cached_property
     def ids(self) -> list[str]:

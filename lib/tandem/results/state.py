@@ -17,6 +17,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from tandem.base.json_object import json_object
 from tandem.plan.model import Plan
 from tandem.plan.tries import newest_try
 from tandem.processes.proc import has_ended, read, stat, user
@@ -206,9 +207,8 @@ def boot_id() -> str:
 def read_state(run: Path) -> State | None:
     """Return the state in a run's folder; None: there is none, or none of this version."""
     try:
-        value = json.loads(state_file(run).read_bytes())
-        state = made(State, value)
-    except (OSError, ValueError, RecursionError):
+        state = made(State, json_object(state_file(run)))
+    except ValueError:
         return None
     return state if state.version == VERSION else None
 

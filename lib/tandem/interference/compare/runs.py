@@ -6,7 +6,6 @@ A record is read, reduced to what a comparison needs, and let go: a run may have
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tandem.base.errors import UsageError
+from tandem.base.json_object import json_object
 from tandem.interference.compare.cells import SEED
 from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
 from tandem.interference.figures import NAMES
@@ -157,11 +157,7 @@ class RunReader:
 
     def machine_in(self, name: str | None) -> Mapping[str, Any] | None:
         """Return what a file says of the machine; None where it says nothing, or is damaged."""
-        try:
-            value = json.loads((self.folder / name).read_bytes()) if name else None
-        except (OSError, ValueError, RecursionError):
-            return None
-        return value if isinstance(value, dict) else None
+        return json_object(self.folder / name) if name else None
 
     def reading(self) -> Reading:
         """Return what can be compared, when all records have been read."""

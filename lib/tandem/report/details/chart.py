@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from tandem.base.json_object import json_object
 from tandem.base.text import counted
 from tandem.measure.rows import last_row, read_rows
 from tandem.report.details.held import HeldBack
@@ -92,11 +93,8 @@ def _sampled(folder: Path) -> Iterator[float]:
 
 
 def _outcome(folder: Path) -> tuple[float, float] | None:
-    try:
-        told = json.loads((folder / "outcome.json").read_bytes())
-        begin_s, end_s = told["started_s"], told["ended_s"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
+    told: Any = json_object(folder / "outcome.json") or {}
+    begin_s, end_s = told.get("started_s"), told.get("ended_s")
     return (begin_s, end_s) if is_number(begin_s) and is_number(end_s) else None
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from tandem.base.json_object import json_object
 from tandem.base.text import counted
 from tandem.measure.columns import CsvColumns, Piece
 from tandem.measure.rows import ROLES, SUSPENDED
@@ -93,7 +92,7 @@ class SampleReader:
 
     def __init__(self, folder: Path, axis: Axis) -> None:
         self.folder, self.axis = folder, axis
-        self.monitor = monitor_of(folder)
+        self.monitor = json_object(folder / "monitor.json") or {}
         row_s = self.monitor.get("row_s")
         self.row_s = row_s if isinstance(row_s, float) and row_s > 0.0 else 1.0
         self.limit_s = GAP_ROWS * self.row_s
@@ -234,12 +233,3 @@ def _telling(curves: Iterable[Curve]) -> list[Curve]:
 
 def _short(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
-def monitor_of(folder: Path) -> Mapping[str, Any]:
-    """Return monitor.json; {} where there is none that can be read."""
-    try:
-        found = json.loads((folder / "monitor.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

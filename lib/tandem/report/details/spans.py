@@ -5,13 +5,13 @@ They stand in the record. Without one, the files of attempts and rounds tell as 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tandem.background.rounds import ROUNDS, Stretch, read_rounds
+from tandem.base.json_object import json_object
 from tandem.report.details.words import is_number
 
 WINDOW, WHOLE, FAILED, HOLLOW, STOPPED = "window", "whole", "failed", "hollow", "stopped"
@@ -85,12 +85,9 @@ def _kind(failed: int, hollow: int, completed: int) -> str:
 
 def _attempts_by_files(folder: Path) -> Iterator[Span]:
     for file in sorted(folder.glob("attempts/*/keeper.json")):
-        try:
-            told = json.loads(file.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            continue
-        kind = WHOLE if told["exit_code"] == 0 else FAILED
-        yield Span(told["started_s"], told["ended_s"], kind, file.parent.name)
+        if told := json_object(file):
+            kind = WHOLE if told["exit_code"] == 0 else FAILED
+            yield Span(told["started_s"], told["ended_s"], kind, file.parent.name)
 
 
 def _rounds_by_files(folder: Path) -> dict[str, Callable[[Path], Iterator[Span]]]:

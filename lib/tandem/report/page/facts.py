@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.base.git import GitState
+from tandem.base.json_object import json_object
 from tandem.base.text import counted
 from tandem.report.page.hardware import Hardware
 from tandem.report.page.runs import ReportedRun
@@ -122,4 +123,4 @@ def python_words(machine: Mapping[str, Any]) -> Iterator[str]:
 def machines_of(run: ReportedRun, hardware: Hardware) -> dict[str, Mapping[str, Any]]:
     """Return the descriptions of machines that records name, by file, the readable ones."""
     files = sorted(hardware.machines)
-    return {name: found for name in files if (found := run.json_of(name)) is not None}
+    return {name: found for name in files if (found := json_object(run.path / name)) is not None}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tandem.base.clock import Moment
 from tandem.base.files import sha256_of
+from tandem.base.json_object import json_object
 from tandem.measure.rows import CLOCK_COLUMNS, THROTTLED, read_rows
 from tandem.results.journal import pruned_in
 from tandem.results.reading import ExperimentReading, RunReading
@@ -127,11 +127,11 @@ def _note_missing(
 
 def _monitor(folder: Path) -> Mapping[str, Any] | None:
     """Return what is said of boards and clocks; None: nothing that can be read."""
+    found: Any = json_object(folder / MONITOR)
     try:
-        found = json.loads((folder / MONITOR).read_bytes())
         boards = {board["file"]: (board["uuid"], board["index"]) for board in found["gpus"]}
         return {"clock": Moment(**found["clock"]), "boards": boards}
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None
 
 

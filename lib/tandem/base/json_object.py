@@ -1,0 +1,16 @@
+"""An object in a file of JSON, for whoever only looks: a damaged file is as none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def json_object(file: Path) -> dict[str, Any] | None:
+    """Return the object that a file holds; None: it holds none, or cannot be read."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
