@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tandem.base.text import counted, share
+from tandem.base.text import counted, share_text
 from tandem.report.compare.wording import number
 from tandem.report.page.extent import Extent
 from tandem.results.record import Record, Window, WindowGpu
@@ -102,8 +102,10 @@ class MachineChecks:
     def _coverage_texts(self) -> Iterator[str]:
         if self.coverage.low:
             low, where = self.coverage.low
-            least = " or ".join(f"{limit:.0%}" for limit in sorted(self.limits))
-            text = f"{share(low)} of the foreground's time or more; at least {least} is asked for"
+            least = " or ".join(f"{limit * 100:.3g} %" for limit in sorted(self.limits))
+            text = (
+                f"{share_text(low)} of the foreground's time or more; at least {least} is asked for"
+            )
             yield f"{text} (least: {where})" if low < 1 else text
         if unknown := sum(self.coverage.unknown.values()):
             yield f"not known in {counted(unknown, 'experiment')}"
@@ -134,7 +136,7 @@ class MachineChecks:
         if self.gap.high and self.sampled.low:
             longest_s, where = self.gap.high
             yield f"none longer than {number(longest_s)} s (longest: {where})"
-            yield f"{share(self.sampled.low[0])} of each window or more was sampled"
+            yield f"{share_text(self.sampled.low[0])} of each window or more was sampled"
 
     def _sensor_texts(self) -> Iterator[str]:
         for board, (counter, power, gain_percent) in self.sensors.items():

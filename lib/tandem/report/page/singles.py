@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tandem.base.text import counted
@@ -46,12 +47,21 @@ def alone(
     return [figure.element()]
 
 
+def why_not_measured(reason: str | None, name: str) -> str:
+    """Return what a record's reason, `CPU: ...; GPU: ...`, says of the energy of that name."""
+    parts = re.split("; (?=(?:CPU|GPU)\\b)", reason or "not measured")
+    device = name.partition("_")[0].upper()
+    return "; ".join(part for part in parts if part.startswith(device)) or "; ".join(parts)
+
+
 def _row(label: str, members: Sequence[Trained], name: str) -> ForestRow:
     values = [value for each in members if (value := getattr(each, name)) is not None]
-    says = [counted(len(values), "experiment")]
+    says = [counted(len(values), "experiment")] if values else []
     if len(values) < len(members):
         reasons = dict.fromkeys(
-            each.energy_reason or "not measured" for each in members if getattr(each, name) is None
+            why_not_measured(each.energy_reason, name)
+            for each in members
+            if getattr(each, name) is None
         )
         says.append(f"without a value: {len(members) - len(values)}: {'; '.join(reasons)}")
     if 0 < len(values) <= _FEW:

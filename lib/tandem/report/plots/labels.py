@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 COMMA = ","
@@ -10,12 +11,14 @@ COMMA = ","
 def shortened(labels: Sequence[str]) -> tuple[str, list[str]]:
     """Return what all labels have in common, word by word, and each label without that.
 
+    A word that one label has twice and another once tells them apart, and so stays.
     A label that has nothing else keeps its first word, and then so do all.
     """
     words = [label.replace(", ", f" {COMMA} ").split(" ") for label in labels]
     if len(set(labels)) < 2:
         return "", list(labels)
-    common = [word for word in dict.fromkeys(words[0]) if all(word in each for each in words)]
+    count = Counter(words[0])
+    common = [word for word in count if all(each.count(word) == count[word] for each in words)]
     common = [word for word in common if word != COMMA]
     rest = [[word for word in each if word not in common] for each in words]
     if any(not joined(each) for each in rest) and common:

@@ -14,6 +14,7 @@ from tandem.report.page.compared import Compared
 from tandem.report.page.markup import element
 from tandem.report.page.runs import reported
 from tandem.report.page.sections.joules import Joules, boards_of, gpu_bars, rows_by_board
+from tandem.report.page.singles import why_not_measured
 from tandem.report.plots.stack import Bars
 
 NO_GPU = "foreground window: NVML: NVML Shared Library Not Found"
@@ -136,3 +137,19 @@ def test_trainings_alone_are_dots(tmp_path: Path) -> None:
     (figure,) = (each for each in found.iter("figure") if each.get("id") == "alone-gpu")
     dots = [each.attrib["d"] for each in figure.iter("path") if each.get("class") == "dots"]
     assert [path.count("M") for path in dots] == [1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "name", "found"),
+    [
+        ("CPU: a; b; GPU: c; d", "gpu_j", "GPU: c; d"),
+        ("CPU: a; b; GPU: c; d", "cpu_j", "CPU: a; b"),
+        ("GPU 0: MIG; GPU 1: no sensor", "gpu_j", "GPU 0: MIG; GPU 1: no sensor"),
+        ("no foreground window", "gpu_j", "no foreground window"),
+        (None, "cpu_j", "not measured"),
+    ],
+)
+def test_why_an_energy_is_missing_is_told_of_that_energy_alone(
+    reason: str | None, name: str, found: str
+) -> None:
+    assert why_not_measured(reason, name) == found

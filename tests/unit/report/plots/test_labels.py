@@ -12,6 +12,7 @@ from tandem.report.plots.labels import shortened
         (["r/m", "r/m, i=0.5"], "", ["r/m", "r/m, i=0.5"]),
         (["r/m a=1", "r/m a=1 b=2"], "a=1", ["r/m", "r/m b=2"]),
         (["r/m", "r/n"], "", ["r/m", "r/n"]),
+        (["r/m a=1", "r/m + r/m a=1"], "a=1", ["r/m", "r/m + r/m"]),
         (["r/m a=1"], "", ["r/m a=1"]),
         (["same", "same"], "", ["same", "same"]),
         ([], "", []),

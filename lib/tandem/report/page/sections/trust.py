@@ -143,7 +143,7 @@ class RunTrust:
 
     def _warnings(self) -> list[Content]:
         found: list[Content] = [element("h3", "Warnings")]
-        found += _listing("Of what may have disturbed", self.warnings)
+        found += _listing("What may have disturbed", self.warnings)
         found += _listing("Of the settings", self.of_settings)
         return found if len(found) > 1 else [*found, element("p", "None.")]
 
