@@ -38,9 +38,20 @@ def quote_path(path: Path) -> str:
     return quote(str(path), most=500)
 
 
+def percent_down(value: float) -> float:
+    """A share in percent, rounded down, so that what is below a limit never looks as if it were
+    not; 0.57, of which a computer has a little less, is 57."""
+    return math.floor(round(value * 1000, 9)) / 10
+
+
 def share(value: float) -> str:
-    """In percent, rounded down, so that what is below a limit never looks as if it were not."""
-    return f"{math.floor(value * 1000) / 10}%"
+    """The same as a text: `94.9%`."""
+    return f"{percent_down(value)}%"
+
+
+def as_set(value: float) -> str:
+    """A share as somebody has set it: `95%`, `97.5%`."""
+    return f"{100 * value:g}%"
 
 
 def share_text(value: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tandem.base.text import printable
+from tandem.base.text import percent_down, printable
 from tandem.nvml.devices import HIDDEN_MIB
 
 _LABEL_COLUMNS = 14
@@ -107,7 +107,8 @@ def sampling_text(gpu: Mapping[str, Any]) -> str:
     gap_s, share = gpu["largest_gap_seconds"], gpu["sampling_coverage"]
     if share is None:
         return _UNKNOWN
-    return f"{gpu['samples']} of power, longest gap {gap_s:.3f} s, {share:.1%} of the window"
+    seen = f"{percent_down(share)}% of the window"
+    return f"{gpu['samples']} of power, longest gap {gap_s:.3f} s, {seen}"
 
 
 def stranger_text(stranger: Mapping[str, Any]) -> str:

@@ -38,4 +38,5 @@ class EnergyTotal:
         if not gpus or reasons:
             why = reasons[0] if reasons else window["gpus_reason"]
             self.gpu_missing[why or "there is no GPU"] += 1
+            return
         self.gpu_j += sum(gpu["energy_joules"] or 0.0 for gpu in gpus)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tandem.base.text import share
+from tandem.base.text import as_set, share
 from tandem.experiment.validity.reason import Reason, lasting, passing
 from tandem.measure.windows.strangers import nobody_knows, strangers_there
 from tandem.results.record import Record, foreground_window
@@ -48,7 +48,8 @@ def _sampling_reasons(record: Record) -> Iterator[str]:
     for gpu in window["gpus"] if window else []:
         coverage = gpu["sampling_coverage"]  # None: no power at all, which energy_reason explains
         if coverage is not None and coverage < least:
-            yield f"GPU {gpu['index']}: sampling coverage {share(coverage)} is below {least:.0%}"
+            below = f"{share(coverage)} is below {as_set(least)}"
+            yield f"GPU {gpu['index']}: sampling coverage {below}"
 
 
 def _memory_reasons(record: Record) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tandem.base.text import share
+from tandem.base.text import as_set, share
 from tandem.experiment.validity.reason import Reason, lasting, passing
 from tandem.interference.load import no_load
 from tandem.measure.windows.places import SEEN_S
@@ -41,7 +41,7 @@ def _coverage_reasons(record: Record, background: Background) -> Iterator[str]:
     if record["attempts"] and coverage is None:
         yield "coverage unknown"
     elif record["attempts"] and coverage is not None and coverage < least:
-        yield f"coverage {share(coverage)} is below {least:.0%}"
+        yield f"coverage {share(coverage)} is below {as_set(least)}"
 
 
 def _idle_parts(background: Background, window: Window | None) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tandem.base.text import percent_down
 from tandem.interference.compare.cells import load_of
 from tandem.interference.usable import flags
 from tandem.results.reading import ExperimentReading
@@ -107,7 +108,7 @@ def slowdown(reading: ExperimentReading) -> float | None:
 
 def percent_text(share: float | None) -> str | None:
     """Return a share in percent, rounded down: below a limit it never looks as if it were not."""
-    return None if share is None else f"{math.floor(share * 1000) / 10:g}"
+    return None if share is None else f"{percent_down(share):g}"
 
 
 def is_number(value: object) -> bool:

@@ -30,7 +30,8 @@ class Facts:
     governors: dict[str, None] = field(default_factory=dict)
     isolation: dict[str, None] = field(default_factory=dict)
     coverage: dict[str, None] = field(default_factory=dict)
-    gpu_methods: Counter[str] = field(default_factory=Counter)
+    strangers: dict[tuple[float, float], None] = field(default_factory=dict)  # most %, most MiB
+    gpu_methods: Counter[str | None] = field(default_factory=Counter)
     energy: EnergyTotal = field(default_factory=EnergyTotal)
     gains: dict[str, None] = field(default_factory=dict)
 
@@ -44,14 +45,17 @@ class Facts:
             self.devices[around["device"]] = None
         if around["cpu_governor"]:
             self.governors[around["cpu_governor"]] = None
+        limits = record["validity"]
+        most = (limits.get(f"max_strangers_{what}", 0.0) for what in ("sm_percent", "memory_mib"))
+        self.strangers[next(most), next(most)] = None
         if background := record["background"]:
             self.isolation[background["isolation"]] = None
             self.coverage[f"{100 * record['validity']['min_coverage']:g} %"] = None
             for part in background["parts"]:
                 self.backgrounds[_training(part["repository"], part["model"], part)] = None
         for window in record["windows"]:
+            self.gpu_methods.update({gpu["energy_method"]: 0 for gpu in window["gpus"]}.keys())
             for gpu in window["gpus"]:
-                self.gpu_methods[gpu["energy_method"] or ""] += 1
                 self.gains[f"{gpu['board_gain_percent']:g} %"] = None
 
 
@@ -115,12 +119,11 @@ def python_words(machine: Mapping[str, Any]) -> Iterator[str]:
         parts = [f"PyTorch {torch}{f' for CUDA {cuda}' if cuda else ''}"] if torch else []
         packages = python.get("packages") or {}
         parts += [f"{counted(len(packages), 'package')}, listed below"] if packages else []
-        yield f"{whose} ran in Python {python['version']}{' with ' if parts else ''}" + (
-            " and ".join(parts)
-        )
+        more = f" with {' and '.join(parts)}" if parts else ""
+        yield f"the trainings of {whose} ran in Python {python['version']}{more}"
 
 
 def machines_of(run: ReportedRun, hardware: Hardware) -> dict[str, Mapping[str, Any]]:
     """Return the descriptions of machines that records name, by file, the readable ones."""
-    files = sorted(hardware.machines)
+    files = sorted(hardware.machines, key=lambda name: (len(name), name))
     return {name: found for name in files if (found := json_object(run.path / name)) is not None}

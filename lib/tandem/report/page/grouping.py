@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 # Figures that may be put together: shares, times, amounts. Ids, epochs and GPUs tell kinds apart.
@@ -23,27 +22,32 @@ class Kind:
 
 @dataclass
 class Kinds:
-    """Texts by kind. `note` each as often as it stands somewhere."""
+    """Texts by kind. `note` together what one record says: it counts once for each kind."""
 
-    found: dict[Hashable, Kind] = field(default_factory=dict)
+    found: dict[str, Kind] = field(default_factory=dict)
 
-    def note(self, text: str) -> None:
+    def note(self, *texts: str) -> None:
+        for template in dict.fromkeys(map(self._note, texts)):
+            self.found[template].count += 1
+
+    def _note(self, text: str) -> str:
+        """Take the figures of a text, and return its kind."""
         if "process" in text:
             text = _PROCESS.sub("…", text)
         figures = _FIGURE.findall(text)
         template = _FIGURE.sub("\0", text)
         kind = self.found.get(template)
         if kind is None:
-            self.found[template] = Kind(1, [(figure, figure) for figure in figures])
-            return
-        kind.count += 1
+            self.found[template] = Kind(0, [(figure, figure) for figure in figures])
+            return template
         for place, figure in enumerate(figures):
             low, high = kind.figures[place]
             kind.figures[place] = min(low, figure, key=float), max(high, figure, key=float)
+        return template
 
     def lines(self) -> list[tuple[str, int]]:
         """Return each kind as a text with its count, the most frequent first."""
-        lines = [(_text(str(each), kind), kind.count) for each, kind in self.found.items()]
+        lines = [(_text(each, kind), kind.count) for each, kind in self.found.items()]
         return sorted(lines, key=lambda line: (-line[1], line[0]))
 
 

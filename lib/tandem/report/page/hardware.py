@@ -16,23 +16,35 @@ class Hardware:
     """The hosts and boards that the records of a run name; `machines` is how often each file."""
 
     hosts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    boards: dict[str, str] = field(default_factory=dict)  # by UUID: the name
+    boards_of: dict[str, dict[str, str]] = field(default_factory=dict)  # by host and UUID: the name
     machines: Counter[str] = field(default_factory=Counter)
 
     def note(self, record: Record) -> None:
         around = record["environment"]
         self.hosts.setdefault(around["hostname"], around)
+        boards = self.boards_of.setdefault(around["hostname"], {})
         for window in record["windows"]:
             for gpu in window["gpus"]:
-                self.boards.setdefault(gpu["uuid"], gpu["name"])
+                boards.setdefault(gpu["uuid"], gpu["name"])
         if machine := record.get("machine"):
             self.machines[machine["file"]] += 1
 
+    @property
+    def boards(self) -> dict[str, str]:
+        """The boards of all hosts, and MIG devices: by UUID the name."""
+        return {uuid: name for them in self.boards_of.values() for uuid, name in them.items()}
+
     def words(self) -> list[str]:
-        """Return a text a host: its boards, or that it has its CPU alone."""
-        counts = Counter(self.boards.values()).items()
-        boards = ", ".join(f"{name} ({counted(count, 'board')})" for name, count in counts)
-        return [f"{name}: {boards or cpu_words(facts)}" for name, facts in self.hosts.items()]
+        """Return a text a host: its GPUs, or that it has its CPU alone."""
+        return [
+            f"{host}: {_gpu_words(self.boards_of[host]) or cpu_words(facts)}"
+            for host, facts in self.hosts.items()
+        ]
+
+
+def _gpu_words(boards: Mapping[str, str]) -> str:
+    counts = Counter(boards.values()).items()
+    return ", ".join(f"{name} ({counted(count, 'GPU')})" for name, count in counts)
 
 
 def cpu_words(facts: Mapping[str, Any]) -> str:

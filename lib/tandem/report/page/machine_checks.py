@@ -25,6 +25,8 @@ class MachineChecks:
     strangers: Counter[str] = field(default_factory=Counter)
     strangers_unknown: Counter[str] = field(default_factory=Counter)
     gpu_windows: int = 0
+    watched_windows: int = 0  # in which it is known who used the GPUs
+    clocks_unknown: int = 0  # windows in which it is not known whether clocks were held down
     no_gpu: Counter[str] = field(default_factory=Counter)
     others: Extent = field(default_factory=Extent)
     steal: Extent = field(default_factory=Extent)
@@ -46,8 +48,7 @@ class MachineChecks:
         strangers: dict[str, None] = {}
         for window in record["windows"]:
             self._note_machine(window, name)
-            if not window["gpus"]:
-                self.no_gpu[window["gpus_reason"] or "there is none"] += 1
+            self._note_window(window)
             for gpu in window["gpus"]:
                 for each in gpu["strangers"]:
                     strangers[f"{each['name']} of {each['user']}"] = None
@@ -62,6 +63,19 @@ class MachineChecks:
         if record["suspensions"]:
             self.asleep.append(name)
 
+    def _note_window(self, window: Window) -> None:
+        """Count a window once, on however many boards it was measured."""
+        gpus = window["gpus"]
+        if not gpus:
+            self.no_gpu[window["gpus_reason"] or "there is none"] += 1
+            return
+        self.gpu_windows += 1
+        self.methods.update({gpu["energy_method"] or "not measured": 0 for gpu in gpus}.keys())
+        blind = {why: 0 for gpu in gpus if (why := gpu["strangers_reason"])}
+        self.strangers_unknown.update(blind.keys())
+        self.watched_windows += not blind
+        self.clocks_unknown += not all(gpu["throttled_percent"] for gpu in gpus)
+
     def _note_machine(self, window: Window, name: str) -> None:
         machine = window["machine"]
         self.others.note(machine["others_cpu_percent"], name, machine["others_cpu_reason"])
@@ -69,7 +83,6 @@ class MachineChecks:
         self.swapped.note(machine["swapped_in_mib"], name)
 
     def _note_gpu(self, gpu: WindowGpu, name: str) -> None:
-        self.gpu_windows += 1
         self.gap.note(gpu["largest_gap_seconds"], name)
         self.sampled.note(gpu["sampling_coverage"], name)
         board = f"GPU {gpu['index']} ({gpu['name']})"
@@ -77,11 +90,8 @@ class MachineChecks:
         counter, power, _ = self.sensors.setdefault(board, new)
         counter.note(gpu["counter_period_seconds"], name)
         power.note(gpu["power_period_seconds"], name)
-        self.methods[gpu["energy_method"] or "not measured"] += 1
         for reason, percent in gpu["throttled_percent"].items():
             self.throttled.setdefault(reason, Extent()).note(percent, name)
-        if why := gpu["strangers_reason"]:
-            self.strangers_unknown[why] += 1
 
     # -- as text -----------------------------------------------------------------------
 
@@ -102,7 +112,7 @@ class MachineChecks:
     def _coverage_texts(self) -> Iterator[str]:
         if self.coverage.low:
             low, where = self.coverage.low
-            least = " or ".join(f"{limit * 100:.3g} %" for limit in sorted(self.limits))
+            least = " or ".join(f"{100 * limit:g} %" for limit in sorted(self.limits))
             text = (
                 f"{share_text(low)} of the foreground's time or more; at least {least} is asked for"
             )
@@ -118,8 +128,8 @@ class MachineChecks:
             yield f"{who}, in {counted(count, 'experiment')}"
         if more := len(self.strangers) - _MOST_NAMED:
             yield from [f"and {more} more"] if more > 0 else []
-        if not self.strangers:
-            yield f"none seen in {counted(self.gpu_windows, 'window')}"
+        if self.watched_windows and not self.strangers:
+            yield f"none seen in {counted(self.watched_windows, 'window')}"
         for why, count in self.strangers_unknown.items():
             yield f"not known in {counted(count, 'window')}: {why}"
 
@@ -157,6 +167,8 @@ class MachineChecks:
                 yield f"{reason}: up to {number(percent)} % of a window (most: {where})"
         if self.throttled and not any(it.high and it.high[0] > 0 for it in self.throttled.values()):
             yield "never"
+        if self.clocks_unknown:
+            yield f"not known in {counted(self.clocks_unknown, 'window')}"
 
 
 def _every(period_s: Extent) -> str:

@@ -20,7 +20,10 @@ def shortened(labels: Sequence[str]) -> tuple[str, list[str]]:
     count = Counter(words[0])
     common = [word for word in count if all(each.count(word) == count[word] for each in words)]
     common = [word for word in common if word != COMMA]
+    said = {tuple(word for word in each if word in common) for each in words}
     rest = [[word for word in each if word not in common] for each in words]
+    if len(said) > 1 or len(set(map(tuple, rest))) < len(set(labels)):
+        return "", list(labels)  # the same word says another thing elsewhere
     if any(not joined(each) for each in rest) and common:
         first = common.pop(0)
         rest = [[first, *each] for each in rest]

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from support import plans
-from support.records import write_run
+from support.records import of, write_run
 from support.reports import noted, planned, record_for, write_journal
 from tandem.report.page.sections.head import Head
+from tandem.results.record import WindowGpu
 
 PLAN = plans.design(loads=1)  # 2 blocks of a solo and a parallel one
 IDS = [each.id for each in PLAN.experiments]
@@ -30,9 +31,25 @@ def test_all_valid(tmp_path: Path) -> None:
     assert text.splitlines()[:3] == ["night", "How much is it?", "✓ All 4 experiments are valid"]
     assert "This run" not in text and "not valid" not in text
     assert "2026-01-31 22:00 to 22:05 UTC, 5 min" in text
-    assert "lab3: NVIDIA H100 80GB HBM3 (1 board)" in text
+    assert "lab3: NVIDIA H100 80GB HBM3 (1 GPU)" in text
     assert "GPU: 0.0035 kWh (12,482 J) in 4 windows" in text
     assert "4 experiments, seed 7: 2 blocks of 1 group of 2 experiments" in text
+
+
+def test_each_host_has_its_own_boards_and_no_part_of_a_window_counts(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    other: dict[str, Any] = {
+        "environment.hostname": "lab4",
+        "windows[0].gpus": [
+            of(WindowGpu, uuid="GPU-a", name="A"),
+            of(WindowGpu, uuid="GPU-b", energy_joules=None, energy_reason="it was lost"),
+        ],
+    }
+    write_run(run, record_for(PLAN, IDS[0]), record_for(PLAN, IDS[1], **other))
+    text = noted(Head, run)
+    assert "lab3: NVIDIA H100 80GB HBM3 (1 GPU)" in text
+    assert "lab4: A (1 GPU), NVIDIA H100 80GB HBM3 (1 GPU)" in text
+    assert "GPU: 0.0009 kWh (3,120 J) in 1 window; not measured in 1: it was lost" in text
 
 
 def test_reasons_are_grouped_with_their_counts(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_what_the_files_say_stands_in_paragraphs(tmp_path: Path) -> None:
         "Tandem 0.1.0 (commit 2fd4e1c67a2d) on lab3 (AMD EPYC 7302, 32 logical CPUs, 126 GiB",
         "GPU: NVIDIA H100 80GB HBM3 (power limit 700 W), driver 550.54, CUDA 12.4.",
         "The CPUs' governor was performance.",
-        "Digits ran in Python 3.12.1 with 2 packages, listed below.",
+        "The trainings of digits ran in Python 3.12.1 with 2 packages, listed below.",
         "The Python of old is not known: it is Perl.",
         "Looping in the background: digits mlp (commit 2fd4e1c67a2d)",
         "drawn values come from seed 7.",
@@ -72,6 +72,30 @@ def test_no_sentence_about_what_nobody_measured(tmp_path: Path) -> None:
     for words in ("background", "pseudomedian", "Uncertainties", "driver "):
         assert words not in text.split("Order:")[0]
     assert "Hodges" not in text and "RAPL" not in text
+
+
+def test_what_a_valid_experiment_permits_to_others(tmp_path: Path) -> None:
+    cpu_only = planned(tmp_path / "run_1", PLAN)
+    write_run(cpu_only, record_for(PLAN, IDS[1], **{"windows[0].gpus": []}))
+    assert "of that time, and nothing was left running." in noted(Methods, cpu_only)
+    shared = planned(tmp_path / "run_2", PLAN)
+    write_run(
+        shared,
+        record_for(
+            PLAN,
+            IDS[1],
+            **{"validity.max_strangers_sm_percent": 5.0, "validity.max_strangers_memory_mib": 0.0},
+        ),
+    )
+    text = noted(Methods, shared).replace("\N{NO-BREAK SPACE}", " ")
+    assert "no other process used more than 5 % and 0 MiB of the GPU" in text
+
+
+def test_reasons_beyond_the_most_frequent_are_counted(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    out = {"valid": False, "invalid_reasons": [f"reason {letter}" for letter in "abcdefgh"]}
+    write_run(run, record_for(PLAN, IDS[0], **out))
+    assert "reason f (1); 2 other reasons." in noted(Methods, run)
 
 
 def test_the_command_that_made_a_run(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from support.reports import noted, planned, record_for, write_journal
 from tandem.plan.tries import as_it_stands
 from tandem.report.page.grouping import Kinds
 from tandem.report.page.sections.trust import Trust, thinned
-from tandem.results.record import Stranger, Window
+from tandem.results.record import Stranger, Window, WindowGpu
 
 PLAN = plans.design(loads=1)
 IDS = [each.id for each in PLAN.experiments]
@@ -123,6 +123,33 @@ def test_figures_are_put_together_and_names_are_not() -> None:
         ("processes are still alive: python …, sh …", 2),
         ("GPU 1 was at 5 % for 1.5 s", 1),
     ]
+
+
+def test_what_one_record_says_several_times_is_one_experiment() -> None:
+    kinds = Kinds()
+    kinds.note("GPU 0 was used by process 7", "GPU 0 was used by process 8", "no metric")
+    kinds.note("GPU 0 was used by process 9")
+    assert kinds.lines() == [("GPU 0 was used by process …", 2), ("no metric", 1)]
+
+
+def test_a_window_counts_once_on_several_boards_and_only_where_somebody_looked(
+    tmp_path: Path,
+) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    boards = [of(WindowGpu, index=index, uuid=f"GPU-{index}") for index in (0, 1)]
+    blind = of(WindowGpu, strangers_reason="NVML stopped to answer", throttled_percent={})
+    odd = {"validity.min_coverage": 0.955}
+    write_run(
+        run,
+        record_for(PLAN, IDS[0], windows=[of(Window, gpus=boards)], **odd),
+        record_for(PLAN, IDS[1], windows=[of(Window, gpus=[boards[0], blind])], **odd),
+    )
+    text = noted(Trust, run)
+    assert "none seen in 1 window\n" in text
+    assert "not known in 1 window: NVML stopped to answer" in text
+    assert "energy of 2 windows by counter" in text
+    assert "of a window (most: vision_resnet20_c01_r1_solo)\nnot known in 1 window" in text
+    assert "at least 95.5 % is asked for" in text
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

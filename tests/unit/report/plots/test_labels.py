@@ -14,9 +14,14 @@ from tandem.report.plots.labels import shortened
         (["r/m", "r/n"], "", ["r/m", "r/n"]),
         (["r/m a=1", "r/m + r/m a=1"], "a=1", ["r/m", "r/m + r/m"]),
         (["r/m a=1"], "", ["r/m a=1"]),
+        (["m a=1 beside n a=2 x=1", "m a=2 beside n a=1 x=2"], "", None),
+        (["m a=1 x=1", "m x=1 a=1"], "", None),
         (["same", "same"], "", ["same", "same"]),
         ([], "", []),
     ],
 )
-def test_what_all_labels_say_is_taken_out(labels: list[str], common: str, rest: list[str]) -> None:
-    assert shortened(labels) == (common, rest)
+def test_what_all_labels_say_is_taken_out(
+    labels: list[str], common: str, rest: list[str] | None
+) -> None:
+    """Only what all say in the same order: else one's background is another's foreground."""
+    assert shortened(labels) == (common, labels if rest is None else rest)

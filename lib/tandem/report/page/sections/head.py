@@ -34,10 +34,9 @@ class RunHead:
 
     def note(self, experiment: ExperimentReading) -> None:
         self.standings.note(experiment)
-        for text in why_not(experiment):
-            if experiment.counts or experiment.record is None:
-                kinds = self.reasons.setdefault(experiment.standing, Kinds())
-                kinds.note(self.run.without_path(text))
+        if experiment.counts or experiment.record is None:
+            kinds = self.reasons.setdefault(experiment.standing, Kinds())
+            kinds.note(*map(self.run.without_path, why_not(experiment)))
         if experiment.record:
             self.hardware.note(experiment.record)
             self.energy.note(experiment.record)

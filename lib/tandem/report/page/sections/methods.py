@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.base.text import counted
+from tandem.interference.statistics.counting import MOST_PAIRS
 from tandem.plan.model import Plan
 from tandem.report.check.order import order_text
 from tandem.report.page.blocks import opened
@@ -29,7 +30,8 @@ STATISTICS = (
     "A pair is a foreground beside a background and the same foreground alone. Where pairs have"
     " several configurations, a configuration counts once, with the median of its repeats."
     " Estimates are pseudomedians of Hodges and Lehmann, of ratios on their logarithms; intervals"
-    " are the closed ones of the exact signed-rank statistic at 95 %, given from six units on. An"
+    " are the closed ones of the exact signed-rank statistic at 95 %, given from six units on; of"
+    f" more than {MOST_PAIRS} it is taken for normal. An"
     " effect is called one if its interval leaves out no effect; p-values are adjusted by Holm's"
     " method for all verdicts of one comparison."
 )
@@ -55,8 +57,7 @@ class RunMethods:
             return
         self.facts.note(record)
         self.pairs += bool(record["valid"] and record["background"] and record["twin"])
-        for reason in record["invalid_reasons"]:
-            self.reasons.note(reason)
+        self.reasons.note(*record["invalid_reasons"])
 
     def paragraphs(self) -> list[Content]:
         """Return what a paper would say, each paragraph under a word of its own."""
@@ -104,21 +105,32 @@ class RunMethods:
     def _exclusions(self) -> Iterator[str]:
         counts = self.standings.counts
         if self.facts.coverage:
+            alone = f" {self._alone()}," if self.facts.hardware.boards else ""
             yield (
                 "An experiment is valid if its foreground did all its work and exited with 0, a"
-                f" background ran for at least {' or '.join(self.facts.coverage)} of that time, no"
-                " other process used the GPU, and nothing was left running."
+                f" background ran for at least {' or '.join(self.facts.coverage)} of that time,"
+                f"{alone} and nothing was left running."
             )
         words = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "valid")
         total, valid = sum(counts.values()), counts.get("valid", 0)
         out = f"; left out: {words}" if words else ""
         yield f"Of {counted(total, 'experiment')} n = {valid} are valid{out}."
-        if lines := self.reasons.lines()[:_MOST_REASONS]:
-            listed = "; ".join(f"{text} ({count})" for text, count in lines)
-            yield f"Reasons: {listed}."
+        if lines := self.reasons.lines():
+            found = [f"{text} ({count})" for text, count in lines[:_MOST_REASONS]]
+            more = len(lines) - _MOST_REASONS
+            found += [counted(more, "other reason")] if more > 0 else []
+            yield f"Reasons: {'; '.join(found)}."
         if aside := self.standings.set_aside:
             listed = ", ".join(f"{count} {kind}" for kind, count in aside.items())
             yield f"Run besides, and in no figure: {listed}."
+
+    def _alone(self) -> str:
+        """Return what a valid experiment permits to others, by the limits of all of them."""
+        most = [*filter(any, self.facts.strangers)]
+        if not most:
+            return "no other process used the GPU"
+        limits = " or ".join(f"{percent:g} % and {mib:g} MiB" for percent, mib in most)
+        return f"no other process used more than {limits} of the GPU"
 
     def _energy(self) -> Iterator[str]:
         energy, methods = self.facts.energy, self.facts.gpu_methods

@@ -47,10 +47,8 @@ class RunTrust:
         if record is None or not experiment.counts or experiment.standing not in ENDED:
             return
         (self.valid if record["valid"] else self.not_valid).note(record)
-        for warning in record["warnings"]:
-            self.warnings.note(warning)
-        for warning in record["settings"]["warnings"]:
-            self.of_settings.note(warning)
+        self.warnings.note(*record["warnings"])
+        self.of_settings.note(*record["settings"]["warnings"])
         if record["retries"]:
             self.retried.append(experiment.id)
         self._note_idle(record, experiment)
