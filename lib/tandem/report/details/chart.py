@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -121,9 +122,13 @@ def _moment(when_s: float, axis: Axis) -> str:
 
 
 def _counts(spans: Sequence[Span]) -> Iterator[str]:
-    """Yield how many stretches are of each kind."""
-    for kind in dict.fromkeys(span.kind for span in spans):
-        yield f"{sum(span.kind == kind for span in spans)} {_ROUNDS.get(kind, kind)}"
+    """Yield how many rounds are of each kind, and whether some are drawn as one."""
+    counts = Counter[str]()
+    for span in spans:
+        counts.update(dict(span.rounds))
+    yield from (f"{count} {_ROUNDS.get(kind, kind)}" for kind, count in counts.items())
+    if counts.total() > len(spans):
+        yield "old rounds are drawn together"
 
 
 def _held(boards: Iterable[HeldBack], axis: Axis) -> Iterator[Lane]:

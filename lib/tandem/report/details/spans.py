@@ -20,12 +20,16 @@ _UNLIKE_A_RECORD = (LookupError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time on CLOCK_BOOTTIME; without an end it went on as far as is known."""
+    """A stretch of time on CLOCK_BOOTTIME; without an end it went on as far as is known.
+
+    `rounds` is how many of each kind one of rounds stands for: old ones are folded.
+    """
 
     begin_s: float
     end_s: float | None
     kind: str
     name: str = ""
+    rounds: tuple[tuple[str, int], ...] = ()
 
 
 Spans = dict[str, list[Span]]
@@ -73,14 +77,16 @@ def _rounds_by_record(record: Mapping[str, Any]) -> Spans:
 
 def _rounds(part: Mapping[str, Any]) -> Iterator[Span]:
     for each in part["rounds"]:
-        counts = each["failed"], each["hollow"], each["completed"]
-        yield Span(each["start_boottime_s"], each["end_boottime_s"], _kind(*counts))
+        counts = {FAILED: each["failed"], HOLLOW: each["hollow"], WHOLE: each["completed"]}
+        count = each["last"] - each["first"] + 1
+        yield _of_rounds(each["start_boottime_s"], each["end_boottime_s"], counts, count)
 
 
-def _kind(failed: int, hollow: int, completed: int) -> str:
-    if failed:
-        return FAILED
-    return HOLLOW if hollow else WHOLE if completed else STOPPED
+def _of_rounds(begin_s: float, end_s: float | None, counts: Mapping[str, int], count: int) -> Span:
+    """Return one or more rounds as one stretch, of the worst kind that is among them."""
+    every = {**counts, STOPPED: count - sum(counts.values())}
+    found = tuple((kind, number) for kind, number in every.items() if number > 0)
+    return Span(begin_s, end_s, found[0][0] if found else STOPPED, rounds=found)
 
 
 def _attempts_by_files(folder: Path) -> Iterator[Span]:
@@ -106,7 +112,8 @@ def _rounds_in(file: Path) -> Callable[[Path], Iterator[Span]]:
 
 
 def _span_of(each: Stretch) -> Span:
-    return Span(each.start_s, each.end_s, _kind(each.failed, each.hollow, each.completed))
+    counts = {FAILED: each.failed, HOLLOW: each.hollow, WHOLE: each.completed}
+    return _of_rounds(each.start_s, each.end_s, counts, each.last - each.first + 1)
 
 
 _BY_RECORD: dict[str, Callable[[Any], Iterator[Span]]] = {

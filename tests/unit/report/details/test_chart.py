@@ -198,3 +198,14 @@ def test_the_terminal_has_a_character_a_bucket(folder: Path) -> None:
     assert len(power) == 30 and power.count("█") == 1
     plain = "\n".join(sparks(chart(folder, 30), 50, has_utf8=False))
     assert plain.isascii() and "#" in plain
+
+
+def test_rounds_that_were_folded_are_counted_one_by_one(folder: Path) -> None:
+    old = ("folded", 1, 50, 1002.0, 1020.0, 17.0, 47, 2, 0, 0, 0.5, 1, 0, 0, 9.5)
+    rounds = "\t".join(map(str, old)) + "\nstart\t51\t1021.0\n"
+    (folder / "background_logs" / "rounds.tsv").write_text(rounds)
+    lanes = {lane.title: lane.text for lane in chart(folder).lanes}
+    assert lanes["rounds in background_logs"] == (
+        "2 failed; 1 hollow; 47 completed; 1 stopped, or without a known end;"
+        " old rounds are drawn together"
+    )

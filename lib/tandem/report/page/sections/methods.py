@@ -122,7 +122,7 @@ class RunMethods:
             yield f"Reasons: {'; '.join(found)}."
         if aside := self.standings.set_aside:
             listed = ", ".join(f"{count} {kind}" for kind, count in aside.items())
-            yield f"Run besides, and in no figure: {listed}."
+            yield f"Run besides, and in no comparison: {listed}."
 
     def _alone(self) -> str:
         """Return what a valid experiment permits to others, by the limits of all of them."""

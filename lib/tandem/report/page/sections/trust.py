@@ -120,7 +120,7 @@ class RunTrust:
         """Return what was run again or left out, and what is missing, with names."""
         again = self.standings.names_set_aside
         rows = {
-            "Not valid, in no figure": self.standings.names("not valid"),
+            "Not valid, in no comparison": self.standings.names("not valid"),
             "Of groups that ran again": again["of a group that ran again"],
             "Warm-ups, thrown away": again["warm-up"],
             "Cut off": self.standings.names("cut off") + self._cut_off_before(),
