@@ -66,7 +66,7 @@ class ExperimentReading:
         """Why the experiment, which has a record, does not count; None: it counts."""
         if self.counts or self.record is None:
             return None
-        return "warm-up" if self.is_warm_up else "replaced by a new try"
+        return "warm-up" if self.is_warm_up else "of a try that does not count"
 
     @cached_property
     def interference(self) -> Interference | None:

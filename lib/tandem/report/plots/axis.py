@@ -68,17 +68,23 @@ def ticks_of(scale: Scale, most: int = 5) -> list[float]:
     return inside[:: math.ceil(len(inside) / (most + 2))]
 
 
-def tick_text(value: float) -> str:
-    return number(value) if value else "0"
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Return values as texts, with more digits where two would look the same."""
+    texts = [number(value) if value else "0" for value in values]
+    for digits in range(5, 18):
+        if len(set(texts)) == len(set(values)):
+            break
+        texts = [f"{value:.{digits}g}" for value in values]
+    return texts
 
 
 def ruler(axis: Axis, says: str) -> Element:
     """Return the axis as a strip of its own: a line, ticks and their values."""
     parts = []
-    for value in axis.ticks:
+    for value, text in zip(axis.ticks, tick_texts(axis.ticks), strict=True):
         at = axis.percent(value)
         parts.append(element("line", x1=at, x2=at, y1=16, y2=20, class_="tick"))
-        parts.append(element("text", tick_text(value), x=at, y=12, class_="tick"))
+        parts.append(element("text", text, x=at, y=12, class_="tick"))
     line = element("line", x1="0", x2="100%", y1=20, y2=20, class_="tick")
     return element("svg", line, *parts, class_="ruler", role="img", aria_label=says)
 

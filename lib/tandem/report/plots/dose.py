@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from tandem.report.compare.wording import number
 from tandem.report.page.markup import element
-from tandem.report.plots.axis import tick_text, ticks_of
+from tandem.report.plots.axis import tick_texts, ticks_of
 from tandem.report.plots.scale import Scale, around
 
 HEIGHT = 220
@@ -50,10 +50,11 @@ def dose_curve(title: str, doses: Sequence[Dose], no_effect: float | None, unit:
 
 def _lines(down: Scale, no_effect: float | None) -> list[Element]:
     parts = []
-    for value in ticks_of(down):
+    ticks = ticks_of(down)
+    for value, text in zip(ticks, tick_texts(ticks), strict=True):
         y = down(value)
         parts.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="tick"))
-        parts.append(element("text", tick_text(value), x="0", y=y - 3, class_="tick begin"))
+        parts.append(element("text", text, x="0", y=y - 3, class_="tick begin"))
     if no_effect is not None:
         y = down(no_effect)
         parts.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="no-effect"))

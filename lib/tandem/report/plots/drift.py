@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from tandem.report.compare.wording import number
 from tandem.report.page.markup import append, element
+from tandem.report.plots.axis import tick_texts
 from tandem.report.plots.scale import Scale, around
 
 _WIDTH, _HEIGHT = 360.0, 170.0
@@ -62,10 +63,11 @@ def _axes(across: Scale, up: Scale) -> list[Element]:
         _text("W", _LEFT, _TOP - 10, "end"),
         _text("hours since the run began", _RIGHT, 166, "end"),
     ]
-    for value in up.ticks(6):
+    ticks = up.ticks(6)
+    for value, text in zip(ticks, tick_texts(ticks), strict=True):
         at = up(value)
         parts.append(element("line", x1=_LEFT, x2=_RIGHT, y1=at, y2=at, class_="grid"))
-        parts.append(_text(f"{value:g}", _LEFT - 6, at + 4, "end"))
+        parts.append(_text(text, _LEFT - 6, at + 4, "end"))
     parts.append(element("line", x1=_LEFT, x2=_RIGHT, y1=_BOTTOM, y2=_BOTTOM, class_="axis"))
     parts += [
         _text(f"{value:g}", across(value), _BOTTOM + 15, "middle")

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from tandem.report.compare.wording import number
 from tandem.report.page.blocks import opened
 from tandem.report.page.markup import Content, element
-from tandem.report.plots.axis import Axis, axis_of, place, ruler, strip, stroke
+from tandem.report.plots.axis import Axis, axis_of, place, ruler, strip, stroke, tick_texts
 
 HEIGHT = 30
 _BAR_Y, _DOTS_Y, _TALL = 10, 23, 7
@@ -83,7 +83,8 @@ def forest_axis(rows: Sequence[ForestRow], no_effect: float | None) -> Axis | No
 
 def axis_says(axis: Axis, title: str) -> str:
     how = ", by logarithms" if axis.scale.is_log else ""
-    return f"{title}, from {number(axis.scale.low)} to {number(axis.scale.high)}{how}"
+    low, high = tick_texts([axis.scale.low, axis.scale.high])
+    return f"{title}, from {low} to {high}{how}"
 
 
 def row_element(row: ForestRow, axis: Axis | None, no_effect: float | None) -> Element:

@@ -70,3 +70,9 @@ def test_a_row_without_values_says_why_and_draws_nothing() -> None:
     drawing = forest([ForestRow("a", [], None, None, None, ["no value: no GPU"])], TITLES, 1.0)
     assert not list(drawing.iter("svg"))
     assert "no value: no GPU" in "".join(drawing.itertext())
+
+
+def test_ticks_that_would_look_the_same_have_more_digits() -> None:
+    drawing = forest([row(1.0000001, 1.0000002)], TITLES, 1.0)
+    texts = [each.text for each in drawing.iter("text")]
+    assert len(set(texts)) == len(texts) > 1
