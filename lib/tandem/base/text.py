@@ -56,7 +56,7 @@ def as_set(value: float) -> str:
 
 def share_text(value: float) -> str:
     """The same for people's eyes: `99.8 %`."""
-    return f"{math.floor(value * 1000) / 10:g} %"
+    return f"{percent_down(value):g} %"
 
 
 def two_digits(value: float) -> str:
