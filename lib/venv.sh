@@ -78,7 +78,7 @@ venv_make() { # ROOT
 
 # Installs the packages of a kind.
 venv_install() { # ROOT KIND
-  local file said why
+  local file said why packages
   file=$(venv_requirements "$1" "$2")
   printf 'installing %s into .venv (once)\n' "${file##*/}" >&2
   if ! said=$("$1/.venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$file" 2>&1); then
@@ -86,6 +86,9 @@ venv_install() { # ROOT KIND
     if [[ $said == *'connection broken'* ]]; then why="no package index can be reached (is there a network?); $why"; fi
     venv_fail "${file##*/} could not be installed into .venv: $why"
   fi
+  for packages in "$1"/.venv/lib/python3*/site-packages; do
+    ln -sfn ../../../../lib/tandem "$packages/tandem" # for `import tandem` in it
+  done
   : >"$1/.venv/.$2-installed"
 }
 

@@ -91,6 +91,18 @@ def test_what_is_whole_is_left_as_it_is_also_where_the_folder_was_moved(project:
     assert tandem(project) == ""
 
 
+def test_import_tandem_works_in_it_also_above_a_folder_of_that_name(project: Path) -> None:
+    (project / "tandem").mkdir()
+    python, words = (
+        project / ".venv" / "bin" / "python",
+        "import tandem; print(tandem.open.__name__)",
+    )
+    done = subprocess.run(
+        [python, "-c", words], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("open\n", "")
+
+
 @pytest.mark.parametrize("flaw", ["gone", "other", "package", "cut off"])
 def test_what_is_broken_is_made_anew(project: Path, flaw: str) -> None:
     venv = project / ".venv"
