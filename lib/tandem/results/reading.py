@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +35,7 @@ class ExperimentReading:
     One of an earlier version has all keys of today; what it did not say is None or empty. `digest`
     is the SHA-256 of the record's file. `problem` says why a record that is there cannot be read.
     `interference` is that of the records that are there now. `counts` is False for a warm-up, and
-    where the group has run again.
+    where the group has run again. `digests` are those of the records that were read with it.
     """
 
     id: str
@@ -45,6 +45,7 @@ class ExperimentReading:
     digest: str | None
     problem: str | None
     counts: bool
+    digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def standing(self) -> Standing:
@@ -70,7 +71,9 @@ class ExperimentReading:
 
     @cached_property
     def interference(self) -> Interference | None:
-        return current_interference(self.folder, self.record) if self.record else None
+        if self.record is None:
+            return None
+        return current_interference(self.folder, self.record, self.digests)
 
 
 @dataclass(frozen=True)
@@ -123,19 +126,22 @@ class RunReading:
 
     def experiments(self) -> Iterator[ExperimentReading]:
         """Yield every experiment, each record read anew."""
-        return map(self.experiment, self.ids)
+        digests: dict[str, str] = {}
+        return (self.experiment(name, digests) for name in self.ids)
 
-    def experiment(self, name: str) -> ExperimentReading:
-        """Return one experiment by its id."""
+    def experiment(self, name: str, digests: dict[str, str] | None = None) -> ExperimentReading:
+        """Return one experiment by its id; `digests` are those of what was read just before."""
+        digests = {} if digests is None else digests
         folder = self.path / name
         planned = self.plan.by_id.get(name) if self.plan else None
         record, digest, problem = None, None, None
         try:
             found, digest = read_record_and_digest(folder)
+            digests[name] = digest
             record = in_full(found)
         except UsageError as error:
             problem = str(error) if os.path.lexists(folder / RECORD) else None
         except ValueError as error:
             problem = f"{folder / RECORD}: {error} (restore it, or move its folder away)"
         counts = name not in self.out
-        return ExperimentReading(name, folder, planned, record, digest, problem, counts)
+        return ExperimentReading(name, folder, planned, record, digest, problem, counts, digests)

@@ -110,18 +110,25 @@ def as_in_version(made: Interference, found: Interference) -> Interference:
     return {**made, "interference_version": 1, "figures": figures}
 
 
-def current_interference(folder: Path, record: Record) -> Interference | None:
+def current_interference(
+    folder: Path, record: Record, digests: dict[str, str] | None = None
+) -> Interference | None:
     """Return the interference of a record, if it is of the records that are there now.
 
-    One of them may be gone, or have been run again. Before version 3 nobody can tell.
+    One of them may be gone, or have been run again. Before version 3 nobody can tell. `digests`
+    are those of records that were read a moment ago, by name; others are added to them.
     """
     found = read_interference(folder, record)
     if found is None or "records" not in found:
         return found
+    digests = {} if digests is None else digests
     try:
-        now = {name: sha256_of(folder.parent / name / NAME) for name in found["records"]}
+        for name in found["records"]:
+            if name not in digests:
+                digests[name] = sha256_of(folder.parent / name / NAME)
     except OSError:
         return None
+    now = {name: digests[name] for name in found["records"]}
     return found if now == found["records"] else None
 
 

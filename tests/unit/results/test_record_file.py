@@ -90,3 +90,12 @@ def test_damaged_figures_of_version_1_are_no_error_here(
     (folder / INTERFERENCE).write_text(json.dumps(written))
     assert current_interference(folder, record) is not None
     assert len(comparison([str(folder.parent)])["damaged"]) == 1
+
+
+def test_digests_that_are_known_are_not_read_again(made: tuple[Path, Record]) -> None:
+    folder, record = made
+    right, wrong = {folder.name: sha256_of(folder / NAME)}, {folder.name: "0" * 64}
+    (folder / NAME).unlink()
+    assert current_interference(folder, record) is None
+    assert current_interference(folder, record, right) is not None
+    assert current_interference(folder, record, wrong) is None

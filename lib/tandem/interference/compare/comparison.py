@@ -42,6 +42,7 @@ from tandem.interference.compare.runs import Reading, read_runs
 from tandem.interference.compare.units import kind_of, units_of
 from tandem.interference.compare.versus import versus
 from tandem.interference.energy import NAMES as OF_WINDOWS
+from tandem.interference.figures import NAMES
 from tandem.interference.statistics.estimate import LEVEL
 from tandem.results.record import Figure
 
@@ -147,7 +148,9 @@ def sorted_by_name(groups: Any) -> list[list[Pair]]:
     return sorted(groups, key=lambda pairs: [str(each) for each in facets_of(pairs).values()])
 
 
-def levels(pairs: Sequence[Pair], factor: str, namer: Namer) -> list[Facts]:
+def levels(
+    pairs: Sequence[Pair], factor: str, namer: Namer, names: Sequence[str] = NAMES
+) -> list[Facts]:
     """Return a group for each level of a factor, in its order, within each stratum."""
     levels_of(pairs, factor)
     found = []
@@ -157,7 +160,7 @@ def levels(pairs: Sequence[Pair], factor: str, namer: Namer) -> list[Facts]:
         kind = kind_of(*groups)  # what counts once is the same in all levels
         for members in sorted(groups, key=lambda each: in_order(level_of(each[0], factor))):
             own = {"by": factor, "level": level_of(members[0], factor), "stratum": number}
-            found.append(own | group_of(members, namer, kind))
+            found.append(own | group_of(members, namer, kind, names))
     return found
 
 
@@ -168,11 +171,8 @@ def over_intensity(pairs: Sequence[Pair], namer: Namer) -> list[Facts]:
         for stratum in grouped(pairs, stratum_of(INTENSITY)).values()
         if len({pair.cell.load.intensity for pair in stratum}) > 1
     ]
-    found = levels([pair for stratum in several for pair in stratum], INTENSITY, namer)
-    return [
-        {**group, "rows": [row for row in group["rows"] if row["figure"] in TESTED]}
-        for group in found
-    ]
+    tested = [name for name in NAMES if name in TESTED]
+    return levels([pair for stratum in several for pair in stratum], INTENSITY, namer, tested)
 
 
 def energies(group: Facts, pairs: Sequence[Pair]) -> Facts:
@@ -192,7 +192,7 @@ def with_energy(pair: Pair) -> Mapping[str, Figure]:
     return {**pair.figures, **pair.energy, DIVIDED: divided}
 
 
-def group_of(pairs: Sequence[Pair], namer: Namer, kind: str) -> Facts:
+def group_of(pairs: Sequence[Pair], namer: Namer, kind: str, names: Sequence[str] = NAMES) -> Facts:
     """Return what some pairs that may be put together say; `kind` is what counts once."""
     why = no_joules(pairs)
     return {
@@ -205,7 +205,7 @@ def group_of(pairs: Sequence[Pair], namer: Namer, kind: str) -> Facts:
         "missing_by_figure": missing_by_figure(pairs),
         "no_joules": why,
         "warnings": warnings_of(pairs),
-        "rows": rows_of(units_of(pairs, kind), names_without(why)),
+        "rows": rows_of(units_of(pairs, kind), names_without(why, names)),
     }
 
 

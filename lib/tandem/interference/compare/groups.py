@@ -11,7 +11,6 @@ from tandem.interference.compare.cells import UNKNOWN_CODE
 from tandem.interference.compare.names import BACKGROUND, CONFIG, FOREGROUND, INTENSITY, level_of
 from tandem.interference.compare.pairs import Pair
 from tandem.interference.figures import NAMES
-from tandem.interference.usable import flags
 
 CHANGES = " with changes, in "
 CLOCKS_APART = 0.05  # share by which mean clocks differ that are worth a warning
@@ -23,7 +22,7 @@ Key = Callable[[Pair], Hashable]
 # What tells groups apart; None in a group where it is not the same in all its pairs.
 FACETS: Mapping[str, Callable[[Pair], Any]] = {
     "foreground": lambda pair: pair.cell.foreground,
-    "values": lambda pair: flags(pair.given),
+    "values": lambda pair: pair.values,
     "background": lambda pair: pair.cell.load.background,
     "hyperparameters": lambda pair: pair.cell.load.hyperparameters,
     "dose": lambda pair: pair.cell.load.dose,
@@ -45,7 +44,7 @@ def facets_of(pairs: Sequence[Pair]) -> dict[str, Any]:
 
 def whole_cell(pair: Pair) -> Hashable:
     """What is the same in repeats, but for values that were drawn."""
-    return pair.cell, flags(pair.given)
+    return pair.cell, pair.values
 
 
 def beside(pair: Pair) -> tuple[Hashable, ...]:
@@ -132,7 +131,7 @@ def reasons_of(pair: Pair) -> list[str]:
 
 def no_joules(pairs: Sequence[Pair]) -> str | None:
     """Return why the joules of some pairs cannot be put together: they are of different work."""
-    if len({(pair.cell.foreground, flags(pair.given)) for pair in pairs}) > 1:
+    if len({(pair.cell.foreground, pair.values) for pair in pairs}) > 1:
         return "joules of different trainings, or of different values, have no middle"
     epochs = {pair.epochs_done for pair in pairs if pair.epochs_done is not None}
     if len(epochs) > 1:

@@ -101,6 +101,7 @@ def names_of(training: str) -> tuple[str, str]:
     return training, training.partition("/")[2]
 
 
+@cache  # few levels, in thousands of pairs
 def is_same(level: str, value: str) -> bool:
     """Whether two texts are the same value; numbers are compared as numbers."""
     if level.casefold() == value.casefold():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 from tandem.interference.compare.cells import Cell, board_of, cell_of
@@ -61,7 +62,12 @@ class Pair:
     def place(self) -> tuple[str, str]:
         return self.run, self.experiment_id
 
-    @property
+    @cached_property
+    def values(self) -> str:
+        """The given values as text."""
+        return flags(self.given)
+
+    @cached_property
     def configuration(self) -> tuple[str, str]:
         """What is the same foreground with the same values, in any run."""
         return self.cell.foreground, flags({**self.given, **self.drawn})

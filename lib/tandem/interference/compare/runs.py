@@ -92,8 +92,9 @@ def check_folder(run: str) -> None:
 class RunReader:
     """Reads the records of one run, or takes what was read, and puts their pairs together."""
 
-    def __init__(self, run: str, folder: Path) -> None:
-        self.run, self.folder = run, folder
+    def __init__(self, run: str, folder: Path, out: frozenset[str] | None = None) -> None:
+        """`out` are the experiments that do not count, for whoever knows them already."""
+        self.run, self.folder, self.out = run, folder, out
         self.damaged: list[str] = []
         self.digests: dict[str, str] = {}
         self.clocks: dict[str, Clocks] = {}
@@ -162,7 +163,7 @@ class RunReader:
     def reading(self) -> Reading:
         """Return what can be compared, when all records have been read."""
         found = Reading(damaged=self.damaged)
-        out = not_counting(self.folder)
+        out = not_counting(self.folder) if self.out is None else self.out
         drafts = [self.drafts[name] for name in sorted(self.drafts)]
         for pair in numbered([each for each in drafts if each.experiment_id not in out]):
             if pair.invalidity:

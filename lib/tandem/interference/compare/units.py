@@ -37,6 +37,8 @@ class Unit:
 
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
+    if len(known) == 1:  # so it is of nearly all parts
+        return known[0]
     return statistics.median(known) if known else None
 
 

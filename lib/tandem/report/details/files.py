@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import exists
+
 from tandem.results.reading import ExperimentReading
 
 _FILES = {
@@ -16,4 +18,4 @@ _FILES = {
 def files_of(reading: ExperimentReading, *kinds: str) -> list[tuple[str, str]]:
     """Return what each file tells and its path in the experiment's folder."""
     wanted = {kind: _FILES[kind] for kind in kinds or _FILES}
-    return [(kind, name) for kind, name in wanted.items() if (reading.folder / name).exists()]
+    return [(kind, name) for kind, name in wanted.items() if exists(f"{reading.folder}/{name}")]

@@ -27,7 +27,7 @@ class Compared:
     def __init__(self, runs: Sequence[ReportedRun]) -> None:
         self.runs = runs
         self.names = [run.label for run in runs]
-        self.readers = {run.path: RunReader(run.label, run.path) for run in runs}
+        self.readers = {run.path: RunReader(run.label, run.path, run.out) for run in runs}
         self.trained: list[Trained] = []
 
     def note(self, run: RunReading, experiment: ExperimentReading) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import json
 import os
@@ -160,3 +161,9 @@ def test_a_run_is_called_by_as_much_of_its_path_as_is_needed(tmp_path: Path) -> 
     assert labels_of([Path("/")]) == ["/"]
     assert [run.link for run in reported([tmp_path / "a b", tmp_path / "c"])] == ["a%20b/", "c/"]
     assert [run.link for run in reported([tmp_path])] == [""]
+
+
+def test_circles_of_objects_are_looked_for_afterwards_as_before(tmp_path: Path) -> None:
+    assert gc.isenabled()
+    page_of([planned_only(tmp_path)])
+    assert gc.isenabled()
