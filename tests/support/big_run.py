@@ -32,7 +32,7 @@ from tandem.results.record_file import INTERFERENCE, NAME, json_bytes
 from tandem.results.row import row_of
 
 from support.designs import REGISTRY
-from support.made_up import BEGIN_S, BOARD, EPOCHS, MadeUp, utc
+from support.made_up_records import BEGIN_S, BOARD, EPOCHS, MadeUp, utc
 from support.raw_files import write_raw_files
 from support.records import example_of
 

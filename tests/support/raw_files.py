@@ -17,7 +17,7 @@ from tandem.log.follow import EPOCHS
 from tandem.measure.rows import GPU_COLUMNS, MACHINE_COLUMNS, ON_GPUS, PLACE_COLUMNS, cpu_columns
 from tandem.measure.sampling.strangers import COLUMNS as STRANGERS
 
-from support.made_up import BEGIN_S, BEGIN_UTC_S, IDLE_W
+from support.made_up_records import BEGIN_S, BEGIN_UTC_S, IDLE_W
 
 SPIKE_W = 699.0  # in one row of each foreground
 FIRST_MJ = 1_000_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tandem.base.text import counted, share_text
 from tandem.report.compare.wording import number
-from tandem.report.page.extent import Extent
+from tandem.report.page.least_and_most import LeastAndMost
 from tandem.results.record import Record, Window, WindowGpu
 
 Line = tuple[str, list[str]]  # what is asked, and what was seen
@@ -17,10 +17,10 @@ _MOST_NAMED = 5
 
 @dataclass
 class MachineChecks:
-    """Extents of what may disturb. `note` the records whose figures stand in the report."""
+    """What may disturb. `note` the records whose figures stand in the report."""
 
     records: int = 0
-    coverage: Extent = field(default_factory=Extent)
+    coverage: LeastAndMost = field(default_factory=LeastAndMost)
     limits: set[float] = field(default_factory=set)
     strangers: Counter[str] = field(default_factory=Counter)
     strangers_unknown: Counter[str] = field(default_factory=Counter)
@@ -28,14 +28,14 @@ class MachineChecks:
     watched_windows: int = 0  # in which it is known who used the GPUs
     clocks_unknown: int = 0  # windows in which it is not known whether clocks were held down
     no_gpu: Counter[str] = field(default_factory=Counter)
-    others: Extent = field(default_factory=Extent)
-    steal: Extent = field(default_factory=Extent)
-    swapped: Extent = field(default_factory=Extent)
-    gap: Extent = field(default_factory=Extent)
-    sampled: Extent = field(default_factory=Extent)
-    sensors: dict[str, tuple[Extent, Extent, float]] = field(default_factory=dict)
+    others: LeastAndMost = field(default_factory=LeastAndMost)
+    steal: LeastAndMost = field(default_factory=LeastAndMost)
+    swapped: LeastAndMost = field(default_factory=LeastAndMost)
+    gap: LeastAndMost = field(default_factory=LeastAndMost)
+    sampled: LeastAndMost = field(default_factory=LeastAndMost)
+    sensors: dict[str, tuple[LeastAndMost, LeastAndMost, float]] = field(default_factory=dict)
     methods: Counter[str] = field(default_factory=Counter)
-    throttled: dict[str, Extent] = field(default_factory=dict)
+    throttled: dict[str, LeastAndMost] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
     asleep: list[str] = field(default_factory=list)
 
@@ -86,12 +86,12 @@ class MachineChecks:
         self.gap.note(gpu["largest_gap_seconds"], name)
         self.sampled.note(gpu["sampling_coverage"], name)
         board = f"GPU {gpu['index']} ({gpu['name']})"
-        new = Extent(), Extent(), gpu["board_gain_percent"]
+        new = LeastAndMost(), LeastAndMost(), gpu["board_gain_percent"]
         counter, power, _ = self.sensors.setdefault(board, new)
         counter.note(gpu["counter_period_seconds"], name)
         power.note(gpu["power_period_seconds"], name)
         for reason, percent in gpu["throttled_percent"].items():
-            self.throttled.setdefault(reason, Extent()).note(percent, name)
+            self.throttled.setdefault(reason, LeastAndMost()).note(percent, name)
 
     # -- as text -----------------------------------------------------------------------
 
@@ -161,9 +161,9 @@ class MachineChecks:
             yield f"{text}, in {counted(count, 'experiment')}"
 
     def _clock_texts(self) -> Iterator[str]:
-        for reason, extent in self.throttled.items():
-            if extent.high and extent.high[0] > 0:
-                percent, where = extent.high
+        for reason, span in self.throttled.items():
+            if span.high and span.high[0] > 0:
+                percent, where = span.high
                 yield f"{reason}: up to {number(percent)} % of a window (most: {where})"
         if self.throttled and not any(it.high and it.high[0] > 0 for it in self.throttled.values()):
             yield "never"
@@ -171,7 +171,7 @@ class MachineChecks:
             yield f"not known in {counted(self.clocks_unknown, 'window')}"
 
 
-def _every(period_s: Extent) -> str:
+def _every(period_s: LeastAndMost) -> str:
     """Return how often a sensor has a new value, as far as it was learnt."""
     if period_s.low is None or period_s.high is None:
         return "at unknown periods"

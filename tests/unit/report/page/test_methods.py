@@ -10,7 +10,7 @@ from support import plans
 from support.records import write_run
 from support.reports import noted, planned, record_for
 from tandem.plan.file import read_plan_file
-from tandem.report.page.made_by import made_by
+from tandem.report.page.command_of_run import command_of
 from tandem.report.page.sections.methods import Methods
 
 PLAN = plans.design(loads=1)
@@ -100,7 +100,7 @@ def test_reasons_beyond_the_most_frequent_are_counted(tmp_path: Path) -> None:
 
 def test_the_command_that_made_a_run(tmp_path: Path) -> None:
     run = planned(tmp_path / "a run", PLAN)
-    assert made_by(read_plan_file(run), "a run") == [
+    assert command_of(read_plan_file(run), "a run") == [
         *("tandem", "run", "--registry", "a run/registry.json", "--root", "/root"),
         *("--seed", "7", "a run/settings.json"),
     ]

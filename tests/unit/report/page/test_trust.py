@@ -10,7 +10,7 @@ from support import plans
 from support.records import interference, of, write_run
 from support.reports import noted, planned, record_for, write_journal
 from tandem.plan.tries import as_it_stands
-from tandem.report.page.grouping import Kinds
+from tandem.report.page.kinds_of_text import Kinds
 from tandem.report.page.sections.trust import Trust, thinned
 from tandem.results.record import Stranger, Window, WindowGpu
 

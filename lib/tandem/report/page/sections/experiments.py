@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tandem.report.page.details import details_of
+from tandem.report.page.experiment import details_of
 from tandem.report.page.experiment_table import Line, line_of, table_of
 from tandem.report.page.markup import Content, element
 from tandem.report.page.runs import ReportedRun

@@ -10,11 +10,11 @@ from tandem.base.text import counted
 from tandem.report.compare.wording import number
 from tandem.report.page.blocks import terms
 from tandem.report.page.design import design_contents
-from tandem.report.page.grouping import Kinds
 from tandem.report.page.hardware import Hardware
+from tandem.report.page.kinds_of_text import Kinds
 from tandem.report.page.markup import Content, element
+from tandem.report.page.run_times import RunTimes, duration, span_text, times_of
 from tandem.report.page.runs import ReportedRun, Standings
-from tandem.report.page.story import Story, duration, span_text, story_of
 from tandem.results.reading import ExperimentReading, RunReading, Standing
 from tandem.results.totals import EnergyTotal
 
@@ -51,15 +51,15 @@ class RunHead:
 
     # -- whether it is valid -----------------------------------------------------------
 
-    def verdict(self, story: Story) -> Content:
+    def verdict(self, times: RunTimes) -> Content:
         """Return in a box how many experiments are valid, and why the others are not."""
         counts = self.standings.counts
         total, valid = sum(counts.values()), counts.get("valid", 0)
         is_all = valid == total > 0
         sign, kind = ("✓", "good") if is_all else ("✗", "bad")
         lines = [element("p", element("strong", f"{sign} {_how_many(valid, total)}"))]
-        if story.end:
-            lines.append(element("p", f"This run {story.end}."))
+        if times.end:
+            lines.append(element("p", f"This run {times.end}."))
         if self.run.plan_problem:
             problem = self.run.without_path(self.run.plan_problem)
             text = f"What was planned is not known, so nothing can be missing here: {problem}."
@@ -74,24 +74,24 @@ class RunHead:
 
     # -- facts -------------------------------------------------------------------------
 
-    def facts(self, story: Story) -> Content:
+    def facts(self, times: RunTimes) -> Content:
         """Return when, where, how long and how much energy, as a list of terms."""
-        where = self.hardware.words() or [*story.hosts] or ["not known: there is no record"]
+        where = self.hardware.words() or [*times.hosts] or ["not known: there is no record"]
         return terms(
             {
-                "When": self._when(story),
+                "When": self._when(times),
                 "Where": where,
                 "Energy": self._energy(),
                 "Run": [self.run.label],
             }
         )
 
-    def _when(self, story: Story) -> list[str]:
-        if not story.parts:
+    def _when(self, times: RunTimes) -> list[str]:
+        if not times.parts:
             return ["not known: there is no journal"]
-        first, last = story.parts[0][0], story.parts[-1][1]
-        took = "not known: the clock was set" if story.seconds is None else duration(story.seconds)
-        parts = f" at work, in {len(story.parts)} parts" if len(story.parts) > 1 else ""
+        first, last = times.parts[0][0], times.parts[-1][1]
+        took = "not known: the clock was set" if times.seconds is None else duration(times.seconds)
+        parts = f" at work, in {len(times.parts)} parts" if len(times.parts) > 1 else ""
         return [f"{span_text(first, last)}, {took}{parts}"]
 
     def _energy(self) -> list[str]:
@@ -126,10 +126,10 @@ class Head:
 
 
 def _of_run(head: RunHead, title: str) -> list[Content]:
-    story = story_of(head.run.events)
+    times = times_of(head.run.events)
     text = described(head.settings)
     found: list[Content] = [element("p", text, class_="lead")] if text else []
-    found += [head.verdict(story), head.facts(story)]
+    found += [head.verdict(times), head.facts(times)]
     return found + (design_contents(head.run.plan, title) if head.run.plan else [])
 
 

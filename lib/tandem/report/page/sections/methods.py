@@ -11,17 +11,17 @@ from tandem.interference.statistics.counting import MOST_PAIRS
 from tandem.plan.model import Plan
 from tandem.report.check.order import order_text
 from tandem.report.page.blocks import opened
+from tandem.report.page.command_of_run import command_of
 from tandem.report.page.design import as_planned
-from tandem.report.page.facts import (
-    Facts,
+from tandem.report.page.kinds_of_text import Kinds
+from tandem.report.page.markup import Content, deeper, element
+from tandem.report.page.paper_facts import (
+    PaperFacts,
     board_words,
     host_words,
     machines_of,
     python_words,
 )
-from tandem.report.page.grouping import Kinds
-from tandem.report.page.made_by import made_by
-from tandem.report.page.markup import Content, deeper, element
 from tandem.report.page.runs import ENDED, ReportedRun, Standings
 from tandem.report.shell import shell_line
 from tandem.results.reading import ExperimentReading, RunReading
@@ -46,7 +46,7 @@ class RunMethods:
 
     run: ReportedRun
     standings: Standings
-    facts: Facts = field(default_factory=Facts)
+    facts: PaperFacts = field(default_factory=PaperFacts)
     reasons: Kinds = field(default_factory=Kinds)
     pairs: int = 0
 
@@ -191,7 +191,7 @@ class RunMethods:
         found += self.packages()
         if self.run.plan:
             found.append(element("p", _MADE))
-            found.append(_commands([made_by(self.run.plan, self.run.label)]))
+            found.append(_commands([command_of(self.run.plan, self.run.label)]))
         return found
 
 

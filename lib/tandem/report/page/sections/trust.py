@@ -8,13 +8,13 @@ from datetime import datetime
 
 from tandem.base.text import counted
 from tandem.report.page.blocks import scrolling, terms
-from tandem.report.page.extent import Extent
 from tandem.report.page.figure import Figure
-from tandem.report.page.grouping import Kinds
+from tandem.report.page.kinds_of_text import Kinds
+from tandem.report.page.least_and_most import LeastAndMost
 from tandem.report.page.machine_checks import MachineChecks
 from tandem.report.page.markup import Content, deeper, element
+from tandem.report.page.run_times import moment_of, times_of
 from tandem.report.page.runs import ENDED, ReportedRun, Standings
-from tandem.report.page.story import moment_of, story_of
 from tandem.report.plots.drift import IdleWindow, drift_plot, legend
 from tandem.report.shell import shell_line
 from tandem.results.reading import ExperimentReading, RunReading
@@ -38,7 +38,7 @@ class RunTrust:
     warnings: Kinds = field(default_factory=Kinds)
     of_settings: Kinds = field(default_factory=Kinds)
     idle: list[Idle] = field(default_factory=list)
-    drift: Extent = field(default_factory=Extent)
+    drift: LeastAndMost = field(default_factory=LeastAndMost)
     retried: list[str] = field(default_factory=list)
 
     def note(self, experiment: ExperimentReading) -> None:
@@ -82,9 +82,9 @@ class RunTrust:
         return [*found, *self._left_out(), *self._warnings()]
 
     def _idle_figure(self) -> Content:
-        story = story_of(self.run.events)
+        times = times_of(self.run.events)
         first = min(began for _, began, _, _ in self.idle)
-        begin = min(first, story.parts[0][0]) if story.parts else first
+        begin = min(first, times.parts[0][0]) if times.parts else first
         drawn, together = thinned(self.idle, _MOST_MARKS)
         windows = [
             IdleWindow((began - begin).total_seconds() / 3600, board, power_w, name)
@@ -110,11 +110,11 @@ class RunTrust:
         ).element()
 
     def _idle_text(self, board: str) -> str:
-        extent = Extent()
+        span = LeastAndMost()
         for name, _, own, power_w in self.idle:
             if own == board:
-                extent.note(power_w, name)
-        return f"{extent.text('W')} in {counted(extent.count, 'idle window')}"
+                span.note(power_w, name)
+        return f"{span.text('W')} in {counted(span.count, 'idle window')}"
 
     def _left_out(self) -> list[Content]:
         """Return what was run again or left out, and what is missing, with names."""

@@ -9,7 +9,7 @@ from tandem.report.compare.wording import number
 
 
 @dataclass
-class Extent:
+class LeastAndMost:
     """The least and the most of a quantity, each with who had it; `unknown` counts None by why."""
 
     low: tuple[float, str] | None = None

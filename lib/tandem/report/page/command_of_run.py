@@ -6,7 +6,7 @@ from tandem.plan.file import REGISTRY, SETTINGS
 from tandem.plan.model import Plan
 
 
-def made_by(plan: Plan, label: str) -> list[str]:
+def command_of(plan: Plan, label: str) -> list[str]:
     """Return it as words. How long to wait, and when to end, is in no file and changes no plan."""
     where = ["--registry", f"{label}/{REGISTRY}", "--root", str(plan.root)]
     words = ["tandem", "run", *where, "--seed", str(plan.seed)]

@@ -19,7 +19,7 @@ _COMMIT_SHOWN = 12
 
 
 @dataclass
-class Facts:
+class PaperFacts:
     """Each distinct thing once, in the order in which the records name it."""
 
     hardware: Hardware = field(default_factory=Hardware)

@@ -12,7 +12,7 @@ _LATER = "pruned"  # is written by no run
 
 
 @dataclass
-class Story:
+class RunTimes:
     """`parts` are when the run began or was resumed, and the last that its journal tells then.
 
     `end` says how it ended in words that follow its name; None: it ended by itself, all done.
@@ -29,22 +29,22 @@ class Story:
         return sum(spans) if spans and min(spans) >= 0 else None
 
 
-def story_of(events: Iterable[Mapping[str, Any]]) -> Story:
+def times_of(events: Iterable[Mapping[str, Any]]) -> RunTimes:
     """Return it from the events of a journal, oldest first."""
-    story, last = Story(), None
+    times, last = RunTimes(), None
     for event in events:
         moment = moment_of(event.get("utc"))
         if event["event"] == _LATER or moment is None:
             continue
-        if event["event"] in _BEGINS or not story.parts:
-            story.parts.append([moment, moment])
+        if event["event"] in _BEGINS or not times.parts:
+            times.parts.append([moment, moment])
             if host := event.get("host"):
-                story.hosts[str(host)] = None
-        story.parts[-1][1] = moment
+                times.hosts[str(host)] = None
+        times.parts[-1][1] = moment
         last = event
     if last:
-        story.end = _end_of(last)
-    return story
+        times.end = _end_of(last)
+    return times
 
 
 def _end_of(last: Mapping[str, Any]) -> str | None:
