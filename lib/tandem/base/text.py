@@ -76,6 +76,12 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
+def some_of(names: Sequence[str], most: int) -> str:
+    """`a, b`, or `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def span(counts: Collection[int]) -> str:
     """`6`, or `1 to 6`."""
     least, most = min(counts), max(counts)

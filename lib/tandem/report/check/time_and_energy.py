@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from tandem.base.text import counted, duration_text, printable, quote_path, two_digits
+from tandem.base.text import counted, duration_text, printable, quote_path, some_of, two_digits
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import cold_start_of
 from tandem.results.earlier import MOST_RECORDS, Earlier, Power
@@ -137,6 +137,4 @@ def kind_text(kind: Kind) -> str:
 
 
 def _named(kinds: Counter[Kind]) -> str:
-    names = [kind_text(kind) for kind in kinds][:_MOST_NAMED]
-    more = len(kinds) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")
+    return some_of([*map(kind_text, kinds)], _MOST_NAMED)

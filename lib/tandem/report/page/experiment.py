@@ -11,6 +11,7 @@ from tandem.report.details.chart import chart_of
 from tandem.report.details.facts import Part, parts_of
 from tandem.report.details.files import files_of
 from tandem.report.details.logs import tails_of
+from tandem.report.page.blocks import bullets
 from tandem.report.page.markup import Content, element, html_of
 from tandem.report.page.runs import ReportedRun
 from tandem.report.plots.timeline import timeline
@@ -27,7 +28,7 @@ def details_of(run: ReportedRun, name: str, key: str, count: int) -> Element:
     mark = f"{words.MARKS[reading.standing]} {words.standing(reading)}"
     contents: list[Content] = [element("summary", element("b", name), f" {mark}")]
     if why := words.reasons(reading, run.path):
-        contents.append(element("ul", *(element("li", each) for each in why), class_="why"))
+        contents.append(bullets(why))
     contents += _timeline(reading, most_bytes=min(_MOST_BYTES, _ALL_BYTES // count))
     contents += [element("div", *map(_part, parts_of(reading)), class_="parts")]
     for log, tail in tails_of(reading):

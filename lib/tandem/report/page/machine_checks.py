@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tandem.base.text import counted, share_text
+from tandem.base.text import counted, share_text, some_of
 from tandem.report.compare.wording import number
 from tandem.report.page.least_and_most import LeastAndMost
 from tandem.results.record import Record, Window, WindowGpu
@@ -105,7 +105,7 @@ class MachineChecks:
             ("Sensors", [*self._sensor_texts()]),
             ("Clocks held down", [*self._clock_texts()]),
             ("Faults of boards", [*self._fault_texts()]),
-            ("Suspended", _named("in", self.asleep)),
+            ("Suspended", [f"in {some_of(self.asleep, _MOST_NAMED)}"] if self.asleep else []),
         ]
         return [(title, texts) for title, texts in lines if texts]
 
@@ -177,11 +177,3 @@ def _every(period_s: LeastAndMost) -> str:
         return "at unknown periods"
     low, high = (number(1000 * each[0]) for each in (period_s.low, period_s.high))
     return f"every {low if low == high else f'{low} to {high}'} ms"
-
-
-def _named(before: str, names: list[str]) -> list[str]:
-    """Return some names in one text, none for none."""
-    if not names:
-        return []
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return [f"{before} {', '.join(names[:_MOST_NAMED])}{more}"]

@@ -89,6 +89,17 @@ def ruler(axis: Axis, says: str) -> Element:
     return element("svg", line, *parts, class_="ruler", role="img", aria_label=says)
 
 
+def levels(down: Scale) -> list[Element]:
+    """Return a line across for each round value of a scale that goes down, and the values."""
+    parts = []
+    ticks = ticks_of(down)
+    for value, text in zip(ticks, tick_texts(ticks), strict=True):
+        y = down(value)
+        parts.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="tick"))
+        parts.append(element("text", text, x="0", y=y - 3, class_="tick begin"))
+    return parts
+
+
 def strip(contents: Iterable[Element], height: int, says: str) -> Element:
     """Return strokes that are stretched to the width: their thickness stays as it is."""
     return element(

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from tandem.report.compare.wording import number
 from tandem.report.page.markup import element
-from tandem.report.plots.axis import tick_texts, ticks_of
+from tandem.report.plots.axis import levels
 from tandem.report.plots.scale import Scale, around
 
 HEIGHT = 220
@@ -37,7 +37,10 @@ def dose_curve(title: str, doses: Sequence[Dose], no_effect: float | None, unit:
     found += [end for each in doses for end in (each.low, each.high) if end is not None]
     ends = around(found, *(() if no_effect is None else (no_effect,)))
     down = Scale(*ends, _BOTTOM, _TOP)
-    parts = _lines(down, no_effect)
+    parts = levels(down)
+    if no_effect is not None:
+        y = down(no_effect)
+        parts.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="no-effect"))
     ordered = sorted(doses, key=lambda each: each.dose)
     for one, other in pairwise(ordered):
         parts.append(_line(across, down, one, other))
@@ -46,19 +49,6 @@ def dose_curve(title: str, doses: Sequence[Dose], no_effect: float | None, unit:
     parts.append(element("text", unit, x="100%", y=HEIGHT, class_="tick end"))
     says = "; ".join(f"{unit} {each.dose:g}: {number(each.estimate)}" for each in ordered)
     return element("svg", *parts, class_="curve", role="img", aria_label=f"{title}. {says}")
-
-
-def _lines(down: Scale, no_effect: float | None) -> list[Element]:
-    parts = []
-    ticks = ticks_of(down)
-    for value, text in zip(ticks, tick_texts(ticks), strict=True):
-        y = down(value)
-        parts.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="tick"))
-        parts.append(element("text", text, x="0", y=y - 3, class_="tick begin"))
-    if no_effect is not None:
-        y = down(no_effect)
-        parts.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="no-effect"))
-    return parts
 
 
 def _line(across: Scale, down: Scale, one: Dose, other: Dose) -> Element:

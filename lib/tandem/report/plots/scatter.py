@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from tandem.report.page.markup import element
-from tandem.report.plots.axis import tick_texts, ticks_of
+from tandem.report.plots.axis import levels, tick_texts, ticks_of
 from tandem.report.plots.scale import Scale, around
 
 HEIGHT = 300
@@ -38,11 +38,7 @@ def scatter(points: Sequence[Point], titles: tuple[str, str], key: str) -> Eleme
     across = Scale(*around([point.x for point in points]), _LEFT, _RIGHT)
     down = Scale(*around([point.y for point in points]), _BOTTOM, _TOP)
     parts = [element("defs", *(_shape(at, key) for at in sorted({p.kind for p in points})))]
-    ticks = ticks_of(down)
-    for value, text in zip(ticks, tick_texts(ticks), strict=True):
-        y = down(value)
-        parts.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="tick"))
-        parts.append(element("text", text, x="0", y=y - 3, class_="tick begin"))
+    parts += levels(down)
     ticks = ticks_of(across, 4)
     for value, text in zip(ticks, tick_texts(ticks), strict=True):
         x = f"{across(value):.2f}%"
@@ -51,8 +47,8 @@ def scatter(points: Sequence[Point], titles: tuple[str, str], key: str) -> Eleme
     parts.append(element("text", titles[0], x="100%", y=HEIGHT - 4, class_="tick end"))
     for point in points:
         where: dict[str, str | float] = {"x": f"{across(point.x):.2f}%", "y": down(point.y)}
-        kind = "point filled" if point.is_filled else "point"
-        parts.append(element("use", href=f"#{name_of(point.kind, key)}", class_=kind, **where))
+        kind, href = _class(point.is_filled), f"#{name_of(point.kind, key)}"
+        parts.append(element("use", href=href, class_=kind, **where))
     says = f"{titles[1]} against {titles[0]}: {len(points)} points"
     return element("svg", *parts, class_="scatter", role="img", aria_label=says)
 

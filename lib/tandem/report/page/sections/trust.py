@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tandem.base.text import counted
+from tandem.base.text import counted, some_of
 from tandem.report.page.blocks import scrolling, terms
 from tandem.report.page.figure import Figure
 from tandem.report.page.kinds_of_text import Kinds
@@ -128,7 +128,11 @@ class RunTrust:
             "Missing": self.standings.names("missing"),
             "Foreground tried again within": self.retried,
         }
-        texts = {title: [_listed(names)] for title, names in rows.items() if names}
+        texts = {
+            title: [f"{len(names)}: {some_of(names, _MOST_NAMED)}"]
+            for title, names in rows.items()
+            if names
+        }
         title = element("h3", "What was run again or left out")
         known = "Nothing: every experiment of the plan ran once, and counts."
         nothing = element("p", known if self.run.plan else "Nothing that the files tell of.")
@@ -183,11 +187,6 @@ def thinned(windows: Sequence[Idle], most: int) -> tuple[Sequence[Idle], int]:
             both = min(part, key=lambda each: each[3]), max(part, key=lambda each: each[3])
             kept += dict.fromkeys(sorted(both, key=lambda each: each[1]))
     return kept, together
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"{len(names)}: {', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _listing(title: str, kinds: Kinds) -> list[Content]:
