@@ -127,12 +127,11 @@ def _ended_events(reading: RunReading) -> Iterator[dict[str, Any]]:
 
 def _ended(reading: RunReading, event: dict[str, Any]) -> Ended:
     each = reading.experiment(str(event["experiment"]))
-    why, record = None, each.record
-    if record is None:
+    why = None
+    if each.record is None:
         why = "its record is missing or damaged"
     elif not event["valid"]:
-        reasons = record.get("invalid_reasons") or [record.get("error_message") or record["status"]]
-        why = str(reasons[0])
+        why = next(iter(each.why_not), None)
     utc = event["utc"] if isinstance(event.get("utc"), str) else None
     seconds = event.get("duration_s")
     duration_s = seconds if isinstance(seconds, (int, float)) else None

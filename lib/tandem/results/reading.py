@@ -69,6 +69,17 @@ class ExperimentReading:
             return None
         return "warm-up" if self.is_warm_up else "of a try that does not count"
 
+    @property
+    def why_not(self) -> list[str]:
+        """Why it is not valid; [] where it is, and where there is no record of it."""
+        record = self.record
+        if record is None:
+            return [self.problem] if self.problem else []
+        if record["valid"]:
+            return []
+        found = record["invalid_reasons"] if self.standing == "not valid" else []
+        return [*map(str, found or [record["error_message"] or record["status"]])]
+
     @cached_property
     def interference(self) -> Interference | None:
         if self.record is None:

@@ -44,7 +44,7 @@ def test_every_standing_and_the_order_of_the_plan(tmp_path: Path) -> None:
         plan("e_missing", "e_valid", "c_bad", "b_cut", "a_damaged"),
         {"experiment_id": "e_valid"},
         {"experiment_id": "c_bad", "valid": False, "invalid_reasons": ["exit code 1"]},
-        {"experiment_id": "b_cut", "status": "interrupted", "valid": False},
+        {"experiment_id": "b_cut", "status": "interrupted", "valid": False, "error_message": "by"},
         {"experiment_id": "z_unplanned"},
     )
     (run.path / "a_damaged").mkdir()
@@ -57,6 +57,9 @@ def test_every_standing_and_the_order_of_the_plan(tmp_path: Path) -> None:
         ("a_damaged", "damaged"),
         ("z_unplanned", "valid"),
     ]
+    whys = [each.why_not for each in run.experiments()]
+    damaged = run.experiment("a_damaged").problem
+    assert whys == [[], [], ["exit code 1"], ["by"], [damaged], []]
     assert run.experiment("z_unplanned").planned is None
     planned = run.experiment("e_missing").planned
     assert planned

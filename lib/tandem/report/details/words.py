@@ -28,17 +28,11 @@ def standing(reading: ExperimentReading) -> str:
 
 
 def reasons(reading: ExperimentReading, run: Path) -> list[str]:
-    """Return why an experiment is not valid; [] where it is."""
-    record = reading.record
-    if record is None:
-        if reading.problem:
-            return [reading.problem.replace(f"{run}/", "")]
+    """Return why an experiment is not valid or missing; [] where it is valid."""
+    if reading.standing == "missing":
         begun = reading.folder.is_dir()
         return ["was begun, and has no record" if begun else "has not been run"]
-    if reading.standing == "cut off":
-        return [str(record.get("error_message") or record["status"])]
-    found = [str(each) for each in record.get("invalid_reasons") or []]
-    return found or ([] if record["valid"] else [str(record.get("error_message") or "no reason")])
+    return [each.replace(f"{run}/", "") for each in reading.why_not]
 
 
 def foreground(reading: ExperimentReading) -> str | None:

@@ -36,7 +36,7 @@ class RunHead:
         self.standings.note(experiment)
         if experiment.counts or experiment.record is None:
             kinds = self.reasons.setdefault(experiment.standing, Kinds())
-            kinds.note(*map(self.run.without_path, why_not(experiment)))
+            kinds.note(*map(self.run.without_path, experiment.why_not))
         if experiment.record:
             self.hardware.note(experiment.record)
             self.energy.note(experiment.record)
@@ -138,16 +138,6 @@ def described(settings: Mapping[str, Any]) -> str:
     text = settings.get("description")
     lines = text if isinstance(text, list) else [text]
     return " ".join(line for line in lines if isinstance(line, str))
-
-
-def why_not(experiment: ExperimentReading) -> Sequence[str]:
-    """Return why an experiment is not valid, nothing where it is or is missing."""
-    if experiment.record is None:
-        return [experiment.problem] if experiment.problem else []
-    if experiment.record["valid"]:
-        return []
-    why = experiment.record["error_message"] or experiment.record["status"]
-    return experiment.record["invalid_reasons"] or [why]
 
 
 def _how_many(valid: int, total: int) -> str:
