@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from tandem.base.moments import moment_of
 from tandem.plan.tries import still_to_run
 from tandem.results.journal import is_active
 from tandem.results.reading import RunReading
@@ -72,7 +73,7 @@ class Watched:
         if self.known is None or self.known[0] != stamps:
             self.known = stamps, _past(self.run, self.most)
         past, state = self.known[1], read_state(self.run)
-        age_s = _age_s(state) if state else None
+        age_s = _age_s(state)
         counts = past.counts or (state.counts if state else None)
         standing, why = _standing(past, state, age_s, counts)
         host = state.owner.host if state else past.host
@@ -159,12 +160,10 @@ def _standing(
     return named.get(alive, "not running"), None
 
 
-def _age_s(state: State) -> float:
-    try:
-        written = datetime.fromisoformat(state.written)
-    except ValueError:
-        return float("inf")
-    return max(0.0, (datetime.now(timezone.utc) - written).total_seconds())
+def _age_s(state: State | None) -> float | None:
+    written = moment_of(state.written) if state else None
+    now = datetime.now(timezone.utc)
+    return None if written is None else max(0.0, (now - written).total_seconds())
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

@@ -18,6 +18,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tandem.base.json_object import json_object
+from tandem.base.moments import moment_of
 from tandem.plan.model import Plan
 from tandem.plan.tries import newest_try
 from tandem.processes.proc import has_ended, read, stat, user
@@ -210,7 +211,7 @@ def read_state(run: Path) -> State | None:
         state = made(State, json_object(state_file(run)))
     except ValueError:
         return None
-    return state if state.version == VERSION else None
+    return state if state.version == VERSION and moment_of(state.written) else None
 
 
 def liveness(state: State, age_s: float) -> Liveness:

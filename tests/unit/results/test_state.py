@@ -68,6 +68,8 @@ def test_a_state_reads_back_as_it_was_and_fits_its_schema(tmp_path: Path, made: 
         {"owner": []},
         {"newest": {"age_s": 1, "gpus": [None]}},
         {"left_s": "soon"},
+        {"written": "soon"},
+        {"written": "2026-01-31T12:00:00"},
     ],
 )
 def test_what_is_no_state_is_not_read(tmp_path: Path, changes: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tandem.base.moments import moment_of
+
 
 def clock_text(utc: str | None, now: datetime | None = None) -> str | None:
     """Return the time of day of a moment in ISO 8601, with its date if that is not today's.
@@ -19,12 +21,3 @@ def clock_text(utc: str | None, now: datetime | None = None) -> str | None:
     except (OverflowError, ValueError):
         return None
     return f"{local:%H:%M}" if local.date() == now.date() else f"{local:%Y-%m-%d %H:%M}"
-
-
-def moment_of(utc: str | None) -> datetime | None:
-    """Return a moment in ISO 8601 with its zone; None: the text is none."""
-    try:
-        when = datetime.fromisoformat(utc or "")
-    except ValueError:
-        return None
-    return when if when.tzinfo else None

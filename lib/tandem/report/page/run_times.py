@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
+
+from tandem.base.moments import moment_of
 
 _BEGINS = ("run_started", "resumed")
 _LATER = "pruned"  # is written by no run
@@ -58,15 +60,6 @@ def _end_of(last: Mapping[str, Any]) -> str | None:
         return f"was stopped in the middle of {name}: {last.get('reason') or kind}"
     what = f" after {name}" if kind == "ended" else f" at {name}" if name else ""
     return f"did not end by itself{what}: it was still at work when this was made, or was killed"
-
-
-def moment_of(text: Any) -> datetime | None:
-    """Return a moment in UTC; None: the text is none."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        return None
 
 
 def utc(moment: datetime) -> str:

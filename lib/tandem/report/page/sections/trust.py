@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tandem.base.moments import moment_of
 from tandem.base.text import counted, some_of
 from tandem.report.page.blocks import scrolling, terms
 from tandem.report.page.figure import Figure
@@ -13,7 +14,7 @@ from tandem.report.page.kinds_of_text import Kinds
 from tandem.report.page.least_and_most import LeastAndMost
 from tandem.report.page.machine_checks import MachineChecks
 from tandem.report.page.markup import Content, deeper, element
-from tandem.report.page.run_times import moment_of, times_of
+from tandem.report.page.run_times import times_of
 from tandem.report.page.runs import ENDED, ReportedRun, Standings
 from tandem.report.plots.drift import IdleWindow, drift_plot, legend
 from tandem.report.shell import shell_line
