@@ -16,3 +16,9 @@ TITLES = {
     "saving_of_sharing": "saving of sharing",
     "foreground_energy_estimate_joules": "fg energy estimate, J",
 }
+_OF_CLOCKS = ("slowdown", "slowdown_of_epochs", "background_progress_ratio", "antt", "stp")
+
+
+def source(figure: str) -> str:
+    """Return where the uncertainty of one value of a figure comes from."""
+    return "by its clocks" if figure in _OF_CLOCKS else "by its sensors"

@@ -486,3 +486,14 @@ def test_a_schema_needs_no_run(table: Type) -> None:
     status, out, _ = table("--schema")
     assert status == 0
     assert json.loads(out)["primaryKey"] == ["run", "experiment"]
+
+
+def test_a_trainings_own_metric_has_no_unit_and_an_uncertainty_that_of_its_figure(
+    tmp_path: Path,
+) -> None:
+    own = {"performance_metrics.f1_w": 0.5, "hyperparameters.warm_s": 3}
+    table = KINDS["experiments"]
+    columns = reader_of([write_run(tmp_path, record("a", **own))]).columns(table)
+    fields = {field["name"]: field for field in schema_of(table, columns)["fields"]}
+    assert "unit" not in fields["perf_f1_w"] and "unit" not in fields["hyperparam_warm_s"]
+    assert fields["marginal_energy_joules_clock_uncertainty"]["unit"] == "J"

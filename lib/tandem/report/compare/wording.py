@@ -10,7 +10,7 @@ from tandem.interference.compare.rows import BELOW_RESOLUTION, LESS, MORE, NOT_K
 from tandem.interference.compare.units import CONFIGURATION
 from tandem.interference.statistics.estimate import ENOUGH
 from tandem.report.shell import shell_line
-from tandem.report.titles import TITLES
+from tandem.report.titles import TITLES, source
 
 LEVEL_SHOWN = 20
 BOARD_SHOWN = 12  # characters of a UUID
@@ -140,7 +140,7 @@ def spread(row: Facts) -> str:
     values = row["values"] or []
     if len(values) == 1:
         clocks = row["clock_uncertainty"]
-        return f"± {number(clocks)} by its clocks" if clocks is not None else ""
+        return f"± {number(clocks)} {source(row['figure'])}" if clocks is not None else ""
     return ", ".join(map(number, values)) if len(values) < ENOUGH else ""
 
 

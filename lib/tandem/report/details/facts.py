@@ -13,7 +13,7 @@ from typing import Any
 from tandem.base.text import counted, two_digits
 from tandem.report.compare.wording import number
 from tandem.report.details import words
-from tandem.report.titles import TITLES
+from tandem.report.titles import TITLES, source
 from tandem.report.window import energy_text
 from tandem.results.reading import ExperimentReading
 from tandem.results.record import foreground_window
@@ -172,7 +172,7 @@ def _figures(reading: ExperimentReading) -> Iterator[Row]:
         if figure["value"] is None:
             unknown.setdefault(str(figure["reason"]), []).append(title.partition(", J")[0])
             continue
-        spread = f" ± {two_digits(beside)} by its clocks" if beside else ""
+        spread = f" ± {two_digits(beside)} {source(name)}" if beside else ""
         yield title, number(figure["value"]) + spread
     yield from (("not known", f"{', '.join(them)}: {why}") for why, them in unknown.items())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tandem.base.json_object import json_object
 from tandem.base.text import counted
@@ -137,7 +138,7 @@ class SampleReader:
         """Return the file of each board that was sampled, and what the board is called."""
         told = self.monitor.get("gpus")
         known = {
-            str(gpu.get("file")): f"GPU {gpu.get('index')}"
+            str(gpu.get("file")): _board_name(gpu)
             for gpu in (told if isinstance(told, list) else ())
             if isinstance(gpu, dict)
         }
@@ -223,6 +224,12 @@ class SampleReader:
             if self._slept and total > self._slept[1] + 0.001:
                 self.found.suspended.append((self._slept[0], at))
             self._slept = at, total
+
+
+def _board_name(gpu: Mapping[str, Any]) -> str:
+    """Return `GPU 0`, or `GPU 0 MIG 1`: MIG devices of one board have its index."""
+    _, _, device = str(gpu.get("file")).removesuffix(".csv").partition("_mig_")
+    return f"GPU {gpu.get('index')}" + (f" MIG {device}" if device else "")
 
 
 def _telling(curves: Iterable[Curve]) -> list[Curve]:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
 from tandem.base.text import counted
+from tandem.report.compare.wording import number
 from tandem.report.details import words
 from tandem.report.details.files import files_of
 from tandem.report.page.blocks import scrolling
@@ -55,10 +56,10 @@ def line_of(run: ReportedRun, reading: ExperimentReading, *, has_run: bool) -> L
         "Standing": f"{words.MARKS[reading.standing]} {words.standing(reading)}",
         "Foreground": words.foreground(reading) or "",
         "Background": words.background(reading) or "",
-        "Duration, s": "" if duration_s is None else f"{duration_s:.1f}",
-        "GPU, J": "" if joules is None else f"{joules:.0f}",
+        "Duration, s": _text(duration_s, 1),
+        "GPU, J": _text(joules, 0),
         "Coverage, %": words.percent_text(coverage) or "",
-        "Slowdown": "" if slowdown is None else f"{slowdown:.3f}",
+        "Slowdown": _text(slowdown, 3),
         "Why not valid": "; ".join(words.reasons(reading, run.path)),
     }
     return Line(
@@ -76,6 +77,14 @@ def line_of(run: ReportedRun, reading: ExperimentReading, *, has_run: bool) -> L
         ),
         began=str(words.record_of(reading).get("timestamp") or ""),
     )
+
+
+def _text(value: float | None, digits: int) -> str:
+    """Return a number with so many digits behind the point, but never 0 for what is not zero."""
+    if value is None:
+        return ""
+    text = f"{value:.{digits}f}"
+    return number(value) if value and not float(text) else text
 
 
 def table_of(lines: Sequence[Line], details: Mapping[int, str]) -> list[Content]:

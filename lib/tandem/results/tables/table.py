@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from tandem.results.columns import BESIDE
 from tandem.results.reading import ExperimentReading, RunReading
 
 Kind = Literal["string", "integer", "number", "boolean", "datetime", "any"]
@@ -64,8 +65,11 @@ class Column:
 
     @property
     def unit(self) -> str | None:
-        """The unit, as the end of the name says it; None: it has none."""
-        fitting = (end for end in _UNITS if self.name.endswith(end))
+        """The unit, as the end of the name says it; None: it has none, or a training's own."""
+        if self.key is not None:
+            return None
+        name = self.name.removesuffix(BESIDE)
+        fitting = (end for end in _UNITS if name.endswith(end))
         return _UNITS.get(max(fitting, key=len, default=""))
 
     @cached_property

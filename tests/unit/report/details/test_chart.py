@@ -209,3 +209,15 @@ def test_rounds_that_were_folded_are_counted_one_by_one(folder: Path) -> None:
         "2 failed; 1 hollow; 47 completed; 1 stopped, or without a known end;"
         " old rounds are drawn together"
     )
+
+
+def test_mig_devices_of_one_board_are_told_apart(folder: Path) -> None:
+    energy = folder / "energy"
+    files = ["gpu_0_mig_0.csv", "gpu_0_mig_1.csv"]
+    for name in files:
+        (energy / name).write_bytes((energy / "gpu_0.csv").read_bytes())
+    (energy / "gpu_0.csv").unlink()
+    known = {"row_s": 1.0, "gpus": [{"index": 0, "file": name} for name in files]}
+    (energy / "monitor.json").write_text(json.dumps(known))
+    titles = [panel.title for panel in chart(folder).panels]
+    assert "GPU 0 MIG 0 power" in titles and "GPU 0 MIG 1 power" in titles

@@ -201,3 +201,4 @@ def test_single_trainings_are_dots_of_their_durations(tmp_path: Path) -> None:
 def test_one_pair_shows_how_sure_its_clocks_are(tmp_path: Path) -> None:
     run = records.write_run(tmp_path / "run_1", compared.designed(1, 1, 1))
     assert "± 0.01 by its clocks" in text(figure(answer(run), "answer-slowdown"))
+    assert "± 0.01 by its sensors" in text(figure(answer(run), "answer-energy_ratio"))

@@ -125,3 +125,11 @@ def test_of_many_experiments_a_row_is_short(
     row = re.findall("<tr>.*?</tr>", page)[1]
     assert len(row) < 400 and "energy" not in row and "r…" in row
     assert re.findall(r'href="([^"]*)"', row) == ["a_01/"]
+
+
+def test_what_is_not_zero_never_looks_like_it(tmp_path: Path) -> None:
+    short = {"duration_seconds": 0.04, "energy_metrics.gpu_energy_total_joules": 0.3}
+    run = write_run(tmp_path / "run_1", made(1, **short), made(2, duration_seconds=0.0))
+    cells = [line.cells for line in lines_of(run)]
+    assert [cell["Duration, s"] for cell in cells] == ["0.04", "0.0"]
+    assert cells[0]["GPU, J"] == "0.3"
