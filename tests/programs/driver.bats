@@ -319,3 +319,9 @@ JSON
   [[ $stderr == *'results/latest is left alone: it is not the link of an earlier run'* ]]
   [[ -z $(ls results/latest) ]]
 }
+
+@test "prune says so where nothing is to be removed" {
+  mkdir -p "$BATS_TEST_TMPDIR/none"
+  run --separate-stderr "$ROOT/bin/tandem" prune --keep logs=30d --results "$BATS_TEST_TMPDIR/none"
+  [[ $status -eq 0 && $output == "$BATS_TEST_TMPDIR/none: nothing to remove" && -z $stderr ]]
+}

@@ -53,7 +53,7 @@ def test_what_is_passed_over_is_named_where_the_form_has_no_place_for_it(here: P
     }
     assert done.stderr.splitlines() == [
         "tandem: left out: 1 not valid: coverage 10%",
-        "tandem: left out: empty: holds no records (name the folder of a run: results/run_...)",
+        "tandem: left out: empty: holds no records: none has ended, or it is no run (name another)",
     ]
     done = compare("run", "bad", "empty", "--format", "json", folder=here)
     assert (done.returncode, done.stderr) == (0, "")

@@ -24,5 +24,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from tandem.results.prune import prune, rule_of
 
-    prune(arguments.results, list(map(rule_of, arguments.keep)), arguments.dry_run, say)
+    said: list[str] = []
+
+    def tell(line: str) -> None:
+        said.append(line)
+        say(line)
+
+    prune(arguments.results, list(map(rule_of, arguments.keep)), arguments.dry_run, tell)
+    if not said:
+        say(f"{arguments.results}: nothing to remove")
     return 0

@@ -114,7 +114,7 @@ class RunReader:
             return None
         if self.damaged:
             return f"{self.run}: none of its records can be read: {self.damaged[0]}"
-        return f"{self.run}: holds no records (name the folder of a run: results/run_...)"
+        return f"{self.run}: holds no records: none has ended, or it is no run (name another)"
 
     def add(self, file: Path) -> None:
         """Read the record in a file, and add what it says."""
