@@ -14,7 +14,7 @@ from tandem.interference.quantity import Quantity, Reading
 from tandem.interference.readings import FOREGROUND, IDLE, energy_j, other_sensor, power_w
 from tandem.interference.usable import disturbance
 from tandem.measure.windows.places import absence
-from tandem.results.record import Figure, Record, Window, foreground_window
+from tandem.results.record import UNLIKE_A_RECORD, Figure, Record, Window, foreground_window
 
 MEASURED = ("gpu_joules", "package_joules", "cpu_joules")
 DERIVED = (
@@ -24,7 +24,6 @@ DERIVED = (
 NAMES = (*MEASURED, *DERIVED)
 NO_IDLE = "no idle window (set controls.idle_seconds)"
 NOT_WHOLE = "the record does not say it (an earlier version, or damaged)"
-_LACKS = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 
 
 def energy_of(record: Record) -> Mapping[str, Figure]:
@@ -42,7 +41,7 @@ def energy_of(record: Record) -> Mapping[str, Figure]:
             **_idle("gpu", [gpu] if isinstance(gpu, str) else gpu_idle, seconds),
             **_idle("cpu", cpu_idle, seconds),
         }
-    except _LACKS:
+    except UNLIKE_A_RECORD:
         return {name: facts(None, None, _label(name), [NOT_WHOLE]) for name in NAMES}
 
 

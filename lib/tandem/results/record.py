@@ -22,6 +22,8 @@ Status = Literal[
 ]
 NOT_RECORDED: Status = "not recorded"
 UNFINISHED: tuple[Status, ...] = ("interrupted", "GPU busy")  # an experiment is missing then
+# What somebody meets who takes for a record what is damaged, or was written by another version.
+UNLIKE_A_RECORD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 Value = bool | int | float | str  # of a hyperparameter
 
 

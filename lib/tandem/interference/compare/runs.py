@@ -18,14 +18,13 @@ from tandem.base.json_object import json_object
 from tandem.interference.compare.cells import SEED
 from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
 from tandem.interference.figures import NAMES
-from tandem.results.record import Figure, Interference, Record, is_warm_up
+from tandem.results.record import UNLIKE_A_RECORD, Figure, Interference, Record, is_warm_up
 from tandem.results.record_file import INTERFERENCE, NAME, read_interference, record_from
 from tandem.results.standing import not_counting
 
 NO_FIGURES = "without figures of interference (its control has not ended, or one was changed)"
 _NOT_WHOLE = "not a whole record (restore it, or move its folder away)"
 _FIGURES_NOT_WHOLE = "figures that are not whole (restore it, or move its folder away)"
-_LACKS = (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError)
 
 
 @dataclass
@@ -139,13 +138,13 @@ class RunReader:
         """Add what a record says, which was read from a file with this digest (SHA-256)."""
         try:
             self._add(file, record)
-        except _LACKS:
+        except UNLIKE_A_RECORD:
             self.damaged.append(f"{file}: {_NOT_WHOLE}")
         else:
             self.digests[file.parent.name] = digest
 
     def _add(self, file: Path, record: Record) -> None:
-        """Add what one record says; one of _LACKS: it is not whole."""
+        """Add what one record says; one of UNLIKE_A_RECORD: it is not whole."""
         if record["mode"] == "parallel" and not is_warm_up(record):
             file_of_machine = cast(Mapping[str, Any], record).get("machine") or {}
             machine = self.machine(file_of_machine.get("file"))
@@ -171,7 +170,7 @@ class RunReader:
                 continue
             try:
                 figures = self.figures_of(pair)
-            except _LACKS:
+            except UNLIKE_A_RECORD:
                 file = self.folder / pair.experiment_id / (NAME if pair.figures else INTERFERENCE)
                 found.damaged.append(f"{file}: {_FIGURES_NOT_WHOLE}")
                 continue
@@ -186,8 +185,8 @@ class RunReader:
     def figures_of(self, pair: Pair) -> Mapping[str, Figure] | None:
         """Return the figures of a pair, if they are of the records that are there now.
 
-        Before version 3 they stood in the record, and nobody can tell. One of _LACKS: they are not
-        whole.
+        Before version 3 they stood in the record, and nobody can tell. One of UNLIKE_A_RECORD: they
+        are not whole.
         """
         figures: Mapping[str, Figure] = pair.figures
         if not figures:

@@ -16,10 +16,9 @@ from tandem.report.details import words
 from tandem.report.titles import TITLES, source
 from tandem.report.window import energy_text
 from tandem.results.reading import ExperimentReading
-from tandem.results.record import foreground_window
+from tandem.results.record import UNLIKE_A_RECORD, foreground_window
 
 Row = tuple[str, str]
-_UNLIKE_A_RECORD = (LookupError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def _part(title: str, maker: Callable[[Any], Iterator[Row]], reading: Experiment
     source: Any = reading if maker in (_planned, _figures) else reading.record
     try:
         return Part(title, list(maker(source)))
-    except _UNLIKE_A_RECORD:
+    except UNLIKE_A_RECORD:
         return Part(title, [("damaged", "the record does not have this as this version writes it")])
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from tandem.background.rounds import ROUNDS, Stretch, read_rounds
 from tandem.base.json_object import json_object
 from tandem.report.details.words import is_number
+from tandem.results.record import UNLIKE_A_RECORD
 
 WINDOW, WHOLE, FAILED, HOLLOW, STOPPED = "window", "whole", "failed", "hollow", "stopped"
-_UNLIKE_A_RECORD = (LookupError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _read(maker: Callable[[Any], Iterable[Span]], source: Any) -> list[Span]:
     """Return the spans of a source; [] where it is not what this version writes."""
     try:
         return [span for span in maker(source) if is_number(span.begin_s)]
-    except _UNLIKE_A_RECORD:
+    except UNLIKE_A_RECORD:
         return []
 
 

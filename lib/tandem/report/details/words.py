@@ -11,7 +11,7 @@ from tandem.base.text import percent_down
 from tandem.interference.compare.cells import load_of
 from tandem.interference.usable import flags
 from tandem.results.reading import ExperimentReading
-from tandem.results.record import Record, figures_of
+from tandem.results.record import UNLIKE_A_RECORD, Record, figures_of
 
 MARKS = {"valid": "✓", "not valid": "✗", "cut off": "◌", "damaged": "!", "missing": "·"}
 Values = Mapping[str, Any]
@@ -66,7 +66,7 @@ def background(reading: ExperimentReading) -> str | None:
 def _loaded(record: Record) -> str:
     try:
         load = load_of(record)
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except UNLIKE_A_RECORD:
         return "a background that the record does not describe whole"
     words = " ".join(filter(None, (load.background, load.hyperparameters)))
     return ", ".join(filter(None, (words, load.dose)))

@@ -28,9 +28,9 @@ from tandem.report.page.sections.joules import Joules
 from tandem.report.page.sections.methods import Methods
 from tandem.report.page.sections.trust import Trust
 from tandem.results.reading import ExperimentReading, RunReading
+from tandem.results.record import UNLIKE_A_RECORD
 
 _HERE = Path(__file__).parent
-_LACKS = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
 _NAMED = 5  # experiments that a section could not read
 
 
@@ -53,13 +53,13 @@ class Guarded:
     def note(self, run: RunReading, experiment: ExperimentReading) -> None:
         try:
             self.section.note(run, experiment)
-        except _LACKS as error:
+        except UNLIKE_A_RECORD as error:
             self.unread.append(f"{experiment.id} ({_what(error)})")
 
     def contents(self) -> list[Content]:
         try:
             found = self.section.contents()
-        except _LACKS as error:
+        except UNLIKE_A_RECORD as error:
             text = f"This section could not be made of these files: {_what(error)}."
             found = [element("p", text, class_="problem")]
         if self.unread:

@@ -11,9 +11,8 @@ from tandem.base.errors import UsageError
 from tandem.base.text import quote, suggestion_or_first
 from tandem.plan.file import NAME as PLAN
 from tandem.results.reading import ExperimentReading, RunReading
+from tandem.results.record import UNLIKE_A_RECORD
 from tandem.results.tables.table import Column, Row, Table, made
-
-_LACKS = (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError)
 
 
 @dataclass
@@ -58,7 +57,7 @@ class Reader:
         rows = (made(columns, {**keys, **facts}) for facts in every)
         try:
             yield from rows if table.streams else list(rows)
-        except _LACKS:
+        except UNLIKE_A_RECORD:
             self.note(f"{experiment.folder}: not a whole record (see tandem verify)")
         except OSError as error:
             self.note(f"{error.filename or experiment.folder}: cannot be read: {error.strerror}")
