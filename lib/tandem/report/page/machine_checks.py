@@ -145,7 +145,7 @@ class MachineChecks:
     def _gap_texts(self) -> Iterator[str]:
         if self.gap.high and self.sampled.low:
             longest_s, where = self.gap.high
-            yield f"none longer than {number(longest_s)} s (longest: {where})"
+            yield f"the longest took {number(longest_s)} s ({where})"
             yield f"{share_text(self.sampled.low[0])} of each window or more was sampled"
 
     def _sensor_texts(self) -> Iterator[str]:

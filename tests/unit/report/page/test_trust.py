@@ -34,7 +34,7 @@ def test_checks_are_those_of_the_valid_experiments(tmp_path: Path) -> None:
     assert f"1.3 to 7.5 % of all CPUs (most: {IDS[1]})" in text
     assert "none seen in 2 windows" in text and "bob" not in text
     assert "99.8 % of the foreground's time or more; at least 95 % is asked for" in text
-    assert f"none longer than 0.101 s (longest: {IDS[0]})" in text
+    assert f"the longest took 0.101 s ({IDS[0]})" in text
     assert "GPU 0 (NVIDIA H100 80GB HBM3): energy counter every 20 ms, power every 100 ms" in text
     assert f"Not valid, in no comparison\n1: {IDS[2]}" in text
     assert f"Missing\n1: {IDS[3]}" in text
