@@ -91,6 +91,12 @@ def open_log(path: str | os.PathLike[str]) -> BinaryIO:
     return open(descriptor, "rb")
 
 
+def read_regular(path: str | os.PathLike[str]) -> bytes:
+    """Return what is in a file of a run; OSError as for open_log."""
+    with open_log(path) as stream:
+        return stream.read()
+
+
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a regular file; OSError as for open_log."""
     import hashlib  # which costs a keeper's start as much as pathlib does

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tandem.base.files import read_regular
+
 
 def json_object(file: Path) -> dict[str, Any] | None:
     """Return the object that a file holds; None: it holds none, or cannot be read."""
     try:
-        found = json.loads(file.read_bytes())
+        found = json.loads(read_regular(file))
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

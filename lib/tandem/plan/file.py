@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from tandem.base.errors import UsageError
-from tandem.base.files import write_whole
+from tandem.base.files import read_regular, write_whole
 from tandem.config.options import OPTIONS, as_settings, read_options
 from tandem.config.problems import Problem
 from tandem.plan.model import Experiment, Place, Plan
@@ -46,7 +46,7 @@ def read_plan_file(folder: Path) -> Plan:
     """Return the plan of the run in a folder; UsageError: there is none that can be read."""
     path = folder / NAME
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         hint = "name the folder of a run, results/run_..."
         raise UsageError(f"{folder}: holds no {NAME}: nothing to go on with ({hint})") from None

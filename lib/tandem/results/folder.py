@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError, TandemError
-from tandem.base.files import sweep, sync_all, sync_folder, write_whole
+from tandem.base.files import read_regular, sweep, sync_all, sync_folder, write_whole
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import counted
 from tandem.plan.file import write_plan
@@ -72,7 +72,7 @@ def _numbered_folder(results: Path) -> Path:
 def is_whole(folder: Path, plan: Plan) -> bool:
     """Whether, as far as can be told without its lock, all of a run have ended, with their rows."""
     try:
-        text = (folder / JOURNAL).read_bytes()
+        text = read_regular(folder / JOURNAL)
         rows = rows_by_id(table.read(folder / TABLE, columns_of(plan), or_earlier=True))
     except OSError:
         return False

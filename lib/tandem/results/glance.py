@@ -101,7 +101,11 @@ def _past(run: Path, most: int) -> _Past:
             standing = reading.experiment(name).standing
             if standing in {"valid", "not valid"}:
                 events[name] = {"experiment": name, "valid": standing == "valid"}
-    valid = {name: event["valid"] is True for name, event in events.items()}
+    valid = {
+        name: event["valid"] is True
+        for name, event in events.items()
+        if (run / name / RECORD).is_file()  # else it will run again
+    }
     counts, to_come = None, tuple[str, ...]()
     if plan := reading.plan:
         counts = counts_of(plan, valid)

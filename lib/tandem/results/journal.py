@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.errors import LockedError
+from tandem.base.files import read_regular
 from tandem.processes.locks import holder
 
 NAME = "journal.jsonl"
@@ -107,7 +108,7 @@ def events_in(text: bytes) -> Iterator[dict[str, Any]]:
 def pruned_in(folder: Path) -> frozenset[str]:
     """Return what has been pruned of a run, as its journal says: "logs", "samples"."""
     try:
-        events = events_in((folder / NAME).read_bytes())
+        events = events_in(read_regular(folder / NAME))
     except OSError:
         return frozenset()
     return frozenset(str(event.get("what")) for event in events if event["event"] == "pruned")

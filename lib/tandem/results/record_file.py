@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tandem.base.errors import UsageError
-from tandem.base.files import sha256_of, sweep, write_whole
+from tandem.base.files import read_regular, sha256_of, sweep, write_whole
 from tandem.results.record import Figure, Interference, Record
 
 NAME = "experiment.json"
@@ -134,7 +134,7 @@ def current_interference(
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_regular(file)
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror} (check the file)") from None
 

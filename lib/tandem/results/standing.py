@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tandem.base.errors import UsageError
+from tandem.base.files import read_regular
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.plan.tries import as_it_stands, counting, lost_additions, newest_try
@@ -20,7 +21,7 @@ from tandem.results.record_file import record_of
 def journal_of(run: Path) -> bytes:
     """Return the text of a run's journal; nothing without one. OSError: it cannot be read."""
     try:
-        return (run / NAME).read_bytes()
+        return read_regular(run / NAME)
     except FileNotFoundError:
         return b""
 

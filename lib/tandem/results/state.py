@@ -17,6 +17,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from tandem.base.clock import boottime_s
 from tandem.base.json_object import json_object
 from tandem.base.moments import moment_of
 from tandem.plan.model import Plan
@@ -218,10 +219,13 @@ def liveness(state: State, age_s: float) -> Liveness:
     """Return whether the process of a run that has not ended is still there.
 
     It is looked for where its pid means something: on its machine, since the same boot, in its PID
-    namespace, and where this user may see it. Elsewhere the age of its file decides, in seconds:
-    an old one says that nobody knows.
+    namespace, and where this user may see it. What it wrote before its machine started again has
+    ended with that. Elsewhere the age of its file decides, in seconds: an old one says that nobody
+    knows.
     """
     owner = state.owner
+    if is_of_earlier_boot(owner, age_s):
+        return "not running"
     try:
         is_here = (owner.boot_id, owner.pid_namespace) == (
             boot_id(),
@@ -234,6 +238,12 @@ def liveness(state: State, age_s: float) -> Liveness:
         is_owner = not has_ended(fields) and fields[19] == str(owner.started_ticks)
         return "running" if is_owner else "not running"
     return "running" if age_s <= STALE_S else "unknown"
+
+
+def is_of_earlier_boot(owner: Owner, age_s: float) -> bool:
+    """Whether a process of this machine wrote something, so many seconds ago, before it started."""
+    is_here = owner.host == os.uname().nodename
+    return is_here and owner.boot_id != boot_id() and age_s > boottime_s()
 
 
 def made(kind: type[Made], value: Any) -> Made:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import plans
 from support.states import state
+from tandem.plan.file import write_plan
 from tandem.results.glance import Ended, Glance, Watched
 from tandem.results.journal import Journal
 from tandem.results.newest import read_newest
@@ -77,6 +79,16 @@ def test_a_state_says_how_the_run_ended(tmp_path: Path) -> None:
     assert found.counts == Counts(0, 0, 2)  # the state's: there is no plan
 
 
+def test_what_has_lost_its_record_is_missing_in_the_counts(tmp_path: Path) -> None:
+    plan = plans.plan(*(plans.experiment(number=n, id=name) for n, name in enumerate("ab", 1)))
+    write_plan(plan, tmp_path)
+    journal(tmp_path, ended("a", valid=True), ended("b", valid=True))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "experiment.json").write_text("{}")
+    found = look(tmp_path)
+    assert (found.counts, found.next) == (Counts(1, 0, 1), ("b",))
+
+
 def test_a_killed_run_is_not_running(tmp_path: Path) -> None:
     mine = this_process()
     StateFile(tmp_path).write(state(owner=mine))
@@ -98,6 +110,12 @@ def test_an_old_state_of_another_host_is_not_known(tmp_path: Path) -> None:
     assert (found.standing, found.host) == ("not known", "far")
     assert found.age_s is not None
     assert found.age_s > 60
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "state.json", "plan.json"])
+def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    assert look(tmp_path).counts is None
 
 
 def test_what_has_changed_is_read_again(tmp_path: Path) -> None:

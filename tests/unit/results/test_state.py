@@ -126,6 +126,18 @@ def test_elsewhere_the_age_of_the_state_decides(owner: Owner) -> None:
     assert liveness(other, age_s=61) == "unknown"
 
 
+def test_a_run_from_before_the_machine_started_again_is_not_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = state(owner=replace(this_process(), boot_id="another"))
+    monkeypatch.setattr(module, "boottime_s", lambda: 20.0)
+    assert liveness(before, age_s=30) == "not running"
+    assert liveness(before, age_s=10) == "running"  # then it is another machine of that name
+    there = state(owner=replace(before.owner, host="far"))
+    assert liveness(there, age_s=30) == "running"
+    assert liveness(there, age_s=90) == "unknown"
+
+
 def test_whose_processes_cannot_be_seen_is_judged_by_age(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = state(owner=this_process())
     monkeypatch.setattr(module, "stat", lambda _pid: [])
