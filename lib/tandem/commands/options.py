@@ -14,10 +14,7 @@ from tandem.base.output import complain
 from tandem.base.paths import REGISTRY, RESULTS, as_seen_from_here
 from tandem.config.options import Limits
 from tandem.plan import file as planfile
-from tandem.results.folder import TABLE
-from tandem.results.journal import NAME as JOURNAL
 from tandem.results.latest import find_run, why_not_found
-from tandem.results.record_file import NAME as RECORD
 
 if TYPE_CHECKING:
     from tandem.plan.planner import PlanReading
@@ -109,6 +106,10 @@ def run_or_file(path: Path) -> Path:
 
 def no_run(folder: Path) -> str | None:
     """Return why a path is no run's folder; None: it is, or its command has better words."""
+    from tandem.results.folder import TABLE
+    from tandem.results.journal import NAME as JOURNAL
+    from tandem.results.record_file import NAME as RECORD
+
     if not folder.is_dir():
         return "no folder"
     if not os.access(folder, os.R_OK):
