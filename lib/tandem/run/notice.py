@@ -25,6 +25,7 @@ LIMIT_S, GRACE_S = 30, 2
 PATIENCE_S = (
     10  # for what the command leaves: mail(1) hands over to a mail server in the background
 )
+MOST_SHOWN = 200  # characters of the last line that it printed
 TOO_LONG = 124  # the keeper's exit code then
 
 
@@ -111,6 +112,6 @@ def started(command: Sequence[str], environment: Mapping[str, str], text: str) -
             ).returncode
         if status == 0:
             return ""
-        words = [line for line in last_lines(said, 20) if line.strip()][-1:]
+        words = [line[:MOST_SHOWN] for line in last_lines(said, 20) if line.strip()][-1:]
     how = f"exit code {status}" if status >= 0 else f"ended by signal {-status}"
     return ": ".join([f"not done after {LIMIT_S} s" if status == TOO_LONG else how, *words])
