@@ -26,7 +26,7 @@ STYLE = (
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or not Path(sys.argv[1], "state.json").exists():
         print(__doc__, file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as name, chromium_started() as chromium:
