@@ -122,6 +122,12 @@ def test_it_has_little_time_and_nothing_of_it_stays(
     wait_for("nothing of it is left", lambda: not processes(marker))
 
 
+def test_of_a_command_that_prints_one_endless_line_little_is_shown() -> None:
+    command = ["bash", "-c", "printf '%09999d'; exit 3"]
+    why = notice.started(command, os.environ, "")
+    assert why == "exit code 3: " + "0" * notice.MOST_SHOWN
+
+
 def test_a_reader_that_reads_nothing_is_no_trouble(tmp_path: Path) -> None:
     told = Notice(("true",), text="word " * 100_000)
     told.send(0)
