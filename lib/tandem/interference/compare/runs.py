@@ -211,6 +211,8 @@ def numbered(pairs: Sequence[Pair]) -> list[Pair]:
     """
     varied = varied_in(pairs)
     same = [without(pair, varied[pair.entry] | {SEED}) for pair in pairs]
+    if all(pair.config and pair.number for pair in same):
+        return same
     configs = {
         each: place for place, each in enumerate(dict.fromkeys(p.configuration for p in same), 1)
     }

@@ -11,7 +11,7 @@ from tandem.report.page.markup import Content, element
 from tandem.report.page.trained import Trained
 from tandem.report.plots.scatter import SHAPES, Point, scatter, shape_sign
 
-MOST = 600  # points that are drawn
+MOST = 600  # points that are drawn, and that the data have
 COSTS = {
     "gpu_j": "GPU energy, J",
     "cpu_j": "CPU and DRAM energy, J",
@@ -46,7 +46,7 @@ def quality_figure(trained: Sequence[Trained], command: str) -> Figure | None:
             *(getattr(each, name) for name in COSTS),
             *(each.metrics.get(name) for name in metrics),
         )
-        for each in trained
+        for each in trained[:: step_of(trained)]
     ]
     title = f"Quality against {'energy' if cost.endswith('_j') else 'duration'}"
     return Figure(
@@ -73,8 +73,8 @@ def sentences(trained: Sequence[Trained], cost: str) -> list[str]:
         found.append(f"{missing} of {len(trained)} have no value across and are not drawn.")
     if step_of(trained) > 1:
         found.append(
-            f"One of {step_of(trained)} is drawn, in the order in which they ran; the data have all"
-            f" {len(trained)}."
+            f"One of {step_of(trained)} is drawn and in the data, in the order in which they ran;"
+            f" the command below prints all {len(trained)}."
         )
     return found
 

@@ -51,8 +51,9 @@ def test_what_has_no_joules_is_counted_and_not_drawn() -> None:
 def test_of_very_many_some_are_drawn_and_it_says_how_many() -> None:
     every = [trained(at) for at in range(2 * MOST)]
     found = quality_figure(every, "tandem table")
-    assert found and points(found.drawing)[0] == MOST and len(found.rows) == 2 * MOST
-    assert any(text.startswith("One of 2 is drawn") for text in found.sentences)
+    assert found and points(found.drawing)[0] == MOST and len(found.rows) == MOST
+    assert any(text.startswith("One of 2 is drawn and in the data") for text in found.sentences)
+    assert any(f"all {2 * MOST}" in text for text in found.sentences)
 
 
 def test_without_two_points_there_is_no_figure() -> None:
