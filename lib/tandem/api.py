@@ -85,13 +85,13 @@ class Run:
         Moments (`_utc`) are timestamps with their zone. ModuleNotFoundError: pandas is not
         installed. UsageError: there is no such kind, or no such experiment.
         """
+        columns = self._reader.columns(_kind(kind))
         try:
             pandas = import_module("pandas")
         except ModuleNotFoundError:
             raise ModuleNotFoundError(
                 "frame() needs pandas (pip install pandas); lists of dicts need nothing"
             ) from None
-        columns = self._reader.columns(_kind(kind))
         rows = self._rows(kind, experiment) if experiment else self._kept(kind)
         frame = pandas.DataFrame(rows, columns=[column.name for column in columns])
         for column in columns:
