@@ -81,7 +81,7 @@ def design(count: int) -> dict[str, Any]:
 def bench(folder: Path, count: int, what: str, entries: list[dict[str, Any]]) -> None:
     stage, run = bench_plan(folder, f"plan {count} {what}", {"experiments": entries})
     end_all_but_one(run, stage)
-    command = [sys.executable, str(ROOT / "driver.py"), "run", "--resume", str(run)]
+    command = [sys.executable, str(ROOT / "driver.py"), "run", "--no-report", "--resume", str(run)]
     begin_s = time.time()
     _, memory_mib = measure(command, stage)
     show(f"resume {count} {what}", started_s(run) - begin_s, memory_mib)
