@@ -44,9 +44,10 @@ def main() -> int:
     except ModuleNotFoundError as error:
         complain(f"tandem: error: the Python package {error.name} is missing (reinstall Tandem)")
         return 3
-    except OSError as error:  # stdout is full
+    except OSError as error:  # stdout is full, or a run may not be read
         mute(sys.stdout)
-        complain(f"tandem: error: {error}")
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"tandem: error: {where}{error.strerror or error}")
         return 1
 
 

@@ -67,3 +67,10 @@ names_each_once() { # TEXT
   run -0 driver check --registry registry.json --root . --results results --repo fast --model tiny
   [[ $output != *Traceback* ]]
 }
+
+@test "a pipe in the place of a record keeps nobody waiting" {
+  mkdir -p piped/one
+  mkfifo piped/one/experiment.json
+  run -2 --separate-stderr timeout 30 "$ROOT/.venv/bin/python" "$ROOT/driver.py" compare piped
+  [[ $stderr == *"piped/one/experiment.json: cannot be read: not a regular file"* ]]
+}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tandem.base.errors import UsageError
+from tandem.base.files import read_regular
 from tandem.base.json_object import json_object
 from tandem.interference.compare.cells import SEED
 from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
@@ -118,7 +119,7 @@ class RunReader:
     def add(self, file: Path) -> None:
         """Read the record in a file, and add what it says."""
         try:
-            data = file.read_bytes()
+            data = read_regular(file)
             record = record_from(data, file)
         except UsageError as error:
             self.damaged.append(str(error))
