@@ -31,7 +31,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as name, chromium_started() as chromium:
         folder = Path(name)
-        run = write_big_run(folder, configs=16, repeats=6, doses=(0.5, 1.0))
+        run = write_big_run(folder, configs=24, repeats=6, doses=(0.5, 1.0))
         with opened(chromium, write_page([run]), viewport={"width": 820, "height": 900}) as page:
             box = page.locator("#answer").bounding_box()
             assert box
