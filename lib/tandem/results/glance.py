@@ -45,7 +45,7 @@ class Glance:
 
     `why` says why it was stopped or has failed, `host` where it runs or ran, `age_s` how old its
     state is. `ended` are the newest of those that have ended, newest first, `next` the first of
-    those to come.
+    those to come. `plan_problem` says why there is no plan, without which nothing can go on.
     """
 
     run: Path
@@ -58,6 +58,7 @@ class Glance:
     ended: tuple[Ended, ...]
     ended_count: int
     next: tuple[str, ...]
+    plan_problem: str | None = None
 
 
 class Watched:
@@ -77,8 +78,8 @@ class Watched:
         counts = past.counts or (state.counts if state else None)
         standing, why = _standing(past, state, age_s, counts)
         host = state.owner.host if state else past.host
-        ended = past.ended, past.ended_count, past.next
-        return Glance(self.run, standing, why, host, age_s, state, counts, *ended)
+        of_past = past.ended, past.ended_count, past.next, past.plan_problem
+        return Glance(self.run, standing, why, host, age_s, state, counts, *of_past)
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class _Past:
     ended: tuple[Ended, ...]
     ended_count: int
     next: tuple[str, ...]
+    plan_problem: str | None
 
 
 def _past(run: Path, most: int) -> _Past:
@@ -112,7 +114,8 @@ def _past(run: Path, most: int) -> _Past:
         to_come = tuple(each.id for each in islice(still_to_run(plan, valid), NEXT))
     newest = tuple(_ended(reading, events[name]) for name in islice(reversed(events), most))
     hosts = [each["host"] for each in reading.events if isinstance(each.get("host"), str)]
-    return _Past(run, hosts[-1] if hosts else None, counts, newest, len(events), to_come)
+    host = hosts[-1] if hosts else None
+    return _Past(run, host, counts, newest, len(events), to_come, reading.plan_problem)
 
 
 def _ended_events(reading: RunReading) -> Iterator[dict[str, Any]]:

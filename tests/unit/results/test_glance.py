@@ -97,6 +97,12 @@ def test_a_killed_run_is_not_running(tmp_path: Path) -> None:
     assert look(tmp_path).standing == "not running"
 
 
+def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").touch()
+    (tmp_path / "plan.json").write_text("{}")
+    assert "plan.json: not as this version" in (look(tmp_path).plan_problem or "")
+
+
 def test_a_killed_run_with_nothing_missing_has_ended(tmp_path: Path) -> None:
     owner = replace(this_process(), started_ticks=1)
     StateFile(tmp_path).write(state(owner=owner, counts=Counts(2, 0, 0)))

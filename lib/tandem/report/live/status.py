@@ -28,7 +28,7 @@ def status_lines(
     """
     lines = [_heading(glance, now)]
     if glance.standing != "running" and _has_more(glance):
-        lines.append(f"to go on: {resume}")
+        lines.append(glance.plan_problem or f"to go on: {resume}")
     if glance.state and glance.standing in {"running", "not known"}:
         lines += _doing(glance.state)
     lines += _left(glance, now)
@@ -38,7 +38,7 @@ def status_lines(
 
 def status_json(glance: Glance, resume: str) -> dict[str, Any]:
     """Return the same as an object of JSON."""
-    is_due = glance.standing != "running" and _has_more(glance)
+    is_due = glance.standing != "running" and _has_more(glance) and not glance.plan_problem
     return {**asdict(glance), "run": str(glance.run), "resume": resume if is_due else None}
 
 

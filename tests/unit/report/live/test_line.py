@@ -16,7 +16,7 @@ from tandem.report.live.colour import coloured, has_colour
 from tandem.report.live.columns import cut, width, wrap
 from tandem.report.live.line import live_line
 from tandem.report.live.moment import clock_text
-from tandem.report.live.status import status_lines
+from tandem.report.live.status import status_json, status_lines
 from tandem.results.glance import Ended, Glance
 from tandem.results.state import Board, Counts, Newest, Rounds, Use
 
@@ -201,6 +201,12 @@ def test_a_run_that_does_not_run_says_how_to_go_on(
 ) -> None:
     shown = lines(standing=standing, **facts)
     assert shown[:2] == [f"{RUN}: {first}", "to go on: make resume RUN=x"]
+
+
+def test_where_the_plan_cannot_be_read_nobody_is_told_to_go_on() -> None:
+    facts: dict[str, Any] = {"standing": "not running", "plan_problem": "plan.json: damaged"}
+    assert lines(**facts)[1] == "plan.json: damaged"
+    assert status_json(glance(**facts), "make resume RUN=x")["resume"] is None
 
 
 def test_a_run_that_is_whole_has_nothing_to_go_on_with() -> None:
