@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,10 +30,17 @@ def not_cloned(folder: str, names: list[str]) -> set[str]:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The project as a clone has it, with a .venv; xdg-open only notes what it is to show."""
+    """The project as a clone has it, with a .venv; xdg-open only notes what it is to show.
+
+    The design has one repeat here: test_design_run has the whole one.
+    """
     project = tmp_path / "tandem"
     shutil.copytree(ROOT, project, symlinks=True, ignore=not_cloned)
     (project / ".venv").symlink_to((ROOT / ".venv").resolve())
+    design = project / "examples" / "design.json"
+    whole = design.read_text(encoding="utf-8")
+    design.write_text(re.sub(r'"repeats": \d+', '"repeats": 1', whole), encoding="utf-8")
+    assert '"repeats": 1' in design.read_text(encoding="utf-8")
     opener = tmp_path / "bin" / "xdg-open"
     opener.parent.mkdir()
     opener.write_text(f'#!/bin/bash\ncat -- "$1" >{tmp_path}/seen\n')
