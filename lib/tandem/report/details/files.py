@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from os.path import exists
-
-from tandem.results.reading import ExperimentReading
+from pathlib import Path
 
 _FILES = {
     "record": "experiment.json",
@@ -15,7 +14,7 @@ _FILES = {
 }
 
 
-def files_of(reading: ExperimentReading, *kinds: str) -> list[tuple[str, str]]:
+def files_of(folder: Path, *kinds: str) -> list[tuple[str, str]]:
     """Return what each file tells and its path in the experiment's folder."""
     wanted = {kind: _FILES[kind] for kind in kinds or _FILES}
-    return [(kind, name) for kind, name in wanted.items() if exists(f"{reading.folder}/{name}")]
+    return [(kind, name) for kind, name in wanted.items() if exists(f"{folder}/{name}")]

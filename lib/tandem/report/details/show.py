@@ -39,7 +39,8 @@ def text_of_experiment(
     lines += _timeline(reading, columns, has_utf8)
     for name, tail in tails_of(reading):
         lines += _tail(name, tail, columns)
-    lines += _part(Part("Files", [("folder", f"{reading.folder}"), *files_of(reading)]), columns)
+    files = [("folder", f"{reading.folder}"), *files_of(reading.folder)]
+    lines += _part(Part("Files", files), columns)
     text = "\n".join(lines)
     return text if has_utf8 else text.translate(_ASCII).encode("ascii", "replace").decode()
 

@@ -70,6 +70,6 @@ def _tail(log: str, tail: Tail) -> list[Content]:
 def _files(run: ReportedRun, reading: ExperimentReading) -> Element | None:
     folder = f"{run.link}{quote(reading.id)}/"
     links: list[Content] = []
-    for kind, path in files_of(reading):
+    for kind, path in files_of(reading.folder):
         links += [" · " if links else "", element("a", kind, href=folder + path)]
     return element("p", "Files: ", *links) if links else None

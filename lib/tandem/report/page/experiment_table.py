@@ -39,7 +39,7 @@ class Line:
     values: words.Values
     metric: tuple[str, float] | None
     cells: Mapping[str, str]
-    links: Sequence[tuple[str, str]]
+    has_record: bool
     has_begun: bool
     badness: tuple[bool, float, int]
     began: str
@@ -51,6 +51,7 @@ def line_of(run: ReportedRun, reading: ExperimentReading, *, has_run: bool) -> L
     )
     coverage = words.coverage(reading)
     warnings = words.record_of(reading).get("warnings")
+    has_record = reading.standing != "missing"
     cells = {
         "Run": run.label if has_run else "",
         "Standing": f"{words.MARKS[reading.standing]} {words.standing(reading)}",
@@ -68,8 +69,8 @@ def line_of(run: ReportedRun, reading: ExperimentReading, *, has_run: bool) -> L
         values=words.values(reading),
         metric=words.main_metric(reading),
         cells=cells,
-        links=files_of(reading, "record", "log", "energy"),
-        has_begun=reading.folder.is_dir(),
+        has_record=has_record,
+        has_begun=has_record or reading.folder.is_dir(),
         badness=(
             reading.standing == "valid",
             1.0 if coverage is None else coverage,
@@ -173,14 +174,13 @@ def _head(titles: Sequence[str]) -> Element:
 
 def _row(line: Line, cells: Sequence[str], details: str | None, *, is_few: bool) -> Element:
     folder = f"{line.run.link}{quote(line.id)}/"
-    links = dict(line.links)
-    record = links.pop("record", None)
-    where = folder + record if record and is_few else folder
-    name = element("a", line.id, href=where) if record else line.id
+    place = line.run.path / line.id
+    links = dict(files_of(place, "record", "log", "energy")) if is_few else {}
+    where = folder + links.pop("record", "")
+    name = element("a", line.id, href=where) if line.has_record else line.id
     first = element("th", name)
     more: list[Content] = [element("a", "details", href=f"#{details}")] if details else []
-    if is_few:
-        more += [element("a", kind, href=folder + path) for kind, path in links.items()]
+    more += [element("a", kind, href=folder + path) for kind, path in links.items()]
     if more:
         first.append(element("small", *(part for link in more for part in (link, " "))))
     row = element("tr", first)
