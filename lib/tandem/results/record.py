@@ -546,8 +546,10 @@ class Interference(TypedDict):
 
 def last_window(windows: Sequence[Window], name: str, attempt: int | None = None) -> Window | None:
     """Return the newest window of a name, or the one of an attempt; None if there is none."""
-    found = (each for each in reversed(windows) if each["name"] == name)
-    return next((each for each in found if attempt in (None, each["attempt"])), None)
+    for each in reversed(windows):
+        if each["name"] == name and attempt in (None, each["attempt"]):
+            return each
+    return None
 
 
 def is_warm_up(record: Record) -> bool:

@@ -31,13 +31,15 @@ class Unit:
 
     def value(self, of: Value) -> float | None:
         """Return the median over its parts of their own medians; None: no pair has a value."""
-        medians = [_median(of(pair) for pair in part) for part in self.parts]
-        return _median(medians)
+        # Nearly all parts are of one pair, and many units are one part.
+        return _median(
+            of(part[0]) if len(part) == 1 else _median(map(of, part)) for part in self.parts
+        )
 
 
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    if len(known) == 1:  # so it is of nearly all parts
+    if len(known) == 1:
         return known[0]
     return statistics.median(known) if known else None
 
