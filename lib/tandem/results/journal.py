@@ -10,7 +10,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -122,13 +122,18 @@ def added_in(text: bytes) -> list[dict[str, Any]]:
 
 
 def ended_in(text: bytes) -> dict[str, float | None]:
-    """Return which experiments have ended by a journal's text, and how many seconds each took.
+    """Return which experiments have ended by a journal's text, and how many seconds each took."""
+    return ended_by(events_in(text))
+
+
+def ended_by(events: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Return which experiments have ended by a journal's events, and how many seconds each took.
 
     One that was started again has not, until it has again. A line with a time that is none
     (negative, NaN) says nothing.
     """
     ended: dict[str, float | None] = {}
-    for event in events_in(text):
+    for event in events:
         name = str(event.get("experiment"))
         if event["event"] == "started":
             ended.pop(name, None)

@@ -133,7 +133,7 @@ class RunReading:
     @cached_property
     def out(self) -> frozenset[str]:
         """Which of them do not count."""
-        return not_counting(self.path, self.plan)
+        return not_counting(self.path, self.plan, self.events)
 
     def experiments(self) -> Iterator[ExperimentReading]:
         """Yield every experiment, each record read anew."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tandem.base.errors import UsageError
 from tandem.base.files import read_regular
@@ -13,7 +14,7 @@ from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.plan.tries import as_it_stands, counting, lost_additions, newest_try
 from tandem.results.folder import TABLE
-from tandem.results.journal import NAME, added_in, ended_in
+from tandem.results.journal import NAME, added_in, ended_by, events_in
 from tandem.results.record import UNFINISHED
 from tandem.results.record_file import record_of
 
@@ -40,17 +41,19 @@ def standing_plan(run: Path) -> Plan:
     return as_it_stands(plan, lost_additions(plan, begun_in(run)))
 
 
-def not_counting(run: Path, plan: Plan | None = None) -> frozenset[str]:
+def not_counting(
+    run: Path, plan: Plan | None = None, events: Iterable[Mapping[str, Any]] | None = None
+) -> frozenset[str]:
     """Return which experiments of a run do not count: warm-ups, and tries with a newer whole one.
 
-    `plan` is the run's as it stands, for whoever has read it already.
+    `plan` is the run's as it stands, and `events` are its journal's, for whoever has read them.
 
     Where its plan cannot be read, the table says so (records were made again into another folder).
     Where that does not either, all count: the run may be of an earlier version, which had neither.
     """
     try:
         plan = plan or standing_plan(run)
-        ended = set(ended_in(journal_of(run)))
+        ended = set(ended_by(events_in(journal_of(run)) if events is None else events))
     except (UsageError, OSError):
         return frozenset(_not_counting_in_table(run))
     several = (it for it in plan.groups.values() if newest_try(it)[0].try_number > 1)
