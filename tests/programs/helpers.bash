@@ -36,3 +36,15 @@ is_called() { # PID NAME
 has_line() { # FILE TEXT
   grep -qF -- "$2" "$1"
 }
+
+# Makes repos/fast, whose train.sh has these lines, and registry.json, which knows it as fast tiny.
+make_fast_repository() { # LINE ...
+  mkdir -p repos/fast
+  printf '%s\n' '#!/bin/bash' "$@" >repos/fast/train.sh
+  chmod +x repos/fast/train.sh
+  cat >registry.json <<'JSON'
+{"models": {"fast": {"path": "repos/fast", "train_script": "./train.sh", "models": ["tiny"],
+  "supported_hyperparams": {},
+  "performance_metrics": {"log_patterns": {"accuracy": "Test Accuracy: ([0-9.]+)"}}}}}
+JSON
+}

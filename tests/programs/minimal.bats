@@ -7,14 +7,8 @@
 setup() {
   load helpers.bash
   cd "$BATS_TEST_TMPDIR"
-  mkdir -p repos/fast few
-  printf '#!/bin/bash\necho Test Accuracy: 70\n' >repos/fast/train.sh
-  chmod +x repos/fast/train.sh
-  cat >registry.json <<'JSON'
-{"models": {"fast": {"path": "repos/fast", "train_script": "./train.sh", "models": ["tiny"],
-  "supported_hyperparams": {},
-  "performance_metrics": {"log_patterns": {"accuracy": "Test Accuracy: ([0-9.]+)"}}}}}
-JSON
+  mkdir -p few
+  make_fast_repository 'echo Test Accuracy: 70'
   printf '{"mode": "default", "experiments": [{"repo": "fast", "model": "tiny"}]}' >settings.json
 }
 

@@ -7,15 +7,9 @@
 setup_file() {
   load helpers.bash
   cd "$BATS_FILE_TMPDIR"
-  mkdir -p repos/fast results/run_empty results/run_foreign/notes
-  printf '#!/bin/bash\necho Test Accuracy: 70\n' >repos/fast/train.sh
-  chmod +x repos/fast/train.sh
+  mkdir -p results/run_empty results/run_foreign/notes
+  make_fast_repository 'echo Test Accuracy: 70'
   touch results/run_notes.txt results/run_foreign/notes/a
-  cat >registry.json <<'JSON'
-{"models": {"fast": {"path": "repos/fast", "train_script": "./train.sh", "models": ["tiny"],
-  "supported_hyperparams": {},
-  "performance_metrics": {"log_patterns": {"accuracy": "Test Accuracy: ([0-9.]+)"}}}}}
-JSON
   TANDEM_LOCKS=$PWD driver run --registry registry.json --root . --results results --repo fast --model tiny
 }
 

@@ -7,14 +7,7 @@
 setup_file() {
   load helpers.bash
   cd "$BATS_FILE_TMPDIR"
-  mkdir -p repos/fast
-  printf '#!/bin/bash\necho Epoch 1\necho Test Accuracy: 70\nexit 3\n' >repos/fast/train.sh
-  chmod +x repos/fast/train.sh
-  cat >registry.json <<'JSON'
-{"models": {"fast": {"path": "repos/fast", "train_script": "./train.sh", "models": ["tiny"],
-  "supported_hyperparams": {},
-  "performance_metrics": {"log_patterns": {"accuracy": "Test Accuracy: ([0-9.]+)"}}}}}
-JSON
+  make_fast_repository 'echo Epoch 1' 'echo Test Accuracy: 70' 'exit 3'
   printf '{"mode": "default", "experiments": [{"repo": "fast", "model": "tiny"}]}' >settings.json
   run -1 driver run --registry registry.json --root . --results results settings.json
 }
