@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
-from tandem.report.page.markup import Content, element
+from tandem.report.page.markup import Content, deeper, element
 
 
 def bullets(texts: Iterable[str]) -> Element:
@@ -29,3 +29,9 @@ def opened(summary: str, *contents: Content) -> Element:
 def scrolling(table: Content, name: str) -> Element:
     """Return a table that scrolls by itself where the page is narrower, also by keyboard."""
     return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)
+
+
+def of_run(label: str, contents: Sequence[Content]) -> Element:
+    """Return what a section says of one run of several, below its label."""
+    title = element("h3", label, class_="of-run")
+    return element("div", title, *deeper(contents), class_="run")

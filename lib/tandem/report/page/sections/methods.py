@@ -10,11 +10,11 @@ from tandem.base.text import counted
 from tandem.interference.statistics.counting import MOST_PAIRS
 from tandem.plan.model import Plan
 from tandem.report.check.order import order_text
-from tandem.report.page.blocks import opened
+from tandem.report.page.blocks import of_run, opened
 from tandem.report.page.command_of_run import command_of
 from tandem.report.page.design import as_planned
 from tandem.report.page.kinds_of_text import Kinds
-from tandem.report.page.markup import Content, deeper, element
+from tandem.report.page.markup import Content, element
 from tandem.report.page.paper_facts import (
     PaperFacts,
     board_words,
@@ -209,8 +209,7 @@ class Methods:
         for each in self.of.values():
             inner = each.contents()
             if len(self.of) > 1:
-                title = element("h3", each.run.label, class_="of-run")
-                inner = [element("div", title, *deeper(inner), class_="run")]
+                inner = [of_run(each.run.label, inner)]
             found += inner
         labels = [each.run.label for each in self.of.values()]
         text = "These check and make every figure again from the files, on any machine:"

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from tandem.base.moments import moment_of
 from tandem.base.text import counted, some_of
-from tandem.report.page.blocks import scrolling, terms
+from tandem.report.page.blocks import of_run, scrolling, terms
 from tandem.report.page.figure import Figure
 from tandem.report.page.kinds_of_text import Kinds
 from tandem.report.page.least_and_most import LeastAndMost
 from tandem.report.page.machine_checks import MachineChecks
-from tandem.report.page.markup import Content, deeper, element
+from tandem.report.page.markup import Content, element
 from tandem.report.page.run_times import times_of
 from tandem.report.page.runs import ENDED, ReportedRun, Standings
 from tandem.report.plots.drift import IdleWindow, drift_plot, legend
@@ -165,11 +165,7 @@ class Trust:
     def contents(self) -> list[Content]:
         if len(self.of) == 1:
             return next(iter(self.of.values())).contents()
-        found: list[Content] = []
-        for each in self.of.values():
-            title = element("h3", each.run.label, class_="of-run")
-            found.append(element("div", title, *deeper(each.contents()), class_="run"))
-        return found
+        return [of_run(each.run.label, each.contents()) for each in self.of.values()]
 
 
 def thinned(windows: Sequence[Idle], most: int) -> tuple[Sequence[Idle], int]:
