@@ -2,9 +2,8 @@
 """One measured training beside looping ones, and a record that can be trusted.
 
 RUN is a folder, its name in results/, or latest. COMMAND --help says more.
-Exit codes: 0 all is valid (with --until: all that there was time for) · 1 some
-is not · 2 usage, settings or registry wrong, nothing was started · 3 machine
-not ready · 75 another run holds the lock · 128+N stopped by signal N
+Exit codes: 0 all valid (that there was time for) · 1 not all · 2 usage or files
+wrong · 3 machine not ready · 75 another run has the lock · 128+N by signal N
 """
 
 from __future__ import annotations

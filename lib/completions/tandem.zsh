@@ -25,6 +25,7 @@ _shtab_tandem_commands() {
     table:'print runs as a tidy table: experiments, windows, rounds, epochs or samples, CSV or JSON'
     verify:'compute all figures of runs from their raw files; say which differ'
     watch:'print again and again what a run does, until it ends'
+    work:'run groups of a run that several workers drain; start one for each GPU, on any machine'
   )
   _describe 'tandem commands' _commands
 }
@@ -144,6 +145,7 @@ _shtab_tandem_run_options=(
   "--resume[run what is missing in this run\; it reuses the saved plan]:RUN:_tandem_runs"
   "--rerun-invalid[with --resume\: run the groups again that hold something not valid]"
   "--continue[resume the newest run of these settings, if they still mean the same]"
+  "--notify[start this once at the end, however it comes\: a program and its arguments (no shell)\; docs\/cron.md has the variables that it gets, and examples]:COMMAND:"
   "--until[start nothing that will probably not end by then\: HH\:MM or a date and time]:TIME:"
   "--stop-after-invalid[end the run when N experiments in a row are not valid for the same reason]:N:"
   "--wait-lock[wait at most so many seconds for other runs to end (0)]:S:"
@@ -151,7 +153,6 @@ _shtab_tandem_run_options=(
   "--wait-idle[wait at most so many seconds for busy GPUs (0)]:S:"
   "--allow-busy[run beside others, and say so]"
   "--no-report[make no report.html at the end of the run]"
-  "--notify[start this once at the end, however it comes\: a program and its arguments (no shell)\; docs\/cron.md has the variables that it gets, and examples]:COMMAND:"
   "--powercap[where RAPL is (\/sys\/class\/powercap)]:powercap:_files -/"
   "--proc[where CPU time and pressure are (\/proc)]:proc:_files -/"
   "--cpufreq[where governors are (\/sys\/devices\/system\/cpu)]:cpufreq:_files -/"
@@ -212,6 +213,27 @@ _shtab_tandem_watch_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tandem_watch_defaults_added=0
 
+_shtab_tandem_work_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--max-groups[end after so many groups (all)]:N:"
+  "--results[folder for runs (results)]:results:_files -/"
+  "--until[start nothing that will probably not end by then\: HH\:MM or a date and time]:TIME:"
+  "--stop-after-invalid[end the run when N experiments in a row are not valid for the same reason]:N:"
+  "--wait-lock[wait at most so many seconds for other runs to end (0)]:S:"
+  {--namespace,--no-namespace}"[keep backgrounds in a PID namespace where that is permitted (yes)]"
+  "--wait-idle[wait at most so many seconds for busy GPUs (0)]:S:"
+  "--allow-busy[run beside others, and say so]"
+  "--no-report[make no report.html at the end of the run]"
+  "--powercap[where RAPL is (\/sys\/class\/powercap)]:powercap:_files -/"
+  "--proc[where CPU time and pressure are (\/proc)]:proc:_files -/"
+  "--cpufreq[where governors are (\/sys\/devices\/system\/cpu)]:cpufreq:_files -/"
+  "--stop-with-parent[stop when this parent has ended]:PID:"
+  ":a run\: its folder, its name in results\/, or latest:_tandem_runs"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tandem_work_defaults_added=0
+
 
 _shtab_tandem() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->tandem'
@@ -246,6 +268,7 @@ _shtab_tandem() {
         table) _arguments -C -s $_shtab_tandem_table_options ;;
         verify) _arguments -C -s $_shtab_tandem_verify_options ;;
         watch) _arguments -C -s $_shtab_tandem_watch_options ;;
+        work) _arguments -C -s $_shtab_tandem_work_options ;;
       esac
   esac
 }

@@ -64,7 +64,7 @@ def test_what_is_no_percent_is_refused(text: str) -> None:
 def test_the_help_is_one_screen() -> None:
     description = ast.get_docstring(ast.parse((ROOT / "driver.py").read_text()), clean=False)
     lines = parser(description or "").format_help().splitlines()
-    assert len(lines) < 24
+    assert len(lines) <= 24
     assert [line for line in lines if len(line) > 80] == []
     assert all(f" {name} " in "\n".join(lines) for names in COMMANDS.values() for name in names)
 

@@ -26,8 +26,10 @@ MAY_IMPORT = {
     " interference report",
     "run": "base nvml processes log config machine measure plan background results interference"
     " report experiment",
+    "work": "base nvml processes log config machine measure plan background results interference"
+    " report experiment run",
     "commands": "base nvml processes log config machine measure plan background results"
-    " interference report experiment run",
+    " interference report experiment run work",
 }
 
 

@@ -44,6 +44,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="resume the newest run of these settings, if they still mean the same",
     )
     add(
+        "--notify",
+        type=command_of,
+        metavar="COMMAND",
+        help="start this once at the end, however it comes: a program and its arguments (no shell);"
+        " docs/cron.md has the variables that it gets, and examples",
+    )
+    add_running(parser)
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Add what whoever runs experiments is told, beside their plan: see `options_of`."""
+    add = parser.add_argument
+    add(
         "--until",
         type=moment,
         metavar="TIME",
@@ -81,13 +94,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         dest="with_report",
         action="store_false",
         help="make no report.html at the end of the run",
-    )
-    add(
-        "--notify",
-        type=command_of,
-        metavar="COMMAND",
-        help="start this once at the end, however it comes: a program and its arguments (no shell);"
-        " docs/cron.md has the variables that it gets, and examples",
     )
     add("--powercap", type=Path, default=POWERCAP, help="where RAPL is (%(default)s)")
     add("--proc", type=Path, default=PROC, help="where CPU time and pressure are (%(default)s)")

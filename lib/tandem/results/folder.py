@@ -93,12 +93,12 @@ class RunFolder:
 
     `plan` is the run's as it stands: with what was added to the `planned` one. `rows` are those of
     the table, by experiment id; `lost` are the experiments that had ended, and whose record is
-    missing or damaged now.
+    missing or damaged now. `own` is where this process writes what it runs.
     """
 
     def __init__(self, path: Path, plan: Plan, say: Callable[[str], None]) -> None:
         """Open it. LockedError: another process works there. OSError: a file cannot be used."""
-        self.path, self.planned, self.say = path, plan, say
+        self.path, self.own, self.planned, self.say = path, path, plan, say
         self.journal = Journal(path)
         self.plan = as_it_stands(plan, self.journal.added)
         self.columns = columns_of(plan)
@@ -174,10 +174,10 @@ class RunFolder:
 
     def begin(self, experiment: Experiment) -> Path:
         """Return where the experiment's folder is to be; an earlier one is set aside."""
-        folder = self.path / experiment.id
+        folder = self.own / experiment.id
         if os.path.lexists(folder):
             number = 1 + max((int(path.suffix[1:]) for path in cut_off_folders(folder)), default=0)
-            aside = self.path / CUT_OFF / f"{folder.name}.{number}"
+            aside = self.own / CUT_OFF / f"{folder.name}.{number}"
             aside.parent.mkdir(exist_ok=True)
             folder.rename(aside)
             place = f"{CUT_OFF}/{aside.name}"
@@ -185,15 +185,16 @@ class RunFolder:
         self.journal.add("started", experiment=experiment.id)
         return folder
 
-    def store(self, record: Record) -> None:
-        """Write a record, once, when all that it rests on is on the disk.
+    def store(self, record: Record) -> bool:
+        """Write a record, once, when all that it rests on is on the disk; whether it stands.
 
         FileNotFoundError: the experiment's folder is gone. OSError: the disk is full.
         """
-        folder = self.path / record["experiment_id"]
+        folder = self.own / record["experiment_id"]
         sync_all(str(folder))
         write_record(record, folder)
-        sync_folder(str(self.path))
+        sync_folder(str(self.own))
+        return True
 
     def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:
         """Put the rows of some experiments, by id, into the table."""
@@ -247,7 +248,7 @@ class RunFolder:
 
     def interrupt(self, record: Record) -> None:
         """Write the record of an experiment that was cut off; it is still missing."""
-        write_record(record, self.path / record["experiment_id"])
+        write_record(record, self.own / record["experiment_id"])
         reason = record["error_message"]
         self.journal.add(record["status"], experiment=record["experiment_id"], reason=reason)
 

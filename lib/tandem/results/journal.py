@@ -32,12 +32,15 @@ class Journal:
     experiments to the plan. `starts` is how often one was started.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worker: str | None = None) -> None:
         """Open the journal in a run's folder, and make it if there is none.
+
+        That of a `worker` names it in each line.
 
         LockedError: another process has it. OSError: it cannot be opened.
         """
         path = folder / NAME
+        self.always = {} if worker is None else {"worker": worker}
         self.file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,7 +60,7 @@ class Journal:
     def add(self, event: str, **facts: Any) -> None:
         """Add a line and have it on the disk; OSError: it could not be written whole."""
         utc = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        text = json.dumps({"event": event, "utc": utc, **facts}, ensure_ascii=False)
+        text = json.dumps({"event": event, "utc": utc, **facts, **self.always}, ensure_ascii=False)
         line = f"{text}\n".encode(errors="backslashreplace")
         size_bytes = os.fstat(self.file).st_size
         if os.write(self.file, line) != len(line):
@@ -129,13 +132,14 @@ def ended_in(text: bytes) -> dict[str, float | None]:
 def ended_by(events: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
     """Return which experiments have ended by a journal's events, and how many seconds each took.
 
-    One that was started again has not, until it has again. A line with a time that is none
-    (negative, NaN) says nothing.
+    One that was started again has not, until it has again; but what has ended by one worker's
+    journal has, if another starts it too. A line with a time that is none (negative, NaN) says
+    nothing.
     """
     ended: dict[str, float | None] = {}
     for event in events:
         name = str(event.get("experiment"))
-        if event["event"] == "started":
+        if event["event"] == "started" and "worker" not in event:
             ended.pop(name, None)
         elif event["event"] == "ended" and "experiment" in event:
             with suppress(ValueError, KeyError, TypeError, OverflowError):

@@ -34,21 +34,26 @@ def _number(path: Path) -> int:
     return int(match[1] or 1) if match else 0
 
 
-def store(run: Path, facts: Mapping[str, Any], described: str) -> tuple[MachineFile, list[str]]:
-    """Return the file that says this of the machine, and what is new in it.
+def store(
+    run: Path, own: Path, facts: Mapping[str, Any], described: str
+) -> tuple[MachineFile, list[str]]:
+    """Return the file that says this of the machine, by its path in the run, and what is new in it.
 
-    It is written where the newest one in the run's folder says something else; `described` is when
-    that is, in ISO 8601. OSError: it cannot be written.
+    It is written where the newest one in the folder `own`, the run's or a worker's, says something
+    else; `described` is when that is, in ISO 8601. OSError: it cannot be written.
     """
     value = {"machine_version": VERSION, "described": described, **facts}
-    last = newest(run)
+    last = newest(own)
     before = json_object(last) if last else None
     changed = list(changes(before, json.loads(json_bytes(value))))
     if last is None or before is None or changed:
         number = 1 + (_number(last) if last else 0)
-        last = run / ("machine.json" if number == 1 else f"machine_{number}.json")
+        last = own / ("machine.json" if number == 1 else f"machine_{number}.json")
         write_whole(str(last), json_bytes(value))
-    return {"file": last.name, "sha256": sha256_of(last)}, changed if before else []
+    return {
+        "file": str(last.relative_to(run)),
+        "sha256": sha256_of(last),
+    }, changed if before else []
 
 
 def flaws(run: Path, file: MachineFile) -> Iterator[str]:

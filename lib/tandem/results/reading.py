@@ -23,7 +23,8 @@ from tandem.results.journal import events_in
 from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, read_record_and_digest
-from tandem.results.standing import journal_of, not_counting, standing_plan
+from tandem.results.standing import not_counting, standing_plan
+from tandem.results.workers import journal_of
 
 Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
 

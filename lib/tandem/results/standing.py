@@ -9,27 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base.errors import UsageError
-from tandem.base.files import read_regular
 from tandem.plan.file import read_plan_file
 from tandem.plan.model import Plan
 from tandem.plan.tries import as_it_stands, counting, lost_additions, newest_try
 from tandem.results.folder import TABLE
-from tandem.results.journal import NAME, added_in, ended_by, events_in
+from tandem.results.journal import added_in, ended_by, events_in
 from tandem.results.record import UNFINISHED
 from tandem.results.record_file import record_of
-
-
-def journal_of(run: Path) -> bytes:
-    """Return the text of a run's journal; nothing without one. OSError: it cannot be read."""
-    try:
-        return read_regular(run / NAME)
-    except FileNotFoundError:
-        return b""
+from tandem.results.workers import WORKERS, journal_of
 
 
 def begun_in(run: Path) -> list[str]:
     """Return which experiments of a run have been begun, by their folders."""
-    return [script.parent.name for script in run.glob("*/fg_run.sh")]
+    found = (run.glob(f"{place}*/fg_run.sh") for place in ("", f"{WORKERS}/*/"))
+    return sorted({script.parent.name for each in found for script in each})
 
 
 def standing_plan(run: Path) -> Plan:

@@ -32,14 +32,16 @@ class Machine:
         """Begin to ask the Pythons that are not known yet, or not as they were."""
         self.pythons.ask(self.places.values())
 
-    def described(self, run: Path, watch: Watch, say: Callable[[str], None]) -> MachineFile:
-        """Return the file in the run's folder that says what the machine is now.
+    def described(
+        self, run: Path, own: Path, watch: Watch, say: Callable[[str], None]
+    ) -> MachineFile:
+        """Return the file in a run's folder, or in a worker's, that says what the machine is now.
 
         Interrupted: a signal came. OSError: the file cannot be written.
         """
         answers = self.pythons.facts(self.places.values(), watch)
         facts = {**description(self.cpus), "pythons": grouped(self.places, answers)}
-        file, changed = store(run, facts, iso_utc(now().utc_s))
+        file, changed = store(run, own, facts, iso_utc(now().utc_s))
         if changed:
             say(f"warning: {text_of_changes(file['file'], changed)}")
         return file

@@ -27,10 +27,11 @@ _NAMED = 5  # of those that will run again though they have ended
 def finish(folder: RunFolder, record: Record, duration_s: float | None) -> None:
     """Write record, row and line of an experiment, and what it and its control tell together.
 
-    FileNotFoundError: its folder is gone. OSError: the disk is full.
+    Where the record of another worker stands, that is all. FileNotFoundError: its folder is gone.
+    OSError: the disk is full.
     """
-    folder.store(record)
-    end(folder, record, duration_s)
+    if folder.store(record):
+        end(folder, record, duration_s)
 
 
 def end(folder: RunFolder, record: Record, duration_s: float | None) -> None:

@@ -36,7 +36,7 @@ from tandem.results.folder import TABLE, RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
 from tandem.results.latest import point_at
 from tandem.results.state import Status, state_file
-from tandem.run.groups import add_due, add_invalid, add_lost, may_run
+from tandem.run.groups import Order, add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
 from tandem.run.notice import Notice
 from tandem.run.options import Options
@@ -115,7 +115,7 @@ class Run:
         """Write into the run's folder how it has ended, if it has begun."""
         if self.sweep and self.folder:
             self.sweep.shown.end(status, why, self.folder.counts())
-            give_to_caller(state_file(self.folder.path))  # all else has been given by now
+            give_to_caller(state_file(self.folder.own))  # all else has been given by now
 
     def exit_code(self) -> int:
         """Return 0 if all is valid, as far as there was time for it."""
@@ -143,19 +143,25 @@ class Run:
             return
         if not is_locked and not self.lock_gpus(watch, stack):  # it only seemed to be whole
             return
-        machine = stack.enter_context(closing(Machine(self.plan.experiments, options.cpufreq)))
-        stack.enter_context(nvml_held())
-        around = self.make_ready(watch)
-        wanted, cpufreq = self.plan.governor, options.cpufreq
-        has_machine = gpus_in_use() is None
-        stack.enter_context(governor(wanted, cpufreq, say, has_machine=has_machine))
         is_new = self.folder is None
+        machine, around = self.prepared(watch, stack)
         if self.folder is None:
             self.open(make_run_folder(options.results, self.plan, self.copies), watch, stack)
         assert self.folder
         point_at(self.folder.path, say)
-        self.sweep = Sweep(self.folder, around, machine, options, watch, self.progress)
+        order = Order(self.folder)
+        self.sweep = Sweep(self.folder, around, machine, options, watch, self.progress, order)
         self.sweep.run(is_new=is_new)
+
+    def prepared(self, watch: Watch, stack: ExitStack) -> tuple[Machine, Surroundings]:
+        """Make the machine ready; `stack` gives everything back."""
+        cpufreq, say = self.options.cpufreq, self.progress.event
+        machine = stack.enter_context(closing(Machine(self.plan.experiments, cpufreq)))
+        stack.enter_context(nvml_held())
+        around = self.make_ready(watch)
+        has_machine = gpus_in_use() is None
+        stack.enter_context(governor(self.plan.governor, cpufreq, say, has_machine=has_machine))
+        return machine, around
 
     def lock_gpus(self, watch: Watch, stack: ExitStack) -> bool:
         """Take the locks of the GPUs; False: there is no time left."""

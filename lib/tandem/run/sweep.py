@@ -48,9 +48,9 @@ class Sweep:
     options: Options
     watch: Watch
     progress: Progress
+    order: Order
     cooldown: Cooldown = field(default_factory=Cooldown)
     footprints: Footprints = field(init=False)
-    order: Order = field(init=False)
     streak: Streak = field(init=False)
     last: Experiment | None = None  # that this process has run
     is_out_of_time: bool = False
@@ -61,10 +61,10 @@ class Sweep:
     colds: dict[Cold, Experiment] = field(default_factory=dict)  # for whose sake warm-ups will run
 
     def __post_init__(self) -> None:
-        self.footprints, self.order = Footprints(self.folder.path), Order(self.folder)
+        self.footprints = Footprints(self.folder.path)
         self.streak = Streak(self.options.stop_after_invalid)
         self.starts_before = self.folder.journal.starts
-        self.shown = Shown(self.progress, self.folder.path, self.folder.counts())
+        self.shown = Shown(self.progress, self.folder.own, self.folder.counts())
 
     def run(self, *, is_new: bool) -> None:
         """Run the missing experiments, as far as there is time.
@@ -147,7 +147,7 @@ class Sweep:
             self.forecast.begin(experiment)
         path, live = self.folder.begin(experiment), self.live(experiment)
         live.say(f"{experiment.id} started")
-        cut_off = [str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)]
+        cut_off = [str(each.relative_to(self.folder.own)) for each in cut_off_folders(path)]
         governors = governors_now(self.options.cpufreq)
         self.machine.ask()
         machine = self.describe, self.machine.close
@@ -186,7 +186,9 @@ class Sweep:
             raise NotReadyError(f"{outcome.error_message} (--wait-idle SECONDS waits for that)")
 
     def describe(self) -> MachineFile:
-        return self.machine.described(self.folder.path, self.watch, self.progress.event)
+        return self.machine.described(
+            self.folder.path, self.folder.own, self.watch, self.progress.event
+        )
 
     def position(self) -> Position:
         """Return which experiment of the run the one is that was started last."""

@@ -1,0 +1,53 @@
+"""The commit of a try: RUN/EXPERIMENT becomes a link to it, unless another try stands there.
+
+Nobody's lock can be trusted on a shared file system, and two workers may run the same experiment.
+symlink(2) is atomic and exclusive there too. But its answer may be lost: NFS asks again, and says
+"File exists" of what it has just made. So it is the name that tells, whatever the answer was.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tandem.base.files import sync_folder
+
+
+def commit(attempt: Path, run: Path) -> bool:
+    """Have a run's name for an experiment stand for this try; False: it stands for another.
+
+    The try lies in the run's folder, with all its files on the disk. OSError: it is not known
+    whether it stands; asking again is harmless.
+    """
+    name, target = run / attempt.name, os.path.relpath(attempt, run)
+    problem: OSError | None = None
+    try:
+        os.symlink(target, name)
+    except OSError as error:
+        problem = error
+    standing = standing_try(run, attempt.name)
+    if standing is None:
+        raise problem or OSError(None, "the name vanished", str(name))
+    sync_folder(str(run))
+    return standing == target
+
+
+def standing_try(run: Path, name: str) -> str | None:
+    """Return which try of an experiment stands, as a path in its run; None: none does.
+
+    "" is a folder of a run without workers. OSError: it cannot be told.
+    """
+    try:
+        return os.readlink(run / name)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        if os.path.isdir(run / name):
+            return ""
+        raise
+
+
+def committed(run: Path) -> set[str]:
+    """Return the names of all experiments of which a try stands."""
+    with os.scandir(run) as entries:
+        return {each.name for each in entries if each.is_symlink()}

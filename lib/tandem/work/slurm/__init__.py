@@ -1,0 +1,1 @@
+"""Slurm: workers are submitted as jobs, and what is different inside a job."""
