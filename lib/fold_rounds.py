@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from tandem.background.folding import fold
 from tandem.background.rounds import lines, read_rounds
+from tandem.base.files import temporary_name
 
 
 def main() -> None:
     path, keep = Path(sys.argv[1]), int(sys.argv[2])
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = Path(temporary_name(str(path)))
     try:
         temporary.write_text("".join(map(lines, fold(read_rounds(path), keep))))
         temporary.rename(path)

@@ -18,6 +18,7 @@ import pytest
 from support import ROOT
 from support.records import flaws
 from support.stage import DEADLINE_S, Stage, wait_for
+from tandem.base.makers import mark
 
 FRONT = "echo Test Accuracy: 50; sleep 0.3"
 BACK = "echo at work; exec sleep 1000"
@@ -137,7 +138,8 @@ def test_what_was_killed_between_record_and_line_is_made_up_for(
     if lost in ("what it tells", "record"):  # killed before both were told of together
         (run / PARALLEL / "interference.json").unlink()
     if lost == "record":  # killed between the outcome and its record, which it had begun
-        (run / SOLO / "experiment.json").rename(run / SOLO / ".experiment.json.4711.tmp")
+        killed = "-".join([*mark().split("-")[:3], "1"])  # this pid, but of an earlier process
+        (run / SOLO / "experiment.json").rename(run / SOLO / f".experiment.json.{killed}.tmp")
     done = driver(stage, "--resume", run)
     assert done.returncode == 0, done.stdout
     assert "nothing is missing" in done.stdout

@@ -11,6 +11,8 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from tandem.base.makers import is_left, mark
+
 _PIECE_BYTES = 1 << 20
 _TO_SYNC = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -28,8 +30,7 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
     OSError, or any error of whoever writes: nothing was written, and what stood there before still
     stands.
     """
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         # In a folder of all users somebody may have put a link under that name.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -45,18 +46,27 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
         if isinstance(error, OSError):
             error.filename = error.filename or path
         raise
-    sync_folder(folder or ".")
+    sync_folder(os.path.dirname(path) or ".")
+
+
+def temporary_name(path: str) -> str:
+    """Return where a file is written before it is renamed, which no other process does there."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{mark()}.tmp")
 
 
 def sweep(folder: str, name: str = "") -> None:
     """Remove what killed writers of a file left under temporary names; "": those of any file.
 
-    Nobody else may be writing there now.
+    Those of whoever lives stay, also on other hosts, of which only a file's age can tell.
     """
     with contextlib.suppress(OSError):
         for entry in os.listdir(folder):
             if entry.startswith(f".{name}") and entry.endswith(".tmp"):
-                os.unlink(os.path.join(folder, entry))
+                file, maker = os.path.join(folder, entry), entry[:-4].rpartition(".")[2]
+                with contextlib.suppress(OSError):
+                    if is_left(file, maker):
+                        os.unlink(file)
 
 
 def sync_folder(folder: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tandem.base.files import temporary_name
 
 # The quotes belong to the placeholder, so that the template itself parses and lints as Bash.
 PLACEHOLDER = re.compile(r"(\(?)'\{\{ (\w+) \}\}'")
@@ -55,7 +56,7 @@ def quoted(place: re.Match[str], value: str | Sequence[str]) -> str:
 def render_file(template: Path, output: Path, values: Values) -> None:
     """Render into an executable file, complete or not at all."""
     text = render(template.read_text(encoding="utf-8"), values)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    temporary = Path(temporary_name(str(output)))
     temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
     temporary.chmod(0o755)
     temporary.rename(output)

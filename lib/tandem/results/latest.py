@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tandem.base.files import temporary_name
 from tandem.base.paths import as_seen_from_here
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import counted, nearest
@@ -20,7 +21,8 @@ def point_at(run: Path, say: Callable[[str], None]) -> None:
     What somebody else has put there stays, and `say` is told so. A folder that takes no link is no
     failure either.
     """
-    link, temporary = run.parent / NAME, run.parent / f".{NAME}.{os.getpid()}.tmp"
+    link = run.parent / NAME
+    temporary = Path(temporary_name(str(link)))
     try:
         if os.path.lexists(link) and not _is_ours(link):
             say(f"{as_seen_from_here(link)} is left alone: it is not the link of an earlier run")

@@ -18,6 +18,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tandem.base.clock import boottime_s
+from tandem.base.files import temporary_name
 from tandem.base.json_object import json_object
 from tandem.base.moments import moment_of
 from tandem.plan.model import Plan
@@ -170,9 +171,8 @@ class StateFile:
     """The state of a run on the disk."""
 
     def __init__(self, run: Path) -> None:
-        file = str(state_file(run))
-        folder, name = os.path.split(file)
-        self.file, self.temporary = file, os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+        self.file = str(state_file(run))
+        self.temporary = temporary_name(self.file)
         self.written_s = float("-inf")
 
     def is_due(self) -> bool:
