@@ -73,6 +73,7 @@ def outcome(**values: Any) -> Outcome:
     usual: dict[str, Any] = {
         "outcome_version": VERSION,
         "experiment_id": "digits_mlp_001_parallel",
+        "worker": None,
         "clock": {"boottime_s": 5000.0, "utc_s": 1_769_860_800.0},
         **{"started_s": 5000.0, "ended_s": 5030.0, "status": "finished", "error_message": None},
         **{"stop_reason": "foreground ended", "attempts": 1, "windows": [], "backgrounds": []},

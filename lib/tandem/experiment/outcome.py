@@ -52,6 +52,7 @@ class WindowEdges(TypedDict):
 class Outcome:
     """The outcome of one experiment.
 
+    `worker` is whose try it is, where several workers drain the run, else None.
     `clock` is the one pair of readings, from which moments are shown in UTC. `attempts` is how many
     there were. `busy` says why the GPUs were not free, where it ran all the same. `leftovers` are
     those of earlier runs, `strays_killed` those of this experiment, `left` could not be ended.
@@ -63,6 +64,7 @@ class Outcome:
 
     outcome_version: int
     experiment_id: str
+    worker: str | None
     clock: Mapping[str, float]
     started_s: float
     ended_s: float

@@ -191,6 +191,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "twin": experiment.twin,
         "group": experiment.group,
         "try_number": experiment.try_number,
+        "worker": outcome.worker,
         "place": place_facts(experiment.place),
         "foreground_mode": experiment.foreground_mode,
         "status": outcome.status,

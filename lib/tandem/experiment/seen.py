@@ -22,13 +22,14 @@ from tandem.results.record import Census, MachineFile, Position, Process, Status
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is the same for all experiments of a run; `git` as in Outcome."""
+    """What is the same for all experiments of a process; `git` and `worker` as in Outcome."""
 
     isolation: Isolation
     host: Mapping[str, Any]
     git: Mapping[str, GitState]
     leftovers: Sequence[Found]  # of earlier runs, removed when this one started
     locks: GpuLocks
+    worker: str | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def outcome_of(
     return Outcome(
         outcome_version=VERSION,
         experiment_id=experiment.id,
+        worker=around.worker,
         clock=seen.clock.readings(),
         started_s=round(seen.clock.boottime_s, 6),
         ended_s=round(boottime_s(), 6),

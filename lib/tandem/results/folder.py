@@ -109,6 +109,11 @@ class RunFolder:
         self.header: list[str] = []
         self.read_rows()
 
+    @property
+    def worker(self) -> str | None:
+        """Which of several workers this is; None where one process drains the run."""
+        return None if self.own == self.path else self.own.name
+
     def read_rows(self) -> None:
         """Read the rows of the table, which is rebuilt from the records where it is not sound.
 

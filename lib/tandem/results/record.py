@@ -481,6 +481,7 @@ class Record(TypedDict):
     twin: str | None
     group: str
     try_number: int
+    worker: str | None
     place: Place | None
     foreground_mode: str
     status: Status

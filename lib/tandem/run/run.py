@@ -208,7 +208,8 @@ class Run:
         leftovers = remove_leftovers(say)
         isolation = isolation_for(experiments, options.use_namespace)
         assert self.locks
-        around = Surroundings(isolation, host(), git_states(experiments), leftovers, self.locks)
+        git, worker = git_states(experiments), self.folder.worker if self.folder else None
+        around = Surroundings(isolation, host(), git, leftovers, self.locks, worker)
         see_who_is_there(options.sensors, watch, say)
         return around
 
