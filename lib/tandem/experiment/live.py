@@ -18,6 +18,7 @@ from tandem.results.state import (
     VERSION,
     Counts,
     Current,
+    OwnBoard,
     State,
     StateFile,
     Status,
@@ -33,7 +34,9 @@ NOTHING: Mapping[str, Any] = dict.fromkeys(
 class Shown:
     """The state of a run: on the terminal, and in its folder."""
 
-    def __init__(self, progress: Progress, run: Path, counts: Counts) -> None:
+    def __init__(
+        self, progress: Progress, run: Path, counts: Counts, boards: Sequence[OwnBoard] = ()
+    ) -> None:
         self.progress, self.run, self.file = progress, run, StateFile(run)
         self.state = State(
             version=VERSION,
@@ -46,6 +49,7 @@ class Shown:
             newest=None,
             counts=counts,
             ends=None,
+            boards=tuple(boards),
             **NOTHING,
         )
 
@@ -62,7 +66,7 @@ class Shown:
 
     def end(self, status: Status, why: str | None, counts: Counts) -> None:
         """Write how the run has ended."""
-        last = Shown(self.progress, self.run, counts).state
+        last = Shown(self.progress, self.run, counts, self.state.boards).state
         self.file.write(replace(last, status=status, why=why, phase=status))
 
 

@@ -106,6 +106,15 @@ def gpus_now() -> list[Gpu] | None:
         return None
 
 
+def devices_now() -> list[nvml.Device]:
+    """Return the GPUs that CUDA shows; none where NVML does not answer."""
+    try:
+        with opened():
+            return nvml.visible(os.environ.get(VISIBLE))
+    except NvmlError:
+        return []
+
+
 def _gpu(device: nvml.Device) -> Gpu:
     return Gpu(
         device.index,

@@ -1,34 +1,40 @@
 """A run at a glance, from its files alone: what it does, what has ended, what is left.
 
 Where there is no state.json (an earlier version, or it is damaged), journal and records tell it.
+Where several workers drain a run, each has a state of its own.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from tandem.base.moments import moment_of
-from tandem.plan.tries import still_to_run
-from tandem.results.journal import is_active
+from tandem.plan.model import Experiment
+from tandem.plan.tries import copied_by, still_to_run
+from tandem.results.alive import Standing, age_s_of, standing_of
+from tandem.results.forecast import Forecast
+from tandem.results.journal import NAME as JOURNAL
+from tandem.results.journal import ended_by
 from tandem.results.reading import RunReading
 from tandem.results.record_file import NAME as RECORD
-from tandem.results.state import Counts, State, counts_of, liveness, read_state
+from tandem.results.state import Counts, State, counts_of, read_state
+from tandem.results.workers import is_shared, workers_of
+from tandem.results.workers_at_work import Worker, workers_in
 
-Standing = Literal["running", "ended", "stopped", "failed", "not running", "not known"]
 NEXT = 3  # so many of those to come are named
+_SHARE = 0.1  # of the time, at most, in which a large run is read again
 
 
 @dataclass(frozen=True)
 class Ended:
     """An experiment that has ended: when (UTC), how long it took, and why it is not valid.
 
-    `why_not_counted` is "warm-up", or says that its group has run again.
+    `why_not_counted` is "warm-up", or says that its group has run again. `worker` ran it, where
+    several drain the run.
     """
 
     id: str
@@ -37,6 +43,7 @@ class Ended:
     duration_s: float | None
     why: str | None
     why_not_counted: str | None = None
+    worker: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class Glance:
     `why` says why it was stopped or has failed, `host` where it runs or ran, `age_s` how old its
     state is. `ended` are the newest of those that have ended, newest first, `next` the first of
     those to come. `plan_problem` says why there is no plan, without which nothing can go on.
+    `workers` are those that drain the run; () where one process works on it alone. Then `state` has
+    what that does; else `run_left_s` is how long all will take with the workers that are at work.
     """
 
     run: Path
@@ -59,6 +68,8 @@ class Glance:
     ended_count: int
     next: tuple[str, ...]
     plan_problem: str | None = None
+    workers: tuple[Worker, ...] = ()
+    run_left_s: float | None = None
 
 
 class Watched:
@@ -67,19 +78,69 @@ class Watched:
     def __init__(self, run: Path, most: int) -> None:
         """Take its folder, and how many that have ended are told of."""
         self.run, self.most = run, most
-        self.known: tuple[Any, _Past] | None = None
+        self.known: _Past | None = None
+        self.stamps: list[Any] = []
+        self.read_s, self.took_s = float("-inf"), 0.0
 
     def look(self) -> Glance:
-        stamps = tuple(map(_stamp, (self.run / "plan.json", self.run / "journal.jsonl")))
-        if self.known is None or self.known[0] != stamps:
-            self.known = stamps, _past(self.run, self.most)
-        past, state = self.known[1], read_state(self.run)
-        age_s = _age_s(state)
-        counts = past.counts or (state.counts if state else None)
-        standing, why = _standing(past, state, age_s, counts)
+        workers = tuple(workers_in(self.run))
+        past = self.past(is_on=any(each.is_at_work for each in workers))
+        if workers:
+            return _of_workers(past, workers)
+        state = read_state(self.run)
+        age_s = age_s_of(state)
         host = state.owner.host if state else past.host
-        of_past = past.ended, past.ended_count, past.next, past.plan_problem
+        standing, why = standing_of(self.run, state, age_s, host)
+        counts = past.counts or (state.counts if state else None)
+        if counts and counts.missing == 0 and standing in {"not running", "not known"}:
+            standing = "ended"
+        of_past = past.ended, past.ended_count, past.next_but(()), past.plan_problem
         return Glance(self.run, standing, why, host, age_s, state, counts, *of_past)
+
+    def past(self, *, is_on: bool) -> _Past:
+        """Return what plan, journals and records tell; they are read again if they have changed.
+
+        Of a large run some journal always has while it `is_on`: then it is not read all the time.
+        """
+        is_soon = time.monotonic() - self.read_s < self.took_s * (1 / _SHARE - 1)
+        if self.known and is_on and is_soon:
+            return self.known
+        stamps = _stamps(self.run)
+        if self.known is None or self.stamps != stamps:
+            begin_s = time.monotonic()
+            self.stamps, self.known = stamps, _past(self.run, self.most)
+            self.read_s = time.monotonic()
+            self.took_s = self.read_s - begin_s
+        return self.known
+
+
+def _of_workers(past: _Past, workers: tuple[Worker, ...]) -> Glance:
+    """Return a run that several workers drain."""
+    standing: Standing = "not running"
+    if any(each.is_at_work for each in workers):
+        standing = "running"
+    elif past.counts and not past.counts.missing:
+        standing = "ended"
+    elif any(each.is_stale for each in workers):
+        standing = "not known"
+    ages_s = [each.age_s for each in workers if each.age_s is not None]
+    at_work = [each for each in workers if each.is_at_work]
+    hosts = list(dict.fromkeys(str(each.host) for each in at_work))
+    return Glance(
+        past.run,
+        standing,
+        None,
+        hosts[0] if len(hosts) == 1 else None,
+        min(ages_s, default=None),
+        None,
+        past.counts,
+        past.ended,
+        past.ended_count,
+        past.next_but([each.experiment for each in workers if each.experiment]),
+        past.plan_problem,
+        workers,
+        past.left_s(at_work),
+    )
 
 
 @dataclass(frozen=True)
@@ -91,8 +152,30 @@ class _Past:
     counts: Counts | None
     ended: tuple[Ended, ...]
     ended_count: int
-    next: tuple[str, ...]
+    by_id: Mapping[str, Experiment]
+    missing: Sequence[Experiment]
+    forecast: Forecast
     plan_problem: str | None
+
+    def next_but(self, running: Sequence[str]) -> tuple[str, ...]:
+        """Return the first of those to come, but none of the groups that workers are at."""
+        known = (copied_by(name) or name for name in running)
+        taken = {self.by_id[name].group for name in known if name in self.by_id}
+        free = (each.id for each in self.missing if each.group not in taken)
+        return tuple(islice(free, NEXT))
+
+    def left_s(self, at_work: Sequence[Worker]) -> float | None:
+        """Return how long all will take with these workers; None: not known, or nobody is."""
+        rest_s = self.forecast.rest_s()
+        if not at_work or rest_s is None:
+            return None
+        lefts_s, missing = [0.0], {each.id: each for each in self.missing}
+        for each in at_work:
+            if (name := each.experiment) in missing:
+                expected_s = self.forecast.of(missing[name]) or 0.0
+                lefts_s.append(expected_s if each.training_left_s is None else each.training_left_s)
+                rest_s += lefts_s[-1] - expected_s
+        return max(rest_s / len(at_work), *lefts_s)
 
 
 def _past(run: Path, most: int) -> _Past:
@@ -108,14 +191,24 @@ def _past(run: Path, most: int) -> _Past:
         for name, event in events.items()
         if (run / name / RECORD).is_file()  # else it will run again
     }
-    counts, to_come = None, tuple[str, ...]()
+    counts, by_id, missing = None, dict[str, Experiment](), list[Experiment]()
     if plan := reading.plan:
-        counts = counts_of(plan, valid)
-        to_come = tuple(each.id for each in islice(still_to_run(plan, valid), NEXT))
+        by_id = {**plan.by_id}
+        counts, missing = counts_of(plan, valid), still_to_run(plan, valid)
     newest = tuple(_ended(reading, events[name]) for name in islice(reversed(events), most))
     hosts = [each["host"] for each in reading.events if isinstance(each.get("host"), str)]
     host = hosts[-1] if hosts else None
-    return _Past(run, host, counts, newest, len(events), to_come, reading.plan_problem)
+    forecast = _forecast(reading, missing) if is_shared(run) else Forecast(())
+    told = newest, len(events), by_id, missing, forecast, reading.plan_problem
+    return _Past(run, host, counts, *told)
+
+
+def _forecast(reading: RunReading, missing: Sequence[Experiment]) -> Forecast:
+    forecast, by_id = Forecast(missing), reading.plan.by_id if reading.plan else {}
+    for name, duration_s in ended_by(reading.events).items():
+        if duration_s is not None and name in by_id and not by_id[name].is_warm_up:
+            forecast.note(by_id[name], duration_s)
+    return forecast
 
 
 def _ended_events(reading: RunReading) -> Iterator[dict[str, Any]]:
@@ -124,7 +217,8 @@ def _ended_events(reading: RunReading) -> Iterator[dict[str, Any]]:
     for event in reading.events:
         name = event.get("experiment")
         if event["event"] in {"started", "ended"} and isinstance(name, str):
-            found.pop(name, None)
+            if event["event"] == "ended" or "worker" not in event:  # see journal.ended_by
+                found.pop(name, None)
             if event["event"] == "ended":
                 found[name] = event
     for name, event in found.items():
@@ -144,33 +238,15 @@ def _ended(reading: RunReading, event: dict[str, Any]) -> Ended:
     seconds = event.get("duration_s")
     duration_s = seconds if isinstance(seconds, (int, float)) else None
     is_valid = event["valid"] and not why
-    return Ended(each.id, is_valid, utc, duration_s, why, each.why_not_counted)
+    worker = event["worker"] if isinstance(event.get("worker"), str) else None
+    return Ended(each.id, is_valid, utc, duration_s, why, each.why_not_counted, worker)
 
 
-def _standing(
-    past: _Past, state: State | None, age_s: float | None, counts: Counts | None
-) -> tuple[Standing, str | None]:
-    is_whole = counts is not None and counts.missing == 0
-    if state and state.status != "running":
-        return state.status, state.why
-    if state:
-        alive = liveness(state, age_s or 0.0)
-        if alive == "running":
-            return "running", None
-    elif past.host not in {None, os.uname().nodename}:
-        alive = "unknown"
-    else:
-        alive = "running" if is_active(past.run) else "not running"
-    if is_whole and alive != "running":
-        return "ended", None
-    named: dict[str, Standing] = {"running": "running", "unknown": "not known"}
-    return named.get(alive, "not running"), None
-
-
-def _age_s(state: State | None) -> float | None:
-    written = moment_of(state.written) if state else None
-    now = datetime.now(timezone.utc)
-    return None if written is None else max(0.0, (now - written).total_seconds())
+def _stamps(run: Path) -> list[Any]:
+    """Return what changes with the plan, a journal, or what stands in a run that workers drain."""
+    files = [run / "plan.json", run / JOURNAL]
+    files += [folder / JOURNAL for folder in workers_of(run)]
+    return [*map(_stamp, files), _stamp(run) if is_shared(run) else None]
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -98,6 +98,15 @@ class Board:
 
 
 @dataclass(frozen=True)
+class OwnBoard:
+    """A GPU that the process has, or one of its MIG devices."""
+
+    index: int
+    uuid: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Newest:
     """What the monitor has measured last; `age_s` is how old that is."""
 
@@ -128,7 +137,8 @@ class State:
 
     `written` and `ends` are UTC. `why` says why the run was stopped or has failed. `elapsed_s` is
     how long the phase has taken, `left_s` how long the experiment will take, `run_left_s` the run.
-    `coverage_so_far` is that of the attempt that runs, 0 to 1.
+    `coverage_so_far` is that of the attempt that runs, 0 to 1. `boards` are those that the process
+    has.
     """
 
     version: int
@@ -148,6 +158,7 @@ class State:
     left_s: float | None
     run_left_s: float | None
     ends: str | None
+    boards: tuple[OwnBoard, ...] = ()
 
 
 def counts_of(plan: Plan, valid: Mapping[str, bool]) -> Counts:
@@ -273,7 +284,11 @@ def made(kind: type[Made], value: Any) -> Made:
 def _dataclass(kind: type[Made], value: Any) -> Made:
     types = get_type_hints(kind)
     try:
-        values = {each.name: made(types[each.name], value[each.name]) for each in fields(kind)}  # type: ignore[arg-type]
+        values = {
+            each.name: made(types[each.name], value[each.name])
+            for each in fields(kind)  # type: ignore[arg-type]
+            if each.name in value or each.default is MISSING
+        }
     except (KeyError, TypeError) as error:
         raise ValueError(f"no {kind.__name__}: {error}") from None
     return kind(**values)

@@ -17,6 +17,7 @@ from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.output import mute
 from tandem.base.paths import as_seen_from_here, how_to_go_on
 from tandem.base.sudo import claim, give_to_caller, is_left
+from tandem.experiment.live import Shown
 from tandem.experiment.seen import Surroundings
 from tandem.machine.governor import governor
 from tandem.machine.gpu_locks import GpuLocks, gpu_locks, gpus_in_use
@@ -113,9 +114,12 @@ class Run:
 
     def tell_state(self, status: Status, why: str | None) -> None:
         """Write into the run's folder how it has ended, if it has begun."""
-        if self.sweep and self.folder:
-            self.sweep.shown.end(status, why, self.folder.counts())
-            give_to_caller(state_file(self.folder.own))  # all else has been given by now
+        folder = self.folder
+        if folder and (self.sweep or folder.worker):
+            counts = folder.counts()
+            shown = self.sweep.shown if self.sweep else Shown(self.progress, folder.own, counts)
+            shown.end(status, why, counts)
+            give_to_caller(state_file(folder.own))  # all else has been given by now
 
     def exit_code(self) -> int:
         """Return 0 if all is valid, as far as there was time for it."""

@@ -19,6 +19,7 @@ from tandem.experiment.record import record_whatever_happens
 from tandem.experiment.seen import Before, Surroundings
 from tandem.machine.cooldown import Cooldown
 from tandem.machine.governor import governors_now
+from tandem.machine.gpus import devices_now
 from tandem.machine.host import version
 from tandem.plan.model import Experiment
 from tandem.plan.tries import Cold, cold_start_of
@@ -26,9 +27,11 @@ from tandem.processes.watch import Watch
 from tandem.report.progress import Progress
 from tandem.results.earlier import Footprints
 from tandem.results.folder import RunFolder, cut_off_folders
+from tandem.results.forecast import Forecast
 from tandem.results.record import UNFINISHED, MachineFile, Position, Record, is_warm_up
 from tandem.results.record_file import record_of
-from tandem.run.forecast import Forecast
+from tandem.results.state import Counts, OwnBoard
+from tandem.results.workers_at_work import at_work_in
 from tandem.run.groups import Order
 from tandem.run.machine import Machine
 from tandem.run.options import Options
@@ -58,13 +61,15 @@ class Sweep:
     begin_s: float = field(default_factory=boottime_s)
     starts_before: int = field(init=False)
     shown: Shown = field(init=False)
+    workers: int = 1  # that are at work on what is to come
     colds: dict[Cold, Experiment] = field(default_factory=dict)  # for whose sake warm-ups will run
 
     def __post_init__(self) -> None:
         self.footprints = Footprints(self.folder.path)
         self.streak = Streak(self.options.stop_after_invalid)
         self.starts_before = self.folder.journal.starts
-        self.shown = Shown(self.progress, self.folder.own, self.folder.counts())
+        boards = [OwnBoard(each.index, each.uuid, each.name) for each in devices_now()]
+        self.shown = Shown(self.progress, self.folder.own, self.folder.counts(), boards)
 
     def run(self, *, is_new: bool) -> None:
         """Run the missing experiments, as far as there is time.
@@ -85,6 +90,7 @@ class Sweep:
             if self.streak.why:
                 self.stop_for_streak(experiment)
                 return
+            self.look_at_others()
             expected_s = self.forecast.of(experiment)
             runs = 1 + self.order.cold_runs(experiment)
             if self.options.left_s() < (expected_s or 0.0) * runs:
@@ -108,6 +114,12 @@ class Sweep:
                 self.forecast.note(experiment, duration_s)
         if ended:
             self.cooldown.note_record(record_of(next(iter(ended)), self.folder.path))
+
+    def look_at_others(self) -> None:
+        """Take into account what other workers have ended meanwhile, and how many there are."""
+        if self.folder.worker:
+            self.forecast.expect_only(self.folder.missing())
+            self.workers = max(1, at_work_in(self.folder.path))
 
     def why_stopped(self) -> str | None:
         """Return why the run ended though something is missing, as far as it was meant to."""
@@ -206,18 +218,31 @@ class Sweep:
         expected_s, later_s = self.forecast.of(experiment), self.rest_s()
         if experiment.is_warm_up and later_s is not None:
             later_s -= expected_s or 0.0  # it is one of those to come until it has run
-        by_id, rows = self.folder.plan.by_id, self.folder.rows
-        ended = sum(not by_id[name].is_warm_up for name in rows)
-        current = current_of(experiment, ended + 1, ended + counts.missing)
+        current = current_of(experiment, *self.place_of(experiment, counts))
         return Live(self.shown, current, counts, expected_s, later_s)
 
+    def place_of(self, experiment: Experiment, counts: Counts) -> tuple[int, int]:
+        """Return which experiment an experiment is, and of how many.
+
+        Where others are at work, how many have ended tells nothing of it: its place in the plan.
+        """
+        if self.folder.worker:
+            return experiment.number, self.total()
+        by_id, rows = self.folder.plan.by_id, self.folder.rows
+        ended = sum(not by_id[name].is_warm_up for name in rows)
+        return ended + 1, ended + counts.missing
+
     def rest_s(self) -> float | None:
-        """Return the seconds for all that are to come, with the warm-ups among them."""
+        """Return the seconds for all that are to come, with the warm-ups among them.
+
+        Other workers are taken to be as fast as this one.
+        """
         rest_s = self.forecast.rest_s()
         if rest_s is None:
             return None
         warm_ups = ((self.order.cold_runs(each), each) for each in self.colds.values())
-        return rest_s + sum(runs * (self.forecast.of(each) or 0.0) for runs, each in warm_ups)
+        warm_up_s = sum(runs * (self.forecast.of(each) or 0.0) for runs, each in warm_ups)
+        return (rest_s + warm_up_s) / self.workers
 
     def total(self) -> int:
         """Return how many experiments the plan has as it stands, without warm-ups."""

@@ -10,6 +10,8 @@ from typing import Any
 from tandem.base.text import counted, duration_text, printable, share_text
 from tandem.report.live.columns import width, wrap
 from tandem.report.live.moment import clock_text
+from tandem.report.live.phase import phase_text
+from tandem.report.live.workers import all_done, host_of, of_workers, worker_lines
 from tandem.report.summary import counts_text
 from tandem.results.glance import Ended, Glance
 from tandem.results.state import Board, Current, State, Use
@@ -24,7 +26,8 @@ def status_lines(
 ) -> list[str]:
     """Return a run as lines of at most so many columns; `resume` is the command to go on with it.
 
-    What runs comes first, then what is left, then what has ended, the newest first.
+    What runs comes first, then what is left, then what has ended, the newest first. Where several
+    workers drain the run, they stand behind what is left.
     """
     lines = [_heading(glance, now)]
     if glance.standing != "running" and _has_more(glance):
@@ -32,8 +35,9 @@ def status_lines(
     if glance.state and glance.standing in {"running", "not known"}:
         lines += _doing(glance.state)
     lines += _left(glance, now)
-    lines += _ended(glance, now)
-    return [part for line in lines for part in _wrapped(line, columns)]
+    every = [part for line in lines for part in _wrapped(line, columns)]
+    every += worker_lines(glance.workers, columns, now)
+    return every + [part for line in _ended(glance, now) for part in _wrapped(line, columns)]
 
 
 def status_json(glance: Glance, resume: str) -> dict[str, Any]:
@@ -49,6 +53,8 @@ def _has_more(glance: Glance) -> bool:
 
 def _heading(glance: Glance, now: datetime | None) -> str:
     name = glance.run.name
+    if glance.workers:
+        return f"{name}: {of_workers(glance)}"
     where = f" on {glance.host}" if glance.host else ""
     if glance.standing == "running":
         return f"{name}: running{where}"
@@ -71,14 +77,7 @@ def _doing(state: State) -> Iterator[str]:
     if each := state.experiment:
         yield f"{each.what} {each.number} of {each.total}: {each.id}"
         yield from _training(each)
-    parts = [state.phase]
-    if state.epoch is not None:
-        parts.append(f"epoch {state.epoch}" + (f" of {state.epochs}" if state.epochs else ""))
-    if state.elapsed_s is not None:
-        parts.append(f"{duration_text(state.elapsed_s)} so far")
-    if state.left_s is not None:
-        parts.append(f"{duration_text(state.left_s)} left")
-    yield _labelled("now", ", ".join(parts))
+    yield _labelled("now", phase_text(state))
     if state.rounds:
         text = state.rounds.text()
         if state.coverage_so_far is not None:
@@ -124,6 +123,8 @@ def _left(glance: Glance, now: datetime | None) -> Iterator[str]:
     state = glance.state
     if state and state.run_left_s is not None and glance.standing == "running":
         yield f"all done {clock_text(state.ends, now)}, in {duration_text(state.run_left_s)}"
+    if glance.run_left_s is not None:
+        yield all_done(glance, now)
     current = state.experiment if state and glance.standing == "running" else None
     running = current.id if current else None
     if names := [name for name in glance.next if name != running]:
@@ -144,7 +145,8 @@ def _of_ended(each: Ended, now: datetime | None) -> str:
     if each.duration_s is not None:
         took = f"took {duration_text(each.duration_s)}"
     standing = "valid" if each.valid else "not valid"
-    facts = ", ".join(filter(None, [standing, each.why_not_counted, when, took]))
+    where = f"on {host_of(each.worker)}" if each.worker else None
+    facts = ", ".join(filter(None, [standing, each.why_not_counted, when, took, where]))
     why = "" if each.valid else f": {each.why or 'the reason is not known'}"
     return f"  {each.id}: {facts}{why}"
 

@@ -26,6 +26,12 @@ class Forecast:
         for experiment in experiments:
             self._count(experiment, 1)
 
+    def expect_only(self, experiments: Iterable[Experiment]) -> None:
+        """Take what is to come anew: others may have ended some of it."""
+        self.missing.clear()
+        self.missing_epochs.clear()
+        self.expect(experiments)
+
     def begin(self, experiment: Experiment) -> None:
         """Note that an experiment is no longer one of those to come."""
         self._count(experiment, -1)

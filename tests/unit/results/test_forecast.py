@@ -8,7 +8,7 @@ import pytest
 from tandem.config.options import Dose
 from tandem.log.rules import LogRules
 from tandem.plan.model import Background, Experiment, Training
-from tandem.run.forecast import Forecast
+from tandem.results.forecast import Forecast
 
 
 def experiment(model: str, *beside: str, epochs: int | None = None) -> Experiment:
