@@ -9,16 +9,21 @@ PYTHON := .venv/bin/python
 export PYTHON3
 
 # The names of files reach the driver as written, whatever is in them.
-unexport CONFIG RUN ONLY
+unexport CONFIG RUN ONLY PARTITION WORKERS SBATCH_ARGS
 export SETTINGS := $(value CONFIG)
 export RUN_FOLDER := $(value RUN)
 export TESTED := $(value ONLY)
+export OF_PARTITION := $(value PARTITION)
+export OF_WORKERS := $(value WORKERS)
+export OF_SBATCH := $(value SBATCH_ARGS)
 needs-config = $(if $(SETTINGS),,$(error which settings? make $@ CONFIG=examples/parallel.json))
 needs-run = $(if $(RUN_FOLDER),,$(error which run? make $@ RUN=results/run_...))
 
 SCRIPTS := bin/bgrun bin/dose bin/energy bin/fgrun bin/nightly bin/powermon bin/tandem lib/cli.sh lib/venv.sh \
-	templates/bg_loop.sh.j2 templates/fg_run.sh.j2 examples/digits/train.sh examples/pictures/train.sh examples/notify_desktop bench/gpu.sh .ci/run
+	templates/bg_loop.sh.j2 templates/fg_run.sh.j2 templates/worker.sbatch.j2 examples/digits/train.sh examples/pictures/train.sh examples/notify_desktop bench/gpu.sh .ci/run
 TANDEM = exec bin/tandem
+SUBMIT = $(TANDEM) submit $${OF_PARTITION:+--partition="$$OF_PARTITION"} \
+	$${OF_WORKERS:+--workers="$$OF_WORKERS"} $${OF_SBATCH:+--sbatch-args="$$OF_SBATCH"} $(OPTIONS)
 need = @source lib/venv.sh; venv_need "$$PWD" $1
 
 .PHONY: help
@@ -33,9 +38,17 @@ parallel: ## run the experiments of CONFIG, each beside its background if any
 	@$(TANDEM) run --stop-with-parent "$$PPID" $(OPTIONS) -- "$$SETTINGS"
 
 .PHONY: resume
-resume: ## go on with what is missing in the run of RUN
+resume: ## go on with what is missing in the run of RUN; by workers, if it was submitted
 	$(needs-run)
-	@$(TANDEM) run --stop-with-parent "$$PPID" $(OPTIONS) --resume "$$RUN_FOLDER"
+	@if [[ -e $$RUN_FOLDER/jobs/jobs.jsonl || -e results/$$RUN_FOLDER/jobs/jobs.jsonl ]]; then \
+	  $(SUBMIT) --resume "$$RUN_FOLDER"; \
+	fi; \
+	$(TANDEM) run --stop-with-parent "$$PPID" $(OPTIONS) --resume "$$RUN_FOLDER"
+
+.PHONY: submit
+submit: ## submit workers for CONFIG to Slurm (PARTITION= WORKERS= SBATCH_ARGS=)
+	$(needs-config)
+	@$(SUBMIT) -- "$$SETTINGS"
 
 .PHONY: nightly
 nightly: venv ## run CONFIG as cron would, for one night (docs/cron.md)

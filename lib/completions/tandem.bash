@@ -5,13 +5,14 @@
 #    source ~/.local/share/bash_completion/tandem
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_tandem_subparsers=(run check list status watch work show report compare table record verify prune repos doctor completion)
+_shtab_tandem_subparsers=(run check list status watch submit work show report compare table record verify prune repos doctor completion)
 
 _shtab_tandem_run_option_strings=(-h --help --repo --model --mutate --runs --seed --grace --skip-invalid --registry --root --results --resume --rerun-invalid --continue --notify --until --stop-after-invalid --wait-lock --namespace --no-namespace --wait-idle --allow-busy --no-report --powercap --proc --cpufreq --stop-with-parent)
 _shtab_tandem_check_option_strings=(-h --help --repo --model --mutate --runs --seed --grace --skip-invalid --registry --root --results --strict --lines --json)
 _shtab_tandem_list_option_strings=(-h --help --registry)
 _shtab_tandem_status_option_strings=(-h --help --ended --json)
 _shtab_tandem_watch_option_strings=(-h --help --ended --json)
+_shtab_tandem_submit_option_strings=(-h --help --repo --model --mutate --runs --seed --grace --skip-invalid --registry --root --results --resume --workers --partition --time --gpus --cpus --memory --exclusive --no-exclusive --sbatch-args --dry-run)
 _shtab_tandem_work_option_strings=(-h --help --max-groups --results --until --stop-after-invalid --wait-lock --namespace --no-namespace --wait-idle --allow-busy --no-report --powercap --proc --cpufreq --stop-with-parent)
 _shtab_tandem_show_option_strings=(-h --help --run)
 _shtab_tandem_report_option_strings=(-h --help -o --output)
@@ -40,6 +41,11 @@ _shtab_tandem_check___results_COMPGEN=_shtab_compgen_dirs
 _shtab_tandem_list___registry_COMPGEN=_tandem_json_file
 _shtab_tandem_status_pos_0_COMPGEN=_tandem_run_dir
 _shtab_tandem_watch_pos_0_COMPGEN=_tandem_run_dir
+_shtab_tandem_submit_pos_0_COMPGEN=_tandem_json_file
+_shtab_tandem_submit___registry_COMPGEN=_tandem_json_file
+_shtab_tandem_submit___root_COMPGEN=_shtab_compgen_dirs
+_shtab_tandem_submit___results_COMPGEN=_shtab_compgen_dirs
+_shtab_tandem_submit___resume_COMPGEN=_tandem_run_dir
 _shtab_tandem_work_pos_0_COMPGEN=_tandem_run_dir
 _shtab_tandem_work___results_COMPGEN=_shtab_compgen_dirs
 _shtab_tandem_work___powercap_COMPGEN=_shtab_compgen_dirs
@@ -66,7 +72,7 @@ _shtab_tandem_compare___format_choices=(table csv json markdown)
 _shtab_tandem_table___kind_choices=(experiments windows rounds epochs samples)
 _shtab_tandem_table___format_choices=(csv json)
 _shtab_tandem_completion_pos_0_choices=(bash zsh)
-_shtab_tandem_pos_0_choices=(run check list status watch work show report compare table record verify prune repos doctor completion)
+_shtab_tandem_pos_0_choices=(run check list status watch submit work show report compare table record verify prune repos doctor completion)
 
 _shtab_tandem_run__h_nargs=0
 _shtab_tandem_run___help_nargs=0
@@ -91,6 +97,12 @@ _shtab_tandem_status___json_nargs=0
 _shtab_tandem_watch__h_nargs=0
 _shtab_tandem_watch___help_nargs=0
 _shtab_tandem_watch___json_nargs=0
+_shtab_tandem_submit__h_nargs=0
+_shtab_tandem_submit___help_nargs=0
+_shtab_tandem_submit___skip_invalid_nargs=0
+_shtab_tandem_submit___exclusive_nargs=0
+_shtab_tandem_submit___no_exclusive_nargs=0
+_shtab_tandem_submit___dry_run_nargs=0
 _shtab_tandem_work__h_nargs=0
 _shtab_tandem_work___help_nargs=0
 _shtab_tandem_work___namespace_nargs=0

@@ -22,6 +22,7 @@ _shtab_tandem_commands() {
     run:'run the experiments of a settings file; or what is missing of a run, or one training'
     show:'print what is known of one experiment: figures, timeline, reasons, the end of its log'
     status:'print what a run does, what has ended and what is left'
+    submit:'submit workers for a run to Slurm: of new settings, or for what is missing'
     table:'print runs as a tidy table: experiments, windows, rounds, epochs or samples, CSV or JSON'
     verify:'compute all figures of runs from their raw files; say which differ'
     watch:'print again and again what a run does, until it ends'
@@ -182,6 +183,34 @@ _shtab_tandem_status_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tandem_status_defaults_added=0
 
+_shtab_tandem_submit_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--repo[instead of a settings file\: the repository to train]:repo:"
+  "--model[with --repo\: its model]:model:"
+  "--mutate[with --repo\: draw these\; all\: every one]:A,B:"
+  "--runs[with --repo\: how often (1)]:runs:"
+  "--seed[seed of the drawn values (the settings\', or drawn)]:seed:"
+  "--grace[seconds from TERM to KILL (10)]:S:"
+  "--skip-invalid[run what can be run]"
+  "*--registry[registry (config\/models_config.json)\; may be given again\: a later FILE\'s entries replace earlier ones]:FILE:_files -g '*.json'"
+  "--root[what the registry\'s paths are relative to (the folder above the one that holds the file)]:root:_files -/"
+  "--results[folder for runs (results)]:results:_files -/"
+  "--resume[submit workers for what is missing in this run, with the options of its last submission]:RUN:_tandem_runs"
+  "--workers[how many workers, as one array of jobs (4, or one for each group)]:K:"
+  "--partition[where the jobs run (the site\'s default)]:P:"
+  "--time[how long a worker may run, as sbatch reads it (the partition\'s default)]:T:"
+  "--gpus[what type of GPU a worker gets (any)]:TYPE:"
+  "--cpus[how many CPUs a worker gets (what goes with its GPU at this site)]:N:"
+  "--memory[how much memory a worker\'s job gets, such as 32G (what goes with its GPU at this site)]:SIZE:"
+  {--exclusive,--no-exclusive}"[each job takes a whole node, with a worker for each GPU (no)]"
+  "--sbatch-args[further options of sbatch, which replace these\; they are split as a shell does]:TEXT:"
+  "--dry-run[print everything\; make and submit nothing]"
+  ":settings file:_files -g '*.json'"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tandem_submit_defaults_added=0
+
 _shtab_tandem_table_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--kind[what a row is about (experiments)]:kind:(experiments windows rounds epochs samples)"
@@ -265,6 +294,7 @@ _shtab_tandem() {
         run) _arguments -C -s $_shtab_tandem_run_options ;;
         show) _arguments -C -s $_shtab_tandem_show_options ;;
         status) _arguments -C -s $_shtab_tandem_status_options ;;
+        submit) _arguments -C -s $_shtab_tandem_submit_options ;;
         table) _arguments -C -s $_shtab_tandem_table_options ;;
         verify) _arguments -C -s $_shtab_tandem_verify_options ;;
         watch) _arguments -C -s $_shtab_tandem_watch_options ;;

@@ -12,7 +12,7 @@ from tandem.base.text import aligned
 COMMANDS = {
     "before": ("run", "check", "list"),
     "during": ("status", "watch"),
-    "cluster": ("work",),
+    "cluster": ("submit", "work"),
     "after": ("show", "report", "compare", "table"),
     "files": ("record", "verify", "prune"),
     "setup": ("repos", "doctor", "completion"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from tandem.base.files import temporary_name
 
 # The quotes belong to the placeholder, so that the template itself parses and lints as Bash.
-PLACEHOLDER = re.compile(r"(\(?)'\{\{ (\w+) \}\}'")
+PLACEHOLDER = re.compile(r"(\(|#SBATCH (?=')|)'\{\{ (\w+) \}\}'")
 
 Values = Mapping[str, "str | Sequence[str]"]
 
@@ -22,9 +22,10 @@ class TemplateError(ValueError):
 def render(template: str, values: Values) -> str:
     """Return the template with each `'{{ name }}'` replaced by its shell-quoted value.
 
-    `NAME='{{ x }}'` takes a string, `NAME=('{{ x }}')` a sequence of strings.
-    TemplateError: a value is missing, unused, of the wrong kind or holds a NUL, or a brace is
-    left over in the template.
+    `NAME='{{ x }}'` takes a string, `NAME=('{{ x }}')` a sequence of strings. So does
+    `#SBATCH '{{ x }}'`, a line of options for Slurm's sbatch, which reads a shell's quotes.
+    TemplateError: a value is missing, unused, of the wrong kind or holds what cannot stand there,
+    or a brace is left over in the template.
     """
     names = [match[2] for match in PLACEHOLDER.finditer(template)]
     for problem, which in (
@@ -50,6 +51,8 @@ def quoted(place: re.Match[str], value: str | Sequence[str]) -> str:
     words = [value] if isinstance(value, str) else value
     if any("\0" in word for word in words):
         raise TemplateError(f"{name} holds a NUL character, which no argument can")
+    if place[1].startswith("#") and any("\n" in word for word in words):
+        raise TemplateError(f"{name} holds a line break, which no line of sbatch's can")
     return " ".join(map(shlex.quote, words))
 
 

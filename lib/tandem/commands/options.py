@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,9 @@ from tandem.base.errors import UsageError
 from tandem.base.option_values import integer, seconds
 from tandem.base.output import complain
 from tandem.base.paths import REGISTRY, RESULTS, as_seen_from_here
+from tandem.base.text import behind
 from tandem.config.options import Limits
+from tandem.config.problems import Problem, ignored_lines, problem_lines
 from tandem.plan import file as planfile
 from tandem.results.latest import find_run, why_not_found
 
@@ -117,6 +119,16 @@ def no_run(folder: Path) -> str | None:
     files = (planfile.NAME, JOURNAL, TABLE, RECORD, f"*/{RECORD}")
     is_run = any(path for name in files for path in folder.glob(name))
     return None if is_run else "no run: it holds neither a plan nor records"
+
+
+def told(problems: Sequence[Problem]) -> Iterator[str]:
+    """Yield the lines that say what is wrong with settings and registry."""
+    for line in ignored_lines(problems):
+        yield f"tandem: {line}"
+    others = [problem for problem in problems if not problem.is_ignored]
+    for severity in ("error", "warning", "remark"):
+        for line in problem_lines(others, severity):
+            yield behind(f"tandem: {severity}: ", line)
 
 
 def registries(arguments: argparse.Namespace) -> list[Path]:

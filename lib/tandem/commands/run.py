@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 from tandem.base.errors import TandemError, UsageError
 from tandem.base.option_values import count, moment, process_id, seconds
 from tandem.base.paths import CPUFREQ, POWERCAP, PROC
-from tandem.base.text import behind
-from tandem.commands.options import add_plan, read_plan, registries, run_folder
-from tandem.config.problems import ignored_lines, problem_lines
+from tandem.commands.options import add_plan, read_plan, registries, run_folder, told
 from tandem.processes.control import die_with_parent
 from tandem.run.notice import Notice, command_of
 
@@ -138,12 +136,8 @@ def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
         for line in sought.changes():
             progress.event(line)
     reading = read_plan(arguments)
-    for line in ignored_lines(reading.problems):
-        progress.event(f"tandem: {line}")
-    others = [problem for problem in reading.problems if not problem.is_ignored]
-    for severity in ("error", "warning", "remark"):
-        for line in problem_lines(others, severity):
-            progress.event(behind(f"tandem: {severity}: ", line))
+    for line in told(reading.problems):
+        progress.event(line)
     if reading.plan is None:
         return UsageError.exit_code
     find = sought.found if sought else None

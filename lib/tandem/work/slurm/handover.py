@@ -1,0 +1,91 @@
+"""Hand a run's workers to Slurm, once, whatever becomes of its answer."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tandem.base.errors import NotReadyError
+from tandem.work.slurm.client import Answer, answer_of, run
+from tandem.work.slurm.refusals import refusal
+from tandem.work.slurm.sbatch import Submission
+
+PAUSES_S = (2.0, 5.0, 10.0, 20.0, 40.0)  # between two tries while Slurm is busy
+LIMIT_S = 60.0  # for one look at the queue
+_JOB = re.compile(r"(\d+)(?:;(\S+))?")
+
+Say = Callable[[str], None]
+
+
+class RefusedError(NotReadyError):
+    """Slurm has not taken the job."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The number of a job that Slurm has taken, and its cluster where there are several."""
+
+    job: str
+    cluster: str | None = None
+
+    @property
+    def cancelling(self) -> list[str]:
+        """The command that cancels it."""
+        return ["scancel", *([f"--clusters={self.cluster}"] if self.cluster else []), self.job]
+
+
+def hand_over(submission: Submission, say: Say, pause: Callable[[float], None]) -> Accepted:
+    """Submit the workers; RefusedError: sbatch is not there, or says no.
+
+    While Slurm is busy it is tried again, each time after a look whether the job was taken: its
+    answer may be lost. NotReadyError: it stayed busy, and nobody knows.
+    """
+    answer = run(submission.command(), submission.environment())
+    if not answer.is_busy:
+        return accepted_in(answer)
+    for pause_s in PAUSES_S:
+        say(f"Slurm is busy ({answer.problem}); the next try is in {pause_s:g} s")
+        pause(pause_s)
+        found = taken(submission)
+        if found:
+            return found[0]
+        if found is not None:
+            answer = run(submission.command(), submission.environment())
+            if not answer.is_busy:
+                return the_only_one(accepted_in(answer), submission, say)
+    raise NotReadyError(
+        f"{answer.problem}\nwhether the job was taken is not known: look with"
+        f" `squeue --me --name={submission.name}` before you submit again"
+    )
+
+
+def accepted_in(answer: Answer) -> Accepted:
+    """Return the job that sbatch names; RefusedError: it names none, or there is no sbatch."""
+    if answer.problem:
+        raise RefusedError(refusal(answer))
+    lines = answer.stdout.strip().splitlines()
+    if not lines or not (match := _JOB.fullmatch(lines[-1].strip())):
+        said = answer.stdout.strip() or "nothing"
+        raise RefusedError(f"sbatch named no job; it said: {said}")
+    return Accepted(match[1], match[2])
+
+
+def taken(submission: Submission) -> list[Accepted] | None:
+    """Return the jobs of this submission that Slurm knows; None: it does not say."""
+    clusters = [each for each in submission.asked.arguments or () if "cluster" in each]
+    options = ["--noheader", "--me", "--states=all", f"--name={submission.name}", "--format=%F"]
+    answer = answer_of(["squeue", *clusters, *options], LIMIT_S)
+    if answer.problem:
+        return None
+    return [Accepted(job) for job in dict.fromkeys(answer.stdout.split()) if job.isdecimal()]
+
+
+def the_only_one(accepted: Accepted, submission: Submission, say: Say) -> Accepted:
+    """Cancel what was taken of the same submission before, and return the last."""
+    for other in taken(submission) or ():
+        if other.job != accepted.job:
+            say(f"Slurm had taken job {other.job} after all: {shlex.join(other.cancelling)}")
+            answer_of(other.cancelling, LIMIT_S)
+    return accepted
