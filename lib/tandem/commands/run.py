@@ -17,8 +17,11 @@ from tandem.processes.control import die_with_parent
 from tandem.run.notice import Notice, command_of
 
 if TYPE_CHECKING:
+    from tandem.plan.model import Plan
+    from tandem.report.progress import Progress
     from tandem.run.continued import Sought
     from tandem.run.options import Options
+    from tandem.run.run import Run
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -127,12 +130,12 @@ def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
     if arguments.resume:
         refuse_beside_resume(arguments)
         folder = run_folder(arguments.resume, arguments.results)
-        return Run(read_plan_file(folder), folder, options, progress, notice=notice).run()
+        return going_on(read_plan_file(folder), folder, options, progress, notice).run()
     sought = sought_run(arguments) if arguments.go_on else None
     if sought:
         if found := sought.found():
             progress.event(f"continuing {found[0]}")
-            return Run(found[1], found[0], options, progress, notice=notice).run()
+            return going_on(found[1], found[0], options, progress, notice).run()
         for line in sought.changes():
             progress.event(line)
     reading = read_plan(arguments)
@@ -142,6 +145,15 @@ def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
         return UsageError.exit_code
     find = sought.found if sought else None
     return Run(reading.plan, None, options, progress, find, reading.copies, notice).run()
+
+
+def going_on(plan: Plan, run: Path, options: Options, progress: Progress, notice: Notice) -> Run:
+    """Return what runs the rest of a run: as one of its workers, if it has any."""
+    from tandem.results.workers import is_shared
+    from tandem.run.run import Run
+    from tandem.work.worker import Worker
+
+    return (Worker if is_shared(run) else Run)(plan, run, options, progress, notice=notice)
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

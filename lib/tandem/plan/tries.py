@@ -23,17 +23,16 @@ Cold = tuple[str, str, str | None]  # repository, model, GPUs
 
 
 def as_it_stands(plan: Plan, added: Iterable[Mapping[str, Any]]) -> Plan:
-    """Return a plan with what was added to it, by the journal's events, oldest first.
+    """Return a plan with what was added to it, by the events of its journals, oldest first.
 
     Tries stand at the end of their block, a warm-up before what it is a copy of. `number` counts
     them anew; a warm-up has that of the experiment behind it. An event that fits nothing adds
     nothing.
     """
     known, new = dict(plan.by_id), list[Experiment]()
-    for kind, name, of in names_in(added):
-        if of in known and name not in known:
-            known[name] = (next_try if kind == TRY else warm_up)(known[of], name)
-            new.append(known[name])
+    for kind, name, of in fitting(known, added):
+        known[name] = (next_try if kind == TRY else warm_up)(known[of], name)
+        new.append(known[name])
     return replace(plan, experiments=numbered(in_order(plan.experiments, new))) if new else plan
 
 
@@ -43,6 +42,28 @@ def names_in(added: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str
         kind, names = event.get("as"), event.get("experiments")
         if kind in (TRY, WARM_UP) and isinstance(names, dict):
             yield from ((kind, name, str(of)) for name, of in names.items())
+
+
+def fitting(
+    known: Collection[str], added: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what names_in() does, each id once, and behind that of what it is made from.
+
+    Several workers may add the same, and the clocks of their hosts may differ.
+    """
+    names, left = set(known), list(names_in(added))
+    while left:
+        later = []
+        for each in left:
+            _, name, of = each
+            if name not in names and of in names:
+                names.add(name)
+                yield each
+            elif name not in names:
+                later.append(each)
+        if len(later) == len(left):
+            return
+        left = later
 
 
 def next_try(experiment: Experiment, name: str) -> Experiment:
@@ -179,9 +200,9 @@ def counting(groups: Iterable[Sequence[Experiment]], ended: Collection[str]) -> 
 def newest_of(planned: Iterable[str], added: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the ids of the newest tries of everything that is planned."""
     found = set(planned)
-    for kind, name, of in names_in(added):
-        if kind == TRY and of in found:
-            found.remove(of)
+    for kind, name, of in fitting(found, added):
+        if kind == TRY:
+            found -= {of}
             found.add(name)
     return found
 

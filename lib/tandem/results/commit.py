@@ -8,9 +8,11 @@ symlink(2) is atomic and exclusive there too. But its answer may be lost: NFS as
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from tandem.base.files import sync_folder
+from tandem.base.files import sync_folder, temporary_name
+from tandem.results.folder import next_aside
 
 
 def commit(attempt: Path, run: Path) -> bool:
@@ -48,6 +50,34 @@ def standing_try(run: Path, name: str) -> str | None:
 
 
 def committed(run: Path) -> set[str]:
-    """Return the names of all experiments of which a try stands."""
+    """Return the names that tries in a run stand under, and those of its other folders."""
     with os.scandir(run) as entries:
-        return {each.name for each in entries if each.is_symlink()}
+        return {each.name for each in entries if each.is_symlink() or each.is_dir()}
+
+
+def take_away(run: Path, name: str, judged: str) -> str | None:
+    """Have a try stand no longer that was judged to be of no use; return where its files are.
+
+    `judged` is which one, as a path in the run; what `tandem run` left under that name ("") goes
+    into cut_off/. None: another stands, and so it remains, for it may have been committed a moment
+    ago. OSError: it is not known what stands.
+    """
+    aside = temporary_name(str(run / name))
+    try:
+        os.rename(run / name, aside)
+    except OSError:
+        if not os.path.lexists(aside):  # NFS may say that a name is gone which it has just moved
+            if standing_try(run, name) == judged:
+                raise
+            return None
+    found = os.readlink(aside) if os.path.islink(aside) else ""
+    if found == judged == "":
+        place = next_aside(run / name)
+        os.rename(aside, place)
+        return str(place.relative_to(run))
+    if found != judged:
+        with suppress(FileExistsError):  # a third one stands
+            os.symlink(found, run / name)
+    os.unlink(aside)
+    sync_folder(str(run))
+    return judged if found == judged else None

@@ -181,11 +181,8 @@ class RunFolder:
         """Return where the experiment's folder is to be; an earlier one is set aside."""
         folder = self.own / experiment.id
         if os.path.lexists(folder):
-            number = 1 + max((int(path.suffix[1:]) for path in cut_off_folders(folder)), default=0)
-            aside = self.own / CUT_OFF / f"{folder.name}.{number}"
-            aside.parent.mkdir(exist_ok=True)
-            folder.rename(aside)
-            place = f"{CUT_OFF}/{aside.name}"
+            aside = folder.rename(next_aside(folder))
+            place = str(aside.relative_to(self.path))
             self.journal.add("set_aside", experiment=experiment.id, folder=place)
         self.journal.add("started", experiment=experiment.id)
         return folder
@@ -195,10 +192,7 @@ class RunFolder:
 
         FileNotFoundError: the experiment's folder is gone. OSError: the disk is full.
         """
-        folder = self.own / record["experiment_id"]
-        sync_all(str(folder))
-        write_record(record, folder)
-        sync_folder(str(self.own))
+        keep_record(record, self.own / record["experiment_id"])
         return True
 
     def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:
@@ -259,6 +253,21 @@ class RunFolder:
 
     def close(self) -> None:
         self.journal.close()
+
+
+def keep_record(record: Record, folder: Path) -> None:
+    """Write a record into an experiment's folder when all that it rests on is on the disk."""
+    sync_all(str(folder))
+    write_record(record, folder)
+    sync_folder(str(folder.parent))
+
+
+def next_aside(folder: Path) -> Path:
+    """Return where an experiment's folder goes that is set aside; its parent is made."""
+    number = 1 + max((int(path.suffix[1:]) for path in cut_off_folders(folder)), default=0)
+    aside = folder.parent / CUT_OFF / f"{folder.name}.{number}"
+    aside.parent.mkdir(exist_ok=True)
+    return aside
 
 
 def cut_off_folders(folder: Path) -> list[Path]:

@@ -22,6 +22,7 @@ from tandem.processes.locks import holder
 
 NAME = "journal.jsonl"
 ADDED = "added"
+REPLACED = "stood"  # beside what was set aside, if it stood for its experiment
 
 
 class Journal:
@@ -119,9 +120,18 @@ def pruned_in(folder: Path) -> frozenset[str]:
 
 def added_in(text: bytes) -> list[dict[str, Any]]:
     """Return the events of a journal's text that added experiments to the plan, oldest first."""
-    quoted = f'"{ADDED}"'.encode()
-    lines = b"\n".join(line for line in text.splitlines() if quoted in line)  # few of many
-    return [event for event in events_in(lines) if event["event"] == ADDED]
+    return [event for event in _few_in(text, ADDED) if event["event"] == ADDED]
+
+
+def replaced_in(text: bytes) -> set[str]:
+    """Return the experiments of which a try stood that stands no longer: it was damaged."""
+    return {str(event.get("experiment")) for event in _few_in(text, REPLACED) if REPLACED in event}
+
+
+def _few_in(text: bytes, word: str) -> Iterator[dict[str, Any]]:
+    """Yield the events in whose lines a word stands, few of many."""
+    quoted = f'"{word}"'.encode()
+    return events_in(b"\n".join(line for line in text.splitlines() if quoted in line))
 
 
 def ended_in(text: bytes) -> dict[str, float | None]:

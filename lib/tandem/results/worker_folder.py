@@ -6,27 +6,44 @@ What has ended is what stands, whatever journals say. The table is put together 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from tandem.base.files import sync_all, sync_folder
-from tandem.plan.model import Plan
-from tandem.plan.tries import as_it_stands
+from tandem.base.errors import LockedError
+from tandem.base.files import sync_folder
+from tandem.plan.model import Experiment, Plan
+from tandem.plan.tries import as_it_stands, lost_additions
 from tandem.results import table
-from tandem.results.columns import columns_of
-from tandem.results.commit import commit, committed, standing_try
-from tandem.results.folder import TABLE, RunFolder, rows_by_id
-from tandem.results.journal import Journal, added_in, ended_in
-from tandem.results.record import Interference, Record
-from tandem.results.record_file import write_record
-from tandem.results.workers import WORKERS, journal_of
+from tandem.results.columns import Row, columns_of
+from tandem.results.commit import commit, committed, standing_try, take_away
+from tandem.results.folder import TABLE, RunFolder, keep_record, rows_by_id
+from tandem.results.journal import (
+    REPLACED,
+    Journal,
+    added_in,
+    ended_in,
+    is_active,
+    replaced_in,
+)
+from tandem.results.record import UNFINISHED, Interference, Record
+from tandem.results.workers import WORKERS, at_once, journal_of
 
 
 def make_worker_folder(run: Path, name: str) -> Path:
-    """Make the folder of a worker in a run; OSError: there is one of that name, or none can be."""
+    """Make the folder of a worker in a run.
+
+    LockedError: `tandem run` works there. OSError: there is one of that name, or none can be made.
+    """
     folder = run / WORKERS / name
     folder.parent.mkdir(exist_ok=True)
     folder.mkdir()
+    if is_active(run):  # who has that lock looks then whether there are workers
+        with suppress(OSError):
+            folder.rmdir()
+            folder.parent.rmdir()
+        hint = "wait until it has ended"
+        raise LockedError(f"another process works on {run}, which is no worker", hint)
     sync_folder(str(folder.parent))
     return folder
 
@@ -34,7 +51,8 @@ def make_worker_folder(run: Path, name: str) -> Path:
 class WorkerFolder(RunFolder):
     """A run's folder as one worker sees it; `own` is the folder of its tries.
 
-    `rows` are those of all experiments that had ended when it was last looked at.
+    `rows` are those of all experiments that had ended when it was last looked at, and `unsound` are
+    those whose name stands there without a whole record of an end.
     """
 
     def __init__(self, run: Path, own: Path, plan: Plan, say: Callable[[str], None]) -> None:
@@ -42,21 +60,49 @@ class WorkerFolder(RunFolder):
         self.path, self.own, self.planned, self.say = run, own, plan, say
         self.journal = Journal(own, own.name)
         self.columns, self.table = columns_of(plan), run / TABLE
-        self.rows, self.lost, self.header = {}, [], []
+        self.rows, self.lost, self.header, self.plan = {}, [], [*self.columns], plan
+        self.unsound, self.replaced = set[str](), set[str]()
         self.listed = rows_by_id(table.read(self.table, self.columns))
         self.refresh()
 
     def refresh(self) -> None:
         """Look at what all workers have ended and added since."""
-        text = journal_of(self.path)
-        self.journal.added = added_in(text)
-        self.plan = as_it_stands(self.planned, self.journal.added)
-        self.header, told = [*self.columns], ended_in(text)
-        for name in (committed(self.path) & self.plan.by_id.keys()) - self.rows.keys():
-            if row := self.sound_row(name, self.listed.get(name)):
-                self.rows[name] = row
-                self.journal.ended[name] = told.get(name)
+        text, names = journal_of(self.path), committed(self.path)
+        self.note_added(text, names)
+        replaced, told = replaced_in(text), ended_in(text)
+        for name in (replaced - self.replaced) | (self.rows.keys() - names):
+            self.forget(name)
+        self.replaced = replaced
+        found = at_once(self.ended_row, names & self.plan.by_id.keys() - self.rows.keys())
+        self.rows |= {name: row for name, row in found.items() if row}
+        self.unsound = {name for name, row in found.items() if not row}
+        self.journal.ended |= {name: told.get(name) for name, row in found.items() if row}
         self.count_anew(self.plan.groups, self.journal.ended)
+
+    def note_added(self, text: bytes, names: Collection[str]) -> None:
+        """Note what was added to the plan; what no journal tells any more, the names do."""
+        known, count = self.journal.added, len(self.journal.added)
+        known += [each for each in added_in(text) if each not in known]
+        if len(known) > count:
+            self.plan = as_it_stands(self.planned, known)
+        if lost := lost_additions(self.plan, names):
+            self.journal.added += lost
+            self.plan = as_it_stands(self.plan, lost)
+
+    def ended_row(self, name: str) -> Row | None:
+        """Return the row of an experiment; None: no whole record says how it ended."""
+        row = self.sound_row(name, self.listed.get(name))
+        return row if row and row["status"] not in UNFINISHED else None
+
+    def forget(self, name: str) -> None:
+        """Know nothing more of an experiment, nor of those of which it is the control."""
+        for each in (name, *(partner.id for partner in self.plan.partners.get(name, ()))):
+            self.rows.pop(each, None)
+            self.listed.pop(each, None)
+            self.journal.ended.pop(each, None)
+
+    def has_ended(self, experiment: Experiment) -> bool:
+        return experiment.id in self.rows
 
     def store(self, record: Record) -> bool:
         """Write a record into its try, and have that stand; False: another worker's stands.
@@ -65,9 +111,7 @@ class WorkerFolder(RunFolder):
         """
         name = record["experiment_id"]
         folder = self.own / name
-        sync_all(str(folder))
-        write_record(record, folder)
-        sync_folder(str(self.own))
+        keep_record(record, folder)
         if commit(folder, self.path):
             return True
         standing = standing_try(self.path, name)
@@ -76,8 +120,26 @@ class WorkerFolder(RunFolder):
         self.refresh()
         return False
 
+    def clear(self, name: str) -> None:
+        """Have an experiment run again whose name stands there without a whole record.
+
+        Nothing is removed. OSError: it is not known what stands.
+        """
+        judged = standing_try(self.path, name)
+        aside = None if judged is None else take_away(self.path, name, judged)
+        if aside:
+            facts = {"experiment": name, "folder": aside, REPLACED: True}
+            self.journal.add("set_aside", **facts)
+            self.say(f"{name} will run again: its record is missing or damaged ({aside})")
+
     def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:
         """Keep the rows of some experiments, by id; the table is written at the end."""
         self.rows |= {name: self.row(name, *each) for name, each in shown.items()}
         groups = {self.plan.by_id[name].group for name in shown}
         self.count_anew(groups, self.journal.ended.keys() | shown.keys())
+
+    def write_table(self) -> None:
+        """Write the table anew, in the order of the plan."""
+        rows = self.rows
+        self.rows = {each.id: rows[each.id] for each in self.plan.experiments if each.id in rows}
+        super().write_table()

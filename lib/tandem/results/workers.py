@@ -9,13 +9,22 @@ A run that one process works on alone has none of this.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
+from typing import TypeVar
 
 from tandem.base.files import read_regular
 from tandem.results.journal import NAME as JOURNAL
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 WORKERS = "workers"
+_AT_ONCE = 16
 
 
 def workers_of(run: Path) -> list[Path]:
@@ -28,27 +37,49 @@ def is_shared(run: Path) -> bool:
     return (run / WORKERS).is_dir()
 
 
+def at_once(look: Callable[[T], R], names: Collection[T]) -> dict[T, R]:
+    """Return what a look at each of these tells; a file server answers several at once."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return dict(zip(names, threads.map(look, names), strict=True))
+
+
+def tries_in(run: Path) -> dict[str, list[Path]]:
+    """Return the folders in which workers have begun each experiment, by its id."""
+    found: dict[str, list[Path]] = {}
+    for worker in workers_of(run):
+        with suppress(OSError), os.scandir(worker) as entries:
+            for each in entries:
+                if each.is_dir(follow_symlinks=False):
+                    found.setdefault(each.name, []).append(Path(each.path))
+    return found
+
+
 def journal_of(run: Path) -> bytes:
     """Return the lines of all journals of a run, in the order of their times; b"" without any.
 
-    OSError: one cannot be read.
+    The lines of one journal stay in their order, whatever its host's clock did meanwhile. Of a
+    worker's journal that cannot be read nothing is told: what stands is known without it. OSError:
+    the run's own cannot be read.
     """
     texts = list(_journals(run))
     if len(texts) < 2:
         return b"".join(texts)
-    lines = [line + b"\n" for text in texts for line in text.split(b"\n")[:-1]]
-    lines.sort(key=_time_of)
-    return b"".join(lines)
+    lines = [each for text in texts for each in _timed(text)]
+    lines.sort(key=itemgetter(0))
+    return b"".join(line for _, line in lines)
 
 
 def _journals(run: Path) -> Iterator[bytes]:
-    for folder in (run, *workers_of(run)):
-        try:
+    with suppress(FileNotFoundError):
+        yield read_regular(run / JOURNAL)
+    for folder in workers_of(run):
+        with suppress(OSError):
             yield read_regular(folder / JOURNAL)
-        except FileNotFoundError:
-            continue
 
 
-def _time_of(line: bytes) -> bytes:
-    """Return when a line of a journal was written; b"" where it does not say so."""
-    return line.partition(b'"utc": "')[2].partition(b'"')[0]
+def _timed(text: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield each whole line of a journal, behind its time or a later one before it."""
+    utc = b""
+    for line in text.split(b"\n")[:-1]:
+        utc = max(utc, line.partition(b'"utc": "')[2].partition(b'"')[0])
+        yield utc, line + b"\n"

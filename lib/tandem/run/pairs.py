@@ -16,7 +16,7 @@ from tandem.experiment.outcome import read_outcome
 from tandem.experiment.record import record_whatever_happens
 from tandem.interference.figures import interference_of, is_due
 from tandem.interference.usable import parted
-from tandem.results.folder import RunFolder
+from tandem.results.folder import RunFolder, keep_record
 from tandem.results.journal import pruned_in
 from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.record_file import NAME, read_interference, record_of, write_interference
@@ -114,12 +114,14 @@ def made_again(folder: RunFolder, place: Path) -> Record | None:
     """
     if not (place / OUTCOME).is_file() or (place / NAME).is_dir() or pruned_in(folder.path):
         return None
+    if (place / "energy").is_symlink():  # its samples are on another machine's disk
+        return None
     try:
         if read_outcome(place).status in UNFINISHED:
             return None
         record = record_whatever_happens(place, folder.plan)
     except UsageError:
         return None
-    folder.store(record)
+    keep_record(record, place)
     folder.say(f"{place.name} had ended: made its {NAME} from its files")
     return record

@@ -159,7 +159,7 @@ class Sweep:
             self.forecast.begin(experiment)
         path, live = self.folder.begin(experiment), self.live(experiment)
         live.say(f"{experiment.id} started")
-        cut_off = [str(each.relative_to(self.folder.own)) for each in cut_off_folders(path)]
+        cut_off = [str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)]
         governors = governors_now(self.options.cpufreq)
         self.machine.ask()
         machine = self.describe, self.machine.close

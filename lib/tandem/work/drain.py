@@ -9,6 +9,7 @@ from tandem.plan.model import Experiment
 from tandem.results.worker_folder import WorkerFolder
 from tandem.run.groups import Order
 from tandem.work.claims import Claims, Heartbeat
+from tandem.work.together import adopt
 
 
 @dataclass
@@ -42,6 +43,7 @@ class GroupOrder(Order):
         free = (group for group in missing if group not in taken and self.claims.take(group))
         for group in free:
             self.folder.refresh()  # it may have been ended just before it was claimed
+            adopt(self.folder, [each.id for each in self.folder.plan.groups[group]])
             if self.missing_of(group):
                 return group
             self.claims.give_back(group)

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from tandem.base.sudo import give_to_caller
 from tandem.processes.watch import Watch
 from tandem.results.worker_folder import WorkerFolder, make_worker_folder
+from tandem.run.groups import add_invalid
 from tandem.run.run import Run, refuse_odd_name
 from tandem.run.sweep import Sweep
 from tandem.work.claims import EXPIRES_S, Claims
 from tandem.work.drain import GroupOrder
+from tandem.work.together import put_together
 
 
 @dataclass
@@ -37,6 +39,8 @@ class Worker(Run):
         stack.callback(give_to_caller, own)
         folder = WorkerFolder(self.path, own, self.plan, self.progress.event)
         self.folder = stack.enter_context(closing(folder))
+        if self.options.rerun_invalid:
+            add_invalid(folder)
         if not self.missing():
             self.progress.event("nothing is missing: all experiments have ended")
             return
@@ -45,8 +49,7 @@ class Worker(Run):
         order = GroupOrder(folder, claims=claims, most_groups=self.most_groups)
         self.sweep = Sweep(folder, around, machine, self.options, watch, self.progress, order)
         self.sweep.run(is_new=False)
-        folder.refresh()
-        folder.write_table()
+        put_together(folder, claims.taken())
 
 
 def worker_name(ident: str | None = None, restart: int = 0) -> str:

@@ -164,3 +164,22 @@ def test_warm_ups_and_given_up_tries_are_not_run_to_their_end() -> None:
     due = still_to_run(stands, {SOLO, f"{SOLO}_try2"})
     assert [each.id for each in due] == [*of_try(2)[1:], *ids(made)[3:]]
     assert newest_of(ids(made), events) == {*of_try(2), *ids(made)[3:]}
+
+
+# -- several workers -----------------------------------------------------------------------
+
+
+def test_what_two_workers_add_at_the_same_time_is_added_once() -> None:
+    made = design()
+    again = added("try", **names_of_next_try(made.groups["c01_r1"]))
+    assert as_it_stands(made, [again, again]) == with_try(made, 2)
+    assert newest_of(ids(made), [again, again]) >= set(of_try(2))
+
+
+def test_the_order_of_events_is_that_of_clocks_which_may_differ() -> None:
+    made = design()
+    second = added("try", **names_of_next_try(made.groups["c01_r1"]))
+    third = added("try", **names_of_next_try(with_try(made, 2).groups["c01_r1"][3:]))
+    assert as_it_stands(made, [third, second]) == with_try(made, 3)
+    left = newest_of(ids(made), [third, second])
+    assert left >= set(of_try(3)) and not left & set(of_try(2))

@@ -1,0 +1,304 @@
+"""What several workers of a run have ended stands once, whatever died; the table is that of all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import plans, records
+from support.plans import training
+from support.summary import rows_of
+from tandem.base.errors import LockedError
+from tandem.experiment.outcome import write_outcome
+from tandem.experiment.validity.verdict import invalid_reasons
+from tandem.log.rules import LogRules
+from tandem.plan.file import write_plan
+from tandem.results.folder import RunFolder
+from tandem.results.journal import events_in
+from tandem.results.record import Record
+from tandem.results.record_file import INTERFERENCE, NAME, write_record
+from tandem.results.worker_folder import WorkerFolder, make_worker_folder
+from tandem.results.workers import journal_of
+from tandem.run.pairs import finish
+from tandem.work.together import adopt, put_together
+
+GROUP = SOLO, FIRST, SECOND = (
+    "vision_resnet20_c01_r1_solo",
+    "vision_resnet20_c01_b1_r1_parallel",
+    "vision_resnet20_c01_b2_r1_parallel",
+)
+METRIC = LogRules({"test_accuracy": "Accuracy: ([0-9.]+)"})
+
+
+class Workers:
+    """A run whose workers end experiments as told."""
+
+    def __init__(self, path: Path, **changes: Any) -> None:
+        path.mkdir()
+        self.path, self.plan = path, plans.design(foreground=training(log=METRIC), **changes)
+        write_plan(self.plan, path)
+        self.open: list[RunFolder] = []
+        self.said: list[str] = []
+
+    def worker(self, name: str) -> WorkerFolder:
+        own = make_worker_folder(self.path, name)
+        folder = WorkerFolder(self.path, own, self.plan, self.said.append)
+        self.open.append(folder)
+        return folder
+
+    def dead(self, name: str) -> Path:
+        """Return the folder of a worker that is gone."""
+        folder = self.worker(name)
+        self.close(folder)
+        return folder.own
+
+    def close(self, folder: RunFolder) -> None:
+        self.open.remove(folder)
+        folder.close()
+
+    def record(self, name: str, worker: str | None, **changes: Any) -> Record:
+        planned = self.plan.by_id[name]
+        own: dict[str, Any] = {"experiment_id": name, "worker": worker, "hyperparameters": {}}
+        own |= {"twin": planned.twin, "control": planned.control, "mode": planned.mode}
+        own |= {"group": planned.group}
+        own |= {"windows[0].name": "solo" if planned.control == "solo" else "foreground"}
+        made = records.record(**own, **changes)
+        if not planned.backgrounds:
+            made["background"] = None
+        made["invalid_reasons"] = invalid_reasons(made, None)
+        made["valid"] = not made["invalid_reasons"]
+        return made
+
+    def begin(self, folder: RunFolder, name: str) -> Path:
+        place = folder.begin(self.plan.by_id[name])
+        place.mkdir()
+        (place / "fg_run.sh").touch()
+        return place
+
+    def end(self, folder: RunFolder, *names: str, **changes: Any) -> None:
+        for name in names:
+            self.begin(folder, name)
+            finish(folder, self.record(name, folder.worker, **changes), 1.0)
+
+    def standing(self) -> dict[str, str]:
+        return {
+            name: os.readlink(each) for name in GROUP if (each := self.path / name).is_symlink()
+        }
+
+    def table(self) -> bytes:
+        return (self.path / "summary.csv").read_bytes()
+
+    def ended(self, name: str) -> list[dict[str, Any]]:
+        events = events_in(journal_of(self.path))
+        return [
+            each for each in events if (each["event"], each.get("experiment")) == ("ended", name)
+        ]
+
+    def told(self, what: str) -> list[str]:
+        return [line for line in self.said if what in line]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Workers]:
+    made = Workers(tmp_path / "run_1", blocks=1)
+    yield made
+    for folder in made.open:
+        folder.close()
+
+
+# -- tries of whoever is gone --------------------------------------------------------------
+
+
+def test_a_record_without_a_commit_is_committed(run: Workers) -> None:
+    place = run.dead("a_1_r0") / SOLO
+    place.mkdir()
+    write_record(run.record(SOLO, "a_1_r0"), place)
+    folder = run.worker("b_1_r0")
+    run.end(folder, FIRST)
+    adopt(folder, GROUP)
+    assert run.standing() == {SOLO: f"workers/a_1_r0/{SOLO}", FIRST: f"workers/b_1_r0/{FIRST}"}
+    assert [each.id for each in folder.missing()] == [SECOND]
+    assert (run.path / FIRST / INTERFERENCE).exists()
+    assert run.told(f"{SOLO} had ended: workers/a_1_r0/{SOLO} stands for it")
+    adopt(folder, GROUP)
+    assert len(run.told("had ended")) == 1
+
+
+def test_a_record_is_made_of_an_outcome_alone(run: Workers) -> None:
+    place = run.dead("a_1_r0") / SOLO
+    place.mkdir()
+    gave_up = {"status": "background not ready", "attempts": 0, "machine": None}
+    made = records.outcome(experiment_id=SOLO, worker="a_1_r0", **gave_up)
+    work = str(run.plan.by_id[SOLO].foreground.work_dir)
+    write_outcome(replace(made, git={"": made.git[""], work: made.git[""]}), place)
+    folder = run.worker("b_1_r0")
+    adopt(folder, GROUP)
+    assert run.standing() == {SOLO: f"workers/a_1_r0/{SOLO}"}
+    found = json.loads((run.path / SOLO / NAME).read_text())
+    assert (found["status"], found["worker"]) == ("background not ready", "a_1_r0")
+
+
+@pytest.mark.parametrize("left", ["begun", "cut off", "busy", "torn", "of a living worker"])
+def test_what_had_not_ended_is_not_committed(run: Workers, left: str) -> None:
+    if left == "of a living worker":
+        place = run.worker("a_1_r0").own / SOLO
+    else:
+        place = run.dead("a_1_r0") / SOLO
+    place.mkdir()
+    statuses = {"cut off": "interrupted", "busy": "GPU busy"}
+    if left in statuses:
+        write_record(run.record(SOLO, "a_1_r0", status=statuses[left]), place)
+    if left == "torn":
+        (place / NAME).write_text('{"record_version": 5,')
+    if left == "of a living worker":
+        write_outcome(records.outcome(experiment_id=SOLO), place)
+    folder = run.worker("b_1_r0")
+    adopt(folder, GROUP)
+    assert run.standing() == {}
+    assert len(folder.missing()) == 3
+
+
+def test_a_try_whose_samples_are_elsewhere_has_not_ended(run: Workers) -> None:
+    place = run.dead("a_1_r0") / SOLO
+    place.mkdir()
+    write_outcome(records.outcome(experiment_id=SOLO), place)
+    (place / "energy").symlink_to("/nowhere/energy")
+    folder = run.worker("b_1_r0")
+    adopt(folder, GROUP)
+    assert run.standing() == {}
+
+
+def test_at_its_end_a_worker_leaves_groups_of_others_alone(run: Workers) -> None:
+    place = run.dead("a_1_r0") / SOLO
+    place.mkdir()
+    write_record(run.record(SOLO, "a_1_r0"), place)
+    folder = run.worker("b_1_r0")
+    put_together(folder, taken={"c01_r1"})
+    assert run.standing() == {}
+    put_together(folder, taken=set())
+    assert run.standing() == {SOLO: f"workers/a_1_r0/{SOLO}"}
+
+
+# -- two workers ---------------------------------------------------------------------------
+
+
+def test_the_second_of_two_tries_is_kept_and_named(run: Workers) -> None:
+    first, second = run.worker("a_1_r0"), run.worker("b_1_r0")
+    run.begin(second, SOLO)
+    run.end(first, SOLO)
+    finish(second, run.record(SOLO, "b_1_r0"), 1.0)
+    assert run.standing() == {SOLO: f"workers/a_1_r0/{SOLO}"}
+    assert run.told(f"{SOLO}: another worker's try stands: workers/a_1_r0/{SOLO}")
+    lines = (second.own / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["started", "lost"]
+    assert (second.own / SOLO / NAME).exists()
+    assert [each.id for each in second.missing()] == [FIRST, SECOND]
+
+
+def test_figures_and_table_of_a_pair_that_two_workers_ended(run: Workers) -> None:
+    first, second = run.worker("a_1_r0"), run.worker("b_1_r0")
+    run.end(first, FIRST)
+    run.end(second, SOLO)  # it has not looked since
+    assert not (run.path / FIRST / INTERFERENCE).exists()
+    put_together(first, set())
+    late = run.worker("c_1_r0")  # reads the table as it is now
+    run.end(second, SECOND)
+    put_together(second, set())
+    put_together(late, set())
+    assert (run.path / FIRST / INTERFERENCE).exists()
+    rows = rows_of(run.path)
+    assert [row["experiment_id"] for row in rows] == list(GROUP)
+    assert all(row["slowdown"] for row in rows[1:])
+    before = run.table()
+    late.listed.clear()
+    late.rows.clear()
+    put_together(late, set())
+    assert run.table() == before, "it is what the records say"
+
+
+def test_a_row_of_the_table_is_read_anew_where_its_figures_came_later(run: Workers) -> None:
+    first = run.worker("a_1_r0")
+    run.end(first, FIRST)
+    put_together(first, set())
+    early = run.worker("b_1_r0")
+    run.end(first, SOLO)
+    put_together(first, set())
+    put_together(early, set())
+    assert [row["slowdown"] for row in rows_of(run.path)] == ["", "1.0"]
+
+
+# -- damage --------------------------------------------------------------------------------
+
+
+def spoil(folder: Path, how: str) -> None:
+    file = folder / NAME
+    if how == "cut off":
+        file.write_bytes(file.read_bytes()[:3000])
+    elif how == "zeros":
+        file.write_bytes(bytes(file.stat().st_size))
+    elif how == "gone":
+        file.unlink()
+    else:
+        target = folder.resolve()
+        target.rename(target.with_name("lost"))
+
+
+@pytest.mark.parametrize("how", ["cut off", "zeros", "gone", "folder gone"])
+def test_a_damaged_record_has_not_ended_and_its_experiment_runs_again(
+    run: Workers, how: str
+) -> None:
+    first = run.worker("a_1_r0")
+    run.end(first, *GROUP)
+    put_together(first, set())
+    spoil(run.path / SOLO, how)
+    second = run.worker("b_1_r0")
+    assert [each.id for each in second.missing()] == [SOLO]
+    adopt(second, GROUP)
+    assert SOLO not in run.standing()
+    assert run.told(f"{SOLO} will run again: its record is missing or damaged (workers/a_1_r0/")
+    run.end(second, SOLO, duration_seconds=26.5)
+    assert run.standing()[SOLO] == f"workers/b_1_r0/{SOLO}"
+    for folder in (second, first, run.worker("c_1_r0")):
+        put_together(folder, set())
+        assert rows_of(run.path)[0]["duration_seconds"] == "26.5"
+    assert [each["duration_s"] for each in run.ended(SOLO)] == [1.0, 1.0]
+    assert [each for each in os.listdir(run.path) if each.endswith(".tmp")] == []
+
+
+def test_a_loser_stands_where_the_winner_is_damaged(run: Workers) -> None:
+    first, second = run.worker("a_1_r0"), run.worker("b_1_r0")
+    run.begin(second, SOLO)
+    run.end(first, SOLO)
+    finish(second, run.record(SOLO, "b_1_r0"), 1.0)
+    spoil(run.path / SOLO, "zeros")
+    third = run.worker("c_1_r0")
+    adopt(third, GROUP)
+    assert run.standing() == {SOLO: f"workers/b_1_r0/{SOLO}"}
+
+
+# -- a run that `tandem run` began ---------------------------------------------------------
+
+
+def test_what_ended_alone_stands_and_what_was_cut_off_is_set_aside(run: Workers) -> None:
+    alone = RunFolder(run.path, run.plan, run.said.append)
+    run.open.append(alone)
+    run.end(alone, SOLO)
+    run.begin(alone, FIRST)
+    with pytest.raises(LockedError):
+        run.worker("a_1_r0")
+    assert not (run.path / "workers").exists()
+    run.close(alone)
+    folder = run.worker("a_1_r0")
+    adopt(folder, GROUP)
+    assert [each.id for each in folder.missing()] == [FIRST, SECOND]
+    assert (run.path / "cut_off" / f"{FIRST}.1" / "fg_run.sh").exists()
+    run.end(folder, FIRST, SECOND)
+    put_together(folder, set())
+    assert (run.path / SOLO).is_dir() and not (run.path / SOLO).is_symlink()
+    assert [row["experiment_id"] for row in rows_of(run.path)] == list(GROUP)
+    assert all(row["slowdown"] for row in rows_of(run.path)[1:])
