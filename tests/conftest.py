@@ -29,8 +29,9 @@ settings.load_profile("quick")
 
 @pytest.fixture(autouse=True)
 def own_realm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test meet the locks or the processes of anybody else's run."""
+    """Let no test meet the locks or the processes of anybody else's run, nor a job of Slurm."""
     monkeypatch.setenv("TANDEM_LOCKS", str(tmp_path))
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
 
 
 @pytest.fixture

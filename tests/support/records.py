@@ -81,6 +81,7 @@ def outcome(**values: Any) -> Outcome:
         **{"busy": [], "leftovers": [], "strays_killed": [], "left": [], "cut_off": []},
         "locks_removed": [],
         **{"cooldown": None, "cpu_governor": None, "faults": None},
+        **{"node_shared": False, "node_shared_reason": None},
         **{"machine": of(MachineFile), "position": of(Position)},
         "isolation": {"mode": "keepers only", "reason": "no background"},
         "host": {name: around[name] for name in (*host, "python", "tandem")},

@@ -120,11 +120,12 @@ def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
     from tandem.plan.file import read_plan_file
     from tandem.report.progress import Progress
     from tandem.run.run import Run
+    from tandem.work.slurm.inside import in_job
 
     if arguments.stop_with_parent:
         stop_with(arguments.stop_with_parent)
     progress = Progress(sys.stderr)
-    options = options_of(arguments)
+    options = in_job(options_of(arguments), progress.event)
     if arguments.rerun_invalid and not arguments.resume:
         raise UsageError("--rerun-invalid needs --resume RUN: only a run has groups to run again")
     if arguments.resume:

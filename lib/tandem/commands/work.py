@@ -24,12 +24,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from tandem.plan.file import read_plan_file
     from tandem.report.progress import Progress
+    from tandem.work.slurm.inside import in_job
     from tandem.work.worker import Worker
 
     if arguments.stop_with_parent:
         stop_with(arguments.stop_with_parent)
     folder = run_folder(arguments.run, arguments.results)
-    options, progress = options_of(arguments), Progress(sys.stderr)
+    progress = Progress(sys.stderr)
+    options = in_job(options_of(arguments), progress.event)
     worker = Worker(read_plan_file(folder), folder, options, progress)
     worker.most_groups = arguments.max_groups
     return worker.run()

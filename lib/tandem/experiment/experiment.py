@@ -25,6 +25,7 @@ from tandem.experiment.seen import Before, Seen, Surroundings, outcome_of
 from tandem.log.follow import EPOCHS, EpochReader
 from tandem.machine.faults import FaultWatch
 from tandem.machine.gpus import GpuBusyError, Sensors
+from tandem.machine.sharing import Neighbours
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
 from tandem.processes import census
@@ -70,6 +71,7 @@ class ExperimentRun:
         self.monitor = Powermon(self.folder / "energy", sensors.powercap, sensors.proc)
         self.astray = Astray(self.monitor.folder)
         self.faults = FaultWatch()
+        self.neighbours = Neighbours(self.around.locks, self.around.sharing)
         try:
             self.begin()
             self.run_attempts()
@@ -232,6 +234,7 @@ class ExperimentRun:
     def show(self, phase: str, **known: Any) -> None:
         """Look at the backgrounds and at where the trainings are, and show what is going on."""
         backgrounds = self.backgrounds
+        self.neighbours.look()
         for warning in (*(backgrounds.look() if backgrounds else ()), *self.astray.news()):
             self.live.say(warning)
         state = backgrounds.state() if backgrounds else None
@@ -271,6 +274,7 @@ class ExperimentRun:
             )
         for found in seen.left:
             self.live.say(f"process {found.pid} ({found.name}) cannot be ended")
+        seen.sharing = self.neighbours.look()
         seen.locks_removed = self.around.locks.removed()
         for flaw in seen.locks_removed:
             self.live.say(flaw)

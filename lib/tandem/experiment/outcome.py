@@ -59,7 +59,8 @@ class Outcome:
     `locks_removed` says which locks somebody removed meanwhile.
     `cut_off` says where earlier tries at this experiment lie, `cooldown` what came of the one
     before it (None: it was the first). `faults` are those of the boards in use (None: NVML does not
-    answer). `git` has the state of each folder; "" is Tandem's own.
+    answer). `node_shared` is whether others may have worked on this machine; None: not known, for
+    the reason beside it. `git` has the state of each folder; "" is Tandem's own.
     """
 
     outcome_version: int
@@ -91,11 +92,19 @@ class Outcome:
     cpu_governor: str | None
     isolation: Isolation
     host: Mapping[str, Any]
+    node_shared: bool | None
+    node_shared_reason: str | None
     git: Mapping[str, GitState]
 
     def utc(self, boottime_s: float) -> str:
         """Return a moment in ISO 8601."""
         return Moment(self.clock["boottime_s"], self.clock["utc_s"]).iso_at(boottime_s)
+
+    def rapl_reason(self) -> str | None:
+        """Return why RAPL's joules may be others' as well; None: they are this run's alone."""
+        if self.node_shared is False:
+            return None
+        return f"RAPL counts the whole machine, and {self.node_shared_reason}"
 
 
 def write_outcome(outcome: Outcome, folder: Path) -> None:

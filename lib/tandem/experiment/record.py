@@ -163,8 +163,8 @@ def read_windows(
     accounts: Sequence[Account],
 ) -> list[Window]:
     edges = edges_of(outcome, tries, foreground_name(experiment.control))
-    problem = outcome.monitor_problem
-    return [measured_window(folder / "energy", each, accounts, problem) for each in edges]
+    about = accounts, outcome.monitor_problem, outcome.rapl_reason()
+    return [measured_window(folder / "energy", each, *about) for each in edges]
 
 
 # -- making ----------------------------------------------------------------------------
@@ -247,6 +247,8 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
             Environment,
             {
                 **outcome.host,
+                "node_shared": outcome.node_shared,
+                "node_shared_reason": outcome.node_shared_reason,
                 "tandem_git": outcome.git[""],
                 **command_facts(foreground, outcome),
                 "registry": str(plan.registry_file),

@@ -13,6 +13,7 @@ from tandem.experiment.outcome import VERSION, Outcome, WindowEdges
 from tandem.machine.faults import BoardFaultsSeen
 from tandem.machine.gpu_locks import GpuLocks
 from tandem.machine.gpus import Gpu
+from tandem.machine.sharing import Sharing
 from tandem.plan.model import Experiment
 from tandem.processes.census import Found
 from tandem.processes.namespace import Isolation
@@ -30,6 +31,7 @@ class Surroundings:
     leftovers: Sequence[Found]  # of earlier runs, removed when this one started
     locks: GpuLocks
     worker: str | None
+    sharing: Sharing = field(default_factory=Sharing)  # what is known of it beforehand
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Seen:
     left: list[Found] = field(default_factory=list)
     locks_removed: list[str] = field(default_factory=list)
     machine: MachineFile | None = None
+    sharing: Sharing = field(default_factory=Sharing)
     faults: list[BoardFaultsSeen] | None = None
     interrupted: Interrupted | None = None
 
@@ -111,6 +114,8 @@ def outcome_of(
         cpu_governor=before.cpu_governor,
         isolation={"mode": around.isolation.mode, "reason": around.isolation.reason},
         host=around.host,
+        node_shared=seen.sharing.is_shared,
+        node_shared_reason=seen.sharing.reason,
         git={folder: around.git[folder] for folder in folders_of(experiment)},
     )
 

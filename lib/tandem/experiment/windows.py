@@ -41,13 +41,18 @@ def edges_of(outcome: Outcome, tries: Sequence[Tried], foreground: str) -> list[
 
 
 def measured_window(
-    folder: Path, edges: Edges, accounts: Sequence[Account], problem: str | None
+    folder: Path,
+    edges: Edges,
+    accounts: Sequence[Account],
+    problem: str | None,
+    rapl_reason: str | None = None,
 ) -> Window:
     """Return a window with its figures.
 
-    `folder` is the one that the monitor wrote to, `problem` what went wrong with the monitor.
+    `folder` is the one that the monitor wrote to, `problem` what went wrong with the monitor,
+    `rapl_reason` why RAPL's joules are not this run's.
     """
-    facts = window_facts(folder, edges.from_s, edges.to_s)
+    facts = window_facts(folder, edges.from_s, edges.to_s, rapl_reason)
     if problem:
         facts["warnings"] = [problem, *facts["warnings"]]
     load = None

@@ -19,7 +19,9 @@ from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
 from tandem.nvml.presence import words_of
 from tandem.processes.cookie import lock_folder, older_lock_folders
-from tandem.processes.locks import Lock, lock
+from tandem.processes.locks import Lock, flocks_on, lock
+
+_MACHINE = "this machine"
 
 
 def gpus_in_use() -> set[str] | None:
@@ -67,6 +69,16 @@ class GpuLocks:
             if each.is_removed():
                 each.take_again()
 
+    def has_others(self) -> bool | None:
+        """Whether another run has a part of this machine now; None where that cannot be seen."""
+        machines = [each for each in self.locks if each.what == _MACHINE]
+        if any(each.kind == fcntl.LOCK_EX for each in machines):
+            return False
+        pids = [{flock.pid for flock in flocks_on(each.file)} for each in machines]
+        if any(each - {os.getpid()} for each in pids):
+            return True
+        return False if all(pids) else None
+
 
 @contextmanager
 def gpu_locks(gpus: Collection[str] | None) -> Iterator[GpuLocks]:
@@ -80,7 +92,7 @@ def gpu_locks(gpus: Collection[str] | None) -> Iterator[GpuLocks]:
 
 def _taken(stack: ExitStack, folder: str, gpus: Collection[str] | None) -> list[Lock]:
     kind = fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH
-    wanted = [("machine", kind, "this machine")]
+    wanted = [("machine", kind, _MACHINE)]
     wanted += [(f"gpu-{gpu}", fcntl.LOCK_EX, _name_of(gpu)) for gpu in sorted(gpus or ())]
     if gpus is not None and not gpus:
         wanted.append(("cpus", fcntl.LOCK_EX, "the CPUs without any GPU"))

@@ -161,10 +161,15 @@ def flocks_now() -> list[Flock]:
     return []
 
 
+def flocks_on(file: int) -> list[Flock]:
+    """Return whose locks an open file has; [] where that cannot be seen."""
+    place = f"{_device_of(file)}:{os.fstat(file).st_ino}"
+    return [each for each in flocks_now() if each.place == place]
+
+
 def flock_on(file: int) -> Flock | None:
     """Return whose lock an open file has; None where that cannot be seen."""
-    place = f"{_device_of(file)}:{os.fstat(file).st_ino}"
-    return next((each for each in flocks_now() if each.place == place), None)
+    return next(iter(flocks_on(file)), None)
 
 
 def removed_lock(path: Path, kind: int) -> Flock | None:

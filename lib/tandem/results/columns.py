@@ -71,7 +71,7 @@ _MACHINE = (
 )
 PLACE = ("config", "background_number", "repeat", "block", "position")
 ADDED = (  # since the last version
-    *("host", "board", "board_name", "commit", "dirty", "seed", "start", "end"),
+    *("host", "node_shared", "board", "board_name", "commit", "dirty", "seed", "start", "end"),
     "duration_uncertainty_seconds",
     "energy_gpu_total_uncertainty_joules",
     "energy_gpu_board_gain_percent",
@@ -106,7 +106,7 @@ _ALWAYS = frozenset(  # there also where no row fills them
     (*FIRST, *ENERGY, *_ORIGIN, "status", "valid", "invalid_reasons", "warnings", "counts", "host")
 )
 _OF_TRAININGS = ("hyperparam_", "perf_")
-_TRUTHS = ("training_success", "valid", "counts", "dirty")
+_TRUTHS = ("training_success", "valid", "counts", "dirty", "node_shared")
 _COUNTS = (
     *("retries", "num_mutated_params", "exit_code", "attempts"),
     *("bg_rounds_completed", "bg_rounds_failed", "bg_rounds_hollow"),

@@ -429,6 +429,8 @@ class Environment(Command):
     registry: str
     device: str | None
     cpu_governor: str | None
+    node_shared: bool | None
+    node_shared_reason: str | None
 
 
 class Settings(TypedDict):

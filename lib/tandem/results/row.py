@@ -87,6 +87,7 @@ def origin(record: Record) -> Row:
     gains = (gpu["board_gain_percent"] for gpu in gpus)
     return {
         "host": record["environment"]["hostname"],
+        "node_shared": record["environment"]["node_shared"],
         "board": "; ".join(gpu["uuid"] for gpu in gpus) or None,
         "board_name": "; ".join(gpu["name"] for gpu in gpus) or None,
         "commit": git["commit"],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.machine.gpus import Sensors
+from tandem.machine.sharing import Sharing
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Options:
     how long to wait for locks; `until_s`, in seconds of UTC, is when all is to have ended. With
     `rerun_invalid` the groups run again in which something is not valid.
     `stop_after_invalid` is how many experiments in a row, not valid for the same reason, end a run.
-    `with_report`: at its end the run makes its report.
+    `with_report`: at its end the run makes its report. In a job `sharing` says whether others may
+    be on the machine, and `kill_wait_s` how long after a TERM everything is killed.
     """
 
     results: Path
@@ -29,6 +31,8 @@ class Options:
     rerun_invalid: bool = False
     stop_after_invalid: int | None = None
     with_report: bool = True
+    sharing: Sharing = field(default_factory=Sharing)
+    kill_wait_s: float | None = None
 
     def left_s(self) -> float:
         """Return for how long there is time."""

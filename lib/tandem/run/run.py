@@ -216,7 +216,9 @@ class Run:
         isolation = isolation_for(experiments, options.use_namespace)
         assert self.locks
         git, worker = git_states(experiments), self.folder.worker if self.folder else None
-        around = Surroundings(isolation, host(), git, leftovers, self.locks, worker)
+        around = Surroundings(
+            isolation, host(), git, leftovers, self.locks, worker, options.sharing
+        )
         see_who_is_there(options.sensors, watch, say)
         return around
 

@@ -16,6 +16,7 @@ from tandem.run.run import Run, refuse_odd_name
 from tandem.run.sweep import Sweep
 from tandem.work.claims import EXPIRES_S, Claims
 from tandem.work.drain import GroupOrder
+from tandem.work.slurm.job import job_of
 from tandem.work.together import put_together
 
 
@@ -35,7 +36,9 @@ class Worker(Run):
         refuse_odd_name(self.path)
         if not self.lock_gpus(watch, stack):
             return
-        own = make_worker_folder(self.path, worker_name())
+        job = job_of(os.environ)
+        name = worker_name(job.worker_id, job.restart) if job else worker_name()
+        own = make_worker_folder(self.path, name)
         stack.callback(give_to_caller, own)
         folder = WorkerFolder(self.path, own, self.plan, self.progress.event)
         self.folder = stack.enter_context(closing(folder))

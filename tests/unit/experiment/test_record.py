@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.monitored import cpu_rows, write_cpu, write_monitor
 from support.records import flaws, outcome
 from tandem.base.clock import Moment
-from tandem.experiment.outcome import write_outcome
+from tandem.experiment.outcome import read_outcome, write_outcome
 from tandem.experiment.record import make_record, record_whatever_happens
 from tandem.plan.model import Plan, Size
 from tandem.plan.planner import read_plan
@@ -140,6 +141,33 @@ def test_one_that_was_not_measured_is_valid_and_says_what_it_lacks(tmp_path: Pat
         *("attempts/1/keeper.json", "attempts/1/training.log", "logs_0/rounds.tsv"),
         "outcome.json",
     ]
+
+
+@pytest.mark.parametrize("is_shared", [True, None])
+def test_a_shared_machine_is_no_flaw_and_has_no_joules(
+    tmp_path: Path, is_shared: bool | None
+) -> None:
+    """Those that RAPL counted may be others'; who has the machine alone keeps them."""
+    why = "another run of Tandem was at work on this machine"
+    plan = plan_of(tmp_path, 0)
+    shared = {"node_shared": is_shared, "node_shared_reason": why}
+    place = write_experiment(tmp_path, plan, {1: keeper()}, **shared)
+    (place / "energy").mkdir()
+    write_monitor(place / "energy", [])
+    monitor = json.loads((place / "energy" / "monitor.json").read_text())
+    no_gpu = {"gpus": [], "gpus_reason": "no driver", "has_gpu": False}
+    (place / "energy" / "monitor.json").write_text(json.dumps(monitor | no_gpu))
+    write_cpu(place / "energy", cpu_rows(31))
+    record = made(place, plan)
+    assert (record["valid"], record["warnings"]) == (True, [])
+    assert record["environment"]["node_shared"] is is_shared
+    assert record["environment"]["node_shared_reason"] == why
+    [window] = record["windows"]
+    assert window["cpu"]["package_joules"] is None
+    assert window["cpu"]["reason"] == f"RAPL counts the whole machine, and {why}"
+    write_outcome(replace(read_outcome(place), node_shared=False, node_shared_reason=None), place)
+    [window] = made(place, plan)["windows"]
+    assert window["cpu"]["package_joules"] == pytest.approx(800.0)
 
 
 @pytest.mark.parametrize("backgrounds", [0, 1, 2])

@@ -22,14 +22,14 @@ BLUR_S, BLUR_SHARE = 0.6, 0.01
 OF_ENERGY = ("gpu_energy_total_joules", "gpu_power_avg_watts")  # null where the energy is
 
 
-def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
+def window_facts(folder: Path, from_s: float, to_s: float, rapl_reason: str | None = None) -> Facts:
     """Return what the monitor's files in a folder say of the time between two moments.
 
     Moments are seconds on CLOCK_BOOTTIME; a cumulative reading between two rows is interpolated.
     What is not known is None, and a reason stands beside it: `gpus_reason` says why there is no
     GPU; `started` and `ended` are None where there was no monitor.
     `suspended_seconds` is for how long the machine was suspended meanwhile, and None where no row
-    shows that; it is no part of `duration_seconds`.
+    shows that; it is no part of `duration_seconds`. With a `rapl_reason` RAPL's joules are None.
     """
     monitor = read_monitor(folder)
     clock = Moment(**monitor["clock"]) if monitor["clock"] else None
@@ -45,7 +45,7 @@ def window_facts(folder: Path, from_s: float, to_s: float) -> Facts:
         "suspended_seconds": suspended_s,
         "gpus": [gpu_facts(folder, gpu, span, clock) for gpu in monitor["gpus"] if clock],
         "gpus_reason": monitor["gpus_reason"],
-        "cpu": cpu_facts(monitor, roles),
+        "cpu": cpu_facts(monitor, roles, rapl_reason),
         "machine": machine_facts(folder, monitor["machine_reason"], span),
         "warnings": [
             f"{each['sensor']}: {each['message']}" + (f" ({each['hint']})" if each["hint"] else "")
@@ -98,12 +98,12 @@ def suspended_at(rows: Sequence[Row], when_s: float) -> float | None:
     return before_s if has_room else after_s
 
 
-def cpu_facts(monitor: Mapping[str, Any], roles: RoleTally) -> Facts:
+def cpu_facts(monitor: Mapping[str, Any], roles: RoleTally, rapl_reason: str | None) -> Facts:
     """Return energy over all sockets, by RAPL, and what the two process trees used.
 
     `total_joules` is package + DRAM; `reason` says why any of the three is None.
     """
-    rapl = monitor["rapl"]
+    rapl = {"zones": [], "reason": rapl_reason} if rapl_reason else monitor["rapl"]
     package_j, package_reason = rapl_joules(rapl, roles, "package_", "packages")
     dram_j, dram_reason = rapl_joules(rapl, roles, "dram_", "DRAM")
     total_j = None if package_j is None or dram_j is None else package_j + dram_j

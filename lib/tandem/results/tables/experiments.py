@@ -119,6 +119,8 @@ def _columns() -> Iterator[Column]:
     yield _of("valid", "boolean", "Whether it counts as what it was meant to be.")
     yield Column("counts", "boolean", "False for a warm-up, and where the group has run again.")
     yield from (_of(name, "string", says) for name, says in _TEXT.items())
+    alone = "Whether others may have worked on the machine too; then RAPL has no value."
+    yield _of("node_shared", "boolean", alone)
     yield _of("dirty", "boolean", "Whether that repository differed from its commit.")
     yield _of("training_success", "boolean", "Whether the last attempt ended with exit code 0.")
     yield from (_of(name, "integer", says) for name, says in _INTEGERS.items())

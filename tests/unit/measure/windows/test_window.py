@@ -36,6 +36,16 @@ def test_cpu_energy_is_that_of_all_sockets(tmp_path: Path) -> None:
     assert (facts["duration_seconds"], facts["suspended_seconds"]) == (10.0, 0.0)
 
 
+def test_joules_that_may_be_others_are_null_and_cpu_seconds_stay(tmp_path: Path) -> None:
+    write_monitor(tmp_path, [])
+    write_cpu(tmp_path, cpu_rows())
+    why = "RAPL counts the whole machine, and this job has 1 of the 4 CPUs of its node"
+    cpu = window_facts(tmp_path, START_S + 2.25, START_S + 12.25, why)["cpu"]
+    assert (cpu["package_joules"], cpu["dram_joules"], cpu["total_joules"]) == (None, None, None)
+    assert cpu["reason"] == why
+    assert cpu["foreground_cpu_seconds"] == pytest.approx(3.625)
+
+
 def suspended(folder: Path, for_s: float) -> None:
     """Write rows of a machine that was suspended behind the tenth, 3 s before its end."""
     rows, cpu = steady(21), cpu_rows(21)
