@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from tandem.base.option_values import count
+from tandem.base.variables import VISIBLE
 from tandem.commands.options import RUN_HELP, add_results, run_folder
 from tandem.commands.run import add_running, options_of, stop_with
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
-    parser.add_argument(
-        "--max-groups", type=count, metavar="N", help="end after so many groups (all)"
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help=RUN_HELP)
+    add(
+        "--gpus",
+        metavar="LIST",
+        help="start one worker for each of these: numbers or UUIDs with commas between, or all"
+        f" (one worker, on what {VISIBLE} says)",
+    )
+    add("--max-groups", type=count, metavar="N", help="end after so many groups (all)")
+    add(
+        "--claim-expires",
+        type=count,
+        metavar="S",
+        default=120,
+        help="take over a group whose worker gave no sign for so many seconds (120);"
+        " give all workers of a run the same",
     )
     add_results(parser)
     add_running(parser)
@@ -24,14 +39,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from tandem.plan.file import read_plan_file
     from tandem.report.progress import Progress
+    from tandem.work.boards import chosen_boards
+    from tandem.work.crew import run_crew
     from tandem.work.slurm.inside import in_job
     from tandem.work.worker import Worker
 
     if arguments.stop_with_parent:
         stop_with(arguments.stop_with_parent)
     folder = run_folder(arguments.run, arguments.results)
-    progress = Progress(sys.stderr)
+    plan, progress = read_plan_file(folder), Progress(sys.stderr)
     options = in_job(options_of(arguments), progress.event)
-    worker = Worker(read_plan_file(folder), folder, options, progress)
-    worker.most_groups = arguments.max_groups
+    if arguments.gpus:
+        boards = chosen_boards(arguments.gpus)
+        if len(boards) > 1:
+            return run_crew(boards, sys.argv[1:])
+        os.environ[VISIBLE] = boards[0].uuid
+    worker = Worker(plan, folder, options, progress)
+    worker.most_groups, worker.claim_expires_s = arguments.max_groups, arguments.claim_expires
     return worker.run()

@@ -7,7 +7,7 @@ goes on with the same: a group that was cut off with those of its experiments th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tandem.experiment.validity.verdict import may_pass
@@ -24,6 +24,7 @@ from tandem.plan.tries import (
     newest_try,
 )
 from tandem.results.folder import CUT_OFF, RunFolder
+from tandem.results.forecast import Forecast
 from tandem.results.record import Record
 from tandem.results.record_file import record_of
 from tandem.results.standing import begun_in
@@ -38,14 +39,14 @@ class Order:
     folder: RunFolder
     warm: Counter[Cold] = field(default_factory=Counter)
 
-    def each(self, expect: Callable[[Sequence[Experiment]], None]) -> Iterator[Experiment]:
-        """Yield what is missing; `expect` is called with what a block gets more at its end."""
+    def each(self, forecast: Forecast) -> Iterator[Experiment]:
+        """Yield what is missing; the forecast is told what a block gets more at its end."""
         for block, missing in by_block(self.folder.missing()):
             todo = missing
             while todo:
                 yield from todo
                 todo = add_tries(self.folder, due(self.folder, block))
-                expect(todo)
+                forecast.expect(todo)
 
     def cold_runs(self, experiment: Experiment) -> int:
         """Return how many runs are to be thrown away before an experiment."""
@@ -72,9 +73,14 @@ def add_tries(folder: RunFolder, groups: Sequence[Try]) -> list[Experiment]:
     """Add a further try of each of these groups to the plan, and return all their experiments."""
     names = {new: old for members in groups for new, old in names_of_next_try(members).items()}
     for members in groups:
-        number, [why, *_] = members[0].try_number + 1, why_invalid(folder, members)
-        folder.say(f"{members[0].group} runs again, whole (try {number}): {why}")
+        say_again(folder, members, why_invalid(folder, members)[0])
     return folder.add(TRY, names) if names else []
+
+
+def say_again(folder: RunFolder, members: Try, why: str) -> None:
+    """Say why a group gets a further try; `members` are those of its newest."""
+    number = members[0].try_number + 1
+    folder.say(f"{members[0].group} runs again, whole (try {number}): {why}")
 
 
 def add_lost(folder: RunFolder) -> None:
@@ -100,19 +106,25 @@ def add_due(folder: RunFolder) -> None:
 
 
 def due(folder: RunFolder, block: int | None) -> list[Try]:
-    """Return the groups of a block that run again by themselves.
-
-    Their newest try has ended whole, something in it is not valid and may be so the next time, and
-    they have not run again as often as they may.
-    """
+    """Return the groups of a block that run again by themselves."""
     return [
         members
         for members in newest_tries(folder.plan)
-        if block_of(members[0]) == block
-        and members[0].try_number <= members[0].course.rerun_invalid
+        if block_of(members[0]) == block and is_due(folder, members)
+    ]
+
+
+def is_due(folder: RunFolder, members: Try) -> bool:
+    """Whether a group runs again by itself; `members` are those of its newest try.
+
+    That has ended whole, something in it is not valid and may be so the next time, and it has not
+    run again as often as it may.
+    """
+    return (
+        members[0].try_number <= members[0].course.rerun_invalid
         and all(each.id in folder.rows for each in members)
         and any(is_invalid(folder, each) and is_worth_it(folder, each) for each in members)
-    ]
+    )
 
 
 def add_invalid(folder: RunFolder) -> None:

@@ -237,24 +237,31 @@ class Run:
         self.progress.close()
         if self.folder is None:
             return
-        rows, path = self.folder.rows, self.folder.path
-        counted, table = counting_rows(rows.values()), as_seen_from_here(path) / TABLE
-        lines = ["", table_at_end(counted, str(table), screen_columns())] if counted else []
-        counts = self.folder.counts()
-        lines.append(counts_line(list(rows.values()), counts, how_to_go_on(path)))
-        lines.append(f"results: {as_seen_from_here(path)}")
+        counts, path = self.folder.counts(), self.folder.path
+        lines = self.lines_at_end()
         self.notice.note(str(path), counts.valid, counts.not_valid, counts.missing)
         self.notice.text = "\n".join(lines)
         try:
             print(*lines, sep="\n", flush=True)
         except OSError:  # the terminal or the reader is gone; the files are there
             mute(sys.stdout)
-        if (
-            self.options.with_report
-            and not HURRY.is_on
-            and (self.sweep or not (path / REPORT).exists())
-        ):
+        if self.is_to_report():
             make_report(path, as_seen_from_here(path))
+
+    def lines_at_end(self) -> list[str]:
+        """Return what goes to stdout at the end."""
+        assert self.folder
+        rows, path = self.folder.rows, self.folder.path
+        counted, table = counting_rows(rows.values()), as_seen_from_here(path) / TABLE
+        lines = ["", table_at_end(counted, str(table), screen_columns())] if counted else []
+        lines.append(counts_line(list(rows.values()), self.folder.counts(), how_to_go_on(path)))
+        return [*lines, f"results: {as_seen_from_here(path)}"]
+
+    def is_to_report(self) -> bool:
+        """Whether the report is to be made at the end."""
+        assert self.folder
+        is_wanted = self.options.with_report and not HURRY.is_on
+        return is_wanted and bool(self.sweep or not (self.folder.path / REPORT).exists())
 
 
 def give_what_was_left(results: Path) -> None:

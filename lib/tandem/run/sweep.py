@@ -85,7 +85,7 @@ class Sweep:
         self.colds = {cold_start_of(each): each for each in missing if each.course.warmup_runs}
         self.note_ended()
         self.shown.show(self.shown.state, at_once=True)
-        for experiment in self.order.each(self.forecast.expect):
+        for experiment in self.order.each(self.forecast):
             self.watch.check()
             if self.streak.why:
                 self.stop_for_streak(experiment)

@@ -5,58 +5,152 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from tandem.base.paths import as_seen_from_here
 from tandem.base.sudo import give_to_caller
+from tandem.experiment.live import NOTHING
 from tandem.processes.watch import Watch
+from tandem.report.grid import screen_columns
+from tandem.report.summary import counting_rows, counts_text, table_at_end
+from tandem.results.columns import Row
+from tandem.results.folder import TABLE
+from tandem.results.journal import NAME as JOURNAL
 from tandem.results.worker_folder import WorkerFolder, make_worker_folder
 from tandem.run.groups import add_invalid
 from tandem.run.run import Run, refuse_odd_name
 from tandem.run.sweep import Sweep
+from tandem.work.boards import this_site
 from tandem.work.claims import EXPIRES_S, Claims
 from tandem.work.drain import GroupOrder
+from tandem.work.left import Left, left_by, own_rows
 from tandem.work.slurm.job import job_of
 from tandem.work.together import put_together
+
+_MOST_OF_A_JOB = 100  # workers
 
 
 @dataclass
 class Worker(Run):
     """Runs groups of the run in `path` until none is left, or the time is over.
 
-    `most_groups` is how many it takes at most.
+    `most_groups` is how many it takes at most. `left` says, at the end, what is still to run.
     """
 
     most_groups: int | None = None
     claim_expires_s: float = EXPIRES_S
+    order: GroupOrder | None = None
+    left: Left | None = None
 
     def run_missing(self, watch: Watch, stack: ExitStack) -> None:
         """Take all locks, see that the machine is ready, run; `stack` gives everything back."""
         assert self.path
         refuse_odd_name(self.path)
-        if not self.lock_gpus(watch, stack):
-            return
-        job = job_of(os.environ)
-        name = worker_name(job.worker_id, job.restart) if job else worker_name()
-        own = make_worker_folder(self.path, name)
+        own = own_folder(self.path)
+        stack.push(lambda kind, *_: None if kind else remove_unused(own))
         stack.callback(give_to_caller, own)
         folder = WorkerFolder(self.path, own, self.plan, self.progress.event)
         self.folder = stack.enter_context(closing(folder))
         if self.options.rerun_invalid:
             add_invalid(folder)
-        if not self.missing():
+        self.order = order = self.order_of(folder, watch)
+        stack.callback(order.release)
+        if not order.groups_to_run():
             self.progress.event("nothing is missing: all experiments have ended")
             return
+        if not self.lock_gpus(watch, stack):
+            return
         machine, around = self.prepared(watch, stack)
-        claims = Claims(self.path, own.name, self.claim_expires_s)
-        order = GroupOrder(folder, claims=claims, most_groups=self.most_groups)
         self.sweep = Sweep(folder, around, machine, self.options, watch, self.progress, order)
         self.sweep.run(is_new=False)
-        put_together(folder, claims.taken())
+        self.sweep.is_out_of_time |= order.is_out_of_time
+        put_together(folder, order.claims.others())
+
+    def order_of(self, folder: WorkerFolder, watch: Watch) -> GroupOrder:
+        claims = Claims(folder.path, folder.own.name, self.claim_expires_s)
+        claims.open()
+
+        def wait(seconds: float) -> None:
+            if self.sweep:
+                shown = self.sweep.shown
+                facts = {"experiment": None, "phase": "waiting for other workers", **NOTHING}
+                shown.show(replace(shown.state, **facts), at_once=True)
+            watch.wait([], time.monotonic() + seconds)
+
+        return GroupOrder(
+            folder=folder,
+            claims=claims,
+            site=this_site(),
+            left_s=self.options.left_s,
+            wait=wait,
+            most_groups=self.most_groups,
+        )
+
+    def exit_code(self) -> int:
+        """Return 0 if all that this worker ran is valid, and nobody else needs to be started.
+
+        Where nothing is missing any more, all of the run is to be valid.
+        """
+        rows = self.rows_to_show()
+        is_lost = bool(self.sweep and self.sweep.has_lost_record)
+        is_all = bool(self.left and self.left.is_in_hand)
+        return int(is_lost or not is_all or any(row["valid"] is not True for row in rows))
+
+    def rows_to_show(self) -> list[Row]:
+        """Return the rows that count of what this worker ran; of all where nothing is missing."""
+        if not isinstance(self.folder, WorkerFolder):
+            return []
+        rows = self.folder.rows if not self.missing() else own_rows(self.folder)
+        return counting_rows(rows.values())
+
+    def end(self, text: str) -> None:
+        """Say what this worker did, and what is left; the table is that of all."""
+        if isinstance(self.folder, WorkerFolder) and self.order:
+            with suppress(OSError):  # the disk is full, or gone: who is next writes it
+                self.folder.refresh()
+                self.folder.write_table()
+                self.left = left_by(self.order)
+        super().end(text)
+
+    def lines_at_end(self) -> list[str]:
+        assert self.folder and self.order
+        path, rows = as_seen_from_here(self.folder.path), self.rows_to_show()
+        lines = ["", table_at_end(rows, str(path / TABLE), screen_columns())] if rows else []
+        if self.order.groups:
+            lines.append(f"this worker: {', '.join(self.order.groups)}")
+        lines.append(counts_text(self.folder.counts()))
+        lines += self.left.lines(path) if self.left else []
+        return [*lines, f"results: {path}"]
+
+    def is_to_report(self) -> bool:
+        return super().is_to_report() and not self.missing()
 
 
-def worker_name(ident: str | None = None, restart: int = 0) -> str:
-    """Return the name of this worker: host, what it is known by there, and which restart it is."""
+def own_folder(run: Path) -> Path:
+    """Make the folder of this worker. OSError: none can be made."""
+    job = job_of(os.environ)
+    for number in range(1, _MOST_OF_A_JOB):
+        name = worker_name(job.worker_id, job.restart, number) if job else worker_name()
+        with suppress(FileExistsError):  # of another worker of the same job
+            return make_worker_folder(run, name)
+    raise OSError(None, "no free name for a worker", str(run))
+
+
+def worker_name(ident: str | None = None, restart: int = 0, number: int = 1) -> str:
+    """Return the name of this worker: host, what it is known by there, and which restart it is.
+
+    That is its job, with a `number` where that has several workers, or else when it began.
+    """
     ident = ident or f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
     host = re.sub(r"[^A-Za-z0-9.-]", "-", os.uname().nodename)
-    return f"{host}_{ident}_r{restart}"
+    return f"{host}_{ident}{f'.{number}' if number > 1 else ''}_r{restart}"
+
+
+def remove_unused(own: Path) -> None:
+    """Remove the folder of a worker that has begun nothing."""
+    with suppress(OSError):
+        if not (own / JOURNAL).stat().st_size:
+            (own / JOURNAL).unlink()
+            own.rmdir()

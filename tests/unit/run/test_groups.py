@@ -19,6 +19,7 @@ from tandem.log.rules import LogRules
 from tandem.plan.file import write_plan
 from tandem.plan.model import Experiment, Plan
 from tandem.results.folder import RunFolder
+from tandem.results.forecast import Forecast
 from tandem.results.record import Record
 from tandem.results.record_file import INTERFERENCE, NAME
 from tandem.results.standing import not_counting, standing_plan
@@ -84,7 +85,7 @@ class Run:
     def run_all(self, order: Order, **changes: dict[str, Any]) -> list[str]:
         """Run what there is to run, each experiment with the changes of its id; return all ids."""
         done = []
-        for experiment in order.each(lambda more: None):
+        for experiment in order.each(Forecast(())):
             self.end(experiment.id, **changes.get(experiment.id, {}))
             done.append(experiment.id)
         return done
@@ -199,7 +200,7 @@ def test_it_does_so_as_often_as_it_may_and_for_what_may_pass(
 
 def test_until_the_newest_try_has_ended_whole_the_one_before_counts(begin: Any) -> None:
     run = begin(designed(blocks=1, course=Course(rerun_invalid=1)))
-    order = Order(run.folder).each(lambda more: None)
+    order = Order(run.folder).each(Forecast(()))
     for changes in ({}, LOW, {}, {}, {}):
         run.end(next(order).id, **changes)
     assert run.counts() == [*GROUP]

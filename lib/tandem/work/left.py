@@ -1,0 +1,71 @@
+"""What is still to run of a run when one of its workers ends, and who is at work on it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.base.text import counted
+from tandem.results.columns import Row
+from tandem.results.commit import standing_try
+from tandem.results.worker_folder import WorkerFolder
+from tandem.work.drain import GroupOrder
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Left:
+    """Groups that have not ended: those that others are at work on (by group, which worker), those
+    that nobody is at work on, and those that are left to other hosts, as they failed on `host`."""
+
+    with_others: Mapping[str, str]
+    with_nobody: Sequence[str]
+    failed: Sequence[str]
+    host: str
+
+    @property
+    def is_in_hand(self) -> bool:
+        """Whether no worker needs to be started for any of them."""
+        return not self.with_nobody and not self.failed
+
+    def lines(self, run: Path) -> list[str]:
+        """Return lines that say so, and how to go on."""
+        lines = []
+        if self.with_others:
+            named = some([f"{group} ({worker})" for group, worker in self.with_others.items()])
+            lines.append(f"other workers are at work on {named}")
+        if self.with_nobody:
+            again = shlex.join(["tandem", "work", str(run)])
+            groups = counted(len(self.with_nobody), "group")
+            lines.append(f"nobody is at work on {groups}: {some(self.with_nobody)} ({again})")
+        if self.failed:
+            lines.append(
+                f"left to workers on other hosts, as trainings failed again and again on"
+                f" {self.host}: {some(self.failed)}"
+            )
+        return lines
+
+
+def left_by(order: GroupOrder) -> Left:
+    """Return what a worker leaves; OSError: the folder cannot be read."""
+    claims, todo = order.claims.others(), order.groups_to_run()
+    with_others = {name: claims[name].worker or "not known" for name in todo if name in claims}
+    with_nobody = [each for each in todo if each not in claims]
+    return Left(with_others, with_nobody, order.failed_here(), order.site.host)
+
+
+def own_rows(folder: WorkerFolder) -> dict[str, Row]:
+    """Return the rows of the experiments of which this worker's own try stands, by id."""
+    place = folder.own.relative_to(folder.path)
+    return {
+        name: row
+        for name, row in folder.rows.items()
+        if standing_try(folder.path, name) == f"{place}/{name}"
+    }
+
+
+def some(names: Sequence[str]) -> str:
+    return ", ".join([*names[:_MOST_NAMED], *(["..."] if len(names) > _MOST_NAMED else [])])
