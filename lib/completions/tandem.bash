@@ -7,7 +7,7 @@
 
 _shtab_tandem_subparsers=(run check list status watch submit work show report compare table record verify prune repos doctor completion)
 
-_shtab_tandem_run_option_strings=(-h --help --repo --model --mutate --runs --seed --grace --skip-invalid --registry --root --results --resume --rerun-invalid --continue --notify --until --stop-after-invalid --wait-lock --namespace --no-namespace --wait-idle --allow-busy --no-report --powercap --proc --cpufreq --stop-with-parent)
+_shtab_tandem_run_option_strings=(-h --help --repo --model --mutate --runs --seed --grace --skip-invalid --registry --root --results --plan-only --resume --rerun-invalid --continue --notify --until --stop-after-invalid --wait-lock --namespace --no-namespace --wait-idle --allow-busy --no-report --powercap --proc --cpufreq --stop-with-parent)
 _shtab_tandem_check_option_strings=(-h --help --repo --model --mutate --runs --seed --grace --skip-invalid --registry --root --results --strict --lines --json)
 _shtab_tandem_list_option_strings=(-h --help --registry)
 _shtab_tandem_status_option_strings=(-h --help --ended --json)
@@ -77,6 +77,7 @@ _shtab_tandem_pos_0_choices=(run check list status watch submit work show report
 _shtab_tandem_run__h_nargs=0
 _shtab_tandem_run___help_nargs=0
 _shtab_tandem_run___skip_invalid_nargs=0
+_shtab_tandem_run___plan_only_nargs=0
 _shtab_tandem_run___rerun_invalid_nargs=0
 _shtab_tandem_run___continue_nargs=0
 _shtab_tandem_run___namespace_nargs=0

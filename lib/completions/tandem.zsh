@@ -143,6 +143,7 @@ _shtab_tandem_run_options=(
   "*--registry[registry (config\/models_config.json)\; may be given again\: a later FILE\'s entries replace earlier ones]:FILE:_files -g '*.json'"
   "--root[what the registry\'s paths are relative to (the folder above the one that holds the file)]:root:_files -/"
   "--results[folder for runs (results)]:results:_files -/"
+  "--plan-only[make the run\'s folder and run nothing\: \`tandem work RUN\` does, on any machine]"
   "--resume[run what is missing in this run\; it reuses the saved plan]:RUN:_tandem_runs"
   "--rerun-invalid[with --resume\: run the groups again that hold something not valid]"
   "--continue[resume the newest run of these settings, if they still mean the same]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -11,13 +12,17 @@ from typing import TYPE_CHECKING
 
 from tandem.base.errors import TandemError, UsageError
 from tandem.base.option_values import count, moment, process_id, seconds
-from tandem.base.paths import CPUFREQ, POWERCAP, PROC
+from tandem.base.output import complain, say
+from tandem.base.paths import CPUFREQ, POWERCAP, PROC, as_seen_from_here
+from tandem.base.sudo import give_to_caller
+from tandem.base.text import counted
 from tandem.commands.options import add_plan, read_plan, registries, run_folder, told
 from tandem.processes.control import die_with_parent
 from tandem.run.notice import Notice, command_of
 
 if TYPE_CHECKING:
     from tandem.plan.model import Plan
+    from tandem.plan.planner import PlanReading
     from tandem.report.progress import Progress
     from tandem.run.continued import Sought
     from tandem.run.options import Options
@@ -27,6 +32,11 @@ if TYPE_CHECKING:
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_plan(parser)
     add = parser.add_argument
+    add(
+        "--plan-only",
+        action="store_true",
+        help="make the run's folder and run nothing: `tandem work RUN` does, on any machine",
+    )
     add(
         "--resume",
         type=Path,
@@ -128,6 +138,8 @@ def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
     options = in_job(options_of(arguments), progress.event)
     if arguments.rerun_invalid and not arguments.resume:
         raise UsageError("--rerun-invalid needs --resume RUN: only a run has groups to run again")
+    if arguments.plan_only and (arguments.resume or arguments.go_on):
+        raise UsageError("--plan-only makes a new run: it takes no --resume and no --continue")
     if arguments.resume:
         refuse_beside_resume(arguments)
         folder = run_folder(arguments.resume, arguments.results)
@@ -144,8 +156,27 @@ def run_told(arguments: argparse.Namespace, notice: Notice) -> int:
         progress.event(line)
     if reading.plan is None:
         return UsageError.exit_code
+    if arguments.plan_only:
+        make_run(reading, options.results)
+        return 0
     find = sought.found if sought else None
     return Run(reading.plan, None, options, progress, find, reading.copies, notice).run()
+
+
+def make_run(reading: PlanReading, results: Path) -> None:
+    """Make the folder of a run that workers are to drain, and say how."""
+    from tandem.results.folder import make_run_folder
+    from tandem.results.latest import point_at
+
+    assert reading.plan
+    run = make_run_folder(results, reading.plan, reading.copies)
+    give_to_caller(run)
+    point_at(run, complain)
+    shown = as_seen_from_here(run)
+    counts = f"{counted(len(reading.plan.experiments), 'experiment')} in"
+    say(f"{counts} {counted(len(reading.plan.groups), 'group')}; nothing has run")
+    say(f"on each machine that sees this folder: tandem work {shlex.join([str(run)])}")
+    say(f"results: {shown}")
 
 
 def going_on(plan: Plan, run: Path, options: Options, progress: Progress, notice: Notice) -> Run:
