@@ -1,5 +1,7 @@
 """What the report costs: bytes, seconds to make it, seconds until Chromium shows it.
 
+And what `status` costs of a run that 64 workers drain, and the report of that.
+
 Usage: python bench/report.py. Exit code 1 above the limits. The runs are made up (tests/support).
 Without Chromium the pages are made, and not shown.
 """
@@ -13,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests")]
 
 from support.big_run import write_big_run  # noqa: E402
+from support.big_shared_run import SharedBigRun  # noqa: E402
 from support.browser import chromium_started, opened  # noqa: E402
 from support.raw_files import write_raw_files  # noqa: E402
 from tandem.report.details.chart import chart_of  # noqa: E402
@@ -29,6 +33,7 @@ from tandem.results.reading import RunReading  # noqa: E402
 
 # Configurations and repeats; megabytes, seconds to make it, seconds until it is shown.
 SIZES = {528: (6, 8, 2.0, 2.0, None), 10_010: (26, 35, 6.0, 10.0, 1.0)}
+STATUS_S = 1.0
 TRIES = 3
 LONG_S, RATE_HZ, LONGEST_S = 6 * 3600.0, 10.0, 1.0
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
@@ -54,6 +59,18 @@ class Bench:
         self.tell(f"{count} experiments", report.stat().st_size / 1e6, "MB", most_mb)
         self.tell(f"{count} experiments, made in", took_s, "s", most_s)
         self.shown.append((count, report, most_shown_s))
+
+    def look(self, count: int, folder: Path) -> None:
+        """Time the status of a run in the midst of its work, and its report."""
+        configs, repeats, _, most_s, _ = SIZES[count]
+        size: Any = {"configs": configs, "repeats": repeats, "has_ended": False}
+        run = write_big_run(folder, kind=SharedBigRun, **size)
+        what = f"{count} experiments and {SharedBigRun.workers} workers"
+        for command, limit_s in (("status", STATUS_S), ("report", most_s)):
+            words = [sys.executable, str(ROOT / "driver.py"), command, str(run)]
+            run_it = partial(subprocess.run, words, stdout=subprocess.DEVNULL, check=True)
+            took_s = fastest(run_it)
+            self.tell(f"{command} of {what}", took_s, "s", limit_s)
 
     def show(self, chromium: Any) -> None:
         for count, report, most_s in self.shown:
@@ -100,6 +117,7 @@ def main() -> int:
         bench.draw(Path(name) / "long")
         for count in SIZES:
             bench.make(count, Path(name) / str(count))
+        bench.look(max(SIZES), Path(name) / "workers")
         try:
             with chromium_started() as chromium:
                 bench.show(chromium)

@@ -77,10 +77,12 @@ def write_big_run(
     has_faults: bool = True,
     rate_hz: float | None = None,
     name: str = "run_20260131_120000",
+    kind: type[BigRun] | None = None,
 ) -> Path:
     """Write such a run, and the project that it is of; return the run's folder.
 
     Raw files are those of what is not valid and of the newest, which is what a report shows.
+    `kind` is how its files lie: see support.big_shared_run.
     """
     given = settings(configs, repeats, doses)
     plan, copies = planned(folder, given)
@@ -89,7 +91,7 @@ def write_big_run(
     for file, data in copies.items():
         (run / file).write_bytes(data)
     write_plan(plan, run)
-    BigRun(run, plan, has_faults, rate_hz).write(has_ended)
+    (kind or BigRun)(run, plan, has_faults, rate_hz).write(has_ended)
     return run
 
 
@@ -115,7 +117,8 @@ class BigRun:
         self.events: list[dict[str, Any]] = []
         self.solos: dict[str, tuple[Any, str]] = {}  # those of groups that are not complete yet
         self.waiting: dict[str, list[tuple[Any, str]]] = {}
-        self.made_up = MadeUp(plan.seed, has_faults=has_faults, machine=self.write_machine())
+        machine = self.write_machine(run)
+        self.made_up = MadeUp(plan.seed, has_faults=has_faults, machine=machine)
 
     def write(self, has_ended: bool) -> None:
         planned = self.plan
@@ -144,9 +147,8 @@ class BigRun:
 
     def run_one(self, experiment: Experiment, *, is_new: bool) -> None:
         self.note("started", experiment=experiment.id)
-        made = self.made_up.record_of(experiment, self.plan)
-        folder = self.run / experiment.id
-        folder.mkdir()
+        made = self.record_of(experiment)
+        folder = self.folder_of(experiment)
         data = json_bytes(made)
         (folder / NAME).write_bytes(data)
         if self.rate_hz and (is_new or not made["valid"]):
@@ -156,15 +158,24 @@ class BigRun:
         facts = {"status": made["status"], "duration_s": taken_s, "valid": made["valid"]}
         self.note("ended", experiment=experiment.id, **facts)
 
+    def record_of(self, experiment: Experiment) -> Any:
+        return self.made_up.record_of(experiment, self.plan)
+
+    def folder_of(self, experiment: Experiment, *, has_ended: bool = True) -> Path:
+        """Make the folder of an experiment."""
+        folder = self.run / experiment.id
+        folder.mkdir()
+        return folder
+
     def cut_off(self, experiment: Experiment) -> None:
         """Leave an experiment as a driver does that is told to stop in its midst."""
         self.note("started", experiment=experiment.id)
-        made = self.made_up.record_of(experiment, self.plan)
+        made = self.record_of(experiment)
         made.update(status="interrupted", training_success=False, valid=False)
         made["error_message"] = "stopped by SIGTERM"
         made["invalid_reasons"] = invalid_reasons(made, None)
-        (self.run / experiment.id).mkdir()
-        (self.run / experiment.id / NAME).write_bytes(json_bytes(made))
+        folder = self.folder_of(experiment, has_ended=False)
+        (folder / NAME).write_bytes(json_bytes(made))
         self.note("interrupted", experiment=experiment.id, reason=made["error_message"])
 
     def tell(self, experiment: Experiment, made: Any, digest: str) -> None:
@@ -196,14 +207,23 @@ class BigRun:
         for each in self.plan.experiments:
             if each.group in tried and each.try_number == 1 and each.id in self.rows:
                 self.rows[each.id]["counts"] = False
-        lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in self.events]
-        (self.run / JOURNAL).write_text("".join(lines), encoding="utf-8")
+        self.write_journals()
         rows = list(self.rows.values())
         table.rewrite(self.run / TABLE, filled(columns_of(self.plan), rows), rows)
 
-    def write_machine(self) -> dict[str, str]:
+    def write_journals(self) -> None:
+        write_journal(self.run, self.events)
+
+    def write_machine(self, folder: Path, **board: Any) -> dict[str, str]:
+        """Describe the machine in a run's folder or a worker's; return what records say of it."""
         shape = schema("machine")
-        board = example_of(shape["properties"]["boards"]["items"]) | BOARD
-        value = example_of(shape) | {"boards": [board], "described": utc(BEGIN_S)}
-        (self.run / "machine.json").write_bytes(json_bytes(value))
-        return {"file": "machine.json", "sha256": sha256_of(self.run / "machine.json")}
+        its_board = example_of(shape["properties"]["boards"]["items"]) | BOARD | board
+        value = example_of(shape) | {"boards": [its_board], "described": utc(BEGIN_S)}
+        file = folder / "machine.json"
+        file.write_bytes(json_bytes(value))
+        return {"file": str(file.relative_to(self.run)), "sha256": sha256_of(file)}
+
+
+def write_journal(folder: Path, events: Sequence[dict[str, Any]]) -> None:
+    lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in events]
+    (folder / JOURNAL).write_text("".join(lines), encoding="utf-8")

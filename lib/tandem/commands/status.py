@@ -6,11 +6,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandem.base.errors import UsageError
 from tandem.base.option_values import count
 from tandem.base.output import say
 from tandem.commands.options import RUN_HELP, run_folder
+
+if TYPE_CHECKING:
+    from tandem.results.glance import Glance, Watched
 
 SHOWN = 10
 
@@ -37,13 +41,20 @@ def run(arguments: argparse.Namespace) -> int:
     from tandem.results.glance import Watched
 
     folder = existing(arguments.run)
-    glance, resume = Watched(folder, arguments.ended).look(), how_to_go_on(folder)
+    glance, resume = look(Watched(folder, arguments.ended)), how_to_go_on(folder)
     if arguments.json:
         say(json.dumps(status_json(glance, resume), ensure_ascii=False))
         return 0
     text = "\n".join(status_lines(glance, screen_columns(), resume))
     say(coloured(text) if has_colour(is_terminal=sys.stdout.isatty()) else text)
     return 0
+
+
+def look(watched: Watched) -> Glance:
+    """Return a run at a glance, with what Slurm says of its jobs, if it has any."""
+    from tandem.work.slurm.queue import queue_of
+
+    return watched.look().with_jobs(queue_of(watched.run))
 
 
 def existing(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tandem.base.output import say
 from tandem.commands import status
-from tandem.commands.status import existing
+from tandem.commands.status import existing, look
 
 if TYPE_CHECKING:
     from tandem.results.glance import Glance
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         return dress("\n".join(status_lines(glance, columns, resume)))
 
     with Screen(is_terminal=is_terminal) as screen:
-        while is_on(glance := watched.look()):
+        while (glance := look(watched)).is_on:
             if screen.is_drawn:
                 screen.draw(text(glance, screen.columns()).split("\n"))
             else:
@@ -47,8 +47,3 @@ def run(arguments: argparse.Namespace) -> int:
                 return screen.exit_code
     say(text(glance, screen_columns()))
     return 0
-
-
-def is_on(glance: Glance) -> bool:
-    """Whether there may be something new to see."""
-    return glance.standing in {"running", "not known"}

@@ -11,7 +11,7 @@ from tandem.base.moments import moment_of
 from tandem.results.journal import is_active
 from tandem.results.state import Liveness, State, liveness
 
-Standing = Literal["running", "ended", "stopped", "failed", "not running", "not known"]
+Standing = Literal["running", "waiting", "ended", "stopped", "failed", "not running", "not known"]
 
 
 def age_s_of(state: State | None) -> float | None:

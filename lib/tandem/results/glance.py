@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from tandem.plan.model import Experiment
 from tandem.plan.tries import copied_by, still_to_run
 from tandem.results.alive import Standing, age_s_of, standing_of
 from tandem.results.forecast import Forecast
+from tandem.results.jobs import Queue
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import ended_by
 from tandem.results.reading import RunReading
-from tandem.results.record_file import NAME as RECORD
 from tandem.results.state import Counts, State, counts_of, read_state
 from tandem.results.workers import is_shared, workers_of
 from tandem.results.workers_at_work import Worker, workers_in
@@ -55,6 +55,7 @@ class Glance:
     those to come. `plan_problem` says why there is no plan, without which nothing can go on.
     `workers` are those that drain the run; () where one process works on it alone. Then `state` has
     what that does; else `run_left_s` is how long all will take with the workers that are at work.
+    `jobs` are those that were submitted, with what Slurm says of them.
     """
 
     run: Path
@@ -70,6 +71,19 @@ class Glance:
     plan_problem: str | None = None
     workers: tuple[Worker, ...] = ()
     run_left_s: float | None = None
+    jobs: Queue | None = None
+
+    def with_jobs(self, jobs: Queue | None) -> Glance:
+        """Return the same with what Slurm says; a run waits while it has a worker for later."""
+        is_idle = self.standing == "not running" and jobs and (jobs.pending or jobs.running)
+        return replace(self, jobs=jobs, standing="waiting" if is_idle else self.standing)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there may be something new to see."""
+        if self.standing == "not known" and self.jobs and not self.jobs.reason:
+            return bool(self.jobs.pending or self.jobs.running)
+        return self.standing in {"running", "waiting", "not known"}
 
 
 class Watched:
@@ -182,14 +196,14 @@ def _past(run: Path, most: int) -> _Past:
     reading = RunReading(run)
     events = {str(each["experiment"]): each for each in _ended_events(reading)}
     for name in reading.ids:
-        if name not in events and (run / name / RECORD).exists():
+        if name not in events and name in reading.recorded:
             standing = reading.experiment(name).standing
             if standing in {"valid", "not valid"}:
                 events[name] = {"experiment": name, "valid": standing == "valid"}
     valid = {
         name: event["valid"] is True
         for name, event in events.items()
-        if (run / name / RECORD).is_file()  # else it will run again
+        if name in reading.recorded  # else it will run again
     }
     counts, by_id, missing = None, dict[str, Experiment](), list[Experiment]()
     if plan := reading.plan:

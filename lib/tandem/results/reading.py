@@ -24,7 +24,7 @@ from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, read_record_and_digest
 from tandem.results.standing import not_counting, standing_plan
-from tandem.results.workers import journal_of
+from tandem.results.workers import folders_with, journal_of, names_in
 
 Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
 
@@ -128,8 +128,13 @@ class RunReading:
     def ids(self) -> list[str]:
         """The experiments in the order in which they run, then those that no plan tells of."""
         planned = [each.id for each in self.plan.experiments] if self.plan else []
-        found = {file.parent.name for file in self.path.glob(f"*/{RECORD}")}
-        return [*planned, *sorted(found.difference(planned))]
+        return [*planned, *sorted(self.recorded.difference(planned))]
+
+    @cached_property
+    def recorded(self) -> frozenset[str]:
+        """The experiments that have a record, whole or not."""
+        places = [f"{self.path}/{name}" for name in names_in(self.path)]
+        return frozenset(map(os.path.basename, folders_with(RECORD, places)))
 
     @cached_property
     def out(self) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,13 +17,15 @@ from tandem.results.folder import TABLE
 from tandem.results.journal import added_in, ended_by, events_in
 from tandem.results.record import UNFINISHED
 from tandem.results.record_file import record_of
-from tandem.results.workers import WORKERS, journal_of
+from tandem.results.workers import folders_with, is_shared, journal_of, names_in, tries_in
 
 
 def begun_in(run: Path) -> list[str]:
     """Return which experiments of a run have been begun, by their folders."""
-    found = (run.glob(f"{place}*/fg_run.sh") for place in ("", f"{WORKERS}/*/"))
-    return sorted({script.parent.name for each in found for script in each})
+    places = [f"{run}/{name}" for name in names_in(run)]
+    if is_shared(run):  # what stands there are links to these
+        places = [str(each) for tries in tries_in(run).values() for each in tries]
+    return sorted({os.path.basename(each) for each in folders_with("fg_run.sh", places)})
 
 
 def standing_plan(run: Path) -> Plan:

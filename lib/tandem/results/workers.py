@@ -10,7 +10,7 @@ A run that one process works on alone has none of this.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from operator import itemgetter
@@ -41,6 +41,24 @@ def at_once(look: Callable[[T], R], names: Collection[T]) -> dict[T, R]:
     """Return what a look at each of these tells; a file server answers several at once."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         return dict(zip(names, threads.map(look, names), strict=True))
+
+
+def folders_with(name: str, places: Sequence[str]) -> list[str]:
+    """Return those of some folders that have a file of this name; the server is asked at once."""
+
+    def look(some: tuple[str, ...]) -> list[str]:
+        return [place for place in some if os.path.exists(f"{place}/{name}")]
+
+    parts = {tuple(places[number::_AT_ONCE]) for number in range(_AT_ONCE)}
+    return [place for found in at_once(look, parts).values() for place in found]
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder, in no order; [] where it cannot be read."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def tries_in(run: Path) -> dict[str, list[Path]]:

@@ -6,7 +6,7 @@ import os
 import re
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[39m"
-_BAD = re.compile(r"\b(?:[1-9][0-9]* )?(?:not valid|not running|failed:)")
+_BAD = re.compile(r"\b(?:[1-9][0-9]* )?(?:not valid|not running|not heard of|failed:)")
 
 
 def has_colour(*, is_terminal: bool) -> bool:

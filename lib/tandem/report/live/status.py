@@ -9,6 +9,7 @@ from typing import Any
 
 from tandem.base.text import counted, duration_text, printable, share_text
 from tandem.report.live.columns import width, wrap
+from tandem.report.live.jobs import jobs_lines
 from tandem.report.live.moment import clock_text
 from tandem.report.live.phase import phase_text
 from tandem.report.live.workers import all_done, host_of, of_workers, worker_lines
@@ -30,20 +31,26 @@ def status_lines(
     workers drain the run, they stand behind what is left.
     """
     lines = [_heading(glance, now)]
-    if glance.standing != "running" and _has_more(glance):
+    if not _goes_on(glance) and _has_more(glance):
         lines.append(glance.plan_problem or f"to go on: {resume}")
     if glance.state and glance.standing in {"running", "not known"}:
         lines += _doing(glance.state)
     lines += _left(glance, now)
     every = [part for line in lines for part in _wrapped(line, columns)]
+    every += jobs_lines(glance.jobs, columns)
     every += worker_lines(glance.workers, columns, now)
     return every + [part for line in _ended(glance, now) for part in _wrapped(line, columns)]
 
 
 def status_json(glance: Glance, resume: str) -> dict[str, Any]:
     """Return the same as an object of JSON."""
-    is_due = glance.standing != "running" and _has_more(glance) and not glance.plan_problem
+    is_due = not _goes_on(glance) and _has_more(glance) and not glance.plan_problem
     return {**asdict(glance), "run": str(glance.run), "resume": resume if is_due else None}
+
+
+def _goes_on(glance: Glance) -> bool:
+    """Whether it goes on by itself."""
+    return glance.standing in {"running", "waiting"}
 
 
 def _has_more(glance: Glance) -> bool:
@@ -53,7 +60,7 @@ def _has_more(glance: Glance) -> bool:
 
 def _heading(glance: Glance, now: datetime | None) -> str:
     name = glance.run.name
-    if glance.workers:
+    if glance.workers or glance.jobs:
         return f"{name}: {of_workers(glance)}"
     where = f" on {glance.host}" if glance.host else ""
     if glance.standing == "running":

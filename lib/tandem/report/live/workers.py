@@ -31,6 +31,8 @@ def of_workers(glance: Glance) -> str:
         return " ".join(filter(None, ("ended", clock_text(written))))
     if stale:
         return f"not known whether it runs: {_on_hosts(stale)} not heard of for a minute or more"
+    if glance.standing == "waiting":
+        return "waiting: no worker is at work yet"
     return "not running: no worker is at work"
 
 

@@ -30,7 +30,7 @@ from tandem.work.slurm.client import answer_of
 
 PERIOD_S = 60.0
 LONGEST_PERIOD_S = 900.0  # while squeue fails, the period doubles up to this
-LIMIT_S = 10.0
+LIMIT_S, LOOKING_LIMIT_S = 10.0, 3.0  # who only looks waits less
 _FORMAT = "%F|%K|%T|%N|%r|%j"
 _WAITS = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 _HAS_ENDED = {
@@ -87,18 +87,18 @@ def queue_of(run: Path) -> Queue | None:
     is_new = kept.jobs == len(jobs) and 0 <= now_s - kept.asked_s < kept.period_s
     if not is_new:
         _keep(file, replace(kept, asked_s=now_s, jobs=len(jobs)))  # who looks now need not ask
-        kept = kept.after(ask(jobs), now_s, len(jobs))
+        kept = kept.after(ask(jobs, LOOKING_LIMIT_S), now_s, len(jobs))
         _keep(file, kept)
     return kept.queue(now_s)
 
 
-def ask(jobs: Sequence[Job]) -> Queue:
+def ask(jobs: Sequence[Job], limit_s: float = LIMIT_S) -> Queue:
     """Ask squeue now; `reason` says why it gave no answer."""
     command = ["squeue", "--noheader", "--array", "--states=all", f"--format={_FORMAT}"]
     command.append("--users=" + ",".join(sorted({job.user for job in jobs})))
     if clusters := sorted({job.cluster for job in jobs if job.cluster}):
         command.append("--clusters=" + ",".join(clusters))
-    answer = answer_of(command, LIMIT_S)
+    answer = answer_of(command, limit_s)
     if answer.problem:
         return Queue(reason=answer.problem)
     lines = [line.split("|", 5) for line in answer.stdout.splitlines()]
