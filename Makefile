@@ -20,7 +20,7 @@ needs-config = $(if $(SETTINGS),,$(error which settings? make $@ CONFIG=examples
 needs-run = $(if $(RUN_FOLDER),,$(error which run? make $@ RUN=results/run_...))
 
 SCRIPTS := bin/bgrun bin/dose bin/energy bin/fgrun bin/nightly bin/powermon bin/tandem lib/cli.sh lib/venv.sh \
-	templates/bg_loop.sh.j2 templates/fg_run.sh.j2 templates/worker.sbatch.j2 examples/digits/train.sh examples/pictures/train.sh examples/notify_desktop bench/gpu.sh .ci/run
+	templates/bg_loop.sh.j2 templates/fg_run.sh.j2 templates/worker.sbatch.j2 examples/digits/train.sh examples/pictures/train.sh examples/notify_desktop bench/gpu.sh .ci/run tests/slurm/cluster
 TANDEM = exec bin/tandem
 SUBMIT = $(TANDEM) submit $${OF_PARTITION:+--partition="$$OF_PARTITION"} \
 	$${OF_WORKERS:+--workers="$$OF_WORKERS"} $${OF_SBATCH:+--sbatch-args="$$OF_SBATCH"} $(OPTIONS)
@@ -95,7 +95,7 @@ test: dev ## test this installation, in minutes (ONLY=PATH: those alone)
 	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test $${TESTED:+"$$TESTED"}
 
 .PHONY: test-all
-test-all: dev long ## all tests but the long random ones, with PyTorch and Chromium
+test-all: dev long ## all tests but the long random ones, with PyTorch, Chromium, Slurm
 	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test-all
 
 .PHONY: soak

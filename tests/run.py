@@ -32,6 +32,7 @@ from tandem.processes.control import die_with_parent  # noqa: E402
 CPUS = len(os.sched_getaffinity(0))
 TEST_TIMEOUT_S, FILE_TIMEOUT_S = "120", "600"  # of bats; hang guards, not figures
 WAITING = ("programs", "faults", "runs", "examples", "simgpu", "browser")
+SLURMS = 3  # clusters side by side, one for each process of pytest; their jobs mostly wait
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def parts(which: str, paths: list[str]) -> list[Part]:
         return [Part("the tests of " + ", ".join(paths), pytest(paths, "", many))]
     folders = [f"tests/{name}" for name in WAITING]
     if which == "soak":
+        folders.append("tests/slurm")
         examples = ["--hypothesis-profile", "soak", "--timeout", "7200"]
         return [
             Part("kills at random moments and at every line", pytest(folders, "soak", many)),
@@ -65,8 +67,9 @@ def parts(which: str, paths: list[str]) -> list[Part]:
         Part(", ".join(WAITING) + ": processes", pytest(folders, marks, many)),
         Part("commands: what a person types", [sys.executable, __file__, "commands"]),
     ]
+    slurm = Part("slurm: a real one of two nodes", pytest(["tests/slurm"], marks, SLURMS))
     alone = Part("what needs the machine for itself", pytest(["tests/examples"], "quiet", 1))
-    return every if which == "test" else [*every, alone]
+    return every if which == "test" else [*every, slurm, alone]
 
 
 def run_parts(which: str, paths: list[str]) -> int:
