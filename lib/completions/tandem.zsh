@@ -248,6 +248,7 @@ _shtab_tandem_work_options=(
   "--gpus[start one worker for each of these\: numbers or UUIDs with commas between, or all (one worker, on what CUDA_VISIBLE_DEVICES says)]:LIST:"
   "--max-groups[end after so many groups (all)]:N:"
   "--claim-expires[take over a group whose worker gave no sign for so many seconds (120)\; give all workers of a run the same]:S:"
+  "--wait-disk[wait at most so many seconds for the run\'s disk, where that is full or gone (600)]:S:"
   "--results[folder for runs (results)]:results:_files -/"
   "--until[start nothing that will probably not end by then\: HH\:MM or a date and time]:TIME:"
   "--stop-after-invalid[end the run when N experiments in a row are not valid for the same reason]:N:"

@@ -26,6 +26,7 @@ from tandem.plan.model import Experiment
 from tandem.plan.planner import read_plan
 from tandem.processes.namespace import off
 from tandem.report.shell import shell_line
+from tandem.results.local_samples import Samples
 
 RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "render.py")]
 DEADLINE_S = 120.0  # a hang guard, not a figure
@@ -431,7 +432,8 @@ def test_the_training_gets_what_the_settings_say(
         assert re.fullmatch("[A-Za-z0-9_][A-Za-z0-9._-]{0,119}", experiment.id)
         prepared = folder / experiment.id
         nobody: Any = None
-        prepare(experiment, prepared, off("a test"), environment={}, monitor=nobody, say=nobody)
+        parts: Any = {"environment": {}, "monitor": nobody, "samples": Samples(prepared)}
+        prepare(experiment, prepared, off("a test"), **parts, say=nobody)
         done = run([FGRUN, "--quiet", "--out", prepared / "1", prepared / "fg_run.sh"], folder)
         assert (done.returncode, done.stderr) == (0, b"")
         words = [word.decode() for word in told((work_dir / "args").read_bytes())]

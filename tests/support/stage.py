@@ -165,7 +165,10 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "TANDEM_LOCKS": str(self.folder), **self.more_environment}
+        near = self.folder / "near"  # what stands for this machine's own disk
+        near.mkdir(exist_ok=True)
+        own = {"TANDEM_LOCKS": str(self.folder), "TMPDIR": str(near)}
+        return {**os.environ, **own, **self.more_environment}
 
     def start(self, command: list[str], **more: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(

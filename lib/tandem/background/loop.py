@@ -147,11 +147,11 @@ class Loop:
         """Return the rounds since the latest start; the file is read when it has changed."""
         try:
             status = self.rounds_file.stat()
-        except FileNotFoundError:
+            state = status.st_mtime_ns, status.st_size
+            if state != self.known[0]:
+                self.known = state, read_rounds(self.rounds_file)
+        except OSError:  # none has begun, or the disk is bad
             return []
-        state = status.st_mtime_ns, status.st_size
-        if state != self.known[0]:
-            self.known = state, read_rounds(self.rounds_file)
         return [each for each in self.known[1] if each.start_s >= self.launched_s]
 
     def complaints(self) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tandem.base.option_values import count
+from tandem.base.option_values import count, seconds
 from tandem.base.variables import VISIBLE
 from tandem.commands.options import RUN_HELP, add_results, run_folder
 from tandem.commands.run import add_running, options_of, stop_with
@@ -30,6 +30,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=120,
         help="take over a group whose worker gave no sign for so many seconds (120);"
         " give all workers of a run the same",
+    )
+    add(
+        "--wait-disk",
+        type=seconds,
+        metavar="S",
+        default=600.0,
+        help="wait at most so many seconds for the run's disk, where that is full or gone (600)",
     )
     add_results(parser)
     add_running(parser)
@@ -56,4 +63,5 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ[VISIBLE] = boards[0].uuid
     worker = Worker(plan, folder, options, progress)
     worker.most_groups, worker.claim_expires_s = arguments.max_groups, arguments.claim_expires
+    worker.wait_disk_s = arguments.wait_disk
     return worker.run()

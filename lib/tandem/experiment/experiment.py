@@ -1,4 +1,4 @@
-"""One experiment from its first file to its outcome: backgrounds, attempts, stop."""
+"""One experiment from its first file to its end: backgrounds, attempts, stop."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tandem.experiment.astray import Astray
 from tandem.experiment.attempt import Attempt, attempt_folder, point_to
 from tandem.experiment.live import Live
 from tandem.experiment.log import epochs_asked
-from tandem.experiment.outcome import Outcome, write_outcome
 from tandem.experiment.scripts import prepare
-from tandem.experiment.seen import Before, Seen, Surroundings, outcome_of
+from tandem.experiment.seen import Before, Seen, Surroundings
+from tandem.experiment.strays import has_strays, remove_strays
 from tandem.log.follow import EPOCHS, EpochReader
 from tandem.machine.faults import FaultWatch
 from tandem.machine.gpus import GpuBusyError, Sensors
@@ -30,11 +30,11 @@ from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
 from tandem.processes import census
 from tandem.processes.cookie import cookie
-from tandem.processes.proc import alive, children
-from tandem.processes.tree import kill_children
 from tandem.processes.watch import Interrupted, Watch
 from tandem.report.progress import left_s
+from tandem.results.disk import Disk
 from tandem.results.earlier import Footprints
+from tandem.results.local_samples import Samples
 from tandem.results.record import Status
 from tandem.results.state import Rounds
 
@@ -43,7 +43,8 @@ from tandem.results.state import Rounds
 class ExperimentRun:
     """Runs one experiment in its folder.
 
-    `footprints` is what earlier records measured of the GPU's memory.
+    `samples` is where what is measured goes meanwhile, `disk` what the folder is on. `footprints`
+    is what earlier records measured of the GPU's memory.
     """
 
     experiment: Experiment
@@ -53,22 +54,24 @@ class ExperimentRun:
     watch: Watch
     live: Live
     sensors: Sensors
+    samples: Samples
+    disk: Disk
     footprints: Footprints | None = None
     backgrounds: Backgrounds | None = None
     attempts: list[Attempt] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     is_over: bool = False  # every attempt that was due has been made
 
-    def run(self) -> Outcome:
-        """Run to an outcome; nothing of the experiment is alive afterwards, whatever happened.
+    def run(self) -> None:
+        """Run to the end; nothing of the experiment is alive afterwards, whatever happened.
 
-        The outcome is in the experiment's folder then. OSError: a file could not be written (the
-        disk is full; FileNotFoundError: a training removed the folder).
+        OSError: a file could not be written (the disk is full; FileNotFoundError: a training
+        removed the folder).
         """
         seen, self.begin_s = self.seen, time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
         sensors = self.sensors
-        self.monitor = Powermon(self.folder / "energy", sensors.powercap, sensors.proc)
+        self.monitor = Powermon(self.samples.place("energy"), sensors.powercap, sensors.proc)
         self.astray = Astray(self.monitor.folder)
         self.faults = FaultWatch()
         self.neighbours = Neighbours(self.around.locks, self.around.sharing)
@@ -88,18 +91,22 @@ class ExperimentRun:
         except Interrupted as interrupted:
             seen.status, seen.interrupted = "interrupted", interrupted
             seen.stop_reason = seen.error_message = f"interrupted by {interrupted}"
+        except OSError as error:
+            if (why := self.disk.why_bad(error)) is None:
+                raise
+            self.cut_off(why)
         finally:
             self.stop()
-        outcome = outcome_of(
-            self.experiment,
-            self.around,
-            self.before,
-            seen,
-            attempts=len(self.attempts),
-            backgrounds=self.backgrounds,
-        )
-        write_outcome(outcome, self.folder)
-        return outcome
+        is_background = seen.status in ("background not ready", "background failed")
+        if is_background and (why := self.disk.why_bad()):
+            self.cut_off(why)
+
+    def cut_off(self, why: str) -> None:
+        """Note and say that the shared disk is bad, so that nothing that runs now counts."""
+        seen = self.seen
+        seen.status, seen.has_lost_disk = "interrupted", True
+        seen.stop_reason = seen.error_message = f"interrupted: the run's disk is bad: {why}"
+        self.live.say(f"cut off, and will run again: the run's disk is bad: {why}")
 
     def give_up(
         self, status: Status, problem: Exception, text: str, lines: Sequence[str] = ()
@@ -120,6 +127,7 @@ class ExperimentRun:
             self.around.isolation,
             environment=self.environment,
             monitor=self.monitor,
+            samples=self.samples,
             say=self.live.say,
         )
         self.seen.holders_before = census.device_holders()
@@ -217,6 +225,7 @@ class ExperimentRun:
         attempt.wait(self.watch, loops, self.show_training, self.epochs.look)
         attempt.stop()
         self.epochs.finish()
+        self.disk.check()  # else its log may lack lines, and that may be why it failed
         return attempt
 
     def show_warm_up(self) -> None:
@@ -240,6 +249,8 @@ class ExperimentRun:
         state = backgrounds.state() if backgrounds else None
         rounds, elapsed_s = Rounds(*state) if state else None, time.monotonic() - self.begin_s
         self.live.show(phase, rounds=rounds, elapsed_s=elapsed_s, **known)
+        if self.live.shown.file.problem:
+            self.disk.check()
 
     # -- after -------------------------------------------------------------------------
 
@@ -259,21 +270,11 @@ class ExperimentRun:
             self.backgrounds.stop()
             for warning in self.backgrounds.complaints():
                 self.live.say(warning)
-        if self.is_over and not self.has_strays():
+        if self.is_over and not has_strays(self.cookie, self.monitor.script):
             self.idle_again()
         self.monitor.stop()
         seen.monitor_problem = self.monitor.problem
-        # Whoever lost its keeper has become our child; whoever did not, carries the cookie.
-        orphans, orphans_left = kill_children()
-        marked, marked_left = census.remove_all(self.cookie)
-        seen.strays = [census.Found(*each) for each in orphans.items()] + marked
-        seen.left = [census.Found(*each) for each in orphans_left.items()] + marked_left
-        for found in seen.strays:
-            self.live.say(
-                f"process {found.pid} ({found.name}) had outlived its keeper and was killed"
-            )
-        for found in seen.left:
-            self.live.say(f"process {found.pid} ({found.name}) cannot be ended")
+        remove_strays(self.cookie, seen, self.live.say)
         seen.sharing = self.neighbours.look()
         seen.locks_removed = self.around.locks.removed()
         for flaw in seen.locks_removed:
@@ -287,12 +288,6 @@ class ExperimentRun:
         found = ["foreground"] if any(each.script for each in self.attempts) else []
         return [*found, "background"] if self.backgrounds and self.backgrounds.scripts else found
 
-    def has_strays(self) -> bool:
-        """Whether somebody has outlived a keeper, so that the machine is not idle yet."""
-        monitor = self.monitor.script.pid if self.monitor.script else 0
-        orphans = [pid for pid in children(os.getpid()) if pid != monitor and alive(pid)]
-        return bool(orphans or census.below(self.cookie))
-
     def idle_again(self) -> None:
         """Measure the idle machine once more: how far has it drifted?"""
         try:
@@ -300,3 +295,6 @@ class ExperimentRun:
             self.idle()
         except Interrupted as interrupted:
             self.seen.interrupted = interrupted  # the experiment itself is finished
+        except OSError as error:
+            if self.disk.why_bad(error) is None:
+                raise

@@ -20,6 +20,7 @@ from tandem.config.options import Dose
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Background, Experiment, Training
 from tandem.processes.namespace import Isolation
+from tandem.results.local_samples import Samples
 
 LOGS_KEPT = 20
 ROUNDS_KEPT = 500
@@ -32,6 +33,7 @@ def prepare(
     *,
     environment: Mapping[str, str],
     monitor: Powermon,
+    samples: Samples,
     say: Callable[[str], None],
 ) -> Backgrounds | None:
     """Make the folder, render what will run, and return the backgrounds; None: there are none."""
@@ -49,19 +51,20 @@ def prepare(
         render = partial(render_loop, script, background.dose, memory.variables, values)
         render(background.training)
         parts = environment, monitor, memory
-        dosing = dosing_of(background, folder / f"dose{several}", environment)
+        dosing = dosing_of(background, samples, f"dose{several}", environment)
         loops.append(Loop(name, experiment, background, render, script, logs, *parts, dosing))
+    samples.link()
     return Backgrounds(loops) if loops else None
 
 
 def dosing_of(
-    background: Background, folder: Path, environment: Mapping[str, str]
+    background: Background, samples: Samples, name: str, environment: Mapping[str, str]
 ) -> Dosing | None:
     """Return the controller that a background's dose asks for, if it does."""
     dose, given = background.dose, background.training.environment
     own = {**environment, **({VISIBLE: given[VISIBLE]} if VISIBLE in given else {})}
     mode = mode_of(dose)
-    return Dosing(folder, *mode, own) if mode else None
+    return Dosing(samples.place(name), *mode, own) if mode else None
 
 
 def render_foreground(experiment: Experiment, script: Path, common: Values) -> None:

@@ -71,6 +71,7 @@ class Seen:
     sharing: Sharing = field(default_factory=Sharing)
     faults: list[BoardFaultsSeen] | None = None
     interrupted: Interrupted | None = None
+    has_lost_disk: bool = False  # the run's disk was bad meanwhile, so that it is to run again
 
 
 def outcome_of(

@@ -65,10 +65,15 @@ class Powermon:
 
     def belongs(self, role: str, script: Script) -> None:
         """Note that a script's process and all below it are "foreground" or "background"."""
-        fields = stat(script.pid)
-        if fields:
-            with open(self.folder / "trees.tsv", "a") as file:
+        fields, trees = stat(script.pid), self.folder / "trees.tsv"
+        if not fields:
+            return
+        try:
+            with open(trees, "a") as file:
                 file.write(f"{role}\t{script.pid}\t{fields[19]}\n")
+        except OSError as error:  # which may be on another disk than the rest
+            error.filename = str(trees)
+            raise
 
     def mark(self) -> float:
         """Have a row written now, for the edge of a window; return the moment (CLOCK_BOOTTIME)."""

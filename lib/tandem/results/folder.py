@@ -24,8 +24,10 @@ from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import as_it_stands, counting, still_to_run
 from tandem.results import table
 from tandem.results.columns import Row, as_cells, columns_of, filled
+from tandem.results.disk import Disk
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import Journal, added_in, ended_in
+from tandem.results.local_samples import Samples
 from tandem.results.record import Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, is_there, record_of, write_record
@@ -93,8 +95,11 @@ class RunFolder:
 
     `plan` is the run's as it stands: with what was added to the `planned` one. `rows` are those of
     the table, by experiment id; `lost` are the experiments that had ended, and whose record is
-    missing or damaged now. `own` is where this process writes what it runs.
+    missing or damaged now. `own` is where this process writes what it runs, on a `disk` that may
+    be waited for.
     """
+
+    disk = Disk()
 
     def __init__(self, path: Path, plan: Plan, say: Callable[[str], None]) -> None:
         """Open it. LockedError: another process works there. OSError: a file cannot be used."""
@@ -186,6 +191,10 @@ class RunFolder:
             self.journal.add("set_aside", experiment=experiment.id, folder=place)
         self.journal.add("started", experiment=experiment.id)
         return folder
+
+    def samples(self, folder: Path) -> Samples:
+        """Return where the samples of the experiment in a folder of ours go while it runs."""
+        return Samples(folder)
 
     def store(self, record: Record) -> bool:
         """Write a record, once, when all that it rests on is on the disk; whether it stands.

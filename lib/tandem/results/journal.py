@@ -6,6 +6,7 @@ works in the folder of a run.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import math
@@ -19,8 +20,10 @@ from typing import Any
 from tandem.base.errors import LockedError
 from tandem.base.files import read_regular
 from tandem.processes.locks import holder
+from tandem.results.disk import Disk
 
 NAME = "journal.jsonl"
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 ADDED = "added"
 REPLACED = "stood"  # beside what was set aside, if it stood for its experiment
 
@@ -33,18 +36,18 @@ class Journal:
     experiments to the plan. `starts` is how often one was started.
     """
 
-    def __init__(self, folder: Path, worker: str | None = None) -> None:
+    def __init__(self, folder: Path, worker: str | None = None, disk: Disk | None = None) -> None:
         """Open the journal in a run's folder, and make it if there is none.
 
-        That of a `worker` names it in each line.
+        That of a `worker` names it in each line. It is on a `disk` that may be waited for.
 
         LockedError: another process has it. OSError: it cannot be opened.
         """
-        path = folder / NAME
+        self.path, self.disk = folder / NAME, disk or Disk()
         self.always = {} if worker is None else {"worker": worker}
-        self.file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self.file = os.open(self.path, _FLAGS | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(self.file)
         except BlockingIOError:
             who = holder(self.file)
             os.close(self.file)
@@ -55,20 +58,60 @@ class Journal:
         end = text.rfind(b"\n") + 1
         if end != len(text):  # a power cut tore it off
             os.ftruncate(self.file, end)
+        self.end, self.is_sure = end, True
         self.ended, self.added = ended_in(text[:end]), added_in(text[:end])
         self.starts = text.count(b'{"event": "started", ', 0, end)
+
+    def _lock(self, file: int) -> None:
+        """Take the lock; BlockingIOError: another process has it.
+
+        Some shared file systems have no locks. A worker needs none: its folder is its own.
+        """
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if isinstance(error, BlockingIOError) or not self.always:
+                raise
 
     def add(self, event: str, **facts: Any) -> None:
         """Add a line and have it on the disk; OSError: it could not be written whole."""
         utc = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         text = json.dumps({"event": event, "utc": utc, **facts, **self.always}, ensure_ascii=False)
         line = f"{text}\n".encode(errors="backslashreplace")
-        size_bytes = os.fstat(self.file).st_size
-        if os.write(self.file, line) != len(line):
-            os.ftruncate(self.file, size_bytes)
-            raise OSError(None, "no space left for a whole line", NAME)
-        os.fsync(self.file)
+        self.disk.patient(lambda: self._append(line))
         self.starts += event == "started"
+
+    def _append(self, line: bytes) -> None:
+        """Append a line; OSError: it may be there, in part or whole, until the next one is added.
+
+        That cuts it off first: it may have been the disk that failed, and cutting with it.
+        """
+        if not self.is_sure:
+            self._open_again()
+        self.is_sure = False
+        if os.write(self.file, line) != len(line):
+            with suppress(OSError):
+                os.ftruncate(self.file, self.end)
+            raise OSError(errno.ENOSPC, "no space left for a whole line", str(self.path))
+        os.fsync(self.file)
+        self.end, self.is_sure = self.end + len(line), True
+
+    def _open_again(self) -> None:
+        """Open it anew, and cut it back to what is sure.
+
+        A file server that was away may no longer know the open file.
+        """
+        self.close()
+        file = os.open(self.path, _FLAGS)
+        try:
+            self._lock(file)
+            if os.fstat(file).st_size < self.end:
+                raise OSError(errno.EIO, "lines are missing that were there", str(self.path))
+            os.ftruncate(file, self.end)
+        except BaseException:
+            os.close(file)
+            raise
+        self.file = file
 
     def add_experiments(self, kind: str, names: Mapping[str, str]) -> None:
         """Add the line of experiments that are added to the plan: see plan/tries."""
@@ -82,7 +125,10 @@ class Journal:
         self.ended[name] = duration_s
 
     def close(self) -> None:
-        os.close(self.file)
+        file, self.file = self.file, -1
+        if file >= 0:
+            with suppress(OSError):  # of a file server: each line is on its disk, or is not sure
+                os.close(file)
 
 
 def is_active(folder: Path) -> bool:

@@ -179,12 +179,13 @@ def state_file(run: Path) -> Path:
 
 
 class StateFile:
-    """The state of a run on the disk."""
+    """The state of a run on the disk; `problem` is why it could not be written the last time."""
 
     def __init__(self, run: Path) -> None:
         self.file = str(state_file(run))
         self.temporary = temporary_name(self.file)
         self.written_s = float("-inf")
+        self.problem: OSError | None = None
 
     def is_due(self) -> bool:
         return time.monotonic() - self.written_s >= PERIOD_S
@@ -198,7 +199,9 @@ class StateFile:
             with open(os.open(self.temporary, flags, 0o666), "wb") as stream:
                 stream.write(data + b"\n")
             os.rename(self.temporary, self.file)
-        except OSError:
+            self.problem = None
+        except OSError as error:
+            self.problem = error
             with suppress(OSError):
                 os.unlink(self.temporary)
 

@@ -17,6 +17,7 @@ from tandem.plan.tries import as_it_stands, lost_additions
 from tandem.results import table
 from tandem.results.columns import Row, columns_of
 from tandem.results.commit import commit, committed, standing_try, take_away
+from tandem.results.disk import Disk
 from tandem.results.folder import TABLE, RunFolder, keep_record, rows_by_id
 from tandem.results.journal import (
     REPLACED,
@@ -26,6 +27,7 @@ from tandem.results.journal import (
     is_active,
     replaced_in,
 )
+from tandem.results.local_samples import LocalSamples, Samples
 from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.workers import WORKERS, at_once, journal_of
 
@@ -55,10 +57,17 @@ class WorkerFolder(RunFolder):
     those whose name stands there without a whole record of an end.
     """
 
-    def __init__(self, run: Path, own: Path, plan: Plan, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        run: Path,
+        own: Path,
+        plan: Plan,
+        say: Callable[[str], None],
+        disk: Disk = RunFolder.disk,
+    ) -> None:
         """Open it. OSError: a file cannot be used."""
-        self.path, self.own, self.planned, self.say = run, own, plan, say
-        self.journal = Journal(own, own.name)
+        self.path, self.own, self.planned, self.say, self.disk = run, own, plan, say, disk
+        self.journal = Journal(own, own.name, disk)
         self.columns, self.table = columns_of(plan), run / TABLE
         self.rows, self.lost, self.header, self.plan = {}, [], [*self.columns], plan
         self.unsound, self.replaced = set[str](), set[str]()
@@ -66,7 +75,7 @@ class WorkerFolder(RunFolder):
         self.refresh()
 
     def refresh(self) -> None:
-        """Look at what all workers have ended and added since."""
+        """Look at what all workers have ended and added since; OSError: it cannot be told now."""
         text, names = journal_of(self.path), committed(self.path)
         self.note_added(text, names)
         replaced, told = replaced_in(text), ended_in(text)
@@ -78,6 +87,8 @@ class WorkerFolder(RunFolder):
         self.unsound = {name for name, row in found.items() if not row}
         self.journal.ended |= {name: told.get(name) for name, row in found.items() if row}
         self.count_anew(self.plan.groups, self.journal.ended)
+        if self.unsound:
+            self.disk.check()  # else they may only not be readable now
 
     def note_added(self, text: bytes, names: Collection[str]) -> None:
         """Note what was added to the plan; what no journal tells any more, the names do."""
@@ -103,6 +114,9 @@ class WorkerFolder(RunFolder):
 
     def has_ended(self, experiment: Experiment) -> bool:
         return experiment.id in self.rows
+
+    def samples(self, folder: Path) -> Samples:
+        return LocalSamples(folder)
 
     def store(self, record: Record) -> bool:
         """Write a record into its try, and have that stand; False: another worker's stands.

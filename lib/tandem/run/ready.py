@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tandem.base.errors import NotReadyError
 from tandem.base.git import GitState, git_state
-from tandem.base.paths import ROOT
+from tandem.base.paths import ROOT, as_seen_from_here
 from tandem.base.variables import VISIBLE
 from tandem.config.environments import environment_flaw
 from tandem.config.program import folder_flaw, start_words
@@ -19,6 +19,7 @@ from tandem.plan.model import Experiment, Training
 from tandem.processes import census
 from tandem.processes.namespace import Isolation, off, probe
 from tandem.processes.watch import Watch
+from tandem.results.local_samples import clear_up
 
 Say = Callable[[str], None]
 
@@ -152,6 +153,12 @@ def device_holders() -> list[str]:
         f"a GPU is in use by process {found.pid} ({found.name})"
         for found in census.device_holders()
     ]
+
+
+def bring_in_left_samples(say: Say) -> None:
+    """Move what killed workers have measured from this machine's own disk to where it belongs."""
+    for folder in clear_up():
+        say(f"brought in the samples of {as_seen_from_here(folder)}, whose worker was killed")
 
 
 def isolation_for(experiments: Iterable[Experiment], use_namespace: bool) -> Isolation:

@@ -44,6 +44,7 @@ from tandem.run.notice import Notice
 from tandem.run.options import Options
 from tandem.run.pairs import make_up
 from tandem.run.ready import (
+    bring_in_left_samples,
     git_states,
     isolation_for,
     remove_leftovers,
@@ -213,6 +214,7 @@ class Run:
         see_gpus(experiments, say)
         see_nvml(say)
         leftovers = remove_leftovers(say)
+        bring_in_left_samples(say)
         isolation = isolation_for(experiments, options.use_namespace)
         assert self.locks
         git, worker = git_states(experiments), self.folder.worker if self.folder else None

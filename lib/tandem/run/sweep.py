@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from tandem.base.clock import boottime_s
@@ -15,8 +15,10 @@ from tandem.base.sudo import give_to_caller
 from tandem.base.text import duration_text
 from tandem.experiment.experiment import ExperimentRun
 from tandem.experiment.live import Live, Shown, current_of
+from tandem.experiment.outcome import Outcome
 from tandem.experiment.record import record_whatever_happens
 from tandem.experiment.seen import Before, Surroundings
+from tandem.experiment.whole import run_to_outcome
 from tandem.machine.cooldown import Cooldown
 from tandem.machine.governor import governors_now
 from tandem.machine.gpus import devices_now
@@ -38,6 +40,7 @@ from tandem.run.options import Options
 from tandem.run.pairs import finish
 from tandem.run.streak import Streak
 
+MOST_TIMES_LOST = 5
 NOT_OURS = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -56,6 +59,7 @@ class Sweep:
     footprints: Footprints = field(init=False)
     streak: Streak = field(init=False)
     last: Experiment | None = None  # that this process has run
+    times_lost: int = 0  # that an experiment has lost its disk since the last one that did not
     is_out_of_time: bool = False
     has_lost_record: bool = False
     begin_s: float = field(default_factory=boottime_s)
@@ -90,18 +94,16 @@ class Sweep:
             if self.streak.why:
                 self.stop_for_streak(experiment)
                 return
-            self.look_at_others()
+            self.folder.disk.patient(self.look_at_others)
             expected_s = self.forecast.of(experiment)
             runs = 1 + self.order.cold_runs(experiment)
             if self.options.left_s() < (expected_s or 0.0) * runs:
                 self.stop_early(experiment, expected_s)
                 return
             for each in chain(self.order.warm_ups(experiment), [experiment]):
-                self.watch.check()
-                begin_s = time.monotonic()
-                cooling = self.cool_down(each) if self.last or not is_new else None
-                self.run_one(each, cooling, begin_s)
-                self.last = each
+                is_first = is_new and not self.last
+                while not self.run_one(each, is_first=is_first):
+                    is_first = False
         self.watch.check()
         self.folder.journal.add("run_ended")
 
@@ -150,52 +152,84 @@ class Sweep:
 
         return self.cooldown.wait(self.watch, before.limits.cooldown_s, tick)
 
-    def run_one(
-        self, experiment: Experiment, cooling: Mapping[str, Any] | None, begin_s: float
-    ) -> None:
-        """Run one experiment to its record and its row; `begin_s` is when its cool-down began."""
+    def run_one(self, experiment: Experiment, *, is_first: bool) -> bool:
+        """Run one experiment to its record and its row; False: the run's disk was bad meanwhile.
+
+        The disk is there again then, and the experiment is to run again.
+        """
+        self.watch.check()
+        begin_s, disk = time.monotonic(), self.folder.disk
+        cooling = None if is_first else self.cool_down(experiment)
+        self.last = experiment
         self.around.locks.ensure()
         if not experiment.is_warm_up:
             self.forecast.begin(experiment)
-        path, live = self.folder.begin(experiment), self.live(experiment)
+        path = disk.patient(lambda: self.folder.begin(experiment))
+        live, samples = self.live(experiment), self.folder.samples(path)
         live.say(f"{experiment.id} started")
         cut_off = [str(each.relative_to(self.folder.path)) for each in cut_off_folders(path)]
         governors = governors_now(self.options.cpufreq)
         self.machine.ask()
         machine = self.describe, self.machine.close
         before = Before(cooling, governors, cut_off, *machine, self.position())
-        sensors = self.options.sensors
-        run = ExperimentRun(
-            experiment, path, self.around, before, self.watch, live, sensors, self.footprints
-        )
+        parts = self.watch, live, self.options.sensors, samples, disk, self.footprints
+        run = ExperimentRun(experiment, path, self.around, before, *parts)
         try:
-            outcome = run.run()
+            outcome = run_to_outcome(run)
             self.cooldown.note_start(run.seen.gpus_before)
-            record = record_whatever_happens(path, self.folder.plan)
+            record = disk.patient(lambda: self.record(path))
             self.footprints.note(record, path)
             self.order.note(experiment, record)
             if outcome.status in UNFINISHED:
-                self.folder.interrupt(record)
+                disk.patient(lambda: self.folder.interrupt(record))
             else:
-                finish(self.folder, record, time.monotonic() - begin_s)
+                duration_s = time.monotonic() - begin_s
+                disk.patient(lambda: finish(self.folder, record, duration_s))
         except NOT_OURS as error:  # the training removed its own folder, or put something there
             self.has_lost_record = self.has_lost_record or not experiment.is_warm_up
             live.say(f"no record: {error.filename}: {error.strerror}")
-            return
+            return True
         finally:
             give_to_caller(path)
         if outcome.status not in UNFINISHED:
-            if record["training_success"] and not experiment.is_warm_up:
-                self.forecast.note(experiment, time.monotonic() - begin_s)
-            for warning in record["warnings"]:
-                live.say(f"warning: {warning}")
-            live.say(f"{summary(record)}{self.rest()}")
-            for line in self.streak.note(record):
-                live.say(f"warning: {line}")
+            self.tell(experiment, record, live, time.monotonic() - begin_s)
         if run.seen.interrupted:  # perhaps after the foreground had ended
             raise run.seen.interrupted
+        if run.seen.has_lost_disk:
+            self.note_lost_disk(experiment, outcome)
+            return False
+        self.times_lost = 0
         if outcome.status in UNFINISHED:
             raise NotReadyError(f"{outcome.error_message} (--wait-idle SECONDS waits for that)")
+        return True
+
+    def tell(self, experiment: Experiment, record: Record, live: Live, duration_s: float) -> None:
+        """Note and say how an experiment has ended."""
+        if record["training_success"] and not experiment.is_warm_up:
+            self.forecast.note(experiment, duration_s)
+        for warning in record["warnings"]:
+            live.say(f"warning: {warning}")
+        live.say(f"{summary(record)}{self.rest()}")
+        for line in self.streak.note(record):
+            live.say(f"warning: {line}")
+
+    def note_lost_disk(self, experiment: Experiment, outcome: Outcome) -> None:
+        """Count the experiments that have lost their disk; NotReadyError: that is no use."""
+        if not experiment.is_warm_up:
+            self.forecast.expect([experiment])
+        self.times_lost += 1
+        if self.times_lost > MOST_TIMES_LOST:
+            why = f"{outcome.error_message}, {self.times_lost} times one after the other"
+            raise NotReadyError(f"{outcome.experiment_id}: {why} (see to that disk)")
+
+    def record(self, path: Path) -> Record:
+        """Return the record of what is in an experiment's folder.
+
+        OSError: the disk is bad, so that something may not have been read.
+        """
+        record = record_whatever_happens(path, self.folder.plan)
+        self.folder.disk.check()
+        return record
 
     def describe(self) -> MachineFile:
         return self.machine.described(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from tandem.base.text import duration_text
 from tandem.plan.model import Experiment
@@ -61,7 +62,7 @@ class GroupOrder(Order):
     def claimed(self, forecast: Forecast) -> Iterator[Experiment]:
         has_waited = False
         while self.most_groups is None or len(self.groups) < self.most_groups:
-            group = self.next_group(forecast)
+            group = self.folder.disk.patient(lambda: self.next_group(forecast))
             if group:
                 yield from self.whole(group)
                 self.release()
@@ -94,13 +95,16 @@ class GroupOrder(Order):
             return False
         self.groups.append(group)
         self.heartbeat = Heartbeat(self.claims, group)
-        self.folder.refresh()
-        adopt(self.folder, [each.id for each in self.folder.plan.groups[group]])
-        if self.is_to_run(group):
-            return True
-        self.release()
-        self.groups.remove(group)
-        return False
+        is_to_run = False
+        try:
+            self.folder.refresh()
+            adopt(self.folder, [each.id for each in self.folder.plan.groups[group]])
+            is_to_run = self.is_to_run(group)
+        finally:  # the disk may be bad
+            if not is_to_run:
+                self.release()
+                self.groups.remove(group)
+        return is_to_run
 
     def release(self) -> None:
         """Give back what this worker has claimed, if it has."""
@@ -195,7 +199,8 @@ class GroupOrder(Order):
                 f"{self.heartbeat.group}: another worker has taken it over, as this one was silent"
                 " for long; what is recorded first counts"
             )
-        standing = standing_try(self.folder.path, experiment.id)
+        look = partial(standing_try, self.folder.path, experiment.id)
+        standing = self.folder.disk.patient(look)
         own = f"{self.folder.own.relative_to(self.folder.path)}/{experiment.id}"
         if standing in (None, own):
             return False

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tandem.base.errors import NotReadyError
 from tandem.base.paths import as_seen_from_here
 from tandem.base.sudo import give_to_caller
 from tandem.experiment.live import NOTHING
@@ -16,6 +17,7 @@ from tandem.processes.watch import Watch
 from tandem.report.grid import screen_columns
 from tandem.report.summary import counting_rows, counts_text, table_at_end
 from tandem.results.columns import Row
+from tandem.results.disk import WAIT_S, SharedDisk
 from tandem.results.folder import TABLE
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.worker_folder import WorkerFolder, make_worker_folder
@@ -41,6 +43,7 @@ class Worker(Run):
 
     most_groups: int | None = None
     claim_expires_s: float = EXPIRES_S
+    wait_disk_s: float = WAIT_S
     order: GroupOrder | None = None
     left: Left | None = None
 
@@ -51,7 +54,8 @@ class Worker(Run):
         own = own_folder(self.path)
         stack.push(lambda kind, *_: None if kind else remove_unused(own))
         stack.callback(give_to_caller, own)
-        folder = WorkerFolder(self.path, own, self.plan, self.progress.event)
+        disk = SharedDisk(self.path, own, watch, self.progress.event, self.wait_disk_s)
+        folder = WorkerFolder(self.path, own, self.plan, self.progress.event, disk)
         self.folder = stack.enter_context(closing(folder))
         if self.options.rerun_invalid:
             add_invalid(folder)
@@ -66,7 +70,7 @@ class Worker(Run):
         self.sweep = Sweep(folder, around, machine, self.options, watch, self.progress, order)
         self.sweep.run(is_new=False)
         self.sweep.is_out_of_time |= order.is_out_of_time
-        put_together(folder, order.claims.others())
+        disk.patient(lambda: put_together(folder, order.claims.others()))
 
     def order_of(self, folder: WorkerFolder, watch: Watch) -> GroupOrder:
         claims = Claims(folder.path, folder.own.name, self.claim_expires_s)
@@ -108,7 +112,7 @@ class Worker(Run):
     def end(self, text: str) -> None:
         """Say what this worker did, and what is left; the table is that of all."""
         if isinstance(self.folder, WorkerFolder) and self.order:
-            with suppress(OSError):  # the disk is full, or gone: who is next writes it
+            with suppress(OSError, NotReadyError):  # a bad disk: who is next writes it
                 self.folder.refresh()
                 self.folder.write_table()
                 self.left = left_by(self.order)

@@ -1,0 +1,99 @@
+"""A worker whose run's disk is full, read-only or gone: it waits, and loses and invents nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.drained import events_of, planned_run, worker_command
+from support.records import flaws
+from support.stage import Stage, wait_for
+from tandem.experiment.verify import verify_run
+from tandem.results.record_file import read_record
+
+NAME = "front_default_001"
+FRONT = "echo Test Accuracy: 50; echo $$ >>{runs}; sleep 2; echo Test Accuracy: 60"
+
+
+class Share:
+    """A folder that stands for a shared disk, and what can happen to it."""
+
+    def __init__(self, folder: Path, run: Path) -> None:
+        self.folder, self.run = folder, run
+        self.big, self.away = folder / "big", folder / "away"
+
+    def break_it(self, how: str) -> None:
+        if how == "full":
+            with open(self.big, "wb", buffering=0) as file, pytest.raises(OSError):
+                while True:
+                    file.write(bytes(1 << 16))
+        elif how == "read-only":
+            mount("--bind", self.folder, self.folder)
+            mount("-o", "remount,bind,ro", self.folder)
+        else:
+            self.run.rename(self.away)
+
+    def mend(self, how: str) -> None:
+        if how == "full":
+            self.big.unlink()
+        elif how == "read-only":
+            subprocess.run(["umount", self.folder], check=True)
+        else:
+            self.away.rename(self.run)
+
+
+def mount(*words: str | Path) -> None:
+    subprocess.run(["mount", *words], check=True)
+
+
+@pytest.fixture
+def share(stage: Stage) -> Iterator[Path]:
+    """A disk of its own, of 24 MiB; skipped where nothing may be mounted."""
+    folder = stage.folder / "share"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tandem", str(folder)]
+    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a disk that can be full or read-only needs root, who may mount one")
+    yield folder
+    stage.clean_up()
+    while os.path.ismount(folder):
+        subprocess.run(["umount", folder], check=True)
+
+
+def begun(stage: Stage) -> int:
+    """Return how many times a foreground has begun."""
+    file = stage.folder / "runs"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["full", "read-only", "gone"])
+def test_what_ran_is_cut_off_and_runs_again(stage: Stage, share: Path, how: str) -> None:
+    stage.build(FRONT.format(runs=stage.folder / "runs"), None)
+    run = planned_run(stage, share)
+    disk, log = Share(share, run), stage.folder / "log"
+    with open(log, "w") as output:
+        worker = stage.start(worker_command(stage, run), stdout=output)
+    wait_for("the foreground works", lambda: begun(stage) == 1)
+    disk.break_it(how)
+    wait_for("it waits", lambda: "waiting up to" in log.read_text())
+    assert not stage.trainings(), "nothing is measured meanwhile"
+    disk.mend(how)
+    assert worker.wait() == 0, log.read_text()
+    said = log.read_text()
+    assert said.count("waiting up to 10 min (--wait-disk)") == 1, said
+    assert said.count("can be written again") == 1, said
+    assert begun(stage) == 2
+    [cut_off] = run.glob("workers/*/cut_off/*")
+    assert read_record(cut_off)["status"] == "interrupted"
+    record = read_record(run / NAME)
+    assert record["valid"], record["invalid_reasons"]
+    assert record["cut_off"] == [str(cut_off.relative_to(run))]
+    assert not flaws(record) and not verify_run(run).differences
+    assert not (run / NAME / "energy").is_symlink() and (run / NAME / "energy/cpu.csv").exists()
+    assert not [*stage.folder.glob("near/*")], "nothing is left on this machine's own disk"
+    ended = [each["experiment"] for each in events_of(run) if each["event"] == "ended"]
+    assert ended == [NAME]
