@@ -39,7 +39,8 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
             yield stream
             stream.flush()
             os.fsync(file)
-        os.rename(temporary, path)
+            made = os.fstat(file)
+        _rename(temporary, path, made)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -47,6 +48,17 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
             error.filename = error.filename or path
         raise
     sync_folder(os.path.dirname(path) or ".")
+
+
+def _rename(temporary: str, path: str, made: os.stat_result) -> None:
+    """Rename a file that was just made; NFS may say that it is not there when it has done so."""
+    try:
+        os.rename(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            if os.path.samestat(made, os.stat(path)):
+                return
+        raise
 
 
 def temporary_name(path: str) -> str:

@@ -7,6 +7,7 @@ symlink(2) is atomic and exclusive there too. But its answer may be lost: NFS as
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -43,8 +44,8 @@ def standing_try(run: Path, name: str) -> str | None:
         return os.readlink(run / name)
     except FileNotFoundError:
         return None
-    except OSError:
-        if os.path.isdir(run / name):
+    except OSError as error:
+        if error.errno == errno.EINVAL and os.path.isdir(run / name):  # no link
             return ""
         raise
 

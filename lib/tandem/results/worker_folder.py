@@ -78,14 +78,16 @@ class WorkerFolder(RunFolder):
         """Look at what all workers have ended and added since; OSError: it cannot be told now."""
         text, names = journal_of(self.path), committed(self.path)
         self.note_added(text, names)
-        replaced, told = replaced_in(text), ended_in(text)
+        replaced = replaced_in(text)
         for name in (replaced - self.replaced) | (self.rows.keys() - names):
             self.forget(name)
         self.replaced = replaced
         found = at_once(self.ended_row, names & self.plan.by_id.keys() - self.rows.keys())
-        self.rows |= {name: row for name, row in found.items() if row}
-        self.unsound = {name for name, row in found.items() if not row}
-        self.journal.ended |= {name: told.get(name) for name, row in found.items() if row}
+        new = {name: row for name, row in found.items() if row}
+        told = ended_in(text) if new else {}
+        self.rows |= new
+        self.unsound = found.keys() - new.keys()
+        self.journal.ended |= {name: told.get(name) for name in new}
         self.count_anew(self.plan.groups, self.journal.ended)
         if self.unsound:
             self.disk.check()  # else they may only not be readable now
