@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tandem.results.forecast import Forecast
 from tandem.results.jobs import Queue
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import ended_by
+from tandem.results.left_to_others import left_to_others
 from tandem.results.reading import RunReading
 from tandem.results.state import Counts, State, counts_of, read_state
 from tandem.results.workers import is_shared, workers_of
@@ -55,7 +56,8 @@ class Glance:
     those to come. `plan_problem` says why there is no plan, without which nothing can go on.
     `workers` are those that drain the run; () where one process works on it alone. Then `state` has
     what that does; else `run_left_s` is how long all will take with the workers that are at work.
-    `jobs` are those that were submitted, with what Slurm says of them.
+    `jobs` are those that were submitted, with what Slurm says of them. `left_to_others` has the
+    groups, by host, that failed there twice and that no other host has begun since.
     """
 
     run: Path
@@ -72,6 +74,7 @@ class Glance:
     workers: tuple[Worker, ...] = ()
     run_left_s: float | None = None
     jobs: Queue | None = None
+    left_to_others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def with_jobs(self, jobs: Queue | None) -> Glance:
         """Return the same with what Slurm says; a run waits while it has a worker for later."""
@@ -154,6 +157,7 @@ def _of_workers(past: _Past, workers: tuple[Worker, ...]) -> Glance:
         past.plan_problem,
         workers,
         past.left_s(at_work),
+        left_to_others=past.left_to_others,
     )
 
 
@@ -169,6 +173,7 @@ class _Past:
     by_id: Mapping[str, Experiment]
     missing: Sequence[Experiment]
     forecast: Forecast
+    left_to_others: Mapping[str, tuple[str, ...]]
     plan_problem: str | None
 
     def next_but(self, running: Sequence[str]) -> tuple[str, ...]:
@@ -213,7 +218,8 @@ def _past(run: Path, most: int) -> _Past:
     hosts = [each["host"] for each in reading.events if isinstance(each.get("host"), str)]
     host = hosts[-1] if hosts else None
     forecast = _forecast(reading, missing) if is_shared(run) else Forecast(())
-    told = newest, len(events), by_id, missing, forecast, reading.plan_problem
+    left = left_to_others(reading.events, by_id)
+    told = newest, len(events), by_id, missing, forecast, left, reading.plan_problem
     return _Past(run, host, counts, *told)
 
 

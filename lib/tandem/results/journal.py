@@ -25,6 +25,7 @@ from tandem.results.disk import Disk
 NAME = "journal.jsonl"
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 ADDED = "added"
+LEFT_TO_OTHERS = "left_to_others"  # of a group that failed twice on the host that it names
 REPLACED = "stood"  # beside what was set aside, if it stood for its experiment
 
 

@@ -11,6 +11,7 @@ from tandem.plan.model import Experiment
 from tandem.plan.tries import TRY, cold_start_of, names_of_next_try, newest_try
 from tandem.results.commit import standing_try
 from tandem.results.forecast import Forecast
+from tandem.results.journal import LEFT_TO_OTHERS
 from tandem.results.record_file import record_of
 from tandem.results.worker_folder import WorkerFolder
 from tandem.run.groups import Order, add_tries, is_due, say_again
@@ -18,8 +19,6 @@ from tandem.work.boards import Site, site_of
 from tandem.work.claims import Claims, Heartbeat
 from tandem.work.failing import Failing
 from tandem.work.together import adopt
-
-LEFT_TO_OTHERS = "left_to_others"  # the journal's event of a group that failed on a host
 
 
 @dataclass(kw_only=True)

@@ -9,6 +9,7 @@ import pytest
 from support import plans
 from support.shared_runs import at, commit_try, write_worker
 from tandem.plan.file import write_plan
+from tandem.report.live.status import status_lines
 from tandem.results.glance import Watched
 from tandem.results.state import Counts
 
@@ -87,3 +88,15 @@ def test_a_new_try_that_stands_is_seen_though_no_journal_tells_of_it(run: Path) 
     assert watched.look().counts == Counts(0, 0, 6)
     commit_try(worker, "a")
     assert watched.look().counts == Counts(1, 0, 5)
+
+
+def test_groups_that_failed_twice_on_a_host_are_named_until_another_begins_them(run: Path) -> None:
+    left = [{"event": "left_to_others", "group": name, "host": "n1"} for name in "abb"]
+    first = {"event": "started", "experiment": "b"}
+    write_worker(run, "n1_1_r0", first, *left, status="ended", phase="ended")
+    assert Watched(run, 10).look().left_to_others == {"n1": ("a", "b")}
+    write_worker(run, "n2_2_r0", {"event": "started", "experiment": "a"})
+    found = Watched(run, 10).look()
+    assert found.left_to_others == {"n1": ("b",)}
+    line = "failed twice on n1, and left to other hosts: b"
+    assert line in status_lines(found, 120, "make resume")

@@ -12,7 +12,7 @@ from tandem.report.live.columns import width, wrap
 from tandem.report.live.jobs import jobs_lines
 from tandem.report.live.moment import clock_text
 from tandem.report.live.phase import phase_text
-from tandem.report.live.workers import all_done, host_of, of_workers, worker_lines
+from tandem.report.live.workers import all_done, host_of, left_lines, of_workers, worker_lines
 from tandem.report.summary import counts_text
 from tandem.results.glance import Ended, Glance
 from tandem.results.state import Board, Current, State, Use
@@ -35,7 +35,7 @@ def status_lines(
         lines.append(glance.plan_problem or f"to go on: {resume}")
     if glance.state and glance.standing in {"running", "not known"}:
         lines += _doing(glance.state)
-    lines += _left(glance, now)
+    lines += [*_left(glance, now), *left_lines(glance)]
     every = [part for line in lines for part in _wrapped(line, columns)]
     every += jobs_lines(glance.jobs, columns)
     every += worker_lines(glance.workers, columns, now)

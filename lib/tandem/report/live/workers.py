@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from tandem.base.text import counted, duration_text, printable
+from tandem.base.text import counted, duration_text, printable, some_of
 from tandem.report.grid import grid, wrapped
 from tandem.report.live.moment import clock_text
 from tandem.report.live.phase import phase_text
@@ -50,6 +50,13 @@ def all_done(glance: Glance, now: datetime | None) -> str:
     who = "this worker" if count == 1 else f"these {count} workers"
     when = clock_text(later.isoformat(), now)
     return f"all done {when}, in {duration_text(left_s)}, with {who}"
+
+
+def left_lines(glance: Glance) -> Iterator[str]:
+    """Yield which groups a host leaves to others, because they failed there."""
+    for host, groups in glance.left_to_others.items():
+        named = some_of([printable(group) for group in groups], _MOST_GONE)
+        yield f"failed twice on {host}, and left to other hosts: {named}"
 
 
 def worker_lines(workers: Sequence[Worker], columns: int, now: datetime | None = None) -> list[str]:
