@@ -1,0 +1,112 @@
+"""A run that several workers drain, whose experiments end as told: no process, no training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tandem.experiment.validity.verdict import invalid_reasons
+from tandem.log.rules import LogRules
+from tandem.plan.file import write_plan
+from tandem.plan.model import Experiment
+from tandem.results.forecast import Forecast
+from tandem.results.record import GpuNow, Record
+from tandem.results.worker_folder import WorkerFolder, make_worker_folder
+from tandem.run.pairs import finish
+from tandem.work.boards import Site
+from tandem.work.claims import Claims
+from tandem.work.drain import GroupOrder
+
+from support import plans, records
+from support.plans import training
+
+METRIC = LogRules({"test_accuracy": "Accuracy: ([0-9.]+)"})
+HERE = Site("n1", frozenset({"GPU-1"}))
+FAILED = {
+    "training_success": False,
+    "error_message": "exit code 1",
+    "attempts[0].error_message": "exit code 1",
+    "attempts[0].reason": "ended",
+}
+
+
+class Drained:
+    """A design of groups of a solo and one parallel experiment each."""
+
+    def __init__(self, path: Path, **changes: Any) -> None:
+        path.mkdir()
+        values = {"foreground": training(log=METRIC), "blocks": 1, "loads": 1, **changes}
+        self.path, self.plan = path, plans.design(**values)
+        write_plan(self.plan, path)
+        self.open: list[WorkerFolder] = []
+        self.said: list[str] = []
+        self.waits: list[float] = []
+
+    def worker(self, name: str, site: Site = HERE, **more: Any) -> GroupOrder:
+        """Return the order of a new worker."""
+        folder = WorkerFolder(
+            self.path, make_worker_folder(self.path, name), self.plan, self.said.append
+        )
+        self.open.append(folder)
+        claims = Claims(self.path, name)
+        claims.open()
+        facts: dict[str, Any] = {"left_s": lambda: float("inf"), "wait": self.waits.append}
+        return GroupOrder(folder=folder, claims=claims, site=site, **facts | more)
+
+    def run(
+        self, order: GroupOrder, forecast: Forecast | None = None, **changes: Mapping[str, Any]
+    ) -> list[str]:
+        """Run what there is to run, each experiment with the changes of its id; return all ids."""
+        done = []
+        for experiment in order.each(forecast or Forecast(())):
+            self.end(order, experiment, **changes.get(experiment.id, {}))
+            done.append(experiment.id)
+        return done
+
+    def end(self, order: GroupOrder, experiment: Experiment, **changes: Any) -> None:
+        place = order.folder.begin(experiment)
+        place.mkdir()
+        (place / "fg_run.sh").touch()
+        record = self.record(order, experiment, **changes)
+        order.note(experiment, record)
+        finish(order.folder, record, 1.0)
+
+    def record(self, order: GroupOrder, experiment: Experiment, **changes: Any) -> Record:
+        own: dict[str, Any] = {"experiment_id": experiment.id, "worker": order.folder.worker}
+        own |= {"hyperparameters": {}, "twin": experiment.twin, "control": experiment.control}
+        own |= {"mode": experiment.mode, "group": experiment.group}
+        own |= {"try_number": experiment.try_number, "environment.hostname": order.site.host}
+        own |= {"windows[0].name": "solo" if experiment.control == "solo" else "foreground"}
+        made = records.record(**own, **changes)
+        gpus = [records.of(GpuNow, uuid=each) for each in order.site.boards]
+        made["census"]["before"]["gpus"] = gpus or None
+        if not experiment.backgrounds:
+            made["background"] = None
+        made["invalid_reasons"] = invalid_reasons(made, None)
+        made["valid"] = not made["invalid_reasons"]
+        return made
+
+    def killed(self, order: GroupOrder) -> None:
+        """Have a worker end in the middle of what it does."""
+        self.close(order)
+        order.release()
+
+    def close(self, order: GroupOrder) -> None:
+        self.open.remove(order.folder)
+        order.folder.close()
+
+    def told(self, what: str) -> list[str]:
+        return [line for line in self.said if what in line]
+
+    def standing(self) -> dict[str, str]:
+        """Return whose try stands for each experiment, by id."""
+        return {
+            each.name: each.readlink().parts[1] for each in self.path.iterdir() if each.is_symlink()
+        }
+
+
+def starting(order: GroupOrder) -> tuple[Any, Experiment]:
+    """Return what an order gives, and the first of it."""
+    given = order.each(Forecast(()))
+    return given, next(given)
