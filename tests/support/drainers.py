@@ -54,12 +54,10 @@ class Drained:
         facts: dict[str, Any] = {"left_s": lambda: float("inf"), "wait": self.waits.append}
         return GroupOrder(folder=folder, claims=claims, site=site, **facts | more)
 
-    def run(
-        self, order: GroupOrder, forecast: Forecast | None = None, **changes: Mapping[str, Any]
-    ) -> list[str]:
+    def run(self, order: GroupOrder, **changes: Mapping[str, Any]) -> list[str]:
         """Run what there is to run, each experiment with the changes of its id; return all ids."""
         done = []
-        for experiment in order.each(forecast or Forecast(())):
+        for experiment in order.each(Forecast(())):
             self.end(order, experiment, **changes.get(experiment.id, {}))
             done.append(experiment.id)
         return done

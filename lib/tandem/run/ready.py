@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from tandem.base.errors import NotReadyError
 from tandem.base.git import GitState, git_state
@@ -64,7 +65,7 @@ def see_gpus(experiments: Sequence[Experiment], say: Say) -> None:
     ours = os.environ.get(VISIBLE)  # None: the whole machine is locked
     for training in trainings_of(experiments):
         theirs = training.environment.get(VISIBLE, "")
-        if ours is not None and (others := sorted(set(words_of(theirs)) - set(words_of(ours)))):
+        if ours is not None and (others := others_in(theirs, ours)):
             raise NotReadyError(
                 f"{training.repo} is to see GPU {', '.join(others)}, but {VISIBLE} is"
                 f' "{ours}" for this run (change one of the two)'
@@ -83,6 +84,15 @@ def see_gpus(experiments: Sequence[Experiment], say: Say) -> None:
             return
         if len(set(each_one)) < len(each_one):
             raise NotReadyError(f'{place}: "{gpus}" names a GPU twice (remove one)')
+
+
+def others_in(theirs: str, ours: str) -> list[str]:
+    """Return what a choice of GPUs names that another does not; both may mean the same."""
+    others = sorted(set(words_of(theirs)) - set(words_of(ours)))
+    with suppress(NvmlError), opened():
+        known, meant = {*nvml.visible(ours)}, {word: nvml.visible(word) for word in others}
+        others = [word for word in others if not meant[word] or {*meant[word]} - known]
+    return others
 
 
 def gpus_given(experiment: Experiment) -> Iterator[tuple[str, str]]:

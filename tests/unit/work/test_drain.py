@@ -1,4 +1,4 @@
-"""Which groups a worker takes: whole ones, on one board, that there is time for; and failing ones."""
+"""Which groups a worker takes: whole ones, on one board, in time; and those that failed."""
 
 from __future__ import annotations
 
