@@ -464,3 +464,59 @@ def test_two_rules_for_one_thing_are_refused(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere: No such file"):
         pruned(tmp_path / "nowhere", "logs=30d")
+
+
+# -- a run that workers drain --------------------------------------------------------------
+
+
+def make_shared_run(results: Path, *, has_ended: bool = True) -> Path:
+    """Make one whose experiment two workers ran, and one of them twice."""
+    folder = make_run(results, "run_1", 40)
+    (folder / "journal.jsonl").unlink()
+    for name in ("a", "b"):
+        make_experiment(folder / "workers" / name / "e")
+    make_experiment(folder / "workers" / "b" / "cut_off" / "e.1")
+    for name in ("e", "cut_off"):
+        shutil.rmtree(folder / name)
+    if has_ended:
+        (folder / "e").symlink_to("workers/a/e")
+        line = json.dumps({**ENDED, "experiment": "e", "worker": "a", "utc": utc(40)})
+        (folder / "workers" / "a" / "journal.jsonl").write_text(f"{line}\n")
+    return folder
+
+
+def test_all_tries_of_workers_lose_the_same_and_none_its_record(tmp_path: Path) -> None:
+    folder = make_shared_run(tmp_path)
+    assert pruned(tmp_path, "logs=30d", "samples=50d")
+    for place in ("e", "workers/a/e", "workers/b/e", "workers/b/cut_off/e.1"):
+        assert not has(folder / place, LOGS)
+        assert has(folder / place, SAMPLES) and has(folder / place, STAYS)
+        assert not (folder / place / "training.log").is_symlink(), "it would lead nowhere"
+    assert [event["event"] for event in events(folder)] == ["pruned"]
+    assert (folder / "e").readlink() == Path("workers/a/e")
+    assert pruned(tmp_path, "logs=30d") == []
+
+
+def test_a_shared_run_in_which_nothing_stands_keeps_everything(tmp_path: Path) -> None:
+    folder = make_shared_run(tmp_path, has_ended=False)
+    before = files(folder)
+    assert pruned(tmp_path, "logs=0") == [f"{folder}: skipped: unfinished run (1 of 1 still to do)"]
+    assert files(folder) == before
+
+
+def test_a_shared_run_with_a_worker_is_left_alone(tmp_path: Path) -> None:
+    folder = make_shared_run(tmp_path)
+    before, log = files(folder), Journal(folder / "workers" / "b", "b")
+    assert pruned(tmp_path, "logs=0") == [f"{folder}: skipped: a process works on it"]
+    log.close()
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("link", ["workers", "workers/a"])
+def test_no_link_in_the_place_of_workers_is_followed(tmp_path: Path, link: str) -> None:
+    folder = make_shared_run(tmp_path / "results")
+    (folder / link).rename(tmp_path / "elsewhere")
+    (folder / link).symlink_to(tmp_path / "elsewhere")
+    before = files(tmp_path / "elsewhere")
+    pruned(tmp_path / "results", "logs=0", "samples=0")
+    assert files(tmp_path / "elsewhere") == before

@@ -63,8 +63,9 @@ def library(folder: Path) -> Path:
 
 
 def first(folder: Path) -> list[str]:
-    """Have a worker end the first two experiments; return those that it could, in its own view."""
+    """Have a worker end the first two experiments; return those that stand in its own view."""
     from tandem.run.pairs import finish
+    from tandem.run.sweep import NOT_OURS
 
     from support.books import FIRST, SOLO, Workers
 
@@ -77,16 +78,18 @@ def first(folder: Path) -> list[str]:
                 try:
                     finish(worker, run.record(name, worker.worker), 1.0)
                     break
-                except OSError:
-                    if number == TRIES - 1:
+                except OSError as error:
+                    if number == TRIES - 1 or isinstance(error, NOT_OURS):
                         raise
-            ended.append(name)
+            if name in worker.rows:
+                ended.append(name)
     return ended
 
 
 def second(folder: Path) -> dict[str, Any]:
     """Have another end what is missing; return what stands, of whom, and what the table says."""
     from tandem.results.record_file import NAME, read_record
+    from tandem.results.workers import journal_of
     from tandem.work.together import adopt, put_together
 
     from support.books import GROUP, Workers
@@ -101,7 +104,8 @@ def second(folder: Path) -> dict[str, Any]:
     records = {name: read_record(run.path / name)["worker"] for name in run.standing()}
     rows = {row["experiment_id"]: row["slowdown"] for row in rows_of(run.path)}
     tries = {name: len(list(run.path.glob(f"workers/*/{name}/{NAME}"))) for name in GROUP}
-    return {"missing": missing, "records": records, "rows": rows, "tries": tries}
+    lost = journal_of(run.path).count(b'"lost"')
+    return {"missing": missing, "records": records, "rows": rows, "tries": tries, "lost": lost}
 
 
 def main() -> None:

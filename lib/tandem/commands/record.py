@@ -20,11 +20,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from tandem.results.workers import is_shared
     from tandem.run.again import record_in_place, record_into
+    from tandem.work.again import record_together
 
     run = run_folder(arguments.run)
-    if arguments.to is None:
-        record_in_place(run, say)
-    else:
+    if arguments.to is not None:
         record_into(run, arguments.to, say)
+    elif is_shared(run):
+        record_together(run, say)
+    else:
+        record_in_place(run, say)
     return 0

@@ -120,7 +120,7 @@ def verify_run(run: Path) -> Verdict:
 
 def is_recorded(folder: Path, journal: Collection[str]) -> bool:
     """Whether there is, or should be, a record of an experiment; `journal` is who has ended."""
-    if (folder / NAME).exists() or folder.name in journal:
+    if (folder / NAME).exists() or folder.name in journal or folder.is_symlink():
         return True
     try:
         return read_outcome(folder).status not in UNFINISHED

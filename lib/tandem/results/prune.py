@@ -20,8 +20,11 @@ from pathlib import Path
 from tandem.base.errors import LockedError, NotReadyError, UsageError
 from tandem.plan import file as planfile
 from tandem.plan.tries import newest_of
-from tandem.results import journal
-from tandem.results.journal import Journal, added_in, ended_in, events_in
+from tandem.results.commit import committed
+from tandem.results.folder import CUT_OFF
+from tandem.results.journal import Journal, added_in, ended_in, events_in, is_active
+from tandem.results.record_file import NAME as RECORD
+from tandem.results.workers import WORKERS, is_shared, journal_of, workers_of
 
 DAY_S = 86400
 
@@ -130,9 +133,9 @@ def _ended_s(folder: Path) -> float:
 
 
 def _journal(folder: Path) -> bytes:
-    """Return the journal's text as it is, unlocked; nothing without one."""
+    """Return the text of its journals as it is, unlocked; nothing without one."""
     try:
-        return _read(folder / journal.NAME)
+        return journal_of(folder)
     except OSError:
         return b""
 
@@ -151,8 +154,15 @@ def _why_skipped(folder: Path) -> str | None:
         return f"{planfile.NAME} cannot be read"
     journal_text = _journal(folder)
     due = newest_of(planned, added_in(journal_text))
-    missing = len(due - ended_in(journal_text).keys())
+    missing = len(due - _ended(folder, journal_text))
     return f"unfinished run ({missing} of {len(due)} still to do)" if missing else None
+
+
+def _ended(folder: Path, journal_text: bytes) -> set[str]:
+    """Return what has ended: where workers drain a run, whatever stands with a record."""
+    if is_shared(folder):
+        return {name for name in committed(folder) if (folder / name / RECORD).is_file()}
+    return set(ended_in(journal_text))
 
 
 def _prune_run(folder: Path, due: Sequence[str], dry_run: bool, say: Callable[[str], None]) -> None:
@@ -164,9 +174,8 @@ def _prune_run(folder: Path, due: Sequence[str], dry_run: bool, say: Callable[[s
         for what in due:
             _remove(folder, what, None, say)
         return
-    try:
-        log = Journal(folder)
-    except LockedError:
+    log = _locked(folder)
+    if log is None:
         say(f"{folder}: skipped: a process works on it")
         return
     try:
@@ -176,11 +185,23 @@ def _prune_run(folder: Path, due: Sequence[str], dry_run: bool, say: Callable[[s
         log.close()
 
 
+def _locked(folder: Path) -> Journal | None:
+    """Return the journal of a run, locked; None: a process works there, as far as can be seen."""
+    try:
+        log = Journal(folder)
+    except LockedError:
+        return None
+    if any(map(is_active, workers_of(folder))):
+        log.close()
+        return None
+    return log
+
+
 def _remove(folder: Path, what: str, log: Journal | None, say: Callable[[str], None]) -> None:
     """Remove logs or samples, say so, and note it in the run's journal; without one, only say."""
     dry_run = log is None
     words = ["-mindepth", "2", "-maxdepth", "3", "-regextype", "posix-extended", "-type", "f"]
-    words += ["-regex", rf"\./(cut_off/)?[^/]+/{_FILES[what]}"]
+    words += ["-regex", rf"\./(workers/[^/]+/)?(cut_off/)?[^/]+/{_FILES[what]}"]
     words += ["-links", "+0"]  # true of all: it has find(1) see the size before the file is gone
     sizes, problems = _find(folder, [*words, "-printf", r"%s\n"])
     if sizes and not dry_run:
@@ -207,7 +228,9 @@ def _find(run: Path, expression: Sequence[str]) -> tuple[list[str], list[str]]:
     It follows no link. A folder that is no experiment's belongs to the user, and is left alone.
     """
     said, problems = [], []
-    folders = [*_experiments(run, "."), *_experiments(run, "./cut_off")]
+    places = [".", *_folders_in(run, f"./{WORKERS}")]
+    folders = [each for place in places for each in _experiments(run, place)]
+    folders += [each for place in places for each in _experiments(run, f"{place}/{CUT_OFF}")]
     for begin in range(0, len(folders), _FOLDERS_AT_ONCE):
         some = folders[begin : begin + _FOLDERS_AT_ONCE]
         done = subprocess.run(
@@ -225,12 +248,15 @@ def _find(run: Path, expression: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _experiments(run: Path, below: str) -> list[str]:
     """Return the folders of experiments, each as a path that begins with "./"."""
+    return [each for each in _folders_in(run, below) if _mode(run / each / "fg_run.sh")]
+
+
+def _folders_in(run: Path, below: str) -> list[str]:
+    """Return the folders in one that is no link, each as a path that begins with "./"."""
     if not stat.S_ISDIR(_mode(run / below)):
         return []
-    names = sorted(
-        each.name for each in os.scandir(run / below) if each.is_dir(follow_symlinks=False)
-    )
-    return [f"{below}/{name}" for name in names if _mode(run / below / name / "fg_run.sh")]
+    found = (each.name for each in os.scandir(run / below) if each.is_dir(follow_symlinks=False))
+    return [f"{below}/{name}" for name in sorted(found)]
 
 
 def _mode(path: Path) -> int:

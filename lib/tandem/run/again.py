@@ -45,8 +45,13 @@ def record_in_place(run: Path, say: Say) -> None:
         make_up(folder)
         tell_again(folder)
         folder.rebuild_table()
-        say(f"{run}: {len(folder.rows)} records, {len(folder.missing())} experiments still to run")
+        say(text_of_records(folder))
     give_to_caller(run)
+
+
+def text_of_records(folder: RunFolder) -> str:
+    counts = len(folder.rows), len(folder.missing())
+    return f"{folder.path}: {counts[0]} records, {counts[1]} experiments still to run"
 
 
 def record_into(run: Path, to: Path, say: Say) -> None:

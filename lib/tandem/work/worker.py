@@ -53,7 +53,7 @@ class Worker(Run):
         refuse_odd_name(self.path)
         own = own_folder(self.path)
         stack.push(lambda kind, *_: None if kind else remove_unused(own))
-        stack.callback(give_to_caller, own)
+        stack.callback(give_to_caller, self.path)
         disk = SharedDisk(self.path, own, watch, self.progress.event, self.wait_disk_s)
         folder = WorkerFolder(self.path, own, self.plan, self.progress.event, disk)
         self.folder = stack.enter_context(closing(folder))
@@ -70,7 +70,13 @@ class Worker(Run):
         self.sweep = Sweep(folder, around, machine, self.options, watch, self.progress, order)
         self.sweep.run(is_new=False)
         self.sweep.is_out_of_time |= order.is_out_of_time
-        disk.patient(lambda: put_together(folder, order.claims.others()))
+        disk.patient(self.close_books)
+
+    def close_books(self) -> None:
+        """Put together what all workers have ended, and look what is left."""
+        if isinstance(self.folder, WorkerFolder) and self.order:
+            put_together(self.folder, self.order.claims.others())
+            self.left = left_by(self.order)
 
     def order_of(self, folder: WorkerFolder, watch: Watch) -> GroupOrder:
         claims = Claims(folder.path, folder.own.name, self.claim_expires_s)
@@ -111,11 +117,9 @@ class Worker(Run):
 
     def end(self, text: str) -> None:
         """Say what this worker did, and what is left; the table is that of all."""
-        if isinstance(self.folder, WorkerFolder) and self.order:
-            with suppress(OSError, NotReadyError):  # a bad disk: who is next writes it
-                self.folder.refresh()
-                self.folder.write_table()
-                self.left = left_by(self.order)
+        if self.left is None:
+            with suppress(OSError, NotReadyError):  # a bad disk: who is next writes the table
+                self.close_books()
         super().end(text)
 
     def lines_at_end(self) -> list[str]:

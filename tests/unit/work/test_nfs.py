@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support import nfs
-from support.books import GROUP, SECOND
+from support.books import FIRST, GROUP, SECOND, SOLO
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,11 @@ def test_each_experiment_is_recorded_once(came_of: Any, case: str) -> None:
     assert found["faults"] >= 1
     by_whom = {name: "b_1_r0" if name in found["missing"] else "a_1_r0" for name in GROUP}
     assert found["records"] == by_whom
+    assert found["lost"] == 0, "nobody took its own try for another's"
     assert list(found["rows"]) == list(GROUP)
     assert all(found["rows"][name] for name in GROUP[1:])
     assert not set(found["first"]) & set(found["missing"]), "what had ended is not run again"
     if case.endswith("once") and "journal" not in case:
+        assert found["first"] == [SOLO, FIRST]
         assert found["missing"] == [SECOND]
         assert found["tries"] == dict.fromkeys(GROUP, 1)
