@@ -209,7 +209,7 @@ class Run:
     def make_ready(self, watch: Watch) -> Surroundings:
         """Clear up after earlier runs and look around; NotReadyError, before there is a folder."""
         options, say = self.options, self.progress.event
-        experiments = may_run(self.standing_plan, self.missing())
+        experiments = self.may_run()
         see_trainings(experiments)
         see_gpus(experiments, say)
         see_nvml(say)
@@ -228,6 +228,10 @@ class Run:
     def standing_plan(self) -> Plan:
         """The plan with what was added while it ran."""
         return self.folder.plan if self.folder else self.plan
+
+    def may_run(self) -> list[Experiment]:
+        """Return all that may run, now or later."""
+        return may_run(self.standing_plan, self.missing())
 
     def missing(self) -> list[Experiment]:
         return self.folder.missing() if self.folder else list(self.plan.experiments)

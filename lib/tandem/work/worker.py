@@ -13,6 +13,7 @@ from tandem.base.errors import NotReadyError
 from tandem.base.paths import as_seen_from_here
 from tandem.base.sudo import give_to_caller
 from tandem.experiment.live import NOTHING
+from tandem.plan.model import Experiment
 from tandem.processes.watch import Watch
 from tandem.report.grid import screen_columns
 from tandem.report.summary import counting_rows, counts_text, table_at_end
@@ -97,6 +98,11 @@ class Worker(Run):
             wait=wait,
             most_groups=self.most_groups,
         )
+
+    def may_run(self) -> list[Experiment]:
+        assert self.order
+        groups = self.standing_plan.groups
+        return [each for group in self.order.groups_to_run() for each in groups[group]]
 
     def exit_code(self) -> int:
         """Return 0 if all that this worker ran is valid, and nobody else needs to be started.
