@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from tandem.base.paths import FGRUN
 from tandem.log.follow import LOOK_S, read_times
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
+from tandem.processes.control import STOP_SIGNALS
 from tandem.processes.reports import read_report, stop_of
 from tandem.processes.scripts import Script, end_script, start
 from tandem.processes.watch import Watch
 from tandem.results.record import Attempt as AttemptFacts
 from tandem.results.record import Stop
 
+_ENDING = {*STOP_SIGNALS, signal.SIGUSR1, signal.SIGKILL}
 _MEANINGS = {126: "(a program cannot be run)", 127: "(a program is not found)"}  # a shell's codes
 
 
@@ -65,6 +68,7 @@ class Attempt:
             tick()
             beside = [loop for loop in loops if not loop.ended()]
             watch.wait([self.script, *beside], time.monotonic() + 1.0, look, LOOK_S)
+        watch.check()
 
     def stop(self) -> None:
         """End it if it has not ended."""
@@ -104,6 +108,14 @@ class Tried:
             and self.report["reason"] == "ended"
             and self.report["exit_code"] == 0
         )
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether somebody seems to have ended it from outside: itself, or its keeper."""
+        if self.report is None or self.report["reason"].startswith("signal"):
+            return True
+        code = self.report["exit_code"] or 0
+        return (self.report["signal"] or code - 128) in _ENDING
 
     @property
     def cannot_be_run(self) -> bool:

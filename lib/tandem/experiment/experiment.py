@@ -70,24 +70,13 @@ class ExperimentRun:
         """
         seen, self.begin_s = self.seen, time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
-        sensors = self.sensors
-        self.monitor = Powermon(self.samples.place("energy"), sensors.powercap, sensors.proc)
+        folder = self.samples.place("energy")
+        self.monitor = Powermon(folder, self.sensors.powercap, self.sensors.proc)
         self.astray = Astray(self.monitor.folder)
         self.faults = FaultWatch()
         self.neighbours = Neighbours(self.around.locks, self.around.sharing)
         try:
-            self.begin()
-            self.run_attempts()
-            self.is_over = True
-        except GpuBusyError as problem:
-            self.give_up("GPU busy", problem, f"not started: {problem}")
-        except BackgroundNotReady as problem:
-            again = " again" if self.attempts else ""
-            text = f"{problem}; the foreground is not started{again}"
-            self.give_up("background not ready", problem, text, problem.lines)
-        except BackgroundFailed as problem:
-            text = f"{problem}; the foreground is ended"
-            self.give_up("background failed", problem, text, problem.lines)
+            self.begin_and_try()
         except Interrupted as interrupted:
             seen.status, seen.interrupted = "interrupted", interrupted
             seen.stop_reason = seen.error_message = f"interrupted by {interrupted}"
@@ -108,12 +97,27 @@ class ExperimentRun:
         seen.stop_reason = seen.error_message = f"interrupted: the run's disk is bad: {why}"
         self.live.say(f"cut off, and will run again: the run's disk is bad: {why}")
 
+    def begin_and_try(self) -> None:
+        """Make all attempts that are due, unless something is in their way."""
+        try:
+            self.begin()
+            self.run_attempts()
+            self.is_over = True
+        except GpuBusyError as problem:
+            self.give_up("GPU busy", problem, f"not started: {problem}")
+        except (BackgroundNotReady, BackgroundFailed) as problem:
+            self.watch.settle()
+            is_ready = isinstance(problem, BackgroundFailed)
+            what = "is ended" if is_ready else "is not started" + " again" * bool(self.attempts)
+            status: Status = "background failed" if is_ready else "background not ready"
+            self.give_up(status, problem, f"{problem}; the foreground {what}", problem.lines)
+
     def give_up(
         self, status: Status, problem: Exception, text: str, lines: Sequence[str] = ()
     ) -> None:
         """Note and say why the experiment goes no further; `lines` stand below that."""
-        seen = self.seen
-        seen.status, seen.stop_reason, seen.error_message = status, status, str(problem)
+        self.seen.status, self.seen.stop_reason = status, status
+        self.seen.error_message = str(problem)
         self.live.say(text)
         self.live.show_lines(lines)
 
@@ -160,14 +164,15 @@ class ExperimentRun:
             tried = self.run_attempt(number).tried()
             if tried.succeeded:
                 return
+            self.watch.settle(is_sudden=tried.was_ended)
             is_last = number == tries or tried.cannot_be_run
             retry = "" if is_last else f", trying again ({number + 1} of {tries})"
             self.live.say(f"foreground failed: {tried.error()}{retry}")
             log = self.attempts[-1].log
             self.live.show_lines([*last_lines(log, LAST_LINES), f"({log})"])
             if is_last:
-                break
-        self.seen.error_message = tried.error()
+                self.seen.error_message = tried.error()
+                return
 
     def wait_ready(self) -> None:
         """Wait until what is measured can be measured, and what it is measured on is known."""
@@ -202,7 +207,7 @@ class ExperimentRun:
         """Have the backgrounds running and ready; a failed attempt may have found one dead."""
         if self.backgrounds is None or self.backgrounds.running():
             return
-        self.backgrounds.ensure(self.watch, self.show_warm_up, self.live.say)
+        self.backgrounds.ensure(self.watch, lambda: self.show("warming up"), self.live.say)
         loops = self.backgrounds.each
         failed = sum(each.failed for loop in loops for each in read_rounds(loop.rounds_file))
         ready = "background ready" if len(loops) == 1 else "backgrounds ready"
@@ -227,9 +232,6 @@ class ExperimentRun:
         self.epochs.finish()
         self.disk.check()  # else its log may lack lines, and that may be why it failed
         return attempt
-
-    def show_warm_up(self) -> None:
-        self.show("warming up")
 
     def show_training(self) -> None:
         elapsed_s = time.monotonic() - self.begin_s
@@ -259,8 +261,8 @@ class ExperimentRun:
         seen = self.seen
         self.live.show("stopping", at_once=True)
         if seen.interrupted:
-            grace_s = self.experiment.limits.grace_s
-            self.live.say_stopping(seen.interrupted.signum, self.trainings(), grace_s)
+            signum, limits = seen.interrupted.signum, self.experiment.limits
+            self.live.say_stopping(signum, self.trainings(), limits.grace_s)
         self.before.end_describing()
         if self.backgrounds:
             self.backgrounds.tell_to_stop()

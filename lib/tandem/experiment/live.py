@@ -12,6 +12,7 @@ from typing import Any
 
 from tandem.base.clock import boottime_s
 from tandem.plan.model import Experiment
+from tandem.processes.scripts import HURRY
 from tandem.report.progress import Progress
 from tandem.results.newest import read_newest
 from tandem.results.state import (
@@ -92,8 +93,8 @@ class Live:
         """Say for whom a stop by a signal waits, how long at most, and what ends the wait."""
         again = "Ctrl-C again" if signum == signal.SIGINT else "a second signal"
         if trainings:
-            who = " and the ".join(trainings)
-            text = f"stopping: waiting up to {grace_s:g} s for the {who} to end"
+            who, wait_s = " and the ".join(trainings), min(grace_s, HURRY.left_s())
+            text = f"stopping: waiting up to {round(wait_s, 1):g} s for the {who} to end"
             self.say(f"{text}; {again} kills at once")
 
     def show_lines(self, lines: Sequence[str]) -> None:

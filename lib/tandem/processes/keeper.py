@@ -67,7 +67,7 @@ class Keeper:
         os.stat(f"/proc/self/task/{os.getpid()}/children")  # without it nobody would be found
         self.poll = select.poll()
         self.wakeup = catch_stop_signals(lambda *_: None)
-        for signum in (signal.SIGCHLD, signal.SIGTSTP):
+        for signum in (signal.SIGCHLD, signal.SIGTSTP, signal.SIGUSR1):
             signal.signal(signum, lambda *_: None)
         os.environ.pop(OWNER, None)  # bgrun and fgrun hand it to the script that started us
         self.owner_fds = watch_owner(options.owner or ())

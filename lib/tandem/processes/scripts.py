@@ -6,6 +6,7 @@ only this process holds, so that its keeper notices our end however it comes.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -103,10 +104,27 @@ def _pidfd(pid: int) -> int:
 
 
 class Hurry:
-    """Whether everything of this process is to end without any grace."""
+    """Whether everything of this process is to end without any grace, from `since_s` on.
+
+    That is on the monotonic clock.
+    """
 
     def __init__(self) -> None:
-        self.is_on = False
+        self.since_s = math.inf
+
+    @property
+    def is_on(self) -> bool:
+        return time.monotonic() >= self.since_s
+
+    def begin(self, at_s: float) -> None:
+        """Let it begin at a moment, unless it begins earlier."""
+        self.since_s = min(self.since_s, at_s)
+
+    def left_s(self) -> float:
+        return max(0.0, self.since_s - time.monotonic())
+
+    def end(self) -> None:
+        self.since_s = math.inf
 
 
 HURRY = Hurry()

@@ -89,7 +89,7 @@ class Run:
         if not hasattr(os, "pidfd_open"):
             raise NotReadyError("this Python has no os.pidfd_open (use another, 3.10 or newer)")
         become_subreaper()
-        watch = Watch(self.progress.event)
+        watch = Watch(self.progress.event, self.options.kill_wait_s)
         try:
             with ExitStack() as stack:
                 self.run_missing(watch, stack)

@@ -17,7 +17,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     monkeypatch.setattr(module, "catch_stop_signals", lambda _handler: 0)
     before = {each: signal.getsignal(each) for each in (signal.SIGTSTP, signal.SIGTTOU)}
     yield Watch()
-    HURRY.is_on = False
+    HURRY.end()
     for signum, handler in before.items():
         signal.signal(signum, handler)
 
