@@ -49,12 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
     from tandem.work.boards import chosen_boards
     from tandem.work.crew import run_crew
     from tandem.work.slurm.inside import in_job
+    from tandem.work.slurm.job import job_of
+    from tandem.work.slurm.node import see_node
     from tandem.work.worker import Worker
 
     if arguments.stop_with_parent:
         stop_with(arguments.stop_with_parent)
     folder = run_folder(arguments.run, arguments.results)
     plan, progress = read_plan_file(folder), Progress(sys.stderr)
+    if (job := job_of(os.environ)) and not arguments.stop_with_parent:
+        see_node(job, folder, plan.experiments)
     options = in_job(options_of(arguments), progress.event)
     if arguments.gpus:
         boards = chosen_boards(arguments.gpus)

@@ -97,6 +97,7 @@ class Run:
             self.tell_state("stopped", f"by {interrupted}")
             self.end(f"stopped by {interrupted}")
             self.notice.send(128 + interrupted.signum, f"stopped by {interrupted}")
+            self.go_on_later(interrupted.signum)
             end_by(interrupted.signum)
         except TandemError as error:
             self.tell_state("failed", str(error))
@@ -112,7 +113,11 @@ class Run:
         why = self.sweep.why_stopped() if self.sweep and self.missing() else None
         self.tell_state("stopped" if why else "ended", why)
         self.end("")
+        self.go_on_later()
         return self.exit_code()
+
+    def go_on_later(self, signum: int | None = None) -> None:
+        """See that what is missing will run, where somebody can start this process again."""
 
     def tell_state(self, status: Status, why: str | None) -> None:
         """Write into the run's folder how it has ended, if it has begun."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -58,6 +59,7 @@ def run_crew(boards: Sequence[Device], words: Sequence[str]) -> int:
     become_subreaper()
     came: list[int] = []
     wakeup = catch_stop_signals(lambda signum, _frame: came.append(signum))
+    signal.signal(signal.SIGUSR1, lambda signum, _frame: came.append(signum))
     crew = [
         Member(f"GPU {each.stem.removeprefix('gpu_')}", started(each, words)) for each in boards
     ]
@@ -121,5 +123,5 @@ def wait_for_orphans() -> None:
 def hand_on(signums: bytes, crew: Sequence[Member]) -> None:
     for signum in signums:
         for member in crew:
-            if signum in STOP_SIGNALS and member.process.poll() is None:
+            if signum in (*STOP_SIGNALS, signal.SIGUSR1) and member.process.poll() is None:
                 member.process.send_signal(signum)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError
-from tandem.base.paths import as_seen_from_here
+from tandem.base.paths import as_seen_from_here, how_to_go_on
 from tandem.base.sudo import give_to_caller
 from tandem.experiment.live import NOTHING
 from tandem.plan.model import Experiment
@@ -29,6 +30,7 @@ from tandem.work.boards import this_site
 from tandem.work.claims import EXPIRES_S, Claims
 from tandem.work.drain import GroupOrder
 from tandem.work.left import Left, left_by, own_rows
+from tandem.work.slurm.ending import has_others, queue_again
 from tandem.work.slurm.job import job_of
 from tandem.work.together import put_together
 
@@ -127,6 +129,26 @@ class Worker(Run):
             with suppress(OSError, NotReadyError):  # a bad disk: who is next writes the table
                 self.close_books()
         super().end(text)
+
+    def go_on_later(self, signum: int | None = None) -> None:
+        """Have the job queued again whose time is up, unless it would never come any further."""
+        is_out_of_time = self.is_too_late or bool(self.sweep and self.sweep.is_out_of_time)
+        if not (signum == signal.SIGUSR1 or (signum is None and is_out_of_time)):
+            return
+        job, left = job_of(os.environ), self.left
+        if job is None or left is None or not left.with_nobody or not self.order:
+            return
+        if has_others(job, left.with_others.values()):  # whichever ends last will do it
+            return
+        assert self.path and isinstance(self.folder, WorkerFolder)
+        if own_rows(self.folder):
+            queue_again(job, self.path, self.progress.event)
+        else:
+            self.progress.event(
+                f"job {job.name} is not queued again: no experiment ended in its time"
+                f" (give it more: {how_to_go_on(self.path)} SBATCH_ARGS=--time=...)"
+            )
+        self.progress.close()
 
     def lines_at_end(self) -> list[str]:
         assert self.folder and self.order

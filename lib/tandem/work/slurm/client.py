@@ -28,6 +28,7 @@ class Answer:
     stdout: str = ""
     stderr: str = ""
     problem: str | None = None
+    was_killed: bool = False  # by a signal, as at the end of the job that it is in
 
     @property
     def is_busy(self) -> bool:
@@ -67,4 +68,4 @@ def run(
     stdout, stderr = (text.decode(errors="replace") for text in (ended.stdout, ended.stderr))
     lines = stderr.strip().splitlines()
     said = printable(lines[-1]) if lines else f"{command[0]} ended with {ended.returncode}"
-    return Answer(stdout, stderr, said if ended.returncode else None)
+    return Answer(stdout, stderr, said if ended.returncode else None, ended.returncode < 0)
