@@ -80,7 +80,8 @@ def test_a_training_that_dies_first_has_not_failed(stage: Stage, signum: signal.
 
 def test_nor_one_that_ends_itself_when_it_is_told(stage: Stage, job: Path) -> None:
     """In a job, an exit code of its own may be an answer to the signal as well."""
-    stage.build(f"trap 'exit 1' TERM\n{waiting(stage)}", None)
+    lines = "trap 'exit 1' TERM; echo works; while true; do sleep 0.1; done"
+    stage.build(f'exec bash -c "{lines}" {stage.marker}', None)
     driver = begun(stage)
     for pid in stage.trainings():
         send(pid, signal.SIGTERM)
@@ -102,11 +103,6 @@ def test_a_training_that_fails_in_a_job_has_failed(stage: Stage, job: Path) -> N
     )
     assert "job 14962542 ends 2036-11-30T02:18:14: as with --until" in done.stdout
     assert job.exists()
-
-
-def waiting(stage: Stage) -> str:
-    """Return the Bash lines of a training that works until it is told to end."""
-    return f"echo {stage.marker}\nwhile true; do sleep 0.1; done"
 
 
 def test_the_grace_ends_before_slurm_kills(stage: Stage) -> None:

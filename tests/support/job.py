@@ -45,7 +45,7 @@ fi
 
 
 def job_environment(
-    folder: Path, path: str, *, kill_wait_s: int = 30, refused: str = ""
+    folder: Path, path: str, *, kill_wait_s: int = 30, refused: str = "", gpus: int = 0
 ) -> Mapping[str, str]:
     """Make a scontrol in a folder and return the variables of a job that finds it before others.
 
@@ -64,7 +64,7 @@ def job_environment(
         "SLURM_JOB_ID": "14962542",
         "SLURMD_NODENAME": "n1",
         "SLURM_CPUS_ON_NODE": "1",
-        "SLURM_GPUS_ON_NODE": "1",
+        "SLURM_GPUS_ON_NODE": str(gpus),
     }
 
 
