@@ -1,11 +1,12 @@
 /* The ways of a file server, for LD_PRELOAD: calls whose answer is lost or wrong, and its own clock.
  *
  * NFS_RULES names a file with a line a rule: CALL WHEN ERRNO FROM COUNT FOLDER NAME. Of the calls of
- * a process whose path has both words, COUNT fail with that number, the FROMth first (1). WHEN is
- * "before": nothing is done; or "after": it is done, and only its answer is lost. CALL is symlink,
- * link, open (with O_CREAT), read (open without it), fsync, rename, unlink or readlink. Each is told
- * in the file NFS_LOG. NFS_CLOCK_S: by so many seconds the times of files below the folder NFS_FOLDER
- * are ahead. NFS_OPEN_US: so long does an open take there. */
+ * a process whose path has FOLDER in it, and NAME in its last part, COUNT fail with that number, the
+ * FROMth first (1). WHEN is "before": nothing is done; or "after": it is done, and only its answer is
+ * lost. CALL is symlink, link, open (with O_CREAT), read (open without it), fsync, rename (its new
+ * name), unlink or readlink. Each is told in the file NFS_LOG. NFS_CLOCK_S: by so many seconds the
+ * times of files below the folder NFS_FOLDER are ahead. NFS_OPEN_US: so long does an open take there.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -52,10 +53,12 @@ static void tell(const struct rule *r, const char *path) {
 
 /* Return the rule that this call breaks by, or NULL. */
 static const struct rule *broken(const char *call, const char *path) {
+    const char *last = strrchr(path, '/');
     if (known < 0) read_rules();
     for (int n = 0; n < known; n++) {
         struct rule *r = &rules[n];
-        if (strcmp(r->call, call) || !strstr(path, r->folder) || !strstr(path, r->name)) continue;
+        if (strcmp(r->call, call) || !strstr(path, r->folder)) continue;
+        if (!strstr(last ? last : path, r->name)) continue;
         r->seen++;
         if (r->seen < r->from || r->seen >= r->from + r->count) continue;
         tell(r, path);

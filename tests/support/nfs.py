@@ -27,7 +27,7 @@ FAULTS = {
         ("symlink", "_solo", ("EEXIST", "ESTALE", "EIO")),
         ("readlink", "_solo", ("ESTALE", "EIO")),
         ("open", ".experiment.json", ("EEXIST", "ESTALE", "EIO")),
-        ("rename", "/experiment.json", ("ENOENT", "ESTALE", "EIO")),
+        ("rename", "experiment.json", ("ENOENT", "ESTALE", "EIO")),
         ("fsync", ".experiment.json", ("EIO", "ENOSPC")),
         ("fsync", "journal.jsonl", ("EIO",)),
         ("read", "experiment.json", ("ESTALE", "EIO")),

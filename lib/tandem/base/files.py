@@ -39,8 +39,7 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
             yield stream
             stream.flush()
             os.fsync(file)
-            made = os.fstat(file)
-        _rename(temporary, path, made)
+        rename(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -50,15 +49,23 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
     sync_folder(os.path.dirname(path) or ".")
 
 
-def _rename(temporary: str, path: str, made: os.stat_result) -> None:
-    """Rename a file that was just made; NFS may say that it is not there when it has done so."""
+def rename(source: str, path: str) -> None:
+    """Rename a file or a folder; a file server may say that it is gone when it has just done so."""
+    made = os.lstat(source)
     try:
-        os.rename(temporary, path)
+        os.rename(source, path)
     except OSError:
-        with contextlib.suppress(OSError):
-            if os.path.samestat(made, os.stat(path)):
-                return
-        raise
+        if not (os.path.lexists(path) and os.path.samestat(made, os.lstat(path))):
+            raise
+
+
+def make_link(target: str, path: str) -> None:
+    """Make a symbolic link; a file server may say that it is there when it has just made it."""
+    try:
+        os.symlink(target, path)
+    except OSError as error:
+        if not (os.path.islink(path) and os.readlink(path) == target):
+            raise OSError(error.errno, error.strerror, path) from None
 
 
 def temporary_name(path: str) -> str:

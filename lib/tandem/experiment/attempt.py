@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tandem.base.clock import Moment
-from tandem.base.files import temporary_name
+from tandem.base.files import make_link, rename, temporary_name
 from tandem.base.paths import FGRUN
 from tandem.log.follow import LOOK_S, read_times
 from tandem.measure.powermon import Powermon
@@ -184,6 +184,6 @@ def read_tried(folder: Path, number: int, timeout_s: float | None) -> Tried:
 
 def point_to(link: Path, target: Path) -> None:
     """Make `training.log` lead to the latest attempt's."""
-    temporary = Path(temporary_name(str(link)))
-    temporary.symlink_to(os.path.relpath(target, link.parent))
-    temporary.rename(link)
+    temporary = temporary_name(str(link))
+    make_link(os.path.relpath(target, link.parent), temporary)
+    rename(temporary, str(link))

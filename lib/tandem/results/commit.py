@@ -27,7 +27,7 @@ def commit(attempt: Path, run: Path) -> bool:
     try:
         os.symlink(target, name)
     except OSError as error:
-        problem = error
+        problem = OSError(error.errno, error.strerror, str(name))
     standing = standing_try(run, attempt.name)
     if standing is None:
         raise problem or OSError(None, "the name vanished", str(name))

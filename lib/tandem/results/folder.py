@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError, TandemError
-from tandem.base.files import read_regular, sweep, sync_all, sync_folder, write_whole
+from tandem.base.files import read_regular, rename, sweep, sync_all, sync_folder, write_whole
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import counted
 from tandem.plan.file import write_plan
@@ -186,7 +186,8 @@ class RunFolder:
         """Return where the experiment's folder is to be; an earlier one is set aside."""
         folder = self.own / experiment.id
         if os.path.lexists(folder):
-            aside = folder.rename(next_aside(folder))
+            aside = next_aside(folder)
+            rename(str(folder), str(aside))
             place = str(aside.relative_to(self.path))
             self.journal.add("set_aside", experiment=experiment.id, folder=place)
         self.journal.add("started", experiment=experiment.id)

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError
-from tandem.base.files import sync_folder, temporary_name
+from tandem.base.files import make_link, rename, sync_folder, temporary_name
 from tandem.base.makers import is_left, mark
 
 _NAME = "tandem-samples"
@@ -65,7 +65,7 @@ class LocalSamples(Samples):
 
     def link(self) -> None:
         for name in self.names:
-            (self.folder / name).symlink_to(self.local / name)
+            make_link(str(self.local / name), str(self.folder / name))
 
     def bring_in(self) -> None:
         for name in self.names:
@@ -118,7 +118,7 @@ def put_in_place(local: Path, link: Path) -> None:
         if copy.exists():
             shutil.rmtree(copy)
         copy_folder(local, copy)
-        copy.rename(whole)
+        rename(str(copy), str(whole))
     finish(link)
 
 
@@ -128,7 +128,7 @@ def finish(link: Path) -> None:
     with suppress(FileNotFoundError):
         link.unlink()
     if whole.is_dir():
-        whole.rename(link)
+        rename(str(whole), str(link))
 
 
 def copy_folder(source: Path, target: Path) -> None:

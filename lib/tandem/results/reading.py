@@ -157,7 +157,8 @@ class RunReading:
             digests[name] = digest
             record = in_full(found)
         except UsageError as error:
-            problem = str(error) if os.path.lexists(folder / RECORD) else None
+            is_named = os.path.lexists(folder / RECORD) or folder.is_symlink()  # a try stands
+            problem = str(error) if is_named else None
         except ValueError as error:
             problem = f"{folder / RECORD}: {error} (restore it, or move its folder away)"
         counts = name not in self.out
