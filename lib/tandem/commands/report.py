@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-from tandem.base.errors import UsageError
+from tandem.base.errors import TandemError, UsageError
 from tandem.base.output import say
 from tandem.base.paths import as_seen_from_here
 from tandem.base.sudo import give_to_caller
@@ -31,8 +32,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from tandem.report.page.page import page_of, write_page
     from tandem.report.page.runs import NAME, home_of
+    from tandem.results.workers import is_shared
+    from tandem.work.together import write_lost_figures
 
     runs = [checked(run) for run in run_folders(arguments.runs)]
+    for run in filter(is_shared, runs):
+        with suppress(OSError, TandemError):
+            write_lost_figures(run)
     if str(arguments.output) == "-":
         sys.stdout.flush()
         say(page_of(runs).removesuffix("\n"))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tandem.base.errors import NotReadyError, TandemError
+from tandem.base.errors import LockedError, NotReadyError, TandemError
 from tandem.base.files import read_regular, rename, sweep, sync_all, sync_folder, write_whole
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import counted
@@ -33,6 +33,7 @@ from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, is_there, record_of, write_record
 from tandem.results.row import row_of
 from tandem.results.state import Counts, counts_of
+from tandem.results.workers import is_shared
 
 CUT_OFF = "cut_off"
 TABLE = "summary.csv"
@@ -105,6 +106,9 @@ class RunFolder:
         """Open it. LockedError: another process works there. OSError: a file cannot be used."""
         self.path, self.own, self.planned, self.say = path, path, plan, say
         self.journal = Journal(path)
+        if is_shared(path):
+            self.journal.close()
+            raise LockedError(f"workers drain {path}", "start tandem work there")
         self.plan = as_it_stands(plan, self.journal.added)
         self.columns = columns_of(plan)
         self.table = path / TABLE

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tandem.base.errors import LockedError
-from tandem.base.files import sync_folder
+from tandem.base.files import sweep, sync_folder
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import as_it_stands, lost_additions
 from tandem.results import table
@@ -71,6 +71,7 @@ class WorkerFolder(RunFolder):
         self.columns, self.table = columns_of(plan), run / TABLE
         self.rows, self.lost, self.header, self.plan = {}, [], [*self.columns], plan
         self.unsound, self.replaced = set[str](), set[str]()
+        sweep(str(run))
         self.listed = rows_by_id(table.read(self.table, self.columns))
         self.refresh()
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from tandem.base.errors import LockedError, NotReadyError, TandemError
+from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.output import mute
 from tandem.base.paths import as_seen_from_here, how_to_go_on
 from tandem.base.sudo import claim, give_to_caller, is_left
@@ -37,7 +37,6 @@ from tandem.results.folder import TABLE, RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
 from tandem.results.latest import point_at
 from tandem.results.state import Status, state_file
-from tandem.results.workers import is_shared
 from tandem.run.groups import Order, add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
 from tandem.run.notice import Notice
@@ -202,8 +201,6 @@ class Run:
 
         wait_s = self.longest_wait_s()
         self.folder = stack.enter_context(held(take, wait_s, watch, self.progress.event))
-        if is_shared(path):
-            raise LockedError(f"workers have begun to drain {path}", "start tandem work there")
         claim(path)
         add_lost(self.folder)
         make_up(self.folder)

@@ -12,11 +12,13 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from tandem.interference.figures import interference_of, is_due
 from tandem.results.columns import FIGURES
 from tandem.results.commit import commit, standing_try
 from tandem.results.journal import is_active
 from tandem.results.record import UNFINISHED, Record
-from tandem.results.record_file import INTERFERENCE, record_of
+from tandem.results.record_file import INTERFERENCE, record_of, write_interference
+from tandem.results.standing import standing_plan
 from tandem.results.worker_folder import WorkerFolder
 from tandem.results.workers import at_once, tries_in
 from tandem.run.pairs import end, made_again, with_partners
@@ -56,9 +58,14 @@ def ended_in(attempt: Path, folder: WorkerFolder) -> Record | None:
     for place in (attempt.parent, attempt):  # NFS then looks whether what it knows is still so
         with suppress(OSError):
             os.listdir(place)
-    record = record_of(attempt.name, attempt.parent)
-    if record is None and not is_active(attempt.parent):
-        record = made_again(folder, attempt)
+    if record_of(attempt.name, attempt.parent) is None and not is_active(attempt.parent):
+        made_again(folder, attempt)
+    return finished(attempt.name, attempt.parent)
+
+
+def finished(name: str, place: Path) -> Record | None:
+    """Return the record of an experiment that has ended, in a run or of a worker; None: no such."""
+    record = record_of(name, place)
     return record if record and record["status"] not in UNFINISHED else None
 
 
@@ -94,3 +101,17 @@ def tell_missing(folder: WorkerFolder) -> None:
             record = record_of(each.id, folder.path)
             if record:
                 folder.show(with_partners(folder, record))
+
+
+def write_lost_figures(run: Path) -> None:
+    """Write the figures of pairs that stand without: their last worker was killed just then.
+
+    For whoever only reads a run. UsageError, OSError: it cannot be read, or not be written.
+    """
+    pairs = [each for each in standing_plan(run).experiments if each.backgrounds]
+    is_told = at_once(lambda name: (run / name / INTERFERENCE).exists(), [it.id for it in pairs])
+    for each in pairs:
+        record = None if is_told[each.id] else finished(each.id, run)
+        solo = finished(each.twin, run) if record and each.twin else None
+        if record and is_due(record, solo):
+            write_interference(interference_of(run, record, solo), run / each.id)

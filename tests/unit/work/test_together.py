@@ -17,7 +17,7 @@ from tandem.experiment.outcome import write_outcome
 from tandem.results.folder import RunFolder
 from tandem.results.record_file import INTERFERENCE, NAME, write_record
 from tandem.run.pairs import finish
-from tandem.work.together import adopt, put_together
+from tandem.work.together import adopt, put_together, write_lost_figures
 
 
 @pytest.fixture
@@ -149,6 +149,20 @@ def test_a_row_of_the_table_is_read_anew_where_its_figures_came_later(run: Worke
     assert [row["slowdown"] for row in rows_of(run.path)] == ["", "1.0"]
 
 
+def test_whoever_reads_has_the_figures_of_a_pair_whose_worker_was_killed(run: Workers) -> None:
+    folder = run.worker("a_1_r0")
+    run.end(folder, *GROUP)
+    put_together(folder, set())
+    before = (run.path / FIRST / INTERFERENCE).read_bytes()
+    (run.path / FIRST / INTERFERENCE).unlink()
+    write_lost_figures(run.path)
+    assert (run.path / FIRST / INTERFERENCE).read_bytes() == before
+    (run.path / FIRST / INTERFERENCE).unlink()
+    spoil(run.path / SOLO, "zeros")
+    write_lost_figures(run.path)
+    assert not (run.path / FIRST / INTERFERENCE).exists()
+
+
 # -- damage --------------------------------------------------------------------------------
 
 
@@ -211,6 +225,8 @@ def test_what_ended_alone_stands_and_what_was_cut_off_is_set_aside(run: Workers)
     assert not (run.path / "workers").exists()
     run.close(alone)
     folder = run.worker("a_1_r0")
+    with pytest.raises(LockedError, match="workers drain"):
+        RunFolder(run.path, run.plan, run.said.append)
     adopt(folder, GROUP)
     assert [each.id for each in folder.missing()] == [FIRST, SECOND]
     assert (run.path / "cut_off" / f"{FIRST}.1" / "fg_run.sh").exists()
