@@ -36,18 +36,19 @@ def cluster_of_parents() -> Iterator[Slurm]:
 
 
 @pytest.fixture
-def slurm(cluster: Slurm) -> Iterator[Slurm]:
-    yield from idle_for_a_test(cluster)
+def slurm(cluster: Slurm, boards: dict[str, SimGpu]) -> Iterator[Slurm]:
+    yield from idle_for_a_test(cluster, boards)
 
 
 @pytest.fixture
-def slurm_of_parents(cluster_of_parents: Slurm) -> Iterator[Slurm]:
-    yield from idle_for_a_test(cluster_of_parents)
+def slurm_of_parents(cluster_of_parents: Slurm, boards: dict[str, SimGpu]) -> Iterator[Slurm]:
+    yield from idle_for_a_test(cluster_of_parents, boards)
 
 
-def idle_for_a_test(cluster: Slurm) -> Iterator[Slurm]:
-    """Give a test the cluster with an environment of this test; leave no job of it."""
+def idle_for_a_test(cluster: Slurm, boards: dict[str, SimGpu]) -> Iterator[Slurm]:
+    """Give a test the cluster with boards and an environment of this test; leave no job of it."""
     fresh = Slurm(cluster.folder)
+    fresh.put_boards(boards)
     yield fresh
     fresh.clear()
 

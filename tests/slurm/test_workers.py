@@ -92,6 +92,7 @@ def test_status_knows_a_run_that_slurm_has_forgotten(
 ) -> None:
     """Jobs are gone from squeue and scontrol MinJobAge after their end, and sacct is not there."""
     with slurm_started("MinJobAge=5") as slurm:
+        slurm.put_boards(boards)
         stage.build("echo Test Accuracy: 50; exec sleep 0.5", None)
         run = Submitted.of(stage, slurm)
         wait_for("it is forgotten", lambda: slurm.state(run.job) == "forgotten")
