@@ -122,6 +122,7 @@ bench: dev ## print the figures of docs/speed.md for this machine
 	@$(PYTHON) bench/figures.py
 	@$(PYTHON) bench/repeats.py
 	@$(PYTHON) bench/report.py
+	@$(PYTHON) bench/workers.py
 
 .PHONY: completion
 completion: dev ## make the scripts of `tandem completion` anew

@@ -108,18 +108,10 @@ def bench_plan(folder: Path, what: str, settings: dict[str, Any]) -> tuple[Stage
 
 def end_all_but_one(run: Path, stage: Stage) -> None:
     """Write what all experiments but the last leave in a run's folder, from one that really ran."""
-    subprocess.run(
-        [
-            *stage.command()[:-1],
-            *("--repo", "front", "--model", "default", "--results", str(stage.folder / "one")),
-        ],
-        env=stage.environment,
-        check=True,
-        capture_output=True,
-    )
-    with open(next(stage.folder.glob("one/run_*/summary.csv")), newline="") as file:
+    one = run_one(stage)
+    with open(one.parent / "summary.csv", newline="") as file:
         row = next(csv.DictReader(file))
-    record = next(stage.folder.glob("one/run_*/*/experiment.json")).read_bytes()
+    record = (one / "experiment.json").read_bytes()
     experiments = read_plan_file(run).experiments[:-1]
     columns = columns_of(read_plan_file(run))
     for experiment in experiments:
@@ -142,6 +134,20 @@ def end_all_but_one(run: Path, stage: Stage) -> None:
     ]
     (run / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))
     Journal(run).close()
+
+
+def run_one(stage: Stage) -> Path:
+    """Really run one experiment; return its folder."""
+    subprocess.run(
+        [
+            *stage.command()[:-1],
+            *("--repo", "front", "--model", "default", "--results", str(stage.folder / "one")),
+        ],
+        env=stage.environment,
+        check=True,
+        capture_output=True,
+    )
+    return next(stage.folder.glob("one/run_*/*/experiment.json")).parent
 
 
 def started_s(run: Path) -> float:
