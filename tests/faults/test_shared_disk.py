@@ -97,3 +97,94 @@ def test_what_ran_is_cut_off_and_runs_again(stage: Stage, share: Path, how: str)
     assert not [*stage.folder.glob("near/*")], "nothing is left on this machine's own disk"
     ended = [each["experiment"] for each in events_of(run) if each["event"] == "ended"]
     assert ended == [NAME]
+
+
+@pytest.mark.long
+def test_a_training_that_fails_since_the_disk_is_full_has_not_failed(
+    stage: Stage, share: Path
+) -> None:
+    """It ends with an error before anybody else has noticed."""
+    runs, go = stage.folder / "runs", stage.folder / "go"
+    wait = f"until [ -e {go} ]; do sleep 0.02; done"
+    write = "for ((i = 0; i < 2000; i++)); do echo 'a line' || exit 9; done"
+    stage.build(f"echo $$ >>{runs}; {wait}; {write}; echo Test Accuracy: 60", None, max_retries=2)
+    run = planned_run(stage, share)
+    disk, log = Share(share, run), stage.folder / "log"
+    with open(log, "w") as output:
+        worker = stage.start(worker_command(stage, run), stdout=output)
+    wait_for("the foreground works", lambda: begun(stage) == 1)
+    disk.break_it("full")
+    go.touch()
+    wait_for("it waits", lambda: "waiting up to" in log.read_text())
+    disk.mend("full")
+    assert worker.wait() == 0, log.read_text()
+    assert "foreground failed" not in log.read_text()
+    record = read_record(run / NAME)
+    assert record["valid"] and len(record["attempts"]) == 1 and begun(stage) == 2
+
+
+@pytest.mark.long
+def test_what_had_ended_before_stays(stage: Stage, share: Path) -> None:
+    """The disk goes while the idle machine is measured at the end: nothing runs twice."""
+    runs = stage.folder / "runs"
+    front = f"echo $$ >>{runs}; echo Test Accuracy: 60; sleep 1"
+    stage.build(front, None, controls={"idle_seconds": 3})
+    run = planned_run(stage, share)
+    disk, log = Share(share, run), stage.folder / "log"
+    with open(log, "w") as output:
+        worker = stage.start(worker_command(stage, run), stdout=output)
+    report = f"workers/*/{NAME}/attempts/1/keeper.json"
+    wait_for("the foreground has ended", lambda: [*run.glob(report)])
+    wait_for("and all of it", lambda: not stage.trainings())
+    disk.break_it("gone")
+    wait_for("it waits", lambda: "waiting up to" in log.read_text())
+    disk.mend("gone")
+    assert worker.wait() == 0, log.read_text()
+    assert begun(stage) == 1 and not [*run.glob("workers/*/cut_off")]
+    record = read_record(run / NAME)
+    assert record["valid"], record["invalid_reasons"]
+    assert not verify_run(run).differences
+
+
+@pytest.mark.long
+def test_it_waits_within_limits_and_ends_clearly(stage: Stage) -> None:
+    """A folder that was renamed away needs no disk of its own."""
+    stage.build(FRONT.format(runs=stage.folder / "runs"), None)
+    run, log = planned_run(stage), stage.folder / "log"
+    with open(log, "w") as output:
+        worker = stage.start(worker_command(stage, run, "--wait-disk", "1.5"), stdout=output)
+    wait_for("the foreground works", lambda: begun(stage) == 1)
+    run.rename(run.with_name("away"))
+    assert worker.wait() == 3
+    said = log.read_text()
+    for words in (
+        "cut off, and will run again: the run's disk is bad: No such file or directory",
+        "waiting up to 2 s (--wait-disk)",
+        "nothing is left running, and what has ended is safe",
+        "start the worker again",
+    ):
+        assert words in said, said
+    assert "Traceback" not in said
+    stage.wait_until_nothing_lives()
+    assert not [*stage.folder.glob("near/*")]
+    run.with_name("away").rename(run)
+    done = stage.run_command(worker_command(stage, run))
+    assert done.returncode == 0, done.stdout
+    assert begun(stage) == 2 and read_record(run / NAME)["valid"]
+
+
+@pytest.mark.long
+def test_a_killed_workers_samples_are_brought_in_by_the_next(stage: Stage) -> None:
+    stage.build(FRONT.format(runs=stage.folder / "runs"), None)
+    run = planned_run(stage)
+    worker = stage.start(worker_command(stage, run))
+    wait_for("the foreground works", lambda: begun(stage) == 1)
+    [energy] = run.glob("workers/*/*/energy")
+    assert energy.is_symlink() and (energy / "cpu.csv").stat().st_size
+    worker.kill()
+    stage.wait_until_nothing_lives()
+    done = stage.run_command(worker_command(stage, run))
+    assert done.returncode == 0, done.stdout
+    assert "brought in the samples of " in done.stdout
+    assert not energy.is_symlink() and (energy / "cpu.csv").stat().st_size
+    assert not [*stage.folder.glob("near/*")]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tandem.base.errors import NotReadyError
 from tandem.base.files import temporary_name
 from tandem.base.makers import mark
+from tandem.measure.powermon import Powermon
 from tandem.results import local_samples
 from tandem.results.local_samples import LocalSamples, clear_up
 
@@ -161,3 +165,13 @@ def test_a_full_disk_of_this_machine_is_named(near: Path, monkeypatch: pytest.Mo
     with pytest.raises(NotReadyError, match=f"own disk: {near}: only 3 MiB are free"):
         local_samples.make_local_folder()
     assert not any(near.iterdir())
+
+
+def test_what_is_full_is_named_where_the_monitor_is_told_of_a_training(near: Path) -> None:
+    """Else the disk of the run would be waited for, which has room."""
+    (near / "trees.tsv").symlink_to("/dev/full")
+    training: Any = SimpleNamespace(pid=os.getpid())
+    with pytest.raises(OSError) as caught:
+        Powermon(near, near).belongs("foreground", training)
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename == str(near / "trees.tsv")
