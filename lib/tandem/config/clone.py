@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tandem.base.errors import LockedError, NotReadyError, TandemError
 from tandem.base.git import git_environment, git_state
+from tandem.base.makers import is_left, mark
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import printable
 from tandem.config.problems import ProblemsError, has_errors
@@ -59,9 +61,9 @@ def clone(repository: Repository, folder: Path, say: Say) -> None:
     assert repository.url is not None
     assert repository.commit is not None
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = folder.with_name(f".{folder.name}.{mark()}.partial")
     with alone_in(folder.parent):
-        shutil.rmtree(partial, ignore_errors=True)  # of a clone that was killed
+        remove_partial(folder)
         say(f"{printable(repository.name)}: cloning {printable(repository.url)} ...")
         try:
             git("clone", "--quiet", "--no-checkout", "--", repository.url, str(partial))
@@ -75,6 +77,14 @@ def clone(repository: Repository, folder: Path, say: Say) -> None:
             shutil.rmtree(partial, ignore_errors=True)
         give_to_caller(folder.parent)
     say(f"{printable(repository.name)}: at {repository.commit} in {printable(str(folder))}")
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove clones whose process was killed; another machine may be cloning there just now."""
+    for partial in folder.parent.glob(f"{glob.escape(f'.{folder.name}.')}*.partial"):
+        with suppress(OSError):
+            if is_left(str(partial), partial.name.split(".")[-2]):
+                shutil.rmtree(partial)
 
 
 @contextmanager

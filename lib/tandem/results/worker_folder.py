@@ -156,7 +156,15 @@ class WorkerFolder(RunFolder):
         self.count_anew(groups, self.journal.ended.keys() | shown.keys())
 
     def write_table(self) -> None:
-        """Write the table anew, in the order of the plan."""
-        rows = self.rows
-        self.rows = {each.id: rows[each.id] for each in self.plan.experiments if each.id in rows}
-        super().write_table()
+        """Write the table anew, in the order of the plan, with all that has ended by then.
+
+        Two workers may write it at once: whoever is last looks again, and lacks nothing.
+        """
+        written = None
+        while self.rows != written:
+            rows = self.rows
+            names = (each.id for each in self.plan.experiments)
+            self.rows = {name: rows[name] for name in names if name in rows}
+            super().write_table()
+            written = dict(self.rows)
+            self.refresh()
