@@ -13,6 +13,7 @@ from support.records import flaws
 from support.stage import Stage, wait_for
 from tandem.experiment.verify import verify_run
 from tandem.results.record_file import read_record
+from tandem.results.state import read_state
 
 NAME = "front_default_001"
 FRONT = "echo Test Accuracy: 50; echo $$ >>{runs}; sleep 2; echo Test Accuracy: 60"
@@ -67,6 +68,12 @@ def begun(stage: Stage) -> int:
     """Return how many times a foreground has begun."""
     file = stage.folder / "runs"
     return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def phase(run: Path) -> str | None:
+    """Return what the only worker of a run does, as its state says."""
+    states = [read_state(worker) for worker in run.glob("workers/*")]
+    return states[0].phase if states and states[0] else None
 
 
 @pytest.mark.long
@@ -127,15 +134,14 @@ def test_a_training_that_fails_since_the_disk_is_full_has_not_failed(
 def test_what_had_ended_before_stays(stage: Stage, share: Path) -> None:
     """The disk goes while the idle machine is measured at the end: nothing runs twice."""
     runs = stage.folder / "runs"
-    front = f"echo $$ >>{runs}; echo Test Accuracy: 60; sleep 1"
+    front = f"echo $$ >>{runs}; echo Test Accuracy: 60; sleep 3"
     stage.build(front, None, controls={"idle_seconds": 3})
     run = planned_run(stage, share)
     disk, log = Share(share, run), stage.folder / "log"
     with open(log, "w") as output:
         worker = stage.start(worker_command(stage, run), stdout=output)
-    report = f"workers/*/{NAME}/attempts/1/keeper.json"
-    wait_for("the foreground has ended", lambda: [*run.glob(report)])
-    wait_for("and all of it", lambda: not stage.trainings())
+    wait_for("the foreground works", lambda: phase(run) == "training")
+    wait_for("it has ended", lambda: phase(run) in ("stopping", "measuring idle"))
     disk.break_it("gone")
     wait_for("it waits", lambda: "waiting up to" in log.read_text())
     disk.mend("gone")

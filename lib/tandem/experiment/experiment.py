@@ -92,10 +92,8 @@ class ExperimentRun:
 
     def cut_off(self, why: str) -> None:
         """Note and say that the shared disk is bad, so that nothing that runs now counts."""
-        seen = self.seen
-        seen.status, seen.has_lost_disk = "interrupted", True
-        seen.stop_reason = seen.error_message = f"interrupted: the run's disk is bad: {why}"
-        self.live.say(f"cut off, and will run again: the run's disk is bad: {why}")
+        self.seen.has_lost_disk, problem = True, f"the run's disk is bad: {why}"
+        self.give_up("interrupted", problem, f"cut off, and will run again: {problem}")
 
     def begin_and_try(self) -> None:
         """Make all attempts that are due, unless something is in their way."""
@@ -113,7 +111,7 @@ class ExperimentRun:
             self.give_up(status, problem, f"{problem}; the foreground {what}", problem.lines)
 
     def give_up(
-        self, status: Status, problem: Exception, text: str, lines: Sequence[str] = ()
+        self, status: Status, problem: Exception | str, text: str, lines: Sequence[str] = ()
     ) -> None:
         """Note and say why the experiment goes no further; `lines` stand below that."""
         self.seen.status, self.seen.stop_reason = status, status
@@ -251,8 +249,7 @@ class ExperimentRun:
         state = backgrounds.state() if backgrounds else None
         rounds, elapsed_s = Rounds(*state) if state else None, time.monotonic() - self.begin_s
         self.live.show(phase, rounds=rounds, elapsed_s=elapsed_s, **known)
-        if self.live.shown.file.problem:
-            self.disk.check()
+        self.disk.heed(self.live.shown.file.problem)
 
     # -- after -------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ def run_to_outcome(run: ExperimentRun) -> Outcome:
 
     OSError as for ExperimentRun.run. NotReadyError: a shared disk was bad for too long.
     """
+    run.live.shown.file.problem = None  # of a time in which nothing was measured
     try:
         run.run()
         run.disk.patient(run.samples.bring_in)

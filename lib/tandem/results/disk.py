@@ -49,6 +49,9 @@ class Disk:
         if why := self.why_bad():
             raise OSError(errno.EIO, why)
 
+    def heed(self, sign: OSError | None) -> None:
+        """Raise OSError where a file that could not be written is a sign of a bad disk."""
+
 
 class SharedDisk(Disk):
     """The disk of a `run` that several workers drain; `own` is the folder of this one.
@@ -108,6 +111,13 @@ class SharedDisk(Disk):
 
     def why_bad(self, error: OSError | None = None) -> str | None:
         return self.probe() or self.passing(error)
+
+    def heed(self, sign: OSError | None) -> None:
+        """Raise OSError also where the disk is well again, and had been silent for long."""
+        if sign and sign.errno == errno.ETIMEDOUT:
+            raise sign
+        if sign:
+            self.check()
 
     def passing(self, error: BaseException | None) -> str | None:
         """Return in words an error that a shared disk gives, and may not give a moment later."""

@@ -7,6 +7,7 @@ the disk, and a full disk only makes it old.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -179,7 +180,7 @@ def state_file(run: Path) -> Path:
 
 
 class StateFile:
-    """The state of a run on the disk; `problem` is why it could not be written the last time."""
+    """The state of a run on the disk; `problem`: it could not be written last, or took a minute."""
 
     def __init__(self, run: Path) -> None:
         self.file = str(state_file(run))
@@ -199,7 +200,9 @@ class StateFile:
             with open(os.open(self.temporary, flags, 0o666), "wb") as stream:
                 stream.write(data + b"\n")
             os.rename(self.temporary, self.file)
-            self.problem = None
+            took_s = time.monotonic() - self.written_s
+            silence = OSError(errno.ETIMEDOUT, f"no answer for {took_s:.0f} s")
+            self.problem = silence if took_s > STALE_S else None
         except OSError as error:
             self.problem = error
             with suppress(OSError):

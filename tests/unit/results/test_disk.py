@@ -159,7 +159,20 @@ def test_a_look_at_the_disk(disk: SharedDisk) -> None:
     assert disk.why_bad() is None
 
 
+def test_a_sign_of_a_bad_disk_is_looked_into(disk: SharedDisk) -> None:
+    """A state that could not be written once is none; long silence is, also when it is over."""
+    disk.heed(None)
+    disk.heed(OSError(errno.ESTALE, "Stale file handle"))
+    with pytest.raises(OSError, match="no answer for 63 s") as caught:
+        disk.heed(OSError(errno.ETIMEDOUT, "no answer for 63 s"))
+    assert disk.why_bad(caught.value) == "no answer for 63 s"
+    disk.run.rename(disk.run.with_name("away"))
+    with pytest.raises(OSError, match="No such file"):
+        disk.heed(OSError(errno.ESTALE, "Stale file handle"))
+
+
 def test_a_run_on_one_machine_waits_for_nothing() -> None:
     with pytest.raises(OSError):
         Disk().patient(failing(OSError(errno.ENOSPC, "full")))
     assert Disk().why_bad(OSError(errno.ENOSPC, "full")) is None
+    Disk().heed(OSError(errno.ETIMEDOUT, "no answer for 63 s"))

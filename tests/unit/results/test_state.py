@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,29 @@ def test_whose_processes_cannot_be_seen_is_judged_by_age(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "stat", lambda _pid: [])
     assert liveness(mine, age_s=1) == "running"
     assert liveness(mine, age_s=61) == "unknown"
+
+
+def test_a_disk_that_was_silent_for_long_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, file, real = [0.0], StateFile(tmp_path), os.rename
+
+    def rename(*names: str) -> None:
+        now_s[0] += 63.0
+        real(*names)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    file.write(state())
+    assert file.problem is None
+    monkeypatch.setattr(os, "rename", rename)
+    file.write(state())
+    assert file.problem and file.problem.strerror == "no answer for 63 s"
+    monkeypatch.undo()
+    file.write(state())
+    assert file.problem is None
+
+
+def test_why_it_could_not_be_written(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "gone")
+    file.write(state())
+    assert isinstance(file.problem, FileNotFoundError)
