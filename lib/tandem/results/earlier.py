@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tandem.results.pace import Kind, Pace, epochs_of, kind_of_record
 from tandem.results.record import Record, Window, foreground_window, is_warm_up
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import read_record
+from tandem.results.workers import at_once
 
 MOST_RECORDS = 200
 
@@ -57,7 +59,7 @@ class Footprints:
 
     def _records(self) -> list[Path]:
         """Return the newest records, newest first: the run's own before those of its neighbours."""
-        own = _newest_first(self.run_folder.glob(f"*/{RECORD}"))
+        own = _of_runs([self.run_folder])
         others = (run for run in self.run_folder.parent.glob("run_*") if run != self.run_folder)
         return [*own, *_of_runs(others)][:MOST_RECORDS]
 
@@ -136,16 +138,25 @@ def _gpu_energy(window: Window) -> tuple[float | None, float, str | None]:
 
 
 def _of_runs(runs: Iterable[Path]) -> list[Path]:
-    return _newest_first(path for run in runs for path in run.glob(f"*/{RECORD}"))
-
-
-def _newest_first(records: Iterable[Path]) -> list[Path]:
-    """Return records by when they were written; one that is gone meanwhile is left out."""
-    found = []
-    for path in records:
-        with suppress(OSError):
-            found.append((path.stat().st_mtime_ns, path))
+    """Return the records of some runs, newest first; one that is gone meanwhile is left out."""
+    written_ns = at_once(_written_ns, [path for run in runs for path in _records_in(run)])
+    found = [(when_ns, path) for path, when_ns in written_ns.items() if when_ns is not None]
     return [path for _, path in sorted(found, reverse=True)]
+
+
+def _records_in(run: Path) -> Iterator[Path]:
+    """Yield where records may be: also behind links, where workers drain a run."""
+    with suppress(OSError), os.scandir(run) as entries:
+        yield from (
+            Path(it.path, RECORD) for it in entries if not it.is_file(follow_symlinks=False)
+        )
+
+
+def _written_ns(record: Path) -> int | None:
+    try:
+        return record.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _key(repo: str, model: str, hyperparameters: Mapping[str, Any]) -> Key:

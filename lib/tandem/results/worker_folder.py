@@ -80,7 +80,9 @@ class WorkerFolder(RunFolder):
         text, names = journal_of(self.path), committed(self.path)
         self.note_added(text, names)
         replaced = replaced_in(text)
-        for name in (replaced - self.replaced) | (self.rows.keys() - names):
+        unseen = self.rows.keys() - names  # a list of names may lack one while others are made
+        gone = {name for name in unseen if standing_try(self.path, name) is None}
+        for name in gone | replaced - self.replaced:
             self.forget(name)
         self.replaced = replaced
         found = at_once(self.ended_row, names & self.plan.by_id.keys() - self.rows.keys())
@@ -147,6 +149,7 @@ class WorkerFolder(RunFolder):
         if aside:
             facts = {"experiment": name, "folder": aside, REPLACED: True}
             self.journal.add("set_aside", **facts)
+        if aside and (judged or name in self.listed):  # else it was only cut off
             self.say(f"{name} will run again: its record is missing or damaged ({aside})")
 
     def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:

@@ -163,6 +163,19 @@ def test_whoever_reads_has_the_figures_of_a_pair_whose_worker_was_killed(run: Wo
     assert not (run.path / FIRST / INTERFERENCE).exists()
 
 
+def test_a_name_that_a_list_of_the_folder_lacks_stands_still(
+    run: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run.worker("a_1_r0")
+    run.end(folder, SOLO)
+    monkeypatch.setattr("tandem.results.worker_folder.committed", lambda _: set())
+    folder.refresh()
+    assert [each.id for each in folder.missing()] == [FIRST, SECOND]
+    (run.path / SOLO).unlink()
+    folder.refresh()
+    assert [each.id for each in folder.missing()] == list(GROUP)
+
+
 # -- damage --------------------------------------------------------------------------------
 
 
