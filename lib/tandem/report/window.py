@@ -64,6 +64,8 @@ def gpu_lines(gpu: Mapping[str, Any]) -> list[str]:
         texts.append(("strangers", held))
     if gpu["strangers_reason"]:
         texts.append(("strangers", f"not known: {gpu['strangers_reason']}"))
+    elif gpu["strangers_hidden_reason"]:
+        texts.append(("strangers", f"not visible: {gpu['strangers_hidden_reason']}"))
     texts += [("warning", warning) for warning in gpu["warnings"]]
     return [labelled(4, label, text) for label, text in texts]
 

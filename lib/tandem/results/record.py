@@ -328,6 +328,7 @@ class WindowGpu(TypedDict):
     strangers: list[Stranger]
     hidden_memory_mib: float | None
     strangers_reason: str | None
+    strangers_hidden_reason: str | None
     warnings: list[str]
 
 

@@ -48,7 +48,8 @@ class Places:
         others = [
             {"stem": each.stem, "index": each.index, "uuid": each.uuid} for each in self.others
         ]
-        return {"pids_mapped_by": self.mapped_by, "other_gpus": others}
+        facts = {"pids_mapped_by": self.mapped_by, "other_gpus": others}
+        return {**facts, "sees_all_processes": is_initial_namespace()}
 
     def put_row(self, at_s: float, kind: str) -> None:
         """Write who is on which GPU.

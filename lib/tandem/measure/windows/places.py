@@ -72,6 +72,7 @@ def add_places(facts: Facts, folder: Path, monitor: View) -> None:
 
     `foreground_seen` and `background_seen` of a GPU are None where that is not known; so are the
     GPUs that a role used, with the reason. `has_gpu` says the same of the whole machine.
+    `strangers_hidden_reason` of a GPU says why somebody may have been there unseen.
     """
     found = sightings(folder / ON_GPUS, facts["start_boottime_s"], facts["end_boottime_s"])
     stems = [Path(gpu["file"]).stem for gpu in monitor["gpus"]]
@@ -82,6 +83,8 @@ def add_places(facts: Facts, folder: Path, monitor: View) -> None:
         every[gpu["stem"]] = place(gpu, is_measured=False)
     facts["has_gpu"] = monitor.get("has_gpu")
     facts["gpus_used"] = {}
+    for stem, gpu in measured.items():
+        gpu["strangers_hidden_reason"] = hidden(found, gpu, stem, moved[stem], monitor)
     for role in ROLES:
         unknown = lost(monitor, role, facts["end_boottime_s"]) or unmapped(monitor)
         for stem, gpu in measured.items():
@@ -127,6 +130,17 @@ def no_proof(
             return f"who was on GPU {gpu['index']} is not known"
         if moved.get(stem) and not found.names(stem):
             return f"GPU {gpu['index']} was used, and NVML lists nobody on it"
+    return None
+
+
+def hidden(
+    found: Sightings, gpu: View, stem: str, has_moved: bool | None, monitor: View
+) -> str | None:
+    """Return why not everybody who uses a GPU can be seen; None where they can."""
+    if not monitor.get("sees_all_processes", monitor.get("pids_mapped_by")):
+        return "this run sees the processes of its own PID namespace alone"
+    if has_moved and not found.doubt and not found.names(stem):
+        return f"GPU {gpu['index']} was used, and NVML lists nobody on it"
     return None
 
 

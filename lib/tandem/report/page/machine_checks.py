@@ -24,8 +24,9 @@ class MachineChecks:
     limits: set[float] = field(default_factory=set)
     strangers: Counter[str] = field(default_factory=Counter)
     strangers_unknown: Counter[str] = field(default_factory=Counter)
+    strangers_hidden: Counter[str] = field(default_factory=Counter)
     gpu_windows: int = 0
-    watched_windows: int = 0  # in which it is known who used the GPUs
+    watched_windows: int = 0  # in which everybody who used the GPUs could be seen
     clocks_unknown: int = 0  # windows in which it is not known whether clocks were held down
     no_gpu: Counter[str] = field(default_factory=Counter)
     others: LeastAndMost = field(default_factory=LeastAndMost)
@@ -72,8 +73,10 @@ class MachineChecks:
         self.gpu_windows += 1
         self.methods.update({gpu["energy_method"] or "not measured": 0 for gpu in gpus}.keys())
         blind = {why: 0 for gpu in gpus if (why := gpu["strangers_reason"])}
+        hidden = {why: 0 for gpu in gpus if not blind and (why := gpu["strangers_hidden_reason"])}
         self.strangers_unknown.update(blind.keys())
-        self.watched_windows += not blind
+        self.strangers_hidden.update(hidden.keys())
+        self.watched_windows += not blind and not hidden
         self.clocks_unknown += not all(gpu["throttled_percent"] for gpu in gpus)
 
     def _note_machine(self, window: Window, name: str) -> None:
@@ -132,6 +135,8 @@ class MachineChecks:
             yield f"none seen in {counted(self.watched_windows, 'window')}"
         for why, count in self.strangers_unknown.items():
             yield f"not known in {counted(count, 'window')}: {why}"
+        for why, count in self.strangers_hidden.items():
+            yield f"not visible in {counted(count, 'window')}: {why}"
 
     def _cpu_texts(self) -> Iterator[str]:
         most = self.others.high

@@ -81,6 +81,37 @@ def test_an_idle_gpu_had_nobody_on_it_whatever_ids_map(
     assert used(facts_of(folder, board, by=None)) == (None, NOT_MAPPED, seen)
 
 
+@pytest.mark.parametrize(
+    ("board", "sees_all", "on", "to_s", "reason"),
+    [
+        ({}, True, {"foreground_on": "gpu_0"}, TO_S, None),
+        (IDLE, True, {}, TO_S, None),
+        ({}, True, {}, TO_S, "GPU 0 was used, and NVML lists nobody on it"),
+        ({}, True, {}, FROM_S + 2.0, None),  # too short to be listed
+        ({}, False, {"foreground_on": "gpu_0"}, TO_S, "PID namespace alone"),
+        (IDLE, False, {}, TO_S, "PID namespace alone"),
+    ],
+)
+def test_that_nobody_is_listed_is_not_that_nobody_is_there(
+    folder: Path,
+    *,
+    board: dict[str, Any],
+    sees_all: bool,
+    on: dict[str, str],
+    to_s: float,
+    reason: str | None,
+) -> None:
+    """In a container one's own processes may be listed, and those of others never."""
+    facts_of(folder, board, by="a process of ours was seen", **on)
+    monitor = json.loads((folder / "monitor.json").read_text())
+    (folder / "monitor.json").write_text(json.dumps(monitor | {"sees_all_processes": sees_all}))
+    [gpu] = window_facts(folder, FROM_S, to_s)["gpus"]
+    assert (gpu["strangers"], gpu["strangers_reason"]) == ([], None)
+    found = gpu["strangers_hidden_reason"]
+    assert (found is None) == (reason is None)
+    assert (found or "").endswith(reason or "")
+
+
 def test_memory_that_grew_since_the_monitor_began_is_somebodys(folder: Path) -> None:
     write_monitor(folder, steady(1, **IDLE) + steady(**IDLE, memory_used_mib=1400)[1:])
     assert window_facts(folder, FROM_S, TO_S)["gpus"][0]["foreground_seen"] is None

@@ -138,16 +138,19 @@ def test_a_window_counts_once_on_several_boards_and_only_where_somebody_looked(
     run = planned(tmp_path / "run_1", PLAN)
     boards = [of(WindowGpu, index=index, uuid=f"GPU-{index}") for index in (0, 1)]
     blind = of(WindowGpu, strangers_reason="NVML stopped to answer", throttled_percent={})
+    hidden = of(WindowGpu, strangers_hidden_reason="only its own PID namespace")
     odd = {"validity.min_coverage": 0.955}
     write_run(
         run,
         record_for(PLAN, IDS[0], windows=[of(Window, gpus=boards)], **odd),
         record_for(PLAN, IDS[1], windows=[of(Window, gpus=[boards[0], blind])], **odd),
+        record_for(PLAN, IDS[2], windows=[of(Window, gpus=[hidden])], **odd),
     )
     text = noted(Trust, run)
     assert "none seen in 1 window\n" in text
     assert "not known in 1 window: NVML stopped to answer" in text
-    assert "energy of 2 windows by counter" in text
+    assert "not visible in 1 window: only its own PID namespace" in text
+    assert "energy of 3 windows by counter" in text
     assert "of a window (most: vision_resnet20_c01_r1_solo)\nnot known in 1 window" in text
     assert "at least 95.5 % is asked for" in text
 
