@@ -9,6 +9,7 @@ A run that one process works on alone has none of this.
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,25 @@ def tries_in(run: Path) -> dict[str, list[Path]]:
                 if each.is_dir(follow_symlinks=False):
                     found.setdefault(each.name, []).append(Path(each.path))
     return found
+
+
+def newest_of(folders: Sequence[Path]) -> Path:
+    """Return which of some folders something was written in last."""
+
+    def written_s(folder: Path) -> float:
+        try:
+            return folder.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    return max(folders, key=written_s)
+
+
+def other_tries(run: Path, name: str) -> list[Path]:
+    """Return the tries of an experiment that workers made and that do not stand, by their names."""
+    standing = os.path.realpath(run / name)
+    found = [each for each in tries_in(run).get(name, ()) if os.path.realpath(each) != standing]
+    return sorted([*found, *(run / WORKERS).glob(f"*/cut_off/{glob.escape(name)}.*")])
 
 
 def journal_of(run: Path) -> bytes:
