@@ -167,7 +167,7 @@ def test_it_waits_within_limits_and_ends_clearly(stage: Stage) -> None:
         "cut off, and will run again: the run's disk is bad: No such file or directory",
         "waiting up to 2 s (--wait-disk)",
         "nothing is left running, and what has ended is safe",
-        "start the worker again",
+        "then go on with: tandem work ",
     ):
         assert words in said, said
     assert "Traceback" not in said
@@ -194,3 +194,17 @@ def test_a_killed_workers_samples_are_brought_in_by_the_next(stage: Stage) -> No
     assert "brought in the samples of " in done.stdout
     assert not energy.is_symlink() and (energy / "cpu.csv").stat().st_size
     assert not [*stage.folder.glob("near/*")]
+
+
+@pytest.mark.long
+def test_a_worker_that_starts_on_a_bad_disk_waits_too(stage: Stage, share: Path) -> None:
+    stage.build("echo Test Accuracy: 60", None)
+    run = planned_run(stage, share)
+    disk, log = Share(share, run), stage.folder / "log"
+    disk.break_it("read-only")
+    with open(log, "w") as output:
+        worker = stage.start(worker_command(stage, run), stdout=output)
+    wait_for("it waits", lambda: "Read-only file system; nothing is measured" in log.read_text())
+    disk.mend("read-only")
+    assert worker.wait() == 0, log.read_text()
+    assert read_record(run / NAME)["valid"]

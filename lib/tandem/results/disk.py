@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,6 +70,7 @@ class SharedDisk(Disk):
     ) -> None:
         self.run, self.own, self.watch, self.say, self.wait_s = run, own, watch, say, wait_s
         self.shown, self.has_said = as_seen_from_here(run), False
+        self.again = shlex.join(["tandem", "work", str(self.shown)])
 
     def patient(self, action: Callable[[], T]) -> T:
         """Return what an action on the disk returns, which is done again while the disk is bad.
@@ -102,7 +104,7 @@ class SharedDisk(Disk):
         if left_s <= 0:
             raise NotReadyError(
                 f"{self.shown}: {why}, for {limit}; nothing is left running, and what has ended is"
-                " safe (mend that disk, then start the worker again: it goes on)"
+                f" safe (mend that disk, then go on with: {self.again})"
             )
         if not self.has_said:
             self.say(f"waiting up to {limit} for {self.shown}: {why}; nothing is measured")

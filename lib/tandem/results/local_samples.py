@@ -21,6 +21,7 @@ from pathlib import Path
 from tandem.base.errors import NotReadyError
 from tandem.base.files import make_link, rename, sync_folder, temporary_name
 from tandem.base.makers import is_left, mark
+from tandem.processes.cookie import circle
 
 _NAME = "tandem-samples"
 _KEPT_S = 86400.0
@@ -84,7 +85,8 @@ def make_local_folder() -> Path:
             if why := too_small(place):
                 problems.append(f"{place}: {why}")
                 continue
-            return Path(tempfile.mkdtemp(prefix=f"{_NAME}.{mark()}.", dir=place))
+            prefix = f"{_NAME}.{mark()}.{circle()}."
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         except OSError as error:
             problems.append(f"{place}: {error.strerror}")
     raise NotReadyError(
@@ -158,7 +160,7 @@ def clear_up() -> list[Path]:
 def left_folders() -> Iterator[Path]:
     """Yield the local folders of this user whose process has ended."""
     place = next((each for each in local_places() if os.access(each, os.W_OK | os.X_OK)), None)
-    for folder in Path(place).glob(f"{_NAME}.*.*") if place else ():
+    for folder in Path(place).glob(f"{_NAME}.*.{circle()}.*") if place else ():
         with suppress(OSError):
             found = folder.lstat()
             is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

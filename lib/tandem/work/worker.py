@@ -8,6 +8,7 @@ import signal
 import time
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tandem.base.errors import NotReadyError
@@ -19,8 +20,8 @@ from tandem.processes.watch import Watch
 from tandem.report.grid import screen_columns
 from tandem.report.summary import counting_rows, counts_text, table_at_end
 from tandem.results.columns import Row
-from tandem.results.disk import WAIT_S, SharedDisk
-from tandem.results.folder import TABLE
+from tandem.results.disk import WAIT_S, Disk, SharedDisk
+from tandem.results.folder import TABLE, RunFolder
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.worker_folder import WorkerFolder, make_worker_folder
 from tandem.run.groups import add_invalid
@@ -54,10 +55,11 @@ class Worker(Run):
         """Take all locks, see that the machine is ready, run; `stack` gives everything back."""
         assert self.path
         refuse_odd_name(self.path)
-        own = own_folder(self.path)
+        waiting = watch, self.progress.event, self.wait_disk_s
+        own = own_folder(self.path, SharedDisk(self.path, self.path, *waiting))
         stack.push(lambda kind, *_: None if kind else remove_unused(own))
         stack.callback(give_to_caller, self.path)
-        disk = SharedDisk(self.path, own, watch, self.progress.event, self.wait_disk_s)
+        disk = SharedDisk(self.path, own, *waiting)
         folder = WorkerFolder(self.path, own, self.plan, self.progress.event, disk)
         self.folder = stack.enter_context(closing(folder))
         if self.options.rerun_invalid:
@@ -164,13 +166,13 @@ class Worker(Run):
         return super().is_to_report() and not self.missing()
 
 
-def own_folder(run: Path) -> Path:
+def own_folder(run: Path, disk: Disk = RunFolder.disk) -> Path:
     """Make the folder of this worker. OSError: none can be made."""
     job = job_of(os.environ)
     for number in range(1, _MOST_OF_A_JOB):
         name = worker_name(job.worker_id, job.restart, number) if job else worker_name()
         with suppress(FileExistsError):  # of another worker of the same job
-            return make_worker_folder(run, name)
+            return disk.patient(partial(make_worker_folder, run, name))
     raise OSError(None, "no free name for a worker", str(run))
 
 

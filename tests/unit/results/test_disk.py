@@ -95,7 +95,11 @@ def test_it_is_not_waited_for_without_end(disk: SharedDisk, clock: Clock, said: 
         disk.patient(lambda: (disk.own / "file").write_text("here"))
     assert clock.now_s == 600.0 and len(said) == 1
     assert caught.value.exit_code == 3
-    for words in ("for 10 min (--wait-disk)", "nothing is left running", "start the worker again"):
+    for words in (
+        "for 10 min (--wait-disk)",
+        "nothing is left running",
+        "then go on with: tandem work ",
+    ):
         assert words in str(caught.value)
 
 

@@ -137,6 +137,14 @@ def test_a_living_workers_stay(near: Path, tmp_path: Path) -> None:
     assert (samples.folder / "energy/cpu.csv").read_text() == ROWS
 
 
+def test_those_of_runs_with_other_locks_stay(
+    near: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = killed(begun(tmp_path))
+    monkeypatch.setenv("TANDEM_LOCKS", str(near))
+    assert clear_up() == [] and samples.local.exists()
+
+
 @pytest.mark.parametrize("hours", [1, 30])
 def test_they_wait_a_day_for_a_disk_that_is_away(near: Path, tmp_path: Path, hours: int) -> None:
     samples = killed(begun(tmp_path))
