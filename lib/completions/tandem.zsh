@@ -200,11 +200,11 @@ _shtab_tandem_submit_options=(
   "--workers[how many workers, as one array of jobs (4, or one for each group)]:K:"
   "--partition[where the jobs run (the site\'s default)]:P:"
   "--time[how long a worker may run, as sbatch reads it (the partition\'s default)]:T:"
-  "--gpus[what type of GPU a worker gets (any)]:TYPE:"
+  "--gpus[what type of GPU a worker gets, or none (any, where a training may use one)]:TYPE:"
   "--cpus[how many CPUs a worker gets (what goes with its GPU at this site)]:N:"
   "--memory[how much memory a worker\'s job gets, such as 32G (what goes with its GPU at this site)]:SIZE:"
   {--exclusive,--no-exclusive}"[each job takes a whole node, with a worker for each GPU (no)]"
-  "--sbatch-args[further options of sbatch, which replace these\; they are split as a shell does]:TEXT:"
+  "--sbatch-args[further options of sbatch, which replace these\; they are split as a shell does]:OPTIONS:"
   "--dry-run[print everything\; make and submit nothing]"
   ":settings file:_files -g '*.json'"
 )

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from tandem.base.output import complain
 from tandem.base.text import nearest, quote, quote_path, suggestion
 
+OPTIONS = "OPTIONS"  # the metavar of an option that takes options of another program
 _REQUIRED = "the following arguments are required: "
 
 
@@ -34,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Return the options; the second is empty, for what is not known is a mistake."""
-        words = sys.argv[1:] if args is None else list(args)
+        words = self._joined(sys.argv[1:] if args is None else list(args))
         self._refuse_unknown_options(words)
         try:
             found, rest = super().parse_known_args(words, namespace)
@@ -43,6 +44,17 @@ class Parser(argparse.ArgumentParser):
         if rest:
             self.error(f"unknown argument {quote(rest[0])}")
         return found, []
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """Return the words, with the value of an option joined to it where it takes OPTIONS."""
+        joined = list[str]()
+        for word in words:
+            action = self._option_string_actions.get(joined[-1]) if joined else None
+            if action and action.metavar == OPTIONS and "--" not in joined:
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return joined
 
     def error(self, message: str) -> NoReturn:
         """End the program because of how it was called."""

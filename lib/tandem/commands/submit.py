@@ -6,6 +6,7 @@ import argparse
 import shlex
 from pathlib import Path
 
+from tandem.base.arguments import OPTIONS
 from tandem.base.errors import UsageError
 from tandem.base.option_values import count
 from tandem.base.output import complain, say
@@ -27,7 +28,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--partition", type=one_word, metavar="P", help="where the jobs run (the site's default)")
     text = "how long a worker may run, as sbatch reads it (the partition's default)"
     add("--time", type=one_word, metavar="T", help=text)
-    add("--gpus", type=one_word, metavar="TYPE", help="what type of GPU a worker gets (any)")
+    text = "what type of GPU a worker gets, or none (any, where a training may use one)"
+    add("--gpus", type=one_word, metavar="TYPE", help=text)
     text = "how many CPUs a worker gets (what goes with its GPU at this site)"
     add("--cpus", type=count, metavar="N", help=text)
     text = "how much memory a worker's job gets, such as 32G (what goes with its GPU at this site)"
@@ -35,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text = "each job takes a whole node, with a worker for each GPU (no)"
     add("--exclusive", action=argparse.BooleanOptionalAction, default=None, help=text)
     text = "further options of sbatch, which replace these; they are split as a shell does"
-    add("--sbatch-args", dest="arguments", type=words_in, metavar="TEXT", help=text)
+    add("--sbatch-args", dest="arguments", type=words_in, metavar=OPTIONS, help=text)
     add("--dry-run", action="store_true", help="print everything; make and submit nothing")
 
 

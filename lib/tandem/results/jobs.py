@@ -26,12 +26,12 @@ LOG = "%A_%a.log"  # as Slurm fills it in: the job's number and that of its work
 class Job:
     """One job that was submitted: an array of workers.
 
-    `name` is unique to this submission, and `user` the number of whoever submitted it. `cluster` is
-    None where Slurm has one alone. `asked` are the options of `tandem submit`, by their names, and
-    `arguments` is the command as it was.
+    `name` is unique to this submission, and `user` the number of whoever submitted it. `job` is
+    None where Slurm's answer was lost, `cluster` where Slurm has one alone. `asked` are the options
+    of `tandem submit`, by their names, and `arguments` is the command as it was.
     """
 
-    job: str
+    job: str | None
     name: str
     user: str
     utc: str
@@ -93,7 +93,7 @@ def _jobs_in(text: bytes) -> Iterator[Job]:
             found = json.loads(line)
             found["arguments"] = tuple(map(str, found["arguments"]))
             known = {name: found[name] for name in Job.__dataclass_fields__}
-            if isinstance(known["job"], str) and isinstance(known["asked"], dict):
+            if isinstance(known["asked"], dict):
                 yield Job(**known)
 
 

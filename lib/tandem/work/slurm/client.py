@@ -11,12 +11,11 @@ from tandem.base.text import printable
 
 # Variables that give a command options are the person's, and change what it prints.
 _OPTIONS_OF_QUESTIONS = ("SQUEUE_", "SINFO_", "SCONTROL_")
-# What Slurm's commands say while its controller is busy, stopped or not to be reached.
+# What Slurm's commands say where its controller is busy, stopped or not to be reached.
 _BUSY = (
     "Socket timed out",
     "Unable to contact slurm controller",
     "Zero Bytes were transmitted or received",
-    "Slurm temporarily unable to accept job",
     "Unable to establish controller machine",
 )
 
@@ -32,8 +31,8 @@ class Answer:
 
     @property
     def is_busy(self) -> bool:
-        """Whether Slurm did not say yes and did not say no."""
-        return any(words in self.stderr for words in _BUSY)
+        """Whether Slurm said neither yes nor no."""
+        return self.problem is not None and any(words in self.stderr for words in _BUSY)
 
 
 def answer_of(command: Sequence[str], limit_s: float | None = None) -> Answer:

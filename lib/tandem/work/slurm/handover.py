@@ -14,6 +14,8 @@ from tandem.work.slurm.sbatch import Submission
 
 PAUSES_S = (2.0, 5.0, 10.0, 20.0, 40.0)  # between two tries while Slurm is busy
 LIMIT_S = 60.0  # for one look at the queue
+# With these of sbatch the job has another name, or is elsewhere.
+_LOST_BY = ("-J", "--job", "-M", "--cluster")
 _JOB = re.compile(r"(\d+)(?:;(\S+))?")
 
 Say = Callable[[str], None]
@@ -21,6 +23,10 @@ Say = Callable[[str], None]
 
 class RefusedError(NotReadyError):
     """Slurm has not taken the job."""
+
+
+class LostError(NotReadyError):
+    """Slurm's answer was lost: it may have taken the job, or not."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def hand_over(submission: Submission, say: Say, pause: Callable[[float], None]) 
     """Submit the workers; RefusedError: sbatch is not there, or says no.
 
     While Slurm is busy it is tried again, each time after a look whether the job was taken: its
-    answer may be lost. NotReadyError: it stayed busy, and nobody knows.
+    answer may be lost. LostError: it stayed busy, and nobody knows.
     """
     answer = run(submission.command(), submission.environment())
     if not answer.is_busy:
@@ -55,9 +61,9 @@ def hand_over(submission: Submission, say: Say, pause: Callable[[float], None]) 
             answer = run(submission.command(), submission.environment())
             if not answer.is_busy:
                 return the_only_one(accepted_in(answer), submission, say)
-    raise NotReadyError(
-        f"{answer.problem}\nwhether the job was taken is not known: look with"
-        f" `squeue --me --name={submission.name}` before you submit again"
+    raise LostError(
+        f"{answer.problem}\nwhether Slurm has taken the job is not known: look with `squeue --me`;"
+        f" if it has not, go on with {submission.run} (--resume)"
     )
 
 
@@ -73,10 +79,11 @@ def accepted_in(answer: Answer) -> Accepted:
 
 
 def taken(submission: Submission) -> list[Accepted] | None:
-    """Return the jobs of this submission that Slurm knows; None: it does not say."""
-    clusters = [each for each in submission.asked.arguments or () if "cluster" in each]
+    """Return the jobs of this submission that Slurm knows, by their name; None: it does not say."""
+    if any(word.startswith(_LOST_BY) for word in submission.asked.arguments or ()):
+        return None
     options = ["--noheader", "--me", "--states=all", f"--name={submission.name}", "--format=%F"]
-    answer = answer_of(["squeue", *clusters, *options], LIMIT_S)
+    answer = answer_of(["squeue", *options], LIMIT_S)
     if answer.problem:
         return None
     return [Accepted(job) for job in dict.fromkeys(answer.stdout.split()) if job.isdecimal()]

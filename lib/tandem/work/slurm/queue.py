@@ -102,7 +102,7 @@ def ask(jobs: Sequence[Job], limit_s: float = LIMIT_S) -> Queue:
     if answer.problem:
         return Queue(reason=answer.problem)
     lines = [line.split("|", 5) for line in answer.stdout.splitlines()]
-    known = {job.job for job in jobs}, {job.name for job in jobs}
+    known = {job.job for job in jobs if job.job}, {job.name for job in jobs}
     return _queue_in([each for each in lines if len(each) == 6], *known)
 
 

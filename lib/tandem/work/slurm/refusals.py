@@ -8,7 +8,7 @@ from tandem.base.text import printable
 from tandem.work.slurm.client import Answer
 
 _PARTITIONS = "another partition (`sinfo --summarize` names them)"
-_GPUS = "what GPUs there are: `sinfo --format='%P %G'`; --partition and --gpus choose among them"
+_GPUS = "other --gpus or another --partition (`sinfo --format='%P %G'` prints which has which)"
 _LIMITS = "fewer --workers, a shorter --time or another --partition"
 NO_SBATCH = (
     "there is no sbatch on this machine (submit on a login node of the cluster; without Slurm,"
@@ -16,13 +16,15 @@ NO_SBATCH = (
 )
 # The first that is found in what sbatch says.
 _HELP = {
+    r"submit limit|SubmitJob|accounting/QOS|QOSMax|AssocMax|[Jj]ob limit": _LIMITS,
     r"invalid partition|partition name": _PARTITIONS,
     r"array specification|MaxArraySize": "fewer --workers: the site limits the size of an array",
-    r"memory specification|memory": "less --memory, or another --partition",
-    r"gres|node configuration is not available": _GPUS,
+    r"[Mm]emory": "less --memory, or another --partition",
+    r"gres|TRES|node configuration is not available": _GPUS,
+    r"[Pp]rocessors": "fewer --cpus, or another --partition",
+    r"Resource temporarily unavailable": "later again: Slurm holds as many jobs as it may",
     r"Invalid --time": "--time takes minutes, HH:MM:SS or D-HH:MM:SS",
     r"time limit": "a shorter --time (`sinfo --format='%P %l'` prints each partition's longest)",
-    r"submit limit|SubmitJob|accounting/QOS|QOSMax|AssocMax|[Jj]ob limit": _LIMITS,
     r"account": 'an account of yours: --sbatch-args="--account=NAME"',
     r"qos|QOS": 'a QOS of yours: --sbatch-args="--qos=NAME"',
     r"not permitted to use this partition|not allowed": _PARTITIONS,

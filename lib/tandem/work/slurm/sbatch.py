@@ -85,16 +85,10 @@ class Submission:
         render_file(TEMPLATE, self.script, self.values())
 
     def values(self) -> dict[str, Sequence[str]]:
-        """Return what stands in the template. NotReadyError: Slurm cannot take it."""
-        log = log_pattern(self.run)
-        if not log.isprintable() or "\\" in log:
-            raise NotReadyError(
-                f"{quote_path(self.run)}: Slurm cannot write a log there: the name has a backslash,"
-                " a line break or the like (choose another folder with --results)"
-            )
+        """Return what stands in the template."""
         return {
             "job": [f"--job-name={self.name}", f"--array=0-{self.workers - 1}"],
-            "log": [f"--output={log}"],
+            "log": [f"--output={log_pattern(self.run)}"],
             "resources": list(self.resources()),
             "command": self.worker(),
         }
@@ -129,6 +123,18 @@ class Submission:
         fixed = {"job-name", "array", *self.asked.given()}
         without = {_VARIABLES[name] for name in fixed & _VARIABLES.keys()}
         return {name: text for name, text in os.environ.items() if name not in without}
+
+
+def refuse_odd_folder(path: Path) -> None:
+    """Refuse, with NotReadyError, a folder that cannot stand in the script or in sbatch's --output.
+
+    With a backslash anywhere, Slurm puts no job's number into the name of a log.
+    """
+    if "\\" in str(path) or not str(path).isprintable():
+        raise NotReadyError(
+            f"{quote_path(path)}: Slurm cannot write a log there: the name has a backslash, a line"
+            " break or the like (choose another folder with --results)"
+        )
 
 
 def gpus_needed(experiments: Sequence[Experiment]) -> int:

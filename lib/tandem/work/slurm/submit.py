@@ -19,19 +19,19 @@ from tandem.base.paths import ROOT, as_seen_from_here
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import aligned, counted
 from tandem.plan.model import Experiment, Plan
-from tandem.plan.tries import still_to_run
+from tandem.plan.tries import newest_try, still_to_run
 from tandem.results.folder import make_run_folder
 from tandem.results.jobs import Job, jobs_of, note_job
-from tandem.results.journal import ended_in
+from tandem.results.journal import ended_in, events_in
 from tandem.results.latest import point_at
+from tandem.results.left_to_others import left_to_others
 from tandem.results.record_file import is_there
 from tandem.results.standing import standing_plan
 from tandem.results.workers import journal_of
-from tandem.run.run import refuse_odd_name
-from tandem.work.slurm.handover import Accepted, RefusedError, hand_over
+from tandem.work.slurm.handover import Accepted, LostError, RefusedError, hand_over
 from tandem.work.slurm.queue import ask
 from tandem.work.slurm.refusals import NO_SBATCH
-from tandem.work.slurm.sbatch import Asked, Submission, gpus_needed
+from tandem.work.slurm.sbatch import Asked, Submission, gpus_needed, refuse_odd_folder
 
 WORKERS = 4
 
@@ -48,10 +48,10 @@ class Wanted:
 def submit_new(plan: Plan, copies: Mapping[str, bytes], results: Path, wanted: Wanted) -> None:
     """Make the run of a plan and submit its workers.
 
-    RefusedError: Slurm did not take them, and the new folder is gone again. NotReadyError: there
-    can be no folder, or nobody knows whether Slurm took them.
+    RefusedError: Slurm did not take them, and the new folder is gone again. LostError: nobody knows
+    whether it did. NotReadyError: there can be no folder.
     """
-    refuse_odd_name(results)
+    refuse_odd_folder(results)
     if wanted.is_dry:
         run = results / time.strftime("run_%Y%m%d_%H%M%S")
         show(submission_of(run, plan.experiments, wanted, wanted.workers or WORKERS))
@@ -70,9 +70,9 @@ def submit_new(plan: Plan, copies: Mapping[str, bytes], results: Path, wanted: W
 def submit_missing(run: Path, wanted: Wanted) -> None:
     """Submit workers for what is missing in a run, with the options that it was submitted with.
 
-    RefusedError, NotReadyError: as for a new run; the folder stays.
+    RefusedError, LostError: as for a new run, but the folder stays.
     """
-    refuse_odd_name(run)
+    refuse_odd_folder(run)
     jobs, missing = jobs_of(run), missing_in(run)
     if not missing:
         say("nothing is missing: all experiments have ended")
@@ -94,14 +94,25 @@ def submit_missing(run: Path, wanted: Wanted) -> None:
 
 
 def missing_in(run: Path) -> list[Experiment]:
-    """Return what is still to run; a link stands for a try that was committed whole."""
-    plan, ended = standing_plan(run), ended_in(journal_of(run))
+    """Return what is still to run, with the groups that failed on a host and want another one.
+
+    A link stands for a try that was committed whole.
+    """
+    text, plan = journal_of(run), standing_plan(run)
+    ended = ended_in(text)
     whole = {
         each.id
         for each in plan.experiments
         if (each.id in ended or (run / each.id).is_symlink()) and is_there(each.id, run)
     }
-    return still_to_run(plan, whole)
+    missing = still_to_run(plan, whole)
+    for host, groups in left_to_others(list(events_in(text)), plan.by_id).items():
+        missing += [each for group in groups for each in newest_try(plan.groups[group])]
+        complain(
+            f"tandem: {counted(len(groups), 'group')} failed on {host} and will run on another host"
+            f" (--sbatch-args=--exclude={host} keeps workers away from it)"
+        )
+    return missing
 
 
 def workers_now(jobs: Sequence[Job]) -> int:
@@ -125,7 +136,7 @@ def submission_of(
         complain(f"tandem: {counted(groups, 'group')} to run, so not more workers than these")
     plain = re.sub(r"[^\w.-]", "_", run.name, flags=re.ASCII)[:60]
     name = f"tandem-{plain}-{secrets.token_hex(3)}"
-    gpus = gpus_needed(experiments)
+    gpus = 0 if wanted.asked.gpus == "none" else gpus_needed(experiments)
     return Submission(run, name, min(workers, groups), gpus, wanted.asked)
 
 
@@ -137,10 +148,22 @@ def refuse_without_slurm() -> None:
 def send(submission: Submission) -> None:
     """Write the script, submit it, note the job, and say what to type next."""
     submission.write()
-    accepted = hand_over(submission, lambda line: complain(f"tandem: {line}"), time.sleep)
-    job = Job(
-        job=accepted.job,
-        cluster=accepted.cluster,
+    try:
+        accepted = hand_over(submission, lambda line: complain(f"tandem: {line}"), time.sleep)
+    except LostError:
+        note_job(submission.run, job_of(submission, None))  # squeue may know it by its name
+        raise
+    try:
+        note_job(submission.run, job_of(submission, accepted))
+        point_at(submission.run, complain)
+    finally:
+        say("\n".join(next_lines(submission, accepted)))
+
+
+def job_of(submission: Submission, accepted: Accepted | None) -> Job:
+    return Job(
+        job=accepted.job if accepted else None,
+        cluster=accepted.cluster if accepted else None,
         name=submission.name,
         user=str(os.getuid()),
         utc=iso_utc(time.time()),
@@ -148,9 +171,6 @@ def send(submission: Submission) -> None:
         asked=submission.asked.given(),
         arguments=tuple(submission.command()),
     )
-    note_job(submission.run, job)
-    point_at(submission.run, complain)
-    say("\n".join(next_lines(submission, accepted)))
 
 
 def next_lines(submission: Submission, accepted: Accepted) -> list[str]:
