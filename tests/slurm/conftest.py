@@ -46,7 +46,7 @@ def slurm_of_parents(cluster_of_parents: Slurm, boards: dict[str, SimGpu]) -> It
 
 
 def idle_for_a_test(cluster: Slurm, boards: dict[str, SimGpu]) -> Iterator[Slurm]:
-    """Give a test the cluster with boards and an environment of this test; leave no job of it."""
+    """Give a test the cluster with an environment and boards of this test; leave no job of it."""
     fresh = Slurm(cluster.folder)
     fresh.put_boards(boards)
     yield fresh
@@ -55,8 +55,8 @@ def idle_for_a_test(cluster: Slurm, boards: dict[str, SimGpu]) -> Iterator[Slurm
 
 @pytest.fixture
 def boards(tmp_path: Path, simgpu_library: Path) -> dict[str, SimGpu]:
-    """Two machines with a GPU each, by the names of the nodes, for `Slurm.put_boards`."""
+    """Two simulated machines with a GPU each, by the names of the nodes; they never cool down."""
     made = {node: SimGpu(tmp_path / f"{node}.state", simgpu_library) for node in NODES}
     for number, gpu in enumerate(made.values(), start=1):
-        gpu.set(uuid=f"GPU-5150000{number}-0000-4000-8000-000000000000")
+        gpu.set(uuid=f"GPU-5150000{number}-0000-4000-8000-000000000000", c_per_w=0.0)
     return made

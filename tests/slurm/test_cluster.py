@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from simgpu import SimGpu
 from support import ROOT
 from support.heard import NAMES
 from support.slurm import CLUSTER, NODES, Slurm, need_slurm
@@ -86,9 +85,8 @@ def test_cuda_visible_devices_counts_from_0_on_each_node(slurm: Slurm) -> None:
     assert slurm.log(bare) == "CUDA=none GPUS=none\n"
 
 
-def test_each_node_has_its_own_simulated_board(slurm: Slurm, boards: dict[str, SimGpu]) -> None:
+def test_each_node_has_its_own_simulated_board(slurm: Slurm) -> None:
     """What TaskProlog prints as `export NAME=TEXT` is a variable of a batch script, too."""
-    slurm.put_boards(boards)
     script = slurm.folder / "see_boards.py"
     script.write_text(SEE_BOARDS)
     line = f"exec {sys.executable} {script}"

@@ -14,6 +14,7 @@ from support.submitted import SEED, Submitted, answer, build_pairs, driver
 from support.summary import Cells, rows_of
 
 PAIRS = 4
+SHORT = "echo Test Accuracy: 50; exec sleep 0.5"
 BACK = "echo at work; exec sleep 1000"
 FAILS_WHEN_ASKED_TO_END = "trap 'exit 1' TERM; echo Epoch 1/9; while true; do sleep 0.1; done"
 OF_BOTH: tuple[str, ...] = (
@@ -25,6 +26,12 @@ OF_BOTH: tuple[str, ...] = (
     "status",
 )
 OF_BOTH += ("repository", "model", "seed", "twin", "control", "group", "counts", "valid")
+
+
+def ends_once(stage: Stage) -> str:
+    """Return a training that soon ends, and each further time only when it is released."""
+    first = f"if mkdir {stage.folder / 'has_ended_once'}; then echo Test Accuracy: 50; exit; fi"
+    return f"{first}\n{stage.worker('front')}"
 
 
 def values_of(row: Cells) -> list[str]:
@@ -49,14 +56,12 @@ def compared(run: Path, environment: dict[str, str]) -> list[list[Any]]:
 
 
 def test_two_nodes_measure_what_one_machine_measures(
-    stage: Stage, slurm: Slurm, boards: dict[str, SimGpu], gpu: SimGpu
+    stage: Stage, slurm: Slurm, gpu: SimGpu
 ) -> None:
-    slurm.put_boards(boards)
     locks = stage.folder / "locks_of_one_machine"
     locks.mkdir()
     stage.more_environment = gpu.environment({"TANDEM_LOCKS": str(locks)})
-    for board in (gpu, *boards.values()):
-        board.set(c_per_w=0.0)  # no cool-down
+    gpu.set(c_per_w=0.0)  # no cool-down
     build_pairs(stage, gpu, PAIRS)
     alone = stage.start(stage.command(*SEED), stderr=None)
     there = Submitted.of(stage, slurm, *SEED, "--workers=2")
@@ -93,7 +98,7 @@ def test_status_knows_a_run_that_slurm_has_forgotten(
     """Jobs are gone from squeue and scontrol MinJobAge after their end, and sacct is not there."""
     with slurm_started("MinJobAge=5") as slurm:
         slurm.put_boards(boards)
-        stage.build("echo Test Accuracy: 50; exec sleep 0.5", None)
+        stage.build(SHORT, None)
         run = Submitted.of(stage, slurm)
         wait_for("it is forgotten", lambda: slurm.state(run.job) == "forgotten")
         said = run.status()
@@ -102,6 +107,27 @@ def test_status_knows_a_run_that_slurm_has_forgotten(
         assert "still at work" not in said
         command = driver("submit", "--resume", run.run)
         assert "nothing is missing" in answer(command, slurm.environment)
+
+
+def test_a_run_inside_salloc_keeps_to_the_end_of_its_allocation(
+    stage: Stage, slurm: Slurm, gpu: SimGpu
+) -> None:
+    """The command of salloc runs where salloc was typed, and has no GPU of the job's node there."""
+    stage.build(SHORT, None)
+    stage.more_environment = gpu.environment(slurm.environment)
+    done = stage.run_command(["salloc", "--gres=gpu:1", "--time=1", *stage.command()])
+    assert done.returncode == 0, done.stdout
+    assert "as with --until" in done.stdout
+    assert "1 valid" in done.stdout
+
+
+def test_what_sbatch_refuses_is_shown_and_no_run_is_left(stage: Stage, slurm: Slurm) -> None:
+    stage.build(SHORT, None)
+    stage.more_environment = slurm.environment
+    done = stage.run_command(Submitted.command(stage, "--partition=nowhere"))
+    assert done.returncode == 3
+    assert "invalid partition specified: nowhere" in done.stdout
+    assert not [*stage.folder.glob("submitted/run_*")]
 
 
 # -- ends ------------------------------------------------------------------------------------
@@ -167,3 +193,52 @@ def test_what_a_killed_job_had_begun_runs_again(stage: Stage, slurm: Slurm) -> N
     run.wait_until_over()
     assert [record["status"] for record in run.records().values()] == ["finished"], run.logs()
     assert len([*run.run.glob("workers/*")]) == 2
+
+
+def test_before_its_time_limit_a_worker_has_itself_queued_again(stage: Stage, slurm: Slurm) -> None:
+    """USR1: what runs is cut off and kept, and the rest runs when the job has begun again."""
+    stage.build(ends_once(stage), None, runs_per_config=2)
+    run = Submitted.of(stage, slurm, "--workers=1", "--sbatch-args=--time=1 --signal=B:USR1@50")
+    wait_for("the second one runs", lambda: len([*run.events("started")]) == 2)
+    run.wait_for_restart()
+    stage.release("front")
+    run.wait_until_over()
+    assert run.states() == ["COMPLETED"], run.logs()
+    assert [record["status"] for record in run.records().values()] == ["finished"] * 2, run.logs()
+    assert run.cut_off() == ["interrupted"]
+    assert "TIME LIMIT" not in run.logs()
+    run.wait_until_nothing_lives()
+
+
+def test_nothing_that_is_deaf_or_hides_outlives_a_cancelled_job(
+    stage: Stage, slurm_of_parents: Slurm
+) -> None:
+    """Tandem ends all of it within KillWait: without cgroups Slurm itself finds no daemon."""
+    slurm = slurm_of_parents
+    stage.build(stage.worker("front", "ignores", "setsid+daemon+bare"), stage.worker("back"))
+    run = Submitted.of(stage, slurm)
+    run.wait_for_foreground()
+    slurm.run("scancel", run.job)
+    run.wait_until_over()
+    run.wait_until_nothing_lives()
+    assert run.cut_off() == ["interrupted"], run.logs()
+    assert run.records() == {}
+
+
+def test_a_group_that_goes_on_at_another_node_runs_again_whole(stage: Stage, slurm: Slurm) -> None:
+    """Half of it was measured on a board that is not to be had any more, and boards differ."""
+    stage.build(ends_once(stage), BACK, controls={"solo": True})
+    run = Submitted.of(stage, slurm)
+    wait_for("half of the group has ended", run.records)
+    wait_for("the other half runs", lambda: len([*run.events("started")]) == 2)
+    drained = slurm.job(run.job)["NodeList"]
+    slurm.run("scontrol", "update", f"nodename={drained}", "state=drain", "reason=test")
+    slurm.run("scontrol", "requeue", run.job)
+    run.wait_for_restart()
+    stage.release("front")
+    run.wait_until_over()
+    counting = [row for row in rows_of(run.run) if row["counts"] == "True"]
+    (other,) = {*NODES} - {drained}
+    assert [(row["host"], row["try_number"]) for row in counting] == [(other, "2")] * 2, run.logs()
+    assert len(run.records()) == 3
+    run.wait_until_nothing_lives()

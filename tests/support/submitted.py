@@ -59,13 +59,17 @@ class Submitted:
     job: str
 
     @staticmethod
-    def of(stage: Stage, slurm: Slurm, *options: str) -> Submitted:
-        """Submit the settings of a stage."""
-        command = driver(
+    def command(stage: Stage, *options: str) -> list[str]:
+        """Return the command that submits the settings of a stage."""
+        return driver(
             *("submit", "--registry", stage.folder / "registry.json", "--root", stage.folder),
             *("--results", stage.folder / "submitted", *options, stage.folder / "settings.json"),
         )
-        said = answer(command, slurm.environment)
+
+    @staticmethod
+    def of(stage: Stage, slurm: Slurm, *options: str) -> Submitted:
+        """Submit the settings of a stage."""
+        said = answer(Submitted.command(stage, *options), slurm.environment)
         (run,) = stage.folder.glob("submitted/run_*")
         return Submitted(stage, slurm, run, number_in(said))
 
