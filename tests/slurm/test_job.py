@@ -70,3 +70,18 @@ def test_a_node_without_what_the_plan_needs_runs_nothing(stage: Stage, slurm: Sl
     assert slurm.job(run.job)["ExitCode"] == "3:0"
     assert "node n1 cannot run this plan: the GPU of this job cannot be used" in run.logs()
     assert [*run.events("started")] == []
+
+
+def test_two_jobs_without_a_gpu_work_on_one_node(stage: Stage, slurm: Slurm) -> None:
+    """Each has CPUs of its own, and sees no GPU; each knows of the other."""
+    stage.build(stage.worker("front"), None, runs_per_config=2)
+    options = ("--workers=2", "--sbatch-args=--gres=none --nodelist=n1 --mem=1000")
+    run = Submitted.of(stage, slurm, *options)
+    wait_for("both work", lambda: len([*run.events("started")]) == 2)
+    stage.release("front")
+    run.wait_until_over()
+    assert [record["status"] for record in run.records().values()] == ["finished"] * 2, run.logs()
+    assert run.logs().count("this job has no GPU: its trainings see none") == 2
+    for record in run.records().values():
+        assert record["environment"]["node_shared"] is True
+        assert "shows none" in record["windows"][0]["gpus_reason"]

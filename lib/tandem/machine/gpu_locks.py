@@ -21,6 +21,7 @@ from tandem.nvml.presence import words_of
 from tandem.processes.cookie import lock_folder, older_lock_folders
 from tandem.processes.locks import Lock, flocks_on, lock
 
+CPUS = "cpus"
 _MACHINE = "this machine"
 
 
@@ -81,21 +82,21 @@ class GpuLocks:
 
 
 @contextmanager
-def gpu_locks(gpus: Collection[str] | None) -> Iterator[GpuLocks]:
+def gpu_locks(gpus: Collection[str] | None, cpus: str = CPUS) -> Iterator[GpuLocks]:
     """Hold the locks of these GPUs, of the CPUs where there is none, or of the machine.
 
-    LockedError names who has one of them.
+    `cpus` is the name of the CPUs' lock. LockedError names who has one of them.
     """
     with ExitStack() as stack:
-        yield GpuLocks(_taken(stack, lock_folder(), gpus))
+        yield GpuLocks(_taken(stack, lock_folder(), gpus, cpus))
 
 
-def _taken(stack: ExitStack, folder: str, gpus: Collection[str] | None) -> list[Lock]:
+def _taken(stack: ExitStack, folder: str, gpus: Collection[str] | None, cpus: str) -> list[Lock]:
     kind = fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH
     wanted = [("machine", kind, _MACHINE)]
     wanted += [(f"gpu-{gpu}", fcntl.LOCK_EX, _name_of(gpu)) for gpu in sorted(gpus or ())]
     if gpus is not None and not gpus:
-        wanted.append(("cpus", fcntl.LOCK_EX, "the CPUs without any GPU"))
+        wanted.append((cpus, fcntl.LOCK_EX, "the CPUs without any GPU"))
     locks = [stack.enter_context(lock(folder, *each)) for each in wanted]
     for older in older_lock_folders():
         for each in wanted:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tandem.machine.gpu_locks import CPUS
 from tandem.machine.gpus import Sensors
 from tandem.machine.sharing import Sharing
 
@@ -19,7 +20,8 @@ class Options:
     `rerun_invalid` the groups run again in which something is not valid.
     `stop_after_invalid` is how many experiments in a row, not valid for the same reason, end a run.
     `with_report`: at its end the run makes its report. In a job `sharing` says whether others may
-    be on the machine, and `kill_wait_s` how long after a TERM everything is killed.
+    be on the machine, and `kill_wait_s` how long after a TERM everything is killed; `cpus_lock` is
+    the name of the lock that runs without any GPU share.
     """
 
     results: Path
@@ -33,6 +35,7 @@ class Options:
     with_report: bool = True
     sharing: Sharing = field(default_factory=Sharing)
     kill_wait_s: float | None = None
+    cpus_lock: str = CPUS
 
     def left_s(self) -> float:
         """Return for how long there is time."""

@@ -177,7 +177,7 @@ class Run:
         """Take the locks of the GPUs; False: there is no time left."""
         if self.has_no_time():
             return False
-        take = partial(gpu_locks, gpus_in_use())
+        take = partial(gpu_locks, gpus_in_use(), self.options.cpus_lock)
         self.locks = stack.enter_context(
             held(take, self.longest_wait_s(), watch, self.progress.event)
         )

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import pytest
-from tandem.base.errors import NotReadyError
+from tandem.base.errors import LockedError, NotReadyError
+from tandem.machine.gpu_locks import gpu_locks
 from tandem.nvml.binding import GPU_IS_LOST, LIBRARY_NOT_FOUND, NO_PERMISSION, NvmlError
 from tandem.nvml.devices import Board, Device
 from tandem.work.slurm import boards as module
+from tandem.work.slurm import inside
 from tandem.work.slurm.boards import name_boards
+from tandem.work.slurm.questions import Answers
 
 HELD = [NvmlError("GPU 0: Insufficient Permissions", code=NO_PERMISSION)]
 LOST = [NvmlError("GPU 0: GPU is lost", code=GPU_IS_LOST)]
@@ -105,3 +108,33 @@ def test_without_nvml_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> Non
         'warning: which board CUDA_VISIBLE_DEVICES "0" means is not known:'
         " NVML: NVML Shared Library Not Found"
     ]
+
+
+@pytest.mark.parametrize(
+    ("gres", "has_boards", "visible", "words"),
+    [
+        ("gpu:4", True, "", ["this job has no GPU: its trainings see none"]),
+        ("(null)", False, "", []),  # a node without any
+        ("(null)", True, None, []),  # boards that Slurm knows nothing of
+    ],
+)
+def test_a_job_without_a_gpu_uses_none_of_those_that_slurm_gives(
+    monkeypatch: pytest.MonkeyPatch,
+    gres: str,
+    has_boards: bool,
+    visible: str | None,
+    words: list[str],
+) -> None:
+    monkeypatch.setattr(inside, "has_boards", lambda: has_boards)
+    environment, said = dict[str, str](), list[str]()
+    inside.hide_boards(environment, Answers(node={"Gres": gres}), said.append)
+    assert environment.get("CUDA_VISIBLE_DEVICES") == visible
+    assert [text[: len(word)] for text, word in zip(said, words, strict=True)] == words
+
+
+def test_two_jobs_without_a_gpu_share_no_cpu_and_so_no_lock() -> None:
+    with gpu_locks(set(), "cpus-12"):
+        with gpu_locks(set(), "cpus-13") as locks:
+            assert locks.removed() == []
+        with pytest.raises(LockedError), gpu_locks(set(), "cpus-12"):
+            pass

@@ -12,7 +12,7 @@ from tandem.base.errors import NotReadyError
 from tandem.base.variables import VISIBLE
 from tandem.nvml.binding import NO_PERMISSION, NvmlError, opened
 from tandem.nvml.devices import Board, boards
-from tandem.nvml.presence import words_of
+from tandem.nvml.presence import has_gpu, words_of
 
 
 def name_boards(environment: MutableMapping[str, str], say: Callable[[str], None]) -> None:
@@ -35,6 +35,15 @@ def name_boards(environment: MutableMapping[str, str], say: Callable[[str], None
     environment[VISIBLE] = ",".join(uuid for board in found for uuid in _uuids(board))
     names = ", ".join(f"{board.name}, {board.uuid}" for board in found)
     say(f'{VISIBLE} "{given}" of this job is {names}')
+
+
+def has_boards() -> bool:
+    """Whether this machine has boards, as far as NVML answers."""
+    try:
+        with opened():
+            return bool(boards())
+    except NvmlError as error:
+        return has_gpu(error)
 
 
 def _meant(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 
+from tandem.base.variables import VISIBLE
+from tandem.machine.gpu_locks import CPUS
 from tandem.run.options import Options
-from tandem.work.slurm.boards import name_boards
+from tandem.work.slurm.boards import has_boards, name_boards
 from tandem.work.slurm.job import Job, job_of
 from tandem.work.slurm.questions import Answers, ask
 
@@ -27,12 +29,25 @@ def in_job(options: Options, say: Callable[[str], None]) -> Options:
     if job.node:  # else it is not Slurm that has set the variable
         name_boards(os.environ, say)
     answers = ask(job)
+    if job.node and not job.gpus and VISIBLE not in os.environ:
+        hide_boards(os.environ, answers, say)
     return replace(
         options,
+        cpus_lock=f"{CPUS}-{job.number}",  # Slurm gives no CPU to two jobs
         until_s=until(job, answers, options.until_s, say),
         sharing=answers.sharing(job),
         kill_wait_s=answers.kill_wait_s,
     )
+
+
+def hide_boards(
+    environment: MutableMapping[str, str], answers: Answers, say: Callable[[str], None]
+) -> None:
+    """Let nobody use boards that Slurm has not given to this job, and gives to others."""
+    if answers.node_gpus:
+        say(f"this job has no GPU: its trainings see none ({VISIBLE} is empty)")
+    if answers.node_gpus or not has_boards():
+        environment[VISIBLE] = ""
 
 
 def until(
