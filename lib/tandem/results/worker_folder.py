@@ -146,10 +146,12 @@ class WorkerFolder(RunFolder):
         """
         judged = standing_try(self.path, name)
         aside = None if judged is None else take_away(self.path, name, judged)
-        if aside:
-            facts = {"experiment": name, "folder": aside, REPLACED: True}
-            self.journal.add("set_aside", **facts)
-        if aside and (judged or name in self.listed):  # else it was only cut off
+        if aside is None:
+            return
+        has_stood = bool(judged) or name in self.listed  # else it was only cut off
+        facts = {REPLACED: True} if has_stood else {}
+        self.journal.add("set_aside", experiment=name, folder=aside, **facts)
+        if has_stood:
             self.say(f"{name} will run again: its record is missing or damaged ({aside})")
 
     def show(self, shown: Mapping[str, tuple[Record, Interference | None]]) -> None:

@@ -98,6 +98,18 @@ def test_what_ran_again_or_was_cut_off_is_named(tmp_path: Path) -> None:
     assert "What was seen in 4 experiments" in text
 
 
+def test_tries_of_workers_that_do_not_count_are_named(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    lost = ("lost", {"experiment": IDS[0], "standing": f"workers/b/{IDS[0]}", "worker": "a"})
+    place = f"workers/a/{IDS[1]}"
+    damaged = ("set_aside", {"experiment": IDS[1], "folder": place, "stood": True, "worker": "b"})
+    write_journal(run, ("run_started", {}), lost, damaged)
+    text = noted(Trust, run)
+    assert f"Run twice; another worker's counts\n1: workers/a/{IDS[0]}" in text
+    assert f"Damaged, and run again\n1: {place}" in text
+    assert "Cut off" not in text
+
+
 def test_warnings_are_counted_by_kind(tmp_path: Path) -> None:
     run = planned(tmp_path / "run_1", PLAN)
     texts = [f"others used {percent} % of all CPUs" for percent in ("12.5", "9", "30")]

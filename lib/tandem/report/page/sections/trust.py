@@ -18,8 +18,10 @@ from tandem.report.page.run_times import times_of
 from tandem.report.page.runs import ENDED, ReportedRun, Standings
 from tandem.report.plots.drift import IdleWindow, drift_plot, legend
 from tandem.report.shell import shell_line
+from tandem.results.journal import REPLACED
 from tandem.results.reading import ExperimentReading, RunReading
 from tandem.results.record import Record
+from tandem.results.workers import WORKERS
 
 _MOST_WARNINGS, _MOST_NAMED, _MOST_MARKS = 20, 5, 1000
 _IDLE = ("experiment", "began", "board", "power_avg_watts")
@@ -124,8 +126,10 @@ class RunTrust:
             "Not valid, in no comparison": self.standings.names("not valid"),
             "Of groups that ran again": again["of a group that ran again"],
             "Warm-ups, thrown away": again["warm-up"],
-            "Cut off": self.standings.names("cut off") + self._cut_off_before(),
+            "Cut off": self.standings.names("cut off") + self._set_aside(has_stood=False),
             "Damaged": self.standings.names("damaged"),
+            "Damaged, and run again": self._set_aside(has_stood=True),
+            "Run twice; another worker's counts": self._lost(),
             "Missing": self.standings.names("missing"),
             "Foreground tried again within": self.retried,
         }
@@ -139,10 +143,16 @@ class RunTrust:
         nothing = element("p", known if self.run.plan else "Nothing that the files tell of.")
         return [title, terms(texts, "facts wide") if texts else nothing]
 
-    def _cut_off_before(self) -> list[str]:
-        """Return the tries that were cut off and set aside, by their folders."""
+    def _set_aside(self, *, has_stood: bool) -> list[str]:
+        """Return the tries that were set aside, by their folders: cut off, or damaged later."""
         events = (each for each in self.run.events if each["event"] == "set_aside")
-        return [str(each.get("folder") or each.get("experiment")) for each in events]
+        found = (each for each in events if (REPLACED in each) is has_stood)
+        return [str(each.get("folder") or each.get("experiment")) for each in found]
+
+    def _lost(self) -> list[str]:
+        """Return the tries that ended when that of another worker stood already."""
+        events = (each for each in self.run.events if each["event"] == "lost")
+        return [f"{WORKERS}/{each.get('worker')}/{each.get('experiment')}" for each in events]
 
     def _warnings(self) -> list[Content]:
         found: list[Content] = [element("h3", "Warnings")]
