@@ -12,6 +12,7 @@ from tandem.plan.file import write_plan
 from tandem.results.folder import RunFolder
 from tandem.results.journal import events_in
 from tandem.results.record import Record
+from tandem.results.standing import standing_plan
 from tandem.results.worker_folder import WorkerFolder, make_worker_folder
 from tandem.results.workers import journal_of
 from tandem.run.pairs import finish
@@ -54,10 +55,10 @@ class Workers:
         folder.close()
 
     def record(self, name: str, worker: str | None, **changes: Any) -> Record:
-        planned = self.plan.by_id[name]
+        planned = standing_plan(self.path).by_id[name]
         own: dict[str, Any] = {"experiment_id": name, "worker": worker, "hyperparameters": {}}
         own |= {"twin": planned.twin, "control": planned.control, "mode": planned.mode}
-        own |= {"group": planned.group}
+        own |= {"group": planned.group, "try_number": planned.try_number}
         own |= {"windows[0].name": "solo" if planned.control == "solo" else "foreground"}
         made = records.record(**own, **changes)
         if not planned.backgrounds:
@@ -67,7 +68,7 @@ class Workers:
         return made
 
     def begin(self, folder: RunFolder, name: str) -> Path:
-        place = folder.begin(self.plan.by_id[name])
+        place = folder.begin(folder.plan.by_id[name])
         place.mkdir()
         (place / "fg_run.sh").touch()
         return place

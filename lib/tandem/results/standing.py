@@ -16,7 +16,7 @@ from tandem.plan.tries import as_it_stands, counting, lost_additions, newest_try
 from tandem.results.folder import TABLE
 from tandem.results.journal import added_in, ended_by, events_in
 from tandem.results.record import UNFINISHED
-from tandem.results.record_file import record_of
+from tandem.results.record_file import is_there, record_of
 from tandem.results.workers import folders_with, is_shared, journal_of, names_in, tries_in
 
 
@@ -53,8 +53,9 @@ def not_counting(
     except (UsageError, OSError):
         return frozenset(_not_counting_in_table(run))
     several = (it for it in plan.groups.values() if newest_try(it)[0].try_number > 1)
-    untold = {each.id for members in several for each in members} - ended
-    ended |= {name for name in untold if _has_ended(name, run)}
+    names = {each.id for members in several for each in members}
+    ended -= {name for name in names & ended if not is_there(name, run)}
+    ended |= {name for name in names - ended if _has_ended(name, run)}
     return frozenset(plan.by_id) - counting(plan.groups.values(), ended)
 
 

@@ -14,8 +14,10 @@ from support.books import FIRST, GROUP, SECOND, SOLO, Workers
 from support.summary import rows_of
 from tandem.base.errors import LockedError
 from tandem.experiment.outcome import write_outcome
+from tandem.plan.tries import TRY, names_of_next_try
 from tandem.results.folder import RunFolder
 from tandem.results.record_file import INTERFERENCE, NAME, write_record
+from tandem.results.standing import not_counting
 from tandem.run.pairs import finish
 from tandem.work.together import adopt, put_together, write_lost_figures
 
@@ -223,6 +225,26 @@ def test_a_loser_stands_where_the_winner_is_damaged(run: Workers) -> None:
     third = run.worker("c_1_r0")
     adopt(third, GROUP)
     assert run.standing() == {SOLO: f"workers/b_1_r0/{SOLO}"}
+
+
+def test_a_try_that_is_damaged_counts_no_longer(run: Workers) -> None:
+    folder = run.worker("a_1_r0")
+    run.end(folder, *GROUP)
+    folder.add(TRY, names_of_next_try(run.plan.groups["c01_r1"]))
+    again = [f"{name}_try2" for name in GROUP]
+    run.end(folder, *again)
+    put_together(folder, set())
+    assert not_counting(run.path) == set(GROUP)
+    spoil(run.path / again[0], "folder gone")
+    assert not_counting(run.path) == set(again)
+    second = run.worker("b_1_r0")
+    adopt(second, again)
+    assert not_counting(run.path) == set(again)
+    assert [each.id for each in second.missing()] == again[:1]
+    run.end(second, again[0])
+    put_together(second, set())
+    assert not_counting(run.path) == set(GROUP)
+    assert [row["counts"] for row in rows_of(run.path)] == ["False"] * 3 + ["True"] * 3
 
 
 # -- a run that `tandem run` began ---------------------------------------------------------
