@@ -14,7 +14,7 @@ from tandem.results.forecast import Forecast
 from tandem.results.journal import LEFT_TO_OTHERS
 from tandem.results.record_file import record_of
 from tandem.results.worker_folder import WorkerFolder
-from tandem.run.groups import Order, add_tries, is_due, say_again
+from tandem.run.groups import Order, is_due, say_again, why_invalid
 from tandem.work.boards import Site, site_of
 from tandem.work.claims import Claims, Heartbeat
 from tandem.work.failing import Failing
@@ -135,7 +135,7 @@ class GroupOrder(Order):
 
     def has_time_for(self, group: str, forecast: Forecast) -> bool:
         """Whether all that a group lacks will probably have ended in time; it is said if not."""
-        missing = self.missing_of(group) or newest_try(self.folder.plan.groups[group])
+        missing, _ = self.todo(group)
         seconds = [forecast.of(each) or 0.0 for each in [*missing, *self.cold_starts(missing)]]
         left_s = self.left_s()
         self.is_out_of_time = left_s <= 0 or left_s < sum(seconds)
@@ -168,21 +168,24 @@ class GroupOrder(Order):
                 return  # one has left no record, and would not the next time
 
     def next_try(self, group: str) -> list[Experiment]:
-        """Return what is to run of a group now; [] nothing any more."""
-        newest = newest_try(self.folder.plan.groups[group])
-        ended = [each for each in newest if each.id in self.folder.rows]
-        if len(ended) == len(newest):
-            host = self.failing.host(group)
-            if host is not None and host != self.site.host:
-                return self.try_again(newest, f"its trainings failed on {host}")
-            return add_tries(self.folder, [newest]) if is_due(self.folder, newest) else []
-        if site := self.other_site(ended):
-            return self.try_again(newest, f"a part of it was run on {site.text()}")
-        return [each for each in newest if each not in ended]
+        """Return what is to run of a group now, added to the plan if need be; [] nothing more."""
+        todo, why = self.todo(group)
+        if why is None:
+            return todo
+        say_again(self.folder, todo, why)
+        return self.folder.add(TRY, names_of_next_try(todo))
 
-    def try_again(self, newest: list[Experiment], why: str) -> list[Experiment]:
-        say_again(self.folder, newest, why)
-        return self.folder.add(TRY, names_of_next_try(newest))
+    def todo(self, group: str) -> tuple[list[Experiment], str | None]:
+        """Return what is to run of a group, and why whole, as a next try; None: as it stands."""
+        newest, missing = newest_try(self.folder.plan.groups[group]), self.missing_of(group)
+        if missing:
+            site = self.other_site([each for each in newest if each not in missing])
+            return (newest, f"a part of it was run on {site.text()}") if site else (missing, None)
+        host = self.failing.host(group)
+        if host not in (None, self.site.host):
+            return newest, f"its trainings failed on {host}"
+        is_again = is_due(self.folder, newest)
+        return (newest, why_invalid(self.folder, newest)[0]) if is_again else ([], None)
 
     def other_site(self, ended: Sequence[Experiment]) -> Site | None:
         """Return where some of these were run that is not here; None: all were run here."""

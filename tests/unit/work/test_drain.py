@@ -130,11 +130,22 @@ def test_who_is_ahead_in_a_group_goes_on_and_the_other_leaves(run: Drained) -> N
     assert run.standing() == dict.fromkeys(FIRST, "n1_1_r0")
 
 
+def test_what_another_has_ended_meanwhile_is_not_begun(run: Drained) -> None:
+    """By a worker that slept between two experiments of a group."""
+    slow = run.worker("n1_1_r0", most_groups=1)
+    given, experiment = starting(slow)
+    run.end(slow, experiment)
+    grow_old(run, 121)
+    fast = run.worker("n1_2_r0", most_groups=1)
+    assert run.run(fast) == FIRST[1:]
+    assert [*given] == []
+    assert run.told("c01_r1 is left to the worker of workers/n1_2_r0/")
+
+
 def test_one_without_a_record_is_not_tried_for_ever(run: Drained) -> None:
     """Its training has removed its own folder, say."""
-    order = run.worker("n1_1_r0", most_groups=1)
-    assert [each.id for each in order.each(Forecast(()))] == FIRST
-    assert [each.id for each in order.each(Forecast(()))] == []
+    order = run.worker("n1_1_r0")
+    assert [each.id for each in order.each(Forecast(()))] == [*FIRST, *SECOND, *THIRD]
 
 
 # -- time --------------------------------------------------------------------------------
@@ -239,6 +250,7 @@ def test_a_group_that_failed_on_one_host_is_tried_on_another_once(run: Drained) 
     assert first.failed_here() == ["c01_r1"]
     again = run.worker("n1_2_r0", OTHER_BOARD)
     assert (run.run(again), again.failed_here()) == ([], ["c01_r1"])
+    assert (again.groups, again.groups_to_run()) == ([], [])
     second, other = run.worker("n2_1_r0", THERE), tries(FIRST, 2)
     assert run.run(second, **both_failed(other)) == other
     assert run.told("c01_r1 runs again, whole (try 2): its trainings failed on n1")
