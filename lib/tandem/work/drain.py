@@ -20,6 +20,8 @@ from tandem.work.claims import Claims, Heartbeat
 from tandem.work.failing import Failing
 from tandem.work.together import adopt
 
+_MARGIN_S = 0.1  # a claim is looked at when it is stale, and not just before
+
 
 @dataclass(kw_only=True)
 class GroupOrder(Order):
@@ -65,13 +67,13 @@ class GroupOrder(Order):
             if group:
                 yield from self.whole(group)
                 self.release()
-            elif self.is_out_of_time or (late_s := self.late_s()) is None:
+            elif self.is_out_of_time or (late_s := self.folder.disk.patient(self.late_s)) is None:
                 return
             else:
                 if not has_waited:
                     self.folder.say("waiting for other workers that have been silent for long")
                 has_waited = True
-                self.wait(min(late_s, self.claims.heartbeat_s))
+                self.wait(min(late_s + _MARGIN_S, self.claims.heartbeat_s))
 
     # -- a group is taken ------------------------------------------------------------------
 
@@ -118,8 +120,7 @@ class GroupOrder(Order):
         return sorted(todo, key=lambda group: not self.missing_of(group))
 
     def is_to_run(self, group: str) -> bool:
-        is_open = group not in self.settled
-        return is_open and (bool(self.missing_of(group)) or self.runs_again(group))
+        return bool(self.missing_of(group)) or self.runs_again(group)
 
     def missing_of(self, group: str) -> list[Experiment]:
         """Return what has not ended of the newest try of a group."""
@@ -128,6 +129,8 @@ class GroupOrder(Order):
 
     def runs_again(self, group: str) -> bool:
         """Whether a group that has ended whole is to have another try, by this worker."""
+        if group in self.settled:
+            return False
         host = self.failing.host(group)
         if host is None and not is_due(self.folder, newest_try(self.folder.plan.groups[group])):
             self.settled.add(group)
