@@ -33,7 +33,8 @@ work() {
   [[ -L run/fast_tiny_001 && -L run/fast_tiny_002 && -z $(ls -A run/claims) ]]
   work run
   [[ $status -eq 0 && $stderr == "nothing is missing: all experiments have ended" ]]
-  [[ $(ls run/workers | wc -l) -eq 2 ]]
+  local workers=(run/workers/*)
+  [[ ${#workers[@]} -eq 2 ]]
 }
 
 @test "what is no run of this version is refused, and left as it is" {
