@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simgpu import SimGpu
 from support import ROOT
 from support.job import REFUSED, asked, job_environment
 from support.stage import Stage, wait_for
@@ -125,3 +126,20 @@ def test_a_job_with_a_gpu_that_nobody_can_use_ends_at_once(stage: Stage) -> None
         pytest.skip("this machine has a GPU")
     assert worker.returncode == 3, output
     assert "the GPU of this job cannot be used or measured: NVML" in output.splitlines()[-1]
+
+
+@pytest.mark.long
+def test_of_several_workers_of_a_job_the_last_has_it_queued_again(
+    stage: Stage, two_gpus: SimGpu
+) -> None:
+    """Before, that would have ended the others; and what any of them has ended is progress."""
+    stage.more_environment |= two_gpus.environment({})
+    job = JobStage(stage)
+    worker = job.submit("--gpus", "all", gpus=2)
+    job.wait_for_second()
+    worker.send_signal(signal.SIGUSR1)
+    output, _ = worker.communicate(timeout=60)
+    assert worker.returncode == -signal.SIGUSR1, output
+    assert asked(job.slurm).count("requeue 14962542") == 1, output
+    assert len(list(job.run.glob("workers/*_14962542*_r0"))) == 2
+    stage.wait_until_nothing_lives()

@@ -31,7 +31,7 @@ from tandem.work.boards import this_site
 from tandem.work.claims import EXPIRES_S, Claims
 from tandem.work.drain import GroupOrder
 from tandem.work.left import Left, left_by, own_rows
-from tandem.work.slurm.ending import has_others, queue_again
+from tandem.work.slurm.ending import has_ended_any, is_of, queue_again
 from tandem.work.slurm.job import job_of
 from tandem.work.together import put_together
 
@@ -140,10 +140,10 @@ class Worker(Run):
         job, left = job_of(os.environ), self.left
         if job is None or left is None or not left.with_nobody or not self.order:
             return
-        if has_others(job, left.with_others.values()):  # whichever ends last will do it
-            return
-        assert self.path and isinstance(self.folder, WorkerFolder)
-        if own_rows(self.folder):
+        if any(is_of(job, each) for each in left.with_others.values()):
+            return  # whichever ends last will do it
+        assert self.path and self.folder
+        if has_ended_any(job, self.path, self.folder.rows):
             queue_again(job, self.path, self.progress.event)
         else:
             self.progress.event(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tandem.base.paths import how_to_go_on
+from tandem.results.commit import standing_try
 from tandem.work.slurm.client import answer_of
 from tandem.work.slurm.job import Job
 
@@ -23,7 +24,16 @@ def queue_again(job: Job, run: Path, say: Callable[[str], None]) -> None:
         say(f"not queued again: {said.problem} (type: {how_to_go_on(run)})")
 
 
-def has_others(job: Job, workers: Iterable[str]) -> bool:
-    """Whether one of these workers is of the same job: to queue it again would end that one."""
-    own = f"_{job.worker_id}_r", f"_{job.worker_id}."
-    return any(each in worker for worker in workers for each in own)
+def is_of(job: Job, worker: str) -> bool:
+    """Whether a worker is of a job, by its name: to queue the job again ends that one, too."""
+    return f"_{job.worker_id}_r" in worker or f"_{job.worker_id}." in worker
+
+
+def has_ended_any(job: Job, run: Path, names: Iterable[str]) -> bool:
+    """Whether a try stands, of one of these experiments, that the job has made since its start.
+
+    OSError: it cannot be told.
+    """
+    tries = (standing_try(run, name) or "/" for name in names)
+    workers = (each.split("/")[1] for each in tries)
+    return any(is_of(job, each) and each.endswith(f"_r{job.restart}") for each in workers)
