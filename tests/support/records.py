@@ -30,6 +30,7 @@ Part = TypeVar("Part")
 
 _ROOTS = {Record: "record", Interference: "interference"}
 _CLEAN: Mapping[str, Any] = {  # what the examples of single keys say is not of one and the same run
+    "worker": None,
     "error_message": None,
     "energy_reason": None,
     "invalid_reasons": [],

@@ -15,7 +15,7 @@ def experiment_named(text: str, run: Path) -> tuple[RunReading, ExperimentReadin
     """Return an experiment by RUN/ID, or by its id in a run; UsageError: there is none."""
     path = Path(text)
     if len(path.parts) <= 1 and (path / RECORD).exists():  # typed inside the run's folder
-        path = path.resolve()
+        path = path.absolute()  # where workers drain the run it is a link
     if len(path.parts) > 1:
         run = path.parent
     reading = RunReading(run_folder(run))

@@ -24,7 +24,14 @@ from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, read_record_and_digest
 from tandem.results.standing import not_counting, standing_plan
-from tandem.results.workers import folders_with, journal_of, names_in
+from tandem.results.workers import (
+    folders_with,
+    is_shared,
+    journal_of,
+    names_in,
+    newest_of,
+    tries_in,
+)
 
 Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
 
@@ -141,6 +148,11 @@ class RunReading:
         """Which of them do not count."""
         return not_counting(self.path, self.plan, self.events)
 
+    @cached_property
+    def tries(self) -> Mapping[str, list[Path]]:
+        """The folders in which workers have begun each experiment; none where there are none."""
+        return tries_in(self.path) if is_shared(self.path) else {}
+
     def experiments(self) -> Iterator[ExperimentReading]:
         """Yield every experiment, each record read anew."""
         digests: dict[str, str] = {}
@@ -149,7 +161,9 @@ class RunReading:
     def experiment(self, name: str, digests: dict[str, str] | None = None) -> ExperimentReading:
         """Return one experiment by its id; `digests` are those of what was read just before."""
         digests = {} if digests is None else digests
-        folder = self.path / name
+        folder, stands = self.path / name, True
+        if not os.path.lexists(folder) and (begun := self.tries.get(name)):
+            folder, stands = newest_of(begun), False
         planned = self.plan.by_id.get(name) if self.plan else None
         record, digest, problem = None, None, None
         try:
@@ -161,5 +175,8 @@ class RunReading:
             problem = str(error) if is_named else None
         except ValueError as error:
             problem = f"{folder / RECORD}: {error} (restore it, or move its folder away)"
+        if not stands and (record is None or record["status"] not in UNFINISHED):
+            record, digest, problem = None, None, None  # it runs, or its worker was killed
+            digests.pop(name, None)
         counts = name not in self.out
         return ExperimentReading(name, folder, planned, record, digest, problem, counts, digests)

@@ -9,8 +9,9 @@ A run that one process works on alone has none of this.
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from operator import itemgetter
@@ -37,20 +38,22 @@ def is_shared(run: Path) -> bool:
     return (run / WORKERS).is_dir()
 
 
-def at_once(look: Callable[[T], R], names: Collection[T]) -> dict[T, R]:
-    """Return what a look at each of these tells; a file server answers several at once."""
+def at_once(look: Callable[[T], R], names: Iterable[T]) -> dict[T, R]:
+    """Return what a look at each of these tells, in no order; a server answers several at once."""
+    every = list(names)
+
+    def look_at(some: Sequence[T]) -> list[tuple[T, R]]:
+        return [(name, look(name)) for name in some]
+
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return dict(zip(names, threads.map(look, names), strict=True))
+        parts = threads.map(look_at, (every[number::_AT_ONCE] for number in range(_AT_ONCE)))
+        return {name: told for part in parts for name, told in part}
 
 
 def folders_with(name: str, places: Sequence[str]) -> list[str]:
-    """Return those of some folders that have a file of this name; the server is asked at once."""
-
-    def look(some: tuple[str, ...]) -> list[str]:
-        return [place for place in some if os.path.exists(f"{place}/{name}")]
-
-    parts = {tuple(places[number::_AT_ONCE]) for number in range(_AT_ONCE)}
-    return [place for found in at_once(look, parts).values() for place in found]
+    """Return those of some folders that have a file of this name, in no order."""
+    found = at_once(lambda place: os.path.exists(f"{place}/{name}"), places)
+    return [place for place, is_there in found.items() if is_there]
 
 
 def names_in(folder: Path) -> list[str]:
@@ -70,6 +73,25 @@ def tries_in(run: Path) -> dict[str, list[Path]]:
                 if each.is_dir(follow_symlinks=False):
                     found.setdefault(each.name, []).append(Path(each.path))
     return found
+
+
+def newest_of(folders: Sequence[Path]) -> Path:
+    """Return which of some folders something was written in last."""
+
+    def written_s(folder: Path) -> float:
+        try:
+            return folder.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    return max(folders, key=written_s)
+
+
+def other_tries(run: Path, name: str) -> list[Path]:
+    """Return the tries of an experiment that workers made and that do not stand, by their names."""
+    standing = os.path.realpath(run / name)
+    found = [each for each in tries_in(run).get(name, ()) if os.path.realpath(each) != standing]
+    return sorted([*found, *(run / WORKERS).glob(f"*/cut_off/{glob.escape(name)}.*")])
 
 
 def journal_of(run: Path) -> bytes:

@@ -18,6 +18,7 @@ from tandem.results.earlier_record import in_full
 from tandem.results.glance import Watched
 from tandem.results.reading import RunReading
 from tandem.results.record_file import INTERFERENCE, NAME
+from tandem.results.workers import other_tries
 
 OLD = ROOT / "tests" / "support" / "record_of_version_2.json"
 
@@ -193,3 +194,36 @@ def test_settings_that_are_no_object_are_none(tmp_path: Path) -> None:
     for text, value in (("{", None), ("[1]", None), ('{"name": 1}', {"name": 1})):
         (tmp_path / "settings.json").write_text(text)
         assert RunReading(tmp_path).settings == value
+
+
+# -- in the folders of workers -----------------------------------------------------------
+
+
+def test_what_a_worker_runs_or_was_cut_off_in_is_read_where_nothing_stands(tmp_path: Path) -> None:
+    run = written(tmp_path / "run", plan("a_stands", "b_cut", "c_runs", "d_untold", "e_not_begun"))
+    worker = run.path / "workers" / "n1_1_r0"
+    cut = {"status": "interrupted", "valid": False, "error_message": "stopped by SIGTERM"}
+    made = {"a_stands": {}, "b_cut": cut, "d_untold": {}}
+    worker.mkdir(parents=True)
+    write_run(worker, *(records.record(experiment_id=name, **made[name]) for name in made))
+    (worker / "c_runs").mkdir()
+    (run.path / "a_stands").symlink_to("workers/n1_1_r0/a_stands")
+    again = RunReading(run.path)
+    assert standings(again) == {
+        "a_stands": "valid",
+        "b_cut": "cut off",
+        "c_runs": "missing",
+        "d_untold": "missing",  # its worker was killed before it stood
+        "e_not_begun": "missing",
+    }
+    assert again.experiment("a_stands").folder == run.path / "a_stands"
+    assert again.experiment("b_cut").why_not == ["stopped by SIGTERM"]
+    assert again.experiment("c_runs").folder == worker / "c_runs"
+
+
+def test_the_tries_that_do_not_stand_are_found(tmp_path: Path) -> None:
+    for place in ("n1_1_r0/x", "n2_2_r0/x", "n2_2_r0/cut_off/x.1", "n2_2_r0/cut_off/xy.1"):
+        (tmp_path / "workers" / place).mkdir(parents=True)
+    (tmp_path / "x").symlink_to("workers/n1_1_r0/x")
+    found = [str(each.relative_to(tmp_path)) for each in other_tries(tmp_path, "x")]
+    assert found == ["workers/n2_2_r0/cut_off/x.1", "workers/n2_2_r0/x"]

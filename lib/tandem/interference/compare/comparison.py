@@ -201,6 +201,8 @@ def group_of(pairs: Sequence[Pair], namer: Namer, kind: str, names: Sequence[str
         "unit": kind,
         "configurations": len({pair.configuration for pair in pairs}),
         "experiments": len(pairs),
+        "boards": len({pair.board for pair in pairs if pair.board != pair.origin[0]}),
+        "hosts": len({pair.origin[0] for pair in pairs}),
         "missing": missing_in(pairs),
         "missing_by_figure": missing_by_figure(pairs),
         "no_joules": why,

@@ -22,6 +22,7 @@ from tandem.report.compare.wording import (
     notes,
     number,
     short,
+    shown_rows,
     size,
     spread,
     spread_title,
@@ -118,7 +119,7 @@ def all_warnings(found: Facts) -> list[str]:
 def blocks_of_cell(group: Facts, shown: set[str]) -> Iterator[Block]:
     yield Heading(f"{training(group)} beside {load(group)}, {where(group, shown)}")
     yield Text(f"{size(group)}; its name: {typed(group['names'])}")
-    rows = with_values(group)
+    rows = shown_rows(group)
     has_boards = len({row["board"] for row in rows if row["board"]}) > 1
     titles = ("figure", "label", units_title(group), "estimate", spread_title(rows))
     yield Table([titles, *(cells(row, has_boards) for row in rows)])

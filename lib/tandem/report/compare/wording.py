@@ -14,6 +14,7 @@ from tandem.report.titles import TITLES, source
 
 LEVEL_SHOWN = 20
 BOARD_SHOWN = 12  # characters of a UUID
+MOST_BOARDS = 4  # whose joules a table for people has
 
 Facts = Mapping[str, Any]
 
@@ -148,6 +149,16 @@ def with_values(group: Facts) -> list[Facts]:
     return [row for row in group["rows"] if row["estimate"] is not None]
 
 
+def shown_rows(group: Facts) -> list[Facts]:
+    """Return what a table for people has: of many boards no joules, which have a row for each."""
+    known = with_values(group)
+    return [row for row in known if not row["board"]] if has_many_boards(group) else known
+
+
+def has_many_boards(group: Facts) -> bool:
+    return len({row["board"] for row in group["rows"] if row["board"]}) > MOST_BOARDS
+
+
 def without_values(group: Facts) -> Iterator[str]:
     """Say which figures nobody has."""
     names = [TITLES[row["figure"]] for row in group["rows"] if row["estimate"] is None]
@@ -185,6 +196,16 @@ def notes(group: Facts) -> Iterator[str]:
     most = max((row["units"] or 0 for row in group["rows"]), default=0)
     if 0 < most <= 2:
         yield "run-to-run variation unknown: one or two values do not show it"
+    boards, hosts = group.get("boards", 0), group.get("hosts", 1)
+    if boards > 1 or hosts > 1:
+        where = (
+            f"{counted(boards, 'board')} of {counted(hosts, 'host')}"
+            if boards
+            else f"{hosts} hosts"
+        )
+        yield f"the pairs are from {where}, and are put together as pairs alone"
+    if has_many_boards(group):
+        yield "joules have a row for each board: --format csv has them"
     for reason, count in group["missing"].items():
         yield f"missing in {count} of {group['experiments']}: {reason}"
     yield from (f"warning: {warning}" for warning in group["warnings"])

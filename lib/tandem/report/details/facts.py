@@ -183,9 +183,12 @@ def _warnings(record: Mapping[str, Any]) -> Iterator[Row]:
 
 def _machine(record: Mapping[str, Any]) -> Iterator[Row]:
     around = record["environment"]
+    if worker := record.get("worker"):
+        yield "worker", worker
     yield "host", f"{around['hostname']}, {around['cpu_model'] or 'CPU not known'}"
     window = foreground_window(record)  # type: ignore[arg-type]
     for gpu in window["gpus"] if window else ():
+        yield f"GPU {gpu['index']}", f"{gpu['name']}, {gpu['uuid']}"
         held = {name: share for name, share in gpu["throttled_percent"].items() if share}
         for name, share in held.items():
             yield f"GPU {gpu['index']}", f"held down by {name} for {share:g} % of the foreground"

@@ -9,12 +9,15 @@ from tandem.base.text import printable
 from tandem.log.tail import CUT, Tail
 from tandem.report.details import words
 from tandem.report.details.chart import chart_of
-from tandem.report.details.facts import Part, parts_of
+from tandem.report.details.facts import Part, Row, parts_of
 from tandem.report.details.files import files_of
 from tandem.report.details.logs import tails_of
 from tandem.report.grid import fold, labelled, wrapped
 from tandem.report.plots.sparks import sparks
 from tandem.results.reading import ExperimentReading, RunReading
+from tandem.results.record import UNFINISHED
+from tandem.results.record_file import record_of
+from tandem.results.workers import other_tries
 
 _ASCII = str.maketrans({"±": "+", "\u2013": "-", "°": " ", "…": "."})
 
@@ -34,7 +37,8 @@ def text_of_experiment(
     """Return all that is known of an experiment, in lines of at most `columns` characters."""
     lines = [*_head(run, reading, columns, has_utf8)]
     parts = parts_of(reading)
-    for part in parts:
+    tries = Part("Other tries", [*_tries(run, reading)])
+    for part in [*parts, tries] if tries.rows else parts:
         lines += _part(part, columns)
     lines += _timeline(reading, columns, has_utf8)
     for name, tail in tails_of(reading):
@@ -43,6 +47,19 @@ def text_of_experiment(
     lines += _part(Part("Files", files), columns)
     text = "\n".join(lines)
     return text if has_utf8 else text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def _tries(run: RunReading, reading: ExperimentReading) -> Iterator[Row]:
+    """Yield the tries of workers that do not stand for the experiment, and why."""
+    for folder in other_tries(run.path, reading.id) if run.tries else ():
+        if folder == reading.folder:
+            continue
+        record = record_of(folder.name, folder.parent)
+        how = "without a record: it runs, or its worker was killed"
+        if record:
+            is_cut_off = record["status"] in UNFINISHED
+            how = f"cut off: {record['error_message']}" if is_cut_off else "ended; another stands"
+        yield str(folder.relative_to(run.path)), how
 
 
 def _head(

@@ -11,10 +11,11 @@ from tandem.base.text import percent_down
 from tandem.interference.compare.cells import load_of
 from tandem.interference.usable import flags
 from tandem.results.reading import ExperimentReading
-from tandem.results.record import UNLIKE_A_RECORD, Record, figures_of
+from tandem.results.record import UNLIKE_A_RECORD, Record, figures_of, foreground_window
 
 MARKS = {"valid": "✓", "not valid": "✗", "cut off": "◌", "damaged": "!", "missing": "·"}
 Values = Mapping[str, Any]
+_UUID_CHARACTERS = len("GPU-5f0e6a2c")
 
 
 def record_of(reading: ExperimentReading) -> Mapping[str, Any]:
@@ -97,6 +98,22 @@ def slowdown(reading: ExperimentReading) -> float | None:
     try:
         return _number(figures_of(reading.interference)["slowdown"]["value"])
     except (LookupError, TypeError):
+        return None
+
+
+def host(reading: ExperimentReading) -> str | None:
+    around = record_of(reading).get("environment")
+    return str(around["hostname"]) if isinstance(around, Mapping) and "hostname" in around else None
+
+
+def board(reading: ExperimentReading) -> str | None:
+    """Return the beginnings of the UUIDs of the boards on which the foreground was measured."""
+    try:
+        window = foreground_window(reading.record) if reading.record else None
+        return (
+            ", ".join(gpu["uuid"][:_UUID_CHARACTERS] for gpu in window["gpus"]) if window else None
+        )
+    except UNLIKE_A_RECORD:
         return None
 
 

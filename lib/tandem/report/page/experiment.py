@@ -68,7 +68,7 @@ def _tail(log: str, tail: Tail) -> list[Content]:
 
 
 def _files(run: ReportedRun, reading: ExperimentReading) -> Element | None:
-    folder = f"{run.link}{quote(reading.id)}/"
+    folder = f"{run.link}{quote(str(reading.folder.relative_to(run.path)))}/"
     links: list[Content] = []
     for kind, path in files_of(reading.folder):
         links += [" · " if links else "", element("a", kind, href=folder + path)]

@@ -24,17 +24,22 @@ _REASON_CHARACTERS = 100
 _MANY, _ROWS_A_BODY = 600, 200  # of more rows than these the page lays out only what is seen
 _ORDER = (
     *("Run", "Standing", "Foreground", "Values", "Background", "Duration, s", "Metric"),
-    *("GPU, J", "Coverage, %", "Slowdown", "Why not valid"),
+    *("GPU, J", "Coverage, %", "Slowdown", "Host", "Board", "Why not valid"),
 )
+_ONLY_IF_SEVERAL = ("Host", "Board")
 _NUMERIC = frozenset({"Duration, s", "GPU, J", "Coverage, %", "Slowdown"})
 _UNKNOWN = "\u2013"
 
 
 @dataclass(frozen=True)
 class Line:
-    """What is kept of an experiment. `cells` are by title; `badness` is less for a worse one."""
+    """What is kept of an experiment; `place` is its folder in that of the run.
+
+    `cells` are by title; `badness` is less for a worse one.
+    """
 
     id: str
+    place: str
     run: ReportedRun
     values: words.Values
     metric: tuple[str, float] | None
@@ -61,10 +66,13 @@ def line_of(run: ReportedRun, reading: ExperimentReading, *, has_run: bool) -> L
         "GPU, J": _text(joules, 0),
         "Coverage, %": words.percent_text(coverage) or "",
         "Slowdown": _text(slowdown, 3),
+        "Host": words.host(reading) or "",
+        "Board": words.board(reading) or "",
         "Why not valid": "; ".join(words.reasons(reading, run.path)),
     }
     return Line(
         id=reading.id,
+        place=str(reading.folder)[len(str(run.path)) + 1 :],
         run=run,
         values=words.values(reading),
         metric=words.main_metric(reading),
@@ -91,11 +99,14 @@ def _text(value: float | None, digits: int) -> str:
 def table_of(lines: Sequence[Line], details: Mapping[int, str]) -> list[Content]:
     """Return the table with what stands above it; `details` are the anchors, by id() of a line."""
     columns = {title: [line.cells[title] for line in lines] for title in lines[0].cells}
+    for title in _ONLY_IF_SEVERAL:
+        if len({*columns[title]} - {""}) < 2:
+            del columns[title]
     columns["Values"] = _values(lines)
     metric, columns["Metric"] = _metrics(lines)
     shared = _shared(columns) if len(lines) > 1 else {}
     empty = [name for name, them in columns.items() if not any(them)]
-    titles = [name for name in _ORDER if name not in shared and name not in empty]
+    titles = [name for name in _ORDER if name in columns.keys() - shared.keys() - {*empty}]
     headers = ["Experiment", *(metric if name == "Metric" else name for name in titles)]
     numeric = {*_NUMERIC, metric} if metric != "Metric" else _NUMERIC
     places = " ".join(f"n{at}" for at, name in enumerate(headers, start=1) if name in numeric)
@@ -173,8 +184,8 @@ def _head(titles: Sequence[str]) -> Element:
 
 
 def _row(line: Line, cells: Sequence[str], details: str | None, *, is_few: bool) -> Element:
-    folder = f"{line.run.link}{quote(line.id)}/"
-    place = line.run.path / line.id
+    folder = f"{line.run.link}{quote(line.place)}/"
+    place = line.run.path / line.place
     links = dict(files_of(place, "record", "log", "energy")) if is_few else {}
     where = folder + links.pop("record", "")
     name = element("a", line.id, href=where) if line.has_record else line.id

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tandem.base.text import counted
+from tandem.base.text import counted, some_of
 from tandem.results.record import Record
+
+_MOST_NAMED = 8
 
 
 @dataclass
@@ -18,6 +20,7 @@ class Hardware:
     hosts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     boards_of: dict[str, dict[str, str]] = field(default_factory=dict)  # by host and UUID: the name
     machines: Counter[str] = field(default_factory=Counter)
+    workers: dict[str, None] = field(default_factory=dict)
 
     def note(self, record: Record) -> None:
         around = record["environment"]
@@ -28,6 +31,8 @@ class Hardware:
                 boards.setdefault(gpu["uuid"], gpu["name"])
         if machine := record.get("machine"):
             self.machines[machine["file"]] += 1
+        if worker := record.get("worker"):
+            self.workers[worker] = None
 
     @property
     def boards(self) -> dict[str, str]:
@@ -35,11 +40,24 @@ class Hardware:
         return {uuid: name for them in self.boards_of.values() for uuid, name in them.items()}
 
     def words(self) -> list[str]:
-        """Return a text a host: its GPUs, or that it has its CPU alone."""
-        return [
-            f"{host}: {_gpu_words(self.boards_of[host]) or cpu_words(facts)}"
-            for host, facts in self.hosts.items()
-        ]
+        """Return a text a host: its GPUs, or that it has its CPU alone; alike ones have one."""
+        alike: dict[str, list[str]] = {}
+        for host, facts in self.hosts.items():
+            text = _gpu_words(self.boards_of[host]) or cpu_words(facts)
+            alike.setdefault(text, []).append(host)
+        return [f"{_hosts(hosts)}: {text}" for text, hosts in alike.items()]
+
+    def by_workers(self) -> str:
+        """Return ` by 4 workers on 2 hosts`; nothing where one process ran all."""
+        if not self.workers:
+            return ""
+        who, where = counted(len(self.workers), "worker"), counted(len(self.hosts), "host")
+        return f" by {who} on {where}"
+
+
+def _hosts(names: Sequence[str]) -> str:
+    """Return `lab3`, or `n1, n2, n3 and 29 more, each`."""
+    return names[0] if len(names) == 1 else f"{some_of(names, _MOST_NAMED)}, each"
 
 
 def _gpu_words(boards: Mapping[str, str]) -> str:

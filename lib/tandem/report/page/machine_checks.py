@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tandem.base.text import counted, share_text, some_of
 from tandem.report.compare.wording import number
+from tandem.report.page.board_names import Board, BoardNames
 from tandem.report.page.least_and_most import LeastAndMost
 from tandem.results.record import Record, Window, WindowGpu
 
@@ -34,14 +35,16 @@ class MachineChecks:
     swapped: LeastAndMost = field(default_factory=LeastAndMost)
     gap: LeastAndMost = field(default_factory=LeastAndMost)
     sampled: LeastAndMost = field(default_factory=LeastAndMost)
-    sensors: dict[str, tuple[LeastAndMost, LeastAndMost, float]] = field(default_factory=dict)
+    sensors: dict[Board, tuple[LeastAndMost, LeastAndMost, float]] = field(default_factory=dict)
     methods: Counter[str] = field(default_factory=Counter)
     throttled: dict[str, LeastAndMost] = field(default_factory=dict)
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: Counter[tuple[str, str]] = field(default_factory=Counter)  # by host, and what it was
     asleep: list[str] = field(default_factory=list)
+    boards: BoardNames = field(default_factory=BoardNames)
+    kinds: dict[Board, str] = field(default_factory=dict)  # by board
 
     def note(self, record: Record) -> None:
-        name = record["experiment_id"]
+        name, host = record["experiment_id"], record["environment"]["hostname"]
         self.records += 1
         if background := record["background"]:
             self.coverage.note(background["coverage"], name, "rounds tell nothing")
@@ -53,14 +56,14 @@ class MachineChecks:
             for gpu in window["gpus"]:
                 for each in gpu["strangers"]:
                     strangers[f"{each['name']} of {each['user']}"] = None
-                self._note_gpu(gpu, name)
+                self._note_gpu(gpu, name, host)
         self.strangers.update(strangers.keys())
         for board in record["faults"] or []:
             uncorrected, xids = board["ecc_uncorrected"] or 0, board["xids"] or []
             if uncorrected or xids:
                 words = [f"Xid {xid}" for xid in xids]
                 words += [f"{uncorrected} ECC errors"] if uncorrected else []
-                self.faults[f"GPU {board['index']}: {', '.join(words)}"] += 1
+                self.faults[host, f"GPU {board['index']}: {', '.join(words)}"] += 1
         if record["suspensions"]:
             self.asleep.append(name)
 
@@ -85,10 +88,11 @@ class MachineChecks:
         self.steal.note(machine["steal_percent"], name)
         self.swapped.note(machine["swapped_in_mib"], name)
 
-    def _note_gpu(self, gpu: WindowGpu, name: str) -> None:
+    def _note_gpu(self, gpu: WindowGpu, name: str, host: str) -> None:
         self.gap.note(gpu["largest_gap_seconds"], name)
         self.sampled.note(gpu["sampling_coverage"], name)
-        board = f"GPU {gpu['index']} ({gpu['name']})"
+        board = self.boards.note(host, gpu)
+        self.kinds[board] = gpu["name"]
         new = LeastAndMost(), LeastAndMost(), gpu["board_gain_percent"]
         counter, power, _ = self.sensors.setdefault(board, new)
         counter.note(gpu["counter_period_seconds"], name)
@@ -154,16 +158,21 @@ class MachineChecks:
             yield f"{share_text(self.sampled.low[0])} of each window or more was sampled"
 
     def _sensor_texts(self) -> Iterator[str]:
+        alike: dict[str, list[str]] = {}
+        names = self.boards.names()
         for board, (counter, power, gain_percent) in self.sensors.items():
             periods = f"energy counter {_every(counter)}, power {_every(power)}"
-            yield f"{board}: {periods}; gain known to {gain_percent:g} %"
+            text = f"{periods}; gain known to {gain_percent:g} %"
+            alike.setdefault(text, []).append(f"{names[board]} ({self.kinds[board]})")
+        yield from (f"{some_of(boards, _MOST_NAMED)}: {text}" for text, boards in alike.items())
         if self.methods:
             each = (f"{counted(count, 'window')} by {how}" for how, count in self.methods.items())
             yield f"energy of {', '.join(each)}".replace("by not measured", "not measured")
 
     def _fault_texts(self) -> Iterator[str]:
-        for text, count in self.faults.items():
-            yield f"{text}, in {counted(count, 'experiment')}"
+        for (host, text), count in self.faults.items():
+            on_host = f"{host}, {text}" if len(self.boards.hosts) > 1 else text
+            yield f"{on_host}, in {counted(count, 'experiment')}"
 
     def _clock_texts(self) -> Iterator[str]:
         for reason, span in self.throttled.items():

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.base.git import GitState
 from tandem.base.json_object import json_object
-from tandem.base.text import counted
+from tandem.base.text import counted, some_of
 from tandem.report.page.hardware import Hardware
 from tandem.report.page.runs import ReportedRun
 from tandem.results.record import Command, Record
 from tandem.results.totals import EnergyTotal
 
-_COMMIT_SHOWN = 12
+_COMMIT_SHOWN, _MOST_NAMED = 12, 8
 
 
 @dataclass
@@ -74,8 +74,19 @@ def commit_words(state: GitState) -> str:
 # -- the machine's own description -----------------------------------------------------
 
 
-def host_words(facts: Mapping[str, Any]) -> str:
-    """Return the host of a record as `lab3 (AMD EPYC 7302, 32 CPUs, 126 GiB, Debian 12, ...)`."""
+def hosts_words(hosts: Iterable[Mapping[str, Any]]) -> str:
+    """Return hosts as `lab3 (AMD EPYC 7302, 32 CPUs, 126 GiB, Debian 12, ...)`, alike ones once."""
+    alike: dict[str, list[str]] = {}
+    for facts in hosts:
+        alike.setdefault(_host(facts), []).append(facts["hostname"])
+    texts = (
+        f"{some_of(names, _MOST_NAMED)} ({'each ' if len(names) > 1 else ''}{text})"
+        for text, names in alike.items()
+    )
+    return " and ".join(texts)
+
+
+def _host(facts: Mapping[str, Any]) -> str:
     memory_bytes, cpus = facts.get("memory_total_bytes"), facts.get("cpu_logical_count")
     parts = [
         facts.get("cpu_model"),
@@ -84,18 +95,23 @@ def host_words(facts: Mapping[str, Any]) -> str:
         facts.get("os"),
         f"Linux {facts['kernel']}" if facts.get("kernel") else None,
     ]
-    return f"{facts['hostname']} ({', '.join(part for part in parts if part)})"
+    return ", ".join(part for part in parts if part)
 
 
-def board_words(machine: Mapping[str, Any], used: Mapping[str, str]) -> Iterator[str]:
-    """Yield the boards that were used, with driver and limits, as far as that is known."""
-    described = {each["uuid"]: each for each in machine.get("boards") or []}
+def board_words(machines: Iterable[Mapping[str, Any]], used: Mapping[str, str]) -> Iterator[str]:
+    """Yield the boards that were used, with driver and limits, as far as that is known.
+
+    `machines` are descriptions, of which the last ones count most.
+    """
+    known = [*machines]
+    described = {each["uuid"]: each for machine in known for each in machine.get("boards") or []}
     names = Counter(_board(name, described.get(uuid, {})) for uuid, name in used.items())
     for name, count in names.items():
         yield f"{count} {name}" if count > 1 else name
     for key, title in (("driver_version", "driver"), ("cuda_version", "CUDA")):
-        if used and machine.get(key):
-            yield f"{title} {machine[key]}"
+        versions = dict.fromkeys(machine[key] for machine in known if machine.get(key))
+        if used and versions:
+            yield f"{title} {' or '.join(versions)}"
 
 
 def _board(name: str, facts: Mapping[str, Any]) -> str:
@@ -127,3 +143,11 @@ def machines_of(run: ReportedRun, hardware: Hardware) -> dict[str, Mapping[str, 
     """Return the descriptions of machines that records name, by file, the readable ones."""
     files = sorted(hardware.machines, key=lambda name: (len(name), name))
     return {name: found for name in files if (found := json_object(run.path / name)) is not None}
+
+
+def files_of_machines(machines: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the files of each machine, the newest last, by its folder: the run's or a worker's."""
+    found: dict[str, list[str]] = {}
+    for name in machines:
+        found.setdefault(name.rpartition("/")[0], []).append(name)
+    return found

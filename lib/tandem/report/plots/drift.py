@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from tandem.base.text import some_of
 from tandem.report.compare.wording import number
 from tandem.report.page.markup import append, element
 from tandem.report.plots.axis import tick_texts
@@ -14,6 +15,7 @@ from tandem.report.plots.scale import Scale, around
 _WIDTH, _HEIGHT = 360.0, 170.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 356.0, 24.0, 134.0
 _SIZE = 2.6
+_MOST_NAMED = 8
 _SHAPES = ("circle", "square", "diamond", "triangle")
 
 
@@ -33,7 +35,7 @@ def drift_plot(windows: Sequence[IdleWindow]) -> Element:
     hours = [window.hours for window in windows]
     across = Scale(*around(hours), _LEFT, _RIGHT)
     up = Scale(*around([window.power_w for window in windows]), _BOTTOM, _TOP)
-    title = f"Mean power of idle windows over the run, {', '.join(boards)}"
+    title = f"Mean power of idle windows over the run, {some_of(boards, _MOST_NAMED)}"
     made = element(
         "svg",
         element("title", title),

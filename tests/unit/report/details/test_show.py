@@ -126,3 +126,18 @@ def test_every_part_can_be_made_of_a_whole_record(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", made())
     parts = parts_of(RunReading(run).experiment(NAME))
     assert not [part for part in parts if part.rows[0][0] == "damaged"]
+
+
+def test_of_a_worker_its_name_host_board_and_the_other_tries_are_told(tmp_path: Path) -> None:
+    own = {"worker": "n1_1_r0", "environment.hostname": "n1"}
+    write_run(tmp_path / "workers" / "n1_1_r0", made(**own))
+    write_run(tmp_path / "workers" / "n2_2_r0", made(worker="n2_2_r0"))
+    (tmp_path / NAME).symlink_to(f"workers/n1_1_r0/{NAME}")
+    text = shown(tmp_path, columns=120)
+    assert "n1_1_r0" in text
+    assert "n1, AMD EPYC 7302" in text
+    assert "NVIDIA H100 80GB HBM3, GPU-" in text
+    assert f"Other tries\n  workers/n2_2_r0/{NAME}  ended; another stands" in text
+    alone = write_run(tmp_path / "alone", made())
+    assert "Other tries" not in shown(alone)
+    assert "  worker " not in shown(alone)

@@ -133,3 +133,16 @@ def test_what_is_not_zero_never_looks_like_it(tmp_path: Path) -> None:
     cells = [line.cells for line in lines_of(run)]
     assert [cell["Duration, s"] for cell in cells] == ["0.04", "0.0"]
     assert cells[0]["GPU, J"] == "0.3"
+
+
+def test_host_and_board_have_columns_where_there_are_several(tmp_path: Path) -> None:
+    here = {"environment.hostname": "n1", "windows[0].gpus[0].uuid": "GPU-a0000000-1"}
+    there = {"environment.hostname": "n2", "windows[0].gpus[0].uuid": "GPU-b0000000-2"}
+    write_run(tmp_path / "one", made(1, **here), made(2, **here))
+    write_run(tmp_path / "two", made(1, **here), made(2, **there))
+    one, two = (html(table_of(lines_of(tmp_path / name), {})) for name in ("one", "two"))
+    assert "Host" not in one
+    assert "Board" not in one
+    first, second = rows(two)[1:]
+    assert {"n1", "GPU-a0000000"} <= {*first}
+    assert {"n2", "GPU-b0000000"} <= {*second}

@@ -109,3 +109,26 @@ def test_several_runs_say_which_is_which(tmp_path: Path) -> None:
     text = noted(Head, *runs, runs[0])
     assert text.splitlines()[0] == "2 runs: night"
     assert "night, a/run_1" in text and "night, b/run_1" in text
+
+
+def test_hosts_that_are_alike_stand_once_and_workers_have_their_times(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    write_run(
+        run,
+        *(
+            record_for(PLAN, name, **{"environment.hostname": host})
+            for name, host in zip(IDS, ("n1", "n2", "n3", "n1"), strict=True)
+        ),
+    )
+    first, second = {"worker": "n1_1_r0", "host": "n1"}, {"worker": "n2_2_r0", "host": "n2"}
+    write_journal(
+        run,
+        *(("run_started", each) for each in (first, second)),
+        ("ended", {"experiment": IDS[0], "worker": "n1_1_r0"}),
+        *(("run_ended", {"worker": each["worker"]}) for each in (first, second)),
+    )
+    text = noted(Head, run)
+    assert "n1, n2, n3, each: NVIDIA H100 80GB HBM3 (1 GPU)" in text
+    assert "22:00 to 22:04 UTC, 4 min" in text
+    assert "2 workers on 2 hosts; their times together: 6 min" in text
+    assert "This run" not in text

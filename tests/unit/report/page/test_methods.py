@@ -113,3 +113,28 @@ def test_several_runs_say_which_is_which(tmp_path: Path) -> None:
     text = noted(Methods, *runs)
     assert text.index("run_1") < text.index("run_2")
     assert "tandem compare run_1 run_2" in text
+
+
+def test_several_workers_are_no_change_of_the_machine(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    files = ["n1_1_r0/machine.json", "n2_2_r0/machine.json", "n2_2_r0/machine_2.json"]
+    for number, file in enumerate(files):
+        (run / "workers" / file).parent.mkdir(parents=True, exist_ok=True)
+        facts = MACHINE | {"driver_version": "550.54" if number else "535.1"}
+        (run / "workers" / file).write_text(json.dumps(facts))
+
+    def made(name: str, file: str, host: str) -> Any:
+        named = {"machine": {"file": f"workers/{file}", "sha256": "0" * 64}}
+        own = {"worker": file.partition("/")[0], "environment.hostname": host}
+        return record_for(PLAN, name, **own, **named)
+
+    write_run(run, made(IDS[0], files[0], "n1"), made(IDS[1], files[1], "n2"))
+    text = noted(Methods, run).replace("\N{NO-BREAK SPACE}", " ")
+    assert "by 2 workers on 2 hosts: n1, n2 (each AMD EPYC 7302, 32 logical CPUs" in text
+    assert "driver 535.1 or 550.54, CUDA 12.4." in text
+    assert "changed during the run" not in text
+    assert text.count("Packages of digits") == 1
+    write_run(run, made(IDS[2], files[2], "n2"))
+    text = noted(Methods, run)
+    changed = "changed during the run: workers/n2_2_r0/machine.json, workers/n2_2_r0/machine_2.json"
+    assert changed in text

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from support import plans
-from support.records import interference, of, write_run
+from support.records import interference, of, put, write_run
 from support.reports import noted, planned, record_for, write_journal
 from tandem.plan.tries import as_it_stands
 from tandem.report.page.kinds_of_text import Kinds
 from tandem.report.page.sections.trust import Trust, thinned
-from tandem.results.record import Stranger, Window, WindowGpu
+from tandem.results.record import Record, Stranger, Window, WindowGpu, foreground_name
 
 PLAN = plans.design(loads=1)
 IDS = [each.id for each in PLAN.experiments]
@@ -70,9 +70,9 @@ def test_idle_windows_are_drawn_over_the_run(tmp_path: Path) -> None:
 def test_of_many_idle_windows_no_spike_is_lost() -> None:
     begin = datetime(2026, 1, 31, tzinfo=timezone.utc)
     windows = [
-        (f"x{minute}", begin + timedelta(minutes=minute), f"GPU {board}", 60.0 + minute % 3 / 10)
+        (f"x{minute}", begin + timedelta(minutes=minute), ("lab3", board), 60.0 + minute % 3 / 10)
         for minute in range(1000)
-        for board in (0, 1)
+        for board in ("GPU-a", "GPU-b")
     ]
     windows[777] = (*windows[777][:3], 99.0)
     drawn, together = thinned(windows, 100)
@@ -171,3 +171,59 @@ def test_an_empty_folder(tmp_path: Path) -> None:
     text = noted(Trust, tmp_path)
     assert text.startswith("No experiment that counts has a record.")
     assert "Warnings\nNone." in text
+
+
+# -- several hosts and boards -----------------------------------------------------------
+
+
+def on(host: str, uuid: str, index: int = 0) -> dict[str, Any]:
+    board = {"windows[0].gpus[0].uuid": uuid, "windows[0].gpus[0].index": index}
+    return {"environment.hostname": host, **board}
+
+
+def made(name: str, **values: Any) -> Record:
+    window = foreground_name(PLAN.by_id[name].control)
+    values = {"windows[0].name": window, **values}
+    if PLAN.by_id[name].control:
+        values["background"] = None
+    return record_for(PLAN, name, **values)
+
+
+def test_pairs_of_one_board_each_are_told_where_there_are_several(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    places = [on("n1", "GPU-a")] * 2 + [on("n2", "GPU-b")] * 2
+    write_run(run, *(made(name, **at) for name, at in zip(IDS, places, strict=True)))
+    text = noted(Trust, run)
+    assert "Pairs on one board\n2 pairs on 2 boards of 2 hosts, each pair on one of them" in text
+    both = "n1, GPU 0 (NVIDIA H100 80GB HBM3), n2, GPU 0 (NVIDIA H100 80GB HBM3): energy counter"
+    assert both in text
+
+
+def test_a_pair_across_boards_is_named(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    parallel = next(each.id for each in PLAN.experiments if each.backgrounds)
+    places = [on("n1", "GPU-b" if name == parallel else "GPU-a") for name in IDS]
+    write_run(run, *(made(name, **at) for name, at in zip(IDS, places, strict=True)))
+    found = f"1 of 2 pairs not: {parallel} ran on another than their control"
+    assert found in noted(Trust, run)
+
+
+def test_of_one_board_nothing_is_said_of_pairs(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    write_run(run, *(made(name) for name in IDS))
+    assert "Pairs on one board" not in noted(Trust, run)
+
+
+def test_idle_boards_of_several_hosts_are_told_apart(tmp_path: Path) -> None:
+    run = planned(tmp_path / "run_1", PLAN)
+    write_journal(run, ("run_started", {}))
+    places = [("n1", "GPU-a0000000-1"), ("n1", "GPU-b0000000-2"), ("n2", "GPU-c0000000-3")]
+    for name, (host, uuid) in zip(IDS, places, strict=False):
+        found = record_for(PLAN, name, **on(host, uuid))
+        idle = of(Window, name="idle", started="2026-01-31T23:00:00+00:00", attempt=None, load=None)
+        put(idle, **{"gpus[0].power_avg_watts": 60.5, "gpus[0].uuid": uuid, "gpus[0].index": 0})
+        found["windows"].append(idle)
+        write_run(run, found)
+    text = noted(Trust, run)
+    for board in ("n1, GPU-a0000000", "n1, GPU-b0000000", "n2, GPU 0"):
+        assert f"{board}: 60.5 W in 1 idle window." in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,7 +92,7 @@ class RunHead:
         first, last = times.parts[0][0], times.parts[-1][1]
         took = "not known: the clock was set" if times.seconds is None else duration(times.seconds)
         parts = f" at work, in {len(times.parts)} parts" if len(times.parts) > 1 else ""
-        return [f"{span_text(first, last)}, {took}{parts}"]
+        return [f"{span_text(first, last)}, {took}{parts}", *_workers(times)]
 
     def _energy(self) -> list[str]:
         energy = self.energy
@@ -131,6 +131,16 @@ def _of_run(head: RunHead, title: str) -> list[Content]:
     found: list[Content] = [element("p", text, class_="lead")] if text else []
     found += [head.verdict(times), head.facts(times)]
     return found + (design_contents(head.run.plan, title) if head.run.plan else [])
+
+
+def _workers(times: RunTimes) -> Iterator[str]:
+    """Yield how many workers there were, and how long they took together."""
+    if times.of_workers:
+        who = counted(len(times.of_workers), "worker")
+        hosts = f" on {counted(len(times.hosts), 'host')}" if times.hosts else ""
+        took = times.worker_seconds
+        together = "not known: a clock was set" if took is None else duration(took)
+        yield f"{who}{hosts}; their times together: {together}"
 
 
 def described(settings: Mapping[str, Any]) -> str:

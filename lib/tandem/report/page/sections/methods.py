@@ -18,7 +18,8 @@ from tandem.report.page.markup import Content, element
 from tandem.report.page.paper_facts import (
     PaperFacts,
     board_words,
-    host_words,
+    files_of_machines,
+    hosts_words,
     machines_of,
     python_words,
 )
@@ -76,16 +77,18 @@ class RunMethods:
         ]
 
     def _machine(self) -> Iterator[str]:
-        facts = self.facts
-        hosts = " and ".join(host_words(host) for host in facts.hardware.hosts.values())
-        tools = " and ".join(facts.tandem)
-        yield f"experiments were run by {tools} on {hosts}."
-        machines = machines_of(self.run, facts.hardware)
-        newest = next(reversed(machines.values()), {})
-        boards = list(board_words(newest, facts.hardware.boards))
+        facts, hardware = self.facts, self.facts.hardware
+        who = f"{' and '.join(facts.tandem)}{hardware.by_workers()}"
+        where = hosts_words(hardware.hosts.values())
+        yield f"experiments were run by {who}{':' if hardware.workers else ' on'} {where}."
+        machines = machines_of(self.run, hardware)
+        files_of = files_of_machines(machines)
+        newest = [machines[files[-1]] for files in files_of.values()]
+        boards = list(board_words(newest, hardware.boards))
         yield f"GPU: {', '.join(boards)}." if boards else "No GPU was measured."
-        if len(machines) > 1:
-            yield f"The machine changed during the run: {', '.join(machines)} describe it."
+        for files in files_of.values():
+            if len(files) > 1:
+                yield f"The machine changed during the run: {', '.join(files)} describe it."
         if facts.governors:
             yield f"The CPUs' governor was {' or '.join(facts.governors)}."
         yield from dict.fromkeys(text for each in machines.values() for text in _pythons(each))
@@ -169,16 +172,17 @@ class RunMethods:
 
     def packages(self) -> list[Content]:
         """Return all packages of all Pythons, each Python a list that opens."""
-        found: list[Content] = []
+        listed: dict[tuple[str, str], None] = {}  # those that are alike on several hosts once
         for machine in machines_of(self.run, self.facts.hardware).values():
             for python in machine.get("pythons") or []:
                 if packages := python.get("packages"):
                     title = f"Packages of {', '.join(python['repositories'])} ({len(packages)})"
                     text = ", ".join(f"{name} {packages[name]}" for name in sorted(packages))
-                    made = opened(title, element("p", text))
-                    made.set("class", "packages")
-                    found.append(made)
-        return found
+                    listed[title, text] = None
+        found = [opened(title, element("p", text)) for title, text in listed]
+        for made in found:
+            made.set("class", "packages")
+        return [*found]
 
     def contents(self) -> list[Content]:
         found: list[Content] = []

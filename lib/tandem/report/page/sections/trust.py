@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tandem.base.moments import moment_of
 from tandem.base.text import counted, some_of
 from tandem.report.page.blocks import of_run, scrolling, terms
+from tandem.report.page.board_names import Board, BoardNames
+from tandem.report.page.boards import PairsOnBoards
 from tandem.report.page.figure import Figure
 from tandem.report.page.kinds_of_text import Kinds
 from tandem.report.page.least_and_most import LeastAndMost
@@ -23,10 +25,10 @@ from tandem.results.reading import ExperimentReading, RunReading
 from tandem.results.record import Record
 from tandem.results.workers import WORKERS
 
-_MOST_WARNINGS, _MOST_NAMED, _MOST_MARKS = 20, 5, 1000
+_MOST_WARNINGS, _MOST_NAMED, _MOST_MARKS, _MOST_BOARDS = 20, 5, 1000, 8
 _IDLE = ("experiment", "began", "board", "power_avg_watts")
 
-Idle = tuple[str, datetime, str, float]
+Idle = tuple[str, datetime, Board, float]
 
 
 @dataclass
@@ -41,6 +43,8 @@ class RunTrust:
     warnings: Kinds = field(default_factory=Kinds)
     of_settings: Kinds = field(default_factory=Kinds)
     idle: list[Idle] = field(default_factory=list)
+    boards: BoardNames = field(default_factory=BoardNames)
+    pairs: PairsOnBoards = field(default_factory=PairsOnBoards)
     drift: LeastAndMost = field(default_factory=LeastAndMost)
     retried: list[str] = field(default_factory=list)
 
@@ -50,6 +54,7 @@ class RunTrust:
         if record is None or not experiment.counts or experiment.standing not in ENDED:
             return
         (self.valid if record["valid"] else self.not_valid).note(record)
+        self.pairs.note(record)
         self.warnings.note(*record["warnings"])
         self.of_settings.note(*record["settings"]["warnings"])
         if record["retries"]:
@@ -63,7 +68,7 @@ class RunTrust:
             for gpu in window["gpus"]:
                 power_w = gpu["power_avg_watts"]
                 if began and power_w is not None:
-                    board = f"GPU {gpu['index']}"
+                    board = self.boards.note(record["environment"]["hostname"], gpu)
                     self.idle.append((experiment.id, began, board, power_w))
         if windows and record["background"] and (found := experiment.interference):
             drift_w, why = found["idle_drift_watts"], found["idle_drift_reason"]
@@ -77,7 +82,10 @@ class RunTrust:
             checks, kind = self.not_valid, "not valid"
         size = counted(checks.records, "experiment")
         found: list[Content] = [element("h3", f"What was seen in {size} ({kind})")]
-        found.append(terms(dict(checks.lines()), "facts wide"))
+        lines = dict(checks.lines())
+        if texts := [*self.pairs.texts()]:
+            lines["Pairs on one board"] = texts
+        found.append(terms(lines, "facts wide"))
         if not checks.records:
             found = [element("p", "No experiment that counts has a record.")]
         if self.idle:
@@ -88,14 +96,19 @@ class RunTrust:
         times = times_of(self.run.events)
         first = min(began for _, began, _, _ in self.idle)
         begin = min(first, times.parts[0][0]) if times.parts else first
+        names = self.boards.names()
         drawn, together = thinned(self.idle, _MOST_MARKS)
         windows = [
-            IdleWindow((began - begin).total_seconds() / 3600, board, power_w, name)
+            IdleWindow((began - begin).total_seconds() / 3600, names[board], power_w, name)
             for name, began, board, power_w in drawn
         ]
         boards = list(dict.fromkeys(board for _, _, board, _ in self.idle))
-        sentences = [f"{board}: {self._idle_text(board)}." for board in boards]
-        sentences += [f"{text}." for text in filter(None, [legend(boards)])]
+        sentences = [f"{names[board]}: {self._idle_text({board})}." for board in boards]
+        sentences += [
+            f"{text}." for text in filter(None, [legend([names[board] for board in boards])])
+        ]
+        if len(boards) > _MOST_BOARDS:
+            sentences = [f"{len(boards)} boards: {self._idle_text({*boards})}."]
         if self.drift.count:
             text = "The idle windows of a pair span"
             sentences.append(f"{text} {self.drift.text('W')}.")
@@ -108,14 +121,14 @@ class RunTrust:
             drift_plot(windows),
             sentences,
             _IDLE,
-            [(name, began.isoformat(), *rest) for name, began, *rest in drawn],
+            [(name, began.isoformat(), names[board], w) for name, began, board, w in drawn],
             shell_line(["tandem", "table", self.run.label, "--kind", "windows"]),
         ).element()
 
-    def _idle_text(self, board: str) -> str:
+    def _idle_text(self, boards: Set[Board]) -> str:
         span = LeastAndMost()
         for name, _, own, power_w in self.idle:
-            if own == board:
+            if own in boards:
                 span.note(power_w, name)
         return f"{span.text('W')} in {counted(span.count, 'idle window')}"
 
