@@ -2,7 +2,7 @@
 
     bench/workers.py [WORKERS]        64 (the default) claim groups of a run of 10,000 experiments
 
-About six minutes, most of them sleep. Exit code 1 above the limits; docs/speed.md keeps the figures
+About ten minutes, most of them sleep. Exit code 1 above the limits; docs/speed.md keeps the figures
 of one machine. The workers that claim have opened the run's folder as `tandem work` does, run
 nothing, and leave records of a training that has run once. Half of the run has ended before.
 """
@@ -12,8 +12,11 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import os
 import random
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +31,8 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "si
 
 from scale import bench_plan, design, run_one  # noqa: E402
 from simgpu import build  # noqa: E402
+from support.big_run import write_big_run  # noqa: E402
+from support.big_shared_run import SharedBigRun  # noqa: E402
 from support.fleet import Fleet  # noqa: E402
 from support.stage import Stage  # noqa: E402
 from tandem.plan.file import read_plan_file  # noqa: E402
@@ -44,7 +49,8 @@ from tandem.work.drain import GroupOrder  # noqa: E402
 
 COUNT = 10_000
 CLAIM_S, OPEN_S = 1.0, 3.0  # at most
-GROUP_S, CLAIMS_EACH = 40.0, 3  # how long a group takes in the mean; so many are claimed
+START_S, GROUP_S, CLAIMS_EACH = 120.0, 60.0, 2  # all begin within; a group lasts; so many claims
+SUBMIT_S, STATUS_S, TRIES = 5.0, 1.0, 5
 SLEEP_S, GROUPS, LEAST_SHARE = 30, 4, 0.9
 
 
@@ -105,7 +111,7 @@ class Claiming:
     def work(self, number: int) -> Costs:
         """Be a worker that begins at some moment: open the run, and claim group after group."""
         chance = random.Random(number)
-        time.sleep(chance.uniform(0.0, GROUP_S))
+        time.sleep(chance.uniform(0.0, START_S))
         costs = Costs()
         own = make_worker_folder(self.run, f"host_{number}_r0")
         with costs.of_opening():
@@ -168,6 +174,47 @@ def end_half(claiming: Claiming) -> None:
         folder.write_table()
 
 
+# -- submitting and looking --------------------------------------------------------------------
+
+
+def bench_submit(bench: Bench, folder: Path) -> None:
+    """Plan, write and submit a run; a stand-in for sbatch takes the job at once."""
+    stage, run = bench_plan(folder, f"plan {COUNT} of a design", design(COUNT))
+    shutil.rmtree(run)
+    sbatch = folder / "bin" / "sbatch"
+    sbatch.parent.mkdir()
+    sbatch.write_text("#!/bin/sh\necho 4711\n")
+    sbatch.chmod(0o755)
+    options = ["--registry", folder / "registry.json", "--root", folder]
+    options += ["--results", folder / "results", folder / "settings.json"]
+    path = {"PATH": f"{sbatch.parent}:{os.environ['PATH']}"}
+    times_s = timed(["submit", *map(str, options)], stage.environment | path)
+    bench.tell(f"plan, write and submit {COUNT} experiments", times_s, SUBMIT_S)
+
+
+def bench_status(bench: Bench, folder: Path) -> None:
+    run = write_big_run(folder, configs=26, repeats=35, kind=SharedBigRun)
+    times_s = timed(["status", str(run)], dict(os.environ))
+    bench.tell("status of 10,010 experiments of 64 workers", times_s, STATUS_S)
+
+
+def timed(words: list[str], environment: dict[str, str]) -> list[float]:
+    """Return how many seconds a command of Tandem's takes, several times."""
+    times_s = []
+    for _ in range(TRIES):
+        begin_s = time.monotonic()
+        command = [sys.executable, str(ROOT / "driver.py"), *words]
+        subprocess.run(
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+        times_s.append(time.monotonic() - begin_s)
+    return times_s
+
+
 # -- side by side ------------------------------------------------------------------------
 
 
@@ -196,6 +243,8 @@ def main() -> int:
     bench = Bench()
     with tempfile.TemporaryDirectory() as name:
         bench_claims(bench, Path(name) / "claims", workers)
+        bench_submit(bench, Path(name) / "submit")
+        bench_status(bench, Path(name) / "status")
         bench_share(bench, Path(name) / "share")
     return int(bench.is_over)
 
