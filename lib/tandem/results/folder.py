@@ -25,6 +25,7 @@ from tandem.plan.tries import as_it_stands, counting, still_to_run
 from tandem.results import table
 from tandem.results.columns import Row, as_cells, columns_of, filled
 from tandem.results.disk import Disk
+from tandem.results.elsewhere import at_work_elsewhere
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import Journal, added_in, ended_in
 from tandem.results.local_samples import Samples
@@ -35,6 +36,7 @@ from tandem.results.row import row_of
 from tandem.results.state import Counts, counts_of
 from tandem.results.workers import is_shared
 
+_ELSEWHERE = "wait for it with --wait-lock SECONDS; of one that has died a minute is enough"
 CUT_OFF = "cut_off"
 TABLE = "summary.csv"
 
@@ -109,6 +111,9 @@ class RunFolder:
         if is_shared(path):
             self.journal.close()
             raise LockedError(f"workers drain {path}", "start tandem work there")
+        if who := at_work_elsewhere(path):
+            self.journal.close()
+            raise LockedError(f"another process works on {path}: {who}", _ELSEWHERE)
         self.plan = as_it_stands(plan, self.journal.added)
         self.columns = columns_of(plan)
         self.table = path / TABLE
