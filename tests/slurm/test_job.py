@@ -85,3 +85,14 @@ def test_two_jobs_without_a_gpu_work_on_one_node(stage: Stage, slurm: Slurm) -> 
     for record in run.records().values():
         assert record["environment"]["node_shared"] is True
         assert "shows none" in record["windows"][0]["gpus_reason"]
+
+
+def test_what_salloc_starts_here_is_on_no_node_of_the_job(stage: Stage, slurm: Slurm) -> None:
+    """Without LaunchParameters=use_interactive_step it runs where it was typed, and says so."""
+    stage.build("echo Test Accuracy: 50; exec sleep 0.5", None)
+    done = slurm.tried("salloc", "--time=10", *stage.command())
+    assert "warning: this process runs on no node of job " in done.stderr, done.stderr
+    assert ": as with --until " in done.stderr
+    environment = stage.record()["environment"]
+    assert environment["node_shared"] is None
+    assert environment["node_shared_reason"] == "this process runs on no node of its job (use srun)"

@@ -26,8 +26,10 @@ def in_job(options: Options, say: Callable[[str], None]) -> Options:
     job = job_of(os.environ)
     if job is None:
         return options
-    if job.node:  # else it is not Slurm that has set the variable
+    if job.node:
         name_boards(os.environ, say)
+    else:  # it is not Slurm that has set CUDA_VISIBLE_DEVICES
+        say(f"warning: this process runs on no node of job {job.name} (srun starts one there)")
     answers = ask(job)
     if job.node and not job.gpus and VISIBLE not in os.environ:
         hide_boards(os.environ, answers, say)
