@@ -134,7 +134,7 @@ def test_a_run_without_anything_missing_is_shown(stage: Stage) -> None:
     first = work(stage, run)
     said = end(first)
     assert first.returncode == 0, said
-    assert "this worker: c01_r1\n2 experiments: 2 valid\nresults: " in said
+    assert "this worker: c01_r1: 2 valid\n2 experiments: 2 valid\nresults: " in said
     again = work(stage, run)
     said = end(again)
     assert (again.returncode, "nothing is missing" in said) == (0, True)

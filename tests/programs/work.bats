@@ -29,7 +29,7 @@ work() {
   [[ $output == *"nobody is at work on 1 group: fast_tiny_002 (tandem work run)"* ]]
   work run
   [[ $status -eq 0 ]]
-  [[ $output == *"this worker: fast_tiny_002"*"2 experiments: 2 valid"*"results: run" ]]
+  [[ $output == *"this worker: fast_tiny_002: 1 valid"*"2 experiments: 2 valid"*"results: run" ]]
   [[ -L run/fast_tiny_001 && -L run/fast_tiny_002 && -z $(ls -A run/claims) ]]
   work run
   [[ $status -eq 0 && $stderr == "nothing is missing: all experiments have ended" ]]

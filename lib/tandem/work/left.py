@@ -68,4 +68,6 @@ def own_rows(folder: WorkerFolder) -> dict[str, Row]:
 
 
 def some(names: Sequence[str]) -> str:
-    return ", ".join([*names[:_MOST_NAMED], *(["..."] if len(names) > _MOST_NAMED else [])])
+    """`c01_r1, c02_r1`; of many only the first, and how many there are."""
+    more = f", ... ({len(names)} in all)" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

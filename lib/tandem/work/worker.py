@@ -30,7 +30,7 @@ from tandem.run.sweep import Sweep
 from tandem.work.boards import this_site
 from tandem.work.claims import EXPIRES_S, Claims
 from tandem.work.drain import GroupOrder
-from tandem.work.left import Left, left_by, own_rows
+from tandem.work.left import Left, left_by, own_rows, some
 from tandem.work.slurm.ending import has_ended_any, is_of, queue_again
 from tandem.work.slurm.job import job_of
 from tandem.work.together import put_together
@@ -156,8 +156,11 @@ class Worker(Run):
         assert self.folder and self.order
         path, rows = as_seen_from_here(self.folder.path), self.rows_to_show()
         lines = ["", table_at_end(rows, str(path / TABLE), screen_columns())] if rows else []
-        if self.order.groups:
-            lines.append(f"this worker: {', '.join(self.order.groups)}")
+        if self.order.groups and isinstance(self.folder, WorkerFolder):
+            own = [row["valid"] is True for row in counting_rows(own_rows(self.folder).values())]
+            kinds = {"valid": own.count(True), "not valid": own.count(False)}
+            words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+            lines.append(f"this worker: {some(self.order.groups)}: {words or 'none has ended'}")
         lines.append(counts_text(self.folder.counts()))
         lines += self.left.lines(path) if self.left else []
         return [*lines, f"results: {path}"]
