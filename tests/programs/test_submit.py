@@ -81,7 +81,10 @@ def started(submission: Submission, folder: Path) -> Iterator[subprocess.Popen[s
     copy.write_bytes(submission.script.read_bytes())
     copy.chmod(0o755)
     with subprocess.Popen([copy], cwd=folder, stdout=subprocess.PIPE, text=True) as process:
-        yield process
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_worker_gets_its_command_as_written(
@@ -115,7 +118,8 @@ def say(number, _):
 for name in {names}:
     signal.signal(signal.Signals["SIG" + name], say)
 print("ready", flush=True)
-while not os.path.exists("end"):
+parent = os.getppid()
+while not os.path.exists("end") and os.getppid() == parent:
     time.sleep(0.05)
 sys.exit(7)
 """
