@@ -16,6 +16,7 @@ from support import ROOT
 from support.heard import NAMES
 from support.slurm import CLUSTER, NODES, Slurm, need_slurm
 from support.stage import processes, wait_for
+from tandem.processes.tree import send
 
 GPU = "--gres=gpu:1"
 HAS_FREEZER = os.access("/sys/fs/cgroup/freezer", os.W_OK)
@@ -51,7 +52,7 @@ def family(slurm: Slurm, *options: str) -> str:
 def end_family(slurm: Slurm) -> None:
     """End who of a job is deaf, or the next test would wait for Slurm's KILL."""
     for pid in processes(marker(slurm)):
-        os.kill(pid, signal.SIGKILL)
+        send(pid, signal.SIGKILL)
 
 
 # -- nodes and boards ------------------------------------------------------------------------
