@@ -78,6 +78,13 @@ def of_tries() -> list[Any]:
     return made
 
 
+def solo_of_try(number: int) -> Record:
+    made = solo(number)
+    name = "vision_resnet20_c01_r1_solo" + (f"_try{number}" if number > 1 else "")
+    put(made, experiment_id=name, twin=None)
+    return made
+
+
 def test_only_the_newest_whole_try_counts(tmp_path: Path) -> None:
     run, plan = tmp_path / "run", plans.design(blocks=1)
     run.mkdir()
@@ -91,7 +98,7 @@ def test_only_the_newest_whole_try_counts(tmp_path: Path) -> None:
             journal.add_ended(name, "finished", 1.0)
         names = again
     journal.close()
-    write_run(run, *of_tries())
+    write_run(run, *of_tries(), *map(solo_of_try, (1, 2)))
     assert ids(run) == [f"vision_resnet20_c01_b{load}_r1_parallel_try2" for load in (1, 2)]
 
 

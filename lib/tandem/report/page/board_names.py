@@ -31,5 +31,5 @@ class BoardNames:
         found = dict[Board, str]()
         for (host, uuid), index in self.indices.items():
             own = f"GPU {index}" if same[host, index] == 1 else uuid[:_UUID_CHARACTERS]
-            found[host, uuid] = f"{host}, {own}" if len(self.hosts) > 1 else own
+            found[host, uuid] = f"{own} of {host}" if len(self.hosts) > 1 else own
         return found

@@ -195,7 +195,7 @@ def test_pairs_of_one_board_each_are_told_where_there_are_several(tmp_path: Path
     write_run(run, *(made(name, **at) for name, at in zip(IDS, places, strict=True)))
     text = noted(Trust, run)
     assert "Pairs on one board\n2 pairs on 2 boards of 2 hosts, each pair on one of them" in text
-    both = "n1, GPU 0 (NVIDIA H100 80GB HBM3), n2, GPU 0 (NVIDIA H100 80GB HBM3): energy counter"
+    both = "GPU 0 of n1 (NVIDIA H100 80GB HBM3), GPU 0 of n2 (NVIDIA H100 80GB HBM3): energy"
     assert both in text
 
 
@@ -225,5 +225,5 @@ def test_idle_boards_of_several_hosts_are_told_apart(tmp_path: Path) -> None:
         found["windows"].append(idle)
         write_run(run, found)
     text = noted(Trust, run)
-    for board in ("n1, GPU-a0000000", "n1, GPU-b0000000", "n2, GPU 0"):
+    for board in ("GPU-a0000000 of n1", "GPU-b0000000 of n1", "GPU 0 of n2"):
         assert f"{board}: 60.5 W in 1 idle window." in text
