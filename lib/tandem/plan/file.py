@@ -16,6 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from tandem.base.changed import changed
 from tandem.base.errors import UsageError
 from tandem.base.files import read_regular, write_whole
 from tandem.config.options import OPTIONS, as_settings, read_options
@@ -142,12 +143,12 @@ def _entry(common: Mapping[str, Any]) -> Experiment:
 
 def _experiment(own: Mapping[str, Any], entries: Sequence[Experiment]) -> Experiment:
     entry = entries[own["entry"]]
-    foreground = replace(
+    foreground = changed(
         entry.foreground, hyperparameters=own["hyperparameters"], command=tuple(own["command"])
     )
     place = Place(**own["place"]) if "place" in own else None
     first = {name: own[name] for name in _OWN}
-    experiment: Experiment = replace(entry, **first, place=place, foreground=foreground)
+    experiment: Experiment = changed(entry, **first, place=place, foreground=foreground)
     return experiment
 
 

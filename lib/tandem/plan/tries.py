@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from tandem.base.changed import changed
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Controls
 from tandem.plan.model import WARM_UP, Experiment, Plan, try_suffix
@@ -126,7 +127,7 @@ def numbered(experiments: Iterable[Experiment]) -> tuple[Experiment, ...]:
     """Return experiments counted from 1, each warm-up with the number of the next other one."""
     found, number = list[Experiment](), 1
     for each in experiments:
-        found.append(each if each.number == number else replace(each, number=number))
+        found.append(each if each.number == number else changed(each, number=number))
         number += not each.is_warm_up
     return tuple(found)
 
