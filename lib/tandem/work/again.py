@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 
 from tandem.base.sudo import give_to_caller
@@ -24,13 +24,15 @@ def record_together(run: Path, say: Callable[[str], None]) -> None:
     is no run, or too old. OSError: its disk is bad.
     """
     refuse_old(run)
-    own = own_folder(run)
-    with closing(WorkerFolder(run, own, read_plan_file(run), say)) as folder:
+    with ExitStack() as stack:
+        own = own_folder(run)
+        stack.callback(remove_unused, own)
+        folder = WorkerFolder(run, own, read_plan_file(run), say)
+        stack.callback(folder.close)
         claims = Claims(run, own.name)
         claims.open()
         put_together(folder, claims.others())
         tell_again(folder)
         folder.rebuild_table()
         say(text_of_records(folder))
-    remove_unused(own)
     give_to_caller(run)
