@@ -23,7 +23,8 @@ from support import ROOT
 from support.stage import Stage, wait_for
 from support.states import state
 from tandem.processes.proc import alive
-from tandem.results.state import Counts, StateFile, read_state, this_process
+from tandem.results.owner import this_process
+from tandem.results.state import Counts, StateFile, read_state
 
 NOBODY = 65534
 DRIVER = (sys.executable, str(ROOT / "driver.py"))

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from tandem.results.state import OwnBoard, State, StateFile, this_process
+from tandem.results.owner import this_process
+from tandem.results.state import OwnBoard, State, StateFile
 
 from support.states import CURRENT, OWNER, state
 

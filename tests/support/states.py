@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tandem.results.state import VERSION, Counts, Current, Owner, State
+from tandem.results.owner import Owner
+from tandem.results.state import VERSION, Counts, Current, State
 
 OWNER = Owner(4242, 1234567, "3f0c8a1e", "pid:[4026531836]", "lab3", "ada")
 CURRENT = Current("digits_mlp_001_parallel", "experiment", 1, 2, {"epochs": 20}, ("digits mlp",))

@@ -15,16 +15,8 @@ from tandem.plan.model import Experiment
 from tandem.processes.scripts import HURRY
 from tandem.report.progress import Progress
 from tandem.results.newest import read_newest
-from tandem.results.state import (
-    VERSION,
-    Counts,
-    Current,
-    OwnBoard,
-    State,
-    StateFile,
-    Status,
-    this_process,
-)
+from tandem.results.owner import this_process
+from tandem.results.state import VERSION, Counts, Current, OwnBoard, State, StateFile, Status
 
 # What is not known of a phase, where nothing else is said.
 NOTHING: Mapping[str, Any] = dict.fromkeys(

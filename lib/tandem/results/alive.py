@@ -9,7 +9,8 @@ from typing import Literal
 
 from tandem.base.moments import moment_of
 from tandem.results.journal import is_active
-from tandem.results.state import Liveness, State, liveness
+from tandem.results.owner import Liveness, liveness
+from tandem.results.state import State
 
 Standing = Literal["running", "waiting", "ended", "stopped", "failed", "not running", "not known"]
 
@@ -31,7 +32,7 @@ def standing_of(
     if state and state.status != "running":
         return state.status, state.why
     if state:
-        alive: Liveness = liveness(state, age_s or 0.0)
+        alive: Liveness = liveness(state.owner, age_s or 0.0)
     elif host not in {None, os.uname().nodename}:
         alive = "unknown"
     else:

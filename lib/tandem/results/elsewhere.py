@@ -6,12 +6,11 @@ seconds is seen by all. A run of this machine, since it started, is known by its
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
-from tandem.base.files import temporary_name
-from tandem.results.state import boot_id, liveness, read_state, state_file
+from tandem.base.files import server_s
+from tandem.results.owner import boot_id, liveness
+from tandem.results.state import read_state, state_file
 
 
 def at_work_elsewhere(run: Path) -> str | None:
@@ -22,19 +21,8 @@ def at_work_elsewhere(run: Path) -> str | None:
     state = read_state(run)
     if state is None or state.status != "running" or state.owner.boot_id == boot_id():
         return None
-    age_s = server_s(run) - state_file(run).stat().st_mtime
-    if liveness(state, age_s) != "running":
+    age_s = server_s(str(run)) - state_file(run).stat().st_mtime
+    if liveness(state.owner, age_s) != "running":
         return None
     owner = state.owner
     return f"process {owner.pid} on {owner.host}, whose state.json is {max(age_s, 0.0):.0f} s old"
-
-
-def server_s(folder: Path) -> float:
-    """Return what time it is by the clock of whoever keeps a folder."""
-    file = temporary_name(str(folder / "clock"))
-    try:
-        with open(file, "wb") as stream:
-            return os.fstat(stream.fileno()).st_mtime
-    finally:
-        with suppress(OSError):
-            os.unlink(file)

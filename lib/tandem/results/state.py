@@ -18,34 +18,19 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from tandem.base.clock import boottime_s
 from tandem.base.files import temporary_name
 from tandem.base.json_object import json_object
 from tandem.base.moments import moment_of
 from tandem.plan.model import Plan
 from tandem.plan.tries import newest_try
-from tandem.processes.proc import has_ended, read, stat, user
+from tandem.results.owner import STALE_S, Owner
 
 NAME = "state.json"
 VERSION = 1
 PERIOD_S = 2.0
-STALE_S = 60.0  # what is older was written by nobody who still runs
 
 Status = Literal["running", "ended", "stopped", "failed"]
-Liveness = Literal["running", "not running", "unknown"]
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True)
-class Owner:
-    """The process of the run; `started_ticks` is when it began, in clock ticks since the boot."""
-
-    pid: int
-    started_ticks: int
-    boot_id: str
-    pid_namespace: str
-    host: str
-    user: str
 
 
 @dataclass(frozen=True)
@@ -209,17 +194,6 @@ class StateFile:
                 os.unlink(self.temporary)
 
 
-def this_process() -> Owner:
-    """Return this process as the owner of a run."""
-    pid = os.getpid()
-    place = boot_id(), os.readlink("/proc/self/ns/pid"), os.uname().nodename
-    return Owner(pid, int(stat(pid)[19]), *place, user(pid))
-
-
-def boot_id() -> str:
-    return read("/proc/sys/kernel/random/boot_id").strip()
-
-
 # -- reading -----------------------------------------------------------------------------
 
 
@@ -230,37 +204,6 @@ def read_state(run: Path) -> State | None:
     except ValueError:
         return None
     return state if state.version == VERSION and moment_of(state.written) else None
-
-
-def liveness(state: State, age_s: float) -> Liveness:
-    """Return whether the process of a run that has not ended is still there.
-
-    It is looked for where its pid means something: on its machine, since the same boot, in its PID
-    namespace, and where this user may see it. What it wrote before its machine started again has
-    ended with that. Elsewhere the age of its file decides, in seconds: an old one says that nobody
-    knows.
-    """
-    owner = state.owner
-    if is_of_earlier_boot(owner, age_s):
-        return "not running"
-    try:
-        is_here = (owner.boot_id, owner.pid_namespace) == (
-            boot_id(),
-            os.readlink("/proc/self/ns/pid"),
-        )
-    except OSError:
-        is_here = False
-    if is_here and stat(1):  # else a user may not see the processes of others
-        fields = stat(owner.pid)
-        is_owner = not has_ended(fields) and fields[19] == str(owner.started_ticks)
-        return "running" if is_owner else "not running"
-    return "running" if age_s <= STALE_S else "unknown"
-
-
-def is_of_earlier_boot(owner: Owner, age_s: float) -> bool:
-    """Whether a process of this machine wrote something, so many seconds ago, before it started."""
-    is_here = owner.host == os.uname().nodename
-    return is_here and owner.boot_id != boot_id() and age_s > boottime_s()
 
 
 def made(kind: type[Made], value: Any) -> Made:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tandem.results.alive import Standing, age_s_of, standing_of
-from tandem.results.state import STALE_S, State, read_state
+from tandem.results.owner import STALE_S
+from tandem.results.state import State, read_state
+from tandem.results.worker_name import WorkerName, parsed
 from tandem.results.workers import workers_of
 
 
@@ -57,7 +59,8 @@ def worker_in(folder: Path) -> Worker:
     """Return the worker that has a folder."""
     state = read_state(folder)
     age_s = age_s_of(state)
-    host = state.owner.host if state else folder.name.rsplit("_", 2)[0]
+    name = parsed(folder.name)
+    host = state.owner.host if state else name.host if name else None
     standing, why = standing_of(folder, state, age_s, host)
     return Worker(folder.name, standing, why, host, age_s, state)
 
@@ -67,27 +70,17 @@ def at_work_in(run: Path) -> int:
     return sum(each.is_at_work for each in workers_in(run))
 
 
-def _with_restarts(workers: Iterable[Worker]) -> Iterator[Worker]:
-    """Yield workers; one whose job was started again is gone, whatever it wrote last.
-
-    The name of a worker ends with what it is known by and how often that was started again.
-    """
-    newest: dict[str, tuple[int, str]] = {}
-    known = list(workers)
-    for each in known:
-        ident, number = _restart_of(each.name)
-        newest[ident] = max((number, each.name), newest.get(ident, (number, each.name)))
-    for each in known:
-        ident, number = _restart_of(each.name)
-        if number < newest[ident][0] and each.standing in {"running", "not known"}:
-            why = f"started again as {newest[ident][1]}"
-            yield Worker(each.name, "not running", why, each.host, each.age_s, each.state)
+def _with_restarts(workers: Sequence[Worker]) -> Iterator[Worker]:
+    """Yield workers; one whose job was started again is gone, whatever it wrote last."""
+    named = [(parsed(each.name), each) for each in workers]
+    newest: dict[str, WorkerName] = {}
+    for name, _ in named:
+        if name and newest.setdefault(name.ident, name).is_before(name):
+            newest[name.ident] = name
+    for name, each in named:
+        is_open = each.standing in {"running", "not known"}
+        if name and is_open and name.is_before(newest[name.ident]):
+            why = f"started again as {newest[name.ident]}"
+            yield replace(each, standing="not running", why=why)
         else:
             yield each
-
-
-def _restart_of(name: str) -> tuple[str, int]:
-    """Return what a worker is known by, and which restart it is."""
-    head, _, restart = name.rpartition("_r")
-    ident = head.rpartition("_")[2]
-    return (ident, int(restart)) if ident and restart.isdecimal() else (name, 0)

@@ -19,9 +19,10 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from tandem.base.files import open_log, sweep, temporary_name
-from tandem.processes.proc import has_ended, stat
-from tandem.results.state import Owner, boot_id, made, this_process
+from tandem.base.files import open_log, server_s, sweep, temporary_name
+from tandem.results.owner import Owner, is_there, this_process
+from tandem.results.state import made
+from tandem.results.worker_name import parsed
 
 CLAIMS = "claims"
 EXPIRES_S = 120.0
@@ -72,7 +73,7 @@ class Claims:
         names = [each for each in os.listdir(self.folder) if not each.startswith(".")]
         found = {name: claim for name in names if (claim := self.look(name))}
         others = {name: each for name, each in found.items() if each.worker != self.worker}
-        now_s = self.server_s() if others else 0.0
+        now_s = server_s(str(self.folder)) if others else 0.0
         return {name: each for name, each in others.items() if not self.is_stale(each, now_s)}
 
     def take(self, group: str) -> bool:
@@ -82,7 +83,7 @@ class Claims:
         """
         found = self.look(group)
         if found and found.worker != self.worker:
-            if not self.is_stale(found, self.server_s()):
+            if not self.is_stale(found, server_s(str(self.folder))):
                 return False
             if not self.take_away(group, lambda claim: claim.identity == found.identity):
                 return False  # it was touched, or taken over, just before
@@ -145,30 +146,16 @@ class Claims:
             os.unlink(aside)
         return is_right
 
-    def server_s(self) -> float:
-        """Return what time it is by the clock of whoever keeps the folder."""
-        path = temporary_name(str(self.folder / f"clock-{self.worker}"))
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        try:
-            os.utime(file)
-            return os.fstat(file).st_mtime
-        finally:
-            os.close(file)
-            with suppress(OSError):
-                os.unlink(path)
-
     def is_stale(self, claim: Claim, now_s: float) -> bool:
         """Whether nobody is at work on a group any more, as far as its claim tells."""
         is_old = now_s - claim.touched_s > self.expires_s
-        return is_old or self.is_restarted(claim) or is_gone(claim.owner)
+        is_gone = claim.owner is not None and is_there(claim.owner) is False
+        return is_old or self.is_restarted(claim) or is_gone
 
     def is_restarted(self, claim: Claim) -> bool:
         """Whether this worker is of a later start of the same job and task."""
-        theirs, ours = (str(name).rsplit("_", 2) for name in (claim.worker, self.worker))
-        if not len(theirs) == len(ours) == 3:
-            return False
-        is_same = job_in(theirs[1]) == job_in(ours[1])
-        return is_same and restart_of(theirs[2]) < restart_of(ours[2])
+        theirs, ours = parsed(claim.worker or ""), parsed(self.worker)
+        return theirs is not None and ours is not None and theirs.is_before(ours)
 
     def late_s(self, groups: Collection[str]) -> float | None:
         """Return in how many seconds the first late claim of some groups becomes stale.
@@ -176,7 +163,7 @@ class Claims:
         None: no claim of them is late.
         """
         others = {name: each for name, each in self.others().items() if name in groups}
-        now_s = self.server_s() if others else 0.0
+        now_s = server_s(str(self.folder)) if others else 0.0
         ages_s = [now_s - each.touched_s for each in others.values()]
         late = [age_s for age_s in ages_s if age_s > LATE_BEATS * self.heartbeat_s]
         return max(0.0, self.expires_s - max(late)) if late else None
@@ -206,25 +193,6 @@ def object_in(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
-
-
-def job_in(ident: str) -> str:
-    """Return the job in what a worker is known by: JOB-TASK, and .N where a job has several."""
-    return ident.partition(".")[0]
-
-
-def restart_of(word: str) -> int:
-    """Return the N of rN; 0 where it is none."""
-    return int(word[1:10]) if word[:1] == "r" and word[1:].isdecimal() else 0
-
-
-def is_gone(owner: Owner | None) -> bool:
-    """Whether the owner of a claim is known to be gone: a process of this machine and boot."""
-    here = boot_id(), os.readlink("/proc/self/ns/pid")
-    if owner is None or (owner.boot_id, owner.pid_namespace) != here or not stat(1):
-        return False  # where even init is hidden, the processes of others may be
-    fields = stat(owner.pid)
-    return has_ended(fields) or fields[19] != str(owner.started_ticks)
 
 
 class Heartbeat:

@@ -24,6 +24,7 @@ from tandem.results.disk import WAIT_S, Disk, SharedDisk
 from tandem.results.folder import TABLE, RunFolder
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.worker_folder import WorkerFolder, make_worker_folder
+from tandem.results.worker_name import WorkerName
 from tandem.run.groups import add_invalid
 from tandem.run.run import Run, refuse_odd_name
 from tandem.run.sweep import Sweep
@@ -32,7 +33,7 @@ from tandem.work.claims import EXPIRES_S, Claims
 from tandem.work.drain import GroupOrder
 from tandem.work.left import Left, left_by, own_rows, some
 from tandem.work.slurm.ending import has_ended_any, is_of, queue_again
-from tandem.work.slurm.job import job_of
+from tandem.work.slurm.job import Job, job_of
 from tandem.work.together import put_together
 
 _MOST_OF_A_JOB = 100  # workers
@@ -173,20 +174,19 @@ def own_folder(run: Path, disk: Disk = RunFolder.disk) -> Path:
     """Make the folder of this worker. OSError: none can be made."""
     job = job_of(os.environ)
     for number in range(1, _MOST_OF_A_JOB):
-        name = worker_name(job.worker_id, job.restart, number) if job else worker_name()
+        name = own_name(job, number)
         with suppress(FileExistsError):  # of another worker of the same job
-            return disk.patient(partial(make_worker_folder, run, name))
+            return disk.patient(partial(make_worker_folder, run, str(name)))
     raise OSError(None, "no free name for a worker", str(run))
 
 
-def worker_name(ident: str | None = None, restart: int = 0, number: int = 1) -> str:
-    """Return the name of this worker: host, what it is known by there, and which restart it is.
-
-    That is its job, with a `number` where that has several workers, or else when it began.
-    """
-    ident = ident or f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
+def own_name(job: Job | None, number: int) -> WorkerName:
+    """Return the name of this worker, which may be one of several of its job."""
     host = re.sub(r"[^A-Za-z0-9.-]", "-", os.uname().nodename)
-    return f"{host}_{ident}{f'.{number}' if number > 1 else ''}_r{restart}"
+    if job:
+        return WorkerName(host, job.worker_id, job.restart, number)
+    began = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    return WorkerName(host, f"{began}-{os.getpid()}", number=number)
 
 
 def remove_unused(own: Path) -> None:

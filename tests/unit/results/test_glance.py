@@ -15,7 +15,8 @@ from tandem.plan.file import write_plan
 from tandem.results.glance import Ended, Glance, Watched
 from tandem.results.journal import Journal
 from tandem.results.newest import read_newest
-from tandem.results.state import Counts, StateFile, this_process
+from tandem.results.owner import this_process
+from tandem.results.state import Counts, StateFile
 
 HOST = os.uname().nodename
 

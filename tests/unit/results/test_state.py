@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,14 @@ import jsonschema
 import pytest
 from support.states import state
 from tandem.config.schema import schema
-from tandem.results import state as module
 from tandem.results.state import (
     Board,
     Newest,
-    Owner,
     Rounds,
     State,
     StateFile,
     Use,
-    liveness,
     read_state,
-    this_process,
 )
 
 USE = Use(43.9, 205.2)
@@ -108,42 +104,6 @@ def test_a_full_disk_leaves_the_older_state_whole(
 
 def test_a_folder_that_is_gone_harms_nobody(tmp_path: Path) -> None:
     StateFile(tmp_path / "gone").write(FULL)
-
-
-def test_this_process_is_alive_and_its_predecessor_is_not() -> None:
-    mine = state(owner=this_process())
-    assert liveness(mine, age_s=1e9) == "running"
-    earlier = replace(mine.owner, started_ticks=mine.owner.started_ticks - 1)
-    assert liveness(replace(mine, owner=earlier), age_s=0) == "not running"
-
-
-@pytest.mark.parametrize(
-    "owner",
-    [replace(this_process(), boot_id="another"), replace(this_process(), pid_namespace="pid:[1]")],
-)
-def test_elsewhere_the_age_of_the_state_decides(owner: Owner) -> None:
-    other = state(owner=owner)
-    assert liveness(other, age_s=59) == "running"
-    assert liveness(other, age_s=61) == "unknown"
-
-
-def test_a_run_from_before_the_machine_started_again_is_not_running(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    before = state(owner=replace(this_process(), boot_id="another"))
-    monkeypatch.setattr(module, "boottime_s", lambda: 20.0)
-    assert liveness(before, age_s=30) == "not running"
-    assert liveness(before, age_s=10) == "running"  # then it is another machine of that name
-    there = state(owner=replace(before.owner, host="far"))
-    assert liveness(there, age_s=30) == "running"
-    assert liveness(there, age_s=90) == "unknown"
-
-
-def test_whose_processes_cannot_be_seen_is_judged_by_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = state(owner=this_process())
-    monkeypatch.setattr(module, "stat", lambda _pid: [])
-    assert liveness(mine, age_s=1) == "running"
-    assert liveness(mine, age_s=61) == "unknown"
 
 
 def test_a_disk_that_was_silent_for_long_is_a_problem(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from support.shared_runs import HERE, at, write_worker
-from tandem.results.state import this_process
+from tandem.results.owner import this_process
 from tandem.results.workers_at_work import at_work_in, workers_in
 
 
@@ -40,10 +40,12 @@ def test_what_was_silent_for_a_minute_is_stale_here_and_elsewhere(tmp_path: Path
 
 def test_a_worker_that_was_started_again_is_gone(tmp_path: Path) -> None:
     write_worker(tmp_path, "n1_77-0_r0", age_s=5.0)
+    write_worker(tmp_path, "n1_77-0.2_r0", age_s=5.0)  # the second worker of that job
     write_worker(tmp_path, "n2_77-0_r1", age_s=1.0)
     write_worker(tmp_path, "n1_77-1_r0", age_s=1.0)
     found = {each.name: (each.standing, each.why) for each in workers_in(tmp_path)}
-    assert found["n1_77-0_r0"] == ("not running", "started again as n2_77-0_r1")
+    again = ("not running", "started again as n2_77-0_r1")
+    assert found["n1_77-0_r0"] == found["n1_77-0.2_r0"] == again
     assert found["n2_77-0_r1"] == found["n1_77-1_r0"] == ("running", None)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tandem.base.paths import how_to_go_on
 from tandem.results.commit import standing_try
+from tandem.results.worker_name import parsed
 from tandem.work.slurm.client import answer_of
 from tandem.work.slurm.job import Job
 
@@ -26,7 +27,8 @@ def queue_again(job: Job, run: Path, say: Callable[[str], None]) -> None:
 
 def is_of(job: Job, worker: str) -> bool:
     """Whether a worker is of a job, by its name: to queue the job again ends that one, too."""
-    return f"_{job.worker_id}_r" in worker or f"_{job.worker_id}." in worker
+    name = parsed(worker)
+    return name is not None and name.ident == job.worker_id
 
 
 def has_ended_any(job: Job, run: Path, names: Iterable[str]) -> bool:
@@ -35,5 +37,6 @@ def has_ended_any(job: Job, run: Path, names: Iterable[str]) -> bool:
     OSError: it cannot be told.
     """
     tries = (standing_try(run, name) or "/" for name in names)
-    workers = (each.split("/")[1] for each in tries)
-    return any(is_of(job, each) and each.endswith(f"_r{job.restart}") for each in workers)
+    workers = (parsed(each.split("/")[1]) for each in tries)
+    now = job.worker_id, job.restart
+    return any(each is not None and (each.ident, each.restart) == now for each in workers)
