@@ -57,9 +57,12 @@ def other_work(parallel: Record, solo: Record) -> str | None:
     if problem := other_device(parallel, solo):
         return problem
     their_gpus, our_gpus = gpus_of(solo), gpus_of(parallel)
-    if their_gpus and our_gpus and their_gpus != our_gpus:
-        return f"different GPUs: {', '.join(their_gpus)} instead of {', '.join(our_gpus)}"
-    return None
+    if their_gpus and our_gpus:
+        is_same = their_gpus == our_gpus
+        words = f"different GPUs: {', '.join(their_gpus)} instead of {', '.join(our_gpus)}"
+        return None if is_same else words
+    their_host, our_host = (each["environment"]["hostname"] for each in (solo, parallel))
+    return None if their_host == our_host else f"different host: {their_host} instead of {our_host}"
 
 
 def other_device(parallel: Record, solo: Record) -> str | None:
@@ -90,13 +93,17 @@ def unknown_work(parallel: Record, solo: Record | None) -> list[str]:
 
 def parted(parallel: Record, solo: Record | None) -> list[str]:
     """Return that two processes ran a parallel record and its control, with time between them."""
-    if solo is None or process_of(parallel) == process_of(solo):
+    if solo is None:
         return []
-    return ["the run was stopped and resumed between this experiment and its control"]
+    if parallel.get("worker") != solo.get("worker"):
+        return ["two workers ran this experiment and its control, with time between them"]
+    if starts_before(parallel) != starts_before(solo):
+        return ["the run was stopped and resumed between this experiment and its control"]
+    return []
 
 
-def process_of(record: Record) -> int:
-    """Return which process of its run made a record: how many experiments others had started."""
+def starts_before(record: Record) -> int:
+    """Return how many experiments of its run, or worker, earlier processes had started."""
     return record["position"]["number"] - record["position"]["number_since_resume"]
 
 

@@ -22,6 +22,7 @@ from tandem.results.standing import standing_plan
 from tandem.results.worker_folder import WorkerFolder
 from tandem.results.workers import at_once, tries_in
 from tandem.run.pairs import end, made_again, with_partners
+from tandem.work.boards import site_of
 
 
 def adopt(folder: WorkerFolder, names: Iterable[str]) -> None:
@@ -40,9 +41,18 @@ def adopt(folder: WorkerFolder, names: Iterable[str]) -> None:
             if standing_try(folder.path, name) is not None:
                 break
             record = ended_in(attempt, folder)
-            if record and commit(attempt, folder.path):
+            if record and fits(folder, record) and commit(attempt, folder.path):
                 end(folder, record, None)
                 folder.say(f"{name} had ended: {attempt.relative_to(folder.path)} stands for it")
+
+
+def fits(folder: WorkerFolder, record: Record) -> bool:
+    """Whether a try was run where those stand from that it is compared with: on one board."""
+    own = folder.plan.by_id[record["experiment_id"]]
+    members = folder.plan.groups.get(own.group, ())  # without warm-ups
+    others = (each.id for each in members if each.try_number == own.try_number)
+    ended = (record_of(name, folder.path) for name in others if name in folder.rows)
+    return own.is_warm_up or all(site_of(each) == site_of(record) for each in ended if each)
 
 
 def is_mended(folder: WorkerFolder, name: str) -> bool:

@@ -632,6 +632,17 @@ def test_a_control_that_did_other_work_or_is_not_valid(
     assert set(reasons.values()) == {f"solo control: {reason}"}
 
 
+def test_a_control_on_another_host_without_a_gpu_is_no_control() -> None:
+    parallel, solo = Lab().pair()
+    put(solo["environment"], hostname="n2")
+    assert not nulls(interference(parallel, solo)), "a GPU is known by its UUID"
+    for record, name in ((parallel, "foreground"), (solo, "solo")):
+        window_of(record, name)["gpus"] = []
+    reasons = nulls(interference(parallel, solo))
+    here = parallel["environment"]["hostname"]
+    assert reasons["slowdown"] == f"solo control: different host: n2 instead of {here}"
+
+
 def test_a_control_without_a_gpu_measured_still_gives_times() -> None:
     parallel, solo = Lab().pair()
     window_of(solo, "solo")["gpus"] = []
@@ -787,6 +798,10 @@ def test_that_two_processes_ran_a_pair_is_said() -> None:
     ]
     put(solo, **{"position.number_since_resume": 6})
     assert interference(parallel, solo)["warnings"] == []
+    put(solo, worker="n1_2_r0")
+    assert interference(parallel, solo)["warnings"] == [
+        "two workers ran this experiment and its control, with time between them"
+    ]
 
 
 def test_a_record_that_never_reached_its_foreground() -> None:

@@ -227,6 +227,23 @@ def test_a_loser_stands_where_the_winner_is_damaged(run: Workers) -> None:
     assert run.standing() == {SOLO: f"workers/b_1_r0/{SOLO}"}
 
 
+@pytest.mark.parametrize(("host", "stands"), [("n1", True), ("n2", False)])
+def test_a_try_of_another_board_stands_for_nothing_in_a_group(
+    run: Workers, host: str, stands: bool
+) -> None:
+    """Of the two that ended a solo the winner is damaged, and the rest of the group is its."""
+    here = {"environment.hostname": "n1"}
+    first, second = run.worker("n1_1_r0"), run.worker("n2_1_r0")
+    run.begin(second, SOLO)
+    run.end(first, *GROUP, **here)
+    finish(second, run.record(SOLO, "n2_1_r0", **{"environment.hostname": host}), 1.0)
+    spoil(run.path / SOLO, "zeros")
+    third = run.worker("n1_2_r0")
+    put_together(third, set())
+    assert run.standing().get(SOLO) == (f"workers/n2_1_r0/{SOLO}" if stands else None)
+    assert [each.id for each in third.missing()] == ([] if stands else [SOLO])
+
+
 def test_a_try_that_is_damaged_counts_no_longer(run: Workers) -> None:
     folder = run.worker("a_1_r0")
     run.end(folder, *GROUP)
