@@ -235,10 +235,20 @@ def test_a_job_that_was_named_by_hand_cannot_be_looked_for(slurm: Path) -> None:
     assert not calls(slurm, "squeue")
 
 
-def test_an_answer_without_a_job_is_a_refusal(slurm: Path) -> None:
-    says(slurm, "sbatch", out="sbatch: verification passed\n")
-    with pytest.raises(RefusedError, match="verification passed"):
-        hand_over(some_submission(slurm), never, never)
+def test_an_answer_without_a_job_is_a_refusal_if_squeue_knows_none(slurm: Path) -> None:
+    says(slurm, "sbatch", out="sbatch: verification passed\nmore\n")
+    with pytest.raises(RefusedError, match=r"verification passed$"):
+        hand_over(some_submission(slurm, "--test-only"), never, never)
+
+
+def test_a_job_that_was_taken_in_silence_is_asked_for(slurm: Path) -> None:
+    """With --quiet sbatch prints no number; the job is there, and needs the run's folder."""
+    says(slurm, "sbatch", out="\n")
+    says(slurm, "squeue", out="77\n77\n")
+    assert hand_over(some_submission(slurm, "--quiet"), never, never) == Accepted("77")
+    says(slurm, "squeue", err=QUEUE_TIMED_OUT, rc=1)
+    with pytest.raises(LostError, match="not known"):
+        hand_over(some_submission(slurm, "--quiet"), never, never)
 
 
 # -- squeue --------------------------------------------------------------------------------

@@ -60,3 +60,21 @@ work() {
     [[ $status -eq 2 && $stderr == *"${each%% *}"* && ! -e run/workers ]]
   done
 }
+
+@test "where something else lies in the place of a file or folder of the run, it says what and where" {
+  local each
+  for each in claims workers fast_tiny_001; do
+    rm -rf run results
+    plan
+    touch "run/$each"
+    work run
+    [[ $status -eq 3 && $stderr == *"run/$each"*": "*[Nn]"either a folder"* || $stderr == *"run/$each"*": Not a directory"* ]]
+    [[ $stderr != *Traceback* ]]
+  done
+  rm -rf run results
+  plan
+  mkdir -p run/claims/notes
+  touch run/claims/backup~
+  work run
+  [[ $status -eq 0 ]]
+}

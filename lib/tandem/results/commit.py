@@ -47,6 +47,9 @@ def standing_try(run: Path, name: str) -> str | None:
     except OSError as error:
         if error.errno == errno.EINVAL and os.path.isdir(run / name):  # no link
             return ""
+        if error.errno == errno.EINVAL:
+            why = "neither a folder nor a link to one"
+            raise OSError(errno.ENOTDIR, why, error.filename) from None
         raise
 
 

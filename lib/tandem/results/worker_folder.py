@@ -38,7 +38,8 @@ def make_worker_folder(run: Path, name: str) -> Path:
     LockedError: `tandem run` works there. OSError: there is one of that name, or none can be made.
     """
     folder = run / WORKERS / name
-    folder.parent.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        folder.parent.mkdir()
     folder.mkdir()
     if is_active(run):  # who has that lock looks then whether there are workers
         with suppress(OSError):

@@ -65,12 +65,14 @@ class Claims:
 
     def open(self) -> None:
         """Make the folder, and remove what killed workers left in it under temporary names."""
-        self.folder.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            self.folder.mkdir()
         sweep(str(self.folder))
 
     def others(self) -> dict[str, Claim]:
         """Return the claims of other workers that are not stale, by group; OSError: unknown."""
-        names = [each for each in os.listdir(self.folder) if not each.startswith(".")]
+        with os.scandir(self.folder) as entries:
+            names = [each.name for each in entries if each.is_file() and each.name[0] != "."]
         found = {name: claim for name in names if (claim := self.look(name))}
         others = {name: each for name, each in found.items() if each.worker != self.worker}
         now_s = server_s(str(self.folder)) if others else 0.0

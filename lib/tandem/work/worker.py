@@ -86,7 +86,7 @@ class Worker(Run):
 
     def order_of(self, folder: WorkerFolder, watch: Watch) -> GroupOrder:
         claims = Claims(folder.path, folder.own.name, self.claim_expires_s)
-        claims.open()
+        folder.disk.patient(claims.open)
 
         def wait(seconds: float) -> None:
             if self.sweep:
@@ -154,10 +154,10 @@ class Worker(Run):
         self.progress.close()
 
     def lines_at_end(self) -> list[str]:
-        assert self.folder and self.order
+        assert self.folder
         path, rows = as_seen_from_here(self.folder.path), self.rows_to_show()
         lines = ["", table_at_end(rows, str(path / TABLE), screen_columns())] if rows else []
-        if self.order.groups and isinstance(self.folder, WorkerFolder):
+        if self.order and self.order.groups and isinstance(self.folder, WorkerFolder):
             own = [row["valid"] is True for row in counting_rows(own_rows(self.folder).values())]
             kinds = {"valid": own.count(True), "not valid": own.count(False)}
             words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)

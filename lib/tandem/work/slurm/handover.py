@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tandem.base.errors import NotReadyError
+from tandem.base.text import printable
 from tandem.work.slurm.client import Answer, answer_of, run
 from tandem.work.slurm.refusals import refusal
 from tandem.work.slurm.sbatch import Submission
@@ -50,7 +51,7 @@ def hand_over(submission: Submission, say: Say, pause: Callable[[float], None]) 
     """
     answer = run(submission.command(), submission.environment())
     if not answer.is_busy:
-        return accepted_in(answer)
+        return accepted_in(answer, submission)
     for pause_s in PAUSES_S:
         say(f"Slurm is busy ({answer.problem}); the next try is in {pause_s:g} s")
         pause(pause_s)
@@ -60,22 +61,34 @@ def hand_over(submission: Submission, say: Say, pause: Callable[[float], None]) 
         if found is not None:
             answer = run(submission.command(), submission.environment())
             if not answer.is_busy:
-                return the_only_one(accepted_in(answer), submission, say)
-    raise LostError(
-        f"{answer.problem}\nwhether Slurm has taken the job is not known: look with `squeue --me`;"
+                return the_only_one(accepted_in(answer, submission), submission, say)
+    raise lost(str(answer.problem), submission)
+
+
+def lost(problem: str, submission: Submission) -> LostError:
+    return LostError(
+        f"{problem}\nwhether Slurm has taken the job is not known: look with `squeue --me`;"
         f" if it has not, go on with {submission.run} (--resume)"
     )
 
 
-def accepted_in(answer: Answer) -> Accepted:
-    """Return the job that sbatch names; RefusedError: it names none, or there is no sbatch."""
+def accepted_in(answer: Answer, submission: Submission) -> Accepted:
+    """Return the job that sbatch names, or that squeue does where sbatch was told to be quiet.
+
+    RefusedError: neither names one, or there is no sbatch. LostError: squeue does not answer.
+    """
     if answer.problem:
         raise RefusedError(refusal(answer))
     lines = answer.stdout.strip().splitlines()
-    if not lines or not (match := _JOB.fullmatch(lines[-1].strip())):
-        said = answer.stdout.strip() or "nothing"
-        raise RefusedError(f"sbatch named no job; it said: {said}")
-    return Accepted(match[1], match[2])
+    if lines and (match := _JOB.fullmatch(lines[-1].strip())):
+        return Accepted(match[1], match[2])
+    problem = f"sbatch named no job; it said: {printable(lines[0]) if lines else 'nothing'}"
+    found = taken(submission)
+    if found is None:
+        raise lost(problem, submission)
+    if not found:
+        raise RefusedError(problem)
+    return found[0]
 
 
 def taken(submission: Submission) -> list[Accepted] | None:

@@ -23,6 +23,7 @@ _HELP = {
     r"gres|TRES|node configuration is not available": _GPUS,
     r"[Pp]rocessors": "fewer --cpus, or another --partition",
     r"Resource temporarily unavailable": "later again: Slurm holds as many jobs as it may",
+    r"Invalid --mem": "--memory takes megabytes, or a size such as 32G",
     r"Invalid --time": "--time takes minutes, HH:MM:SS or D-HH:MM:SS",
     r"time limit": "a shorter --time (`sinfo --format='%P %l'` prints each partition's longest)",
     r"account": 'an account of yours: --sbatch-args="--account=NAME"',
