@@ -27,7 +27,7 @@ from tandem.plan.tries import counting
 from tandem.results import machine_file, table
 from tandem.results.columns import ADDED, as_cells, columns_of, is_earlier_header, value_of
 from tandem.results.folder import TABLE
-from tandem.results.journal import ended_in, pruned_in
+from tandem.results.journal import ended_in, pruned_in, replaced_in
 from tandem.results.record import NOT_RECORDED, UNFINISHED, Interference, Record
 from tandem.results.record_file import (
     INTERFERENCE,
@@ -97,7 +97,8 @@ def verify_run(run: Path) -> Verdict:
         verdict.differences.append(str(error))
         return verdict
     again: dict[str, Record] = {}
-    journal = ended_in(journal_of(run))
+    text = journal_of(run)
+    journal = ended_in(text).keys() - replaced_in(text)  # what was damaged, and told of then
     for experiment in plan.experiments:
         folder = run / experiment.id
         if not is_recorded(folder, journal):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from tandem.results.columns import BESIDE, ENERGY, FIGURES, FIRST, INTERFERENCE, PLACE, Row, Value
@@ -17,6 +17,7 @@ from tandem.results.record import (
 )
 from tandem.results.uncertainty import of_duration_s, of_gpu_energy_j
 
+_BETWEEN = "; "  # boards
 _DOSE = (
     "max_rounds",
     "intensity",
@@ -88,7 +89,7 @@ def origin(record: Record) -> Row:
     return {
         "host": record["environment"]["hostname"],
         "node_shared": record["environment"]["node_shared"],
-        "board": "; ".join(gpu["uuid"] for gpu in gpus) or None,
+        "board": _BETWEEN.join(gpu["uuid"] for gpu in gpus) or None,
         "board_name": "; ".join(gpu["name"] for gpu in gpus) or None,
         "commit": git["commit"],
         "dirty": git["dirty"],
@@ -99,6 +100,12 @@ def origin(record: Record) -> Row:
         "energy_gpu_total_uncertainty_joules": of_gpu_energy_j(window) if has_energy else None,
         "energy_gpu_board_gain_percent": max(gains, default=None) if has_energy else None,
     }
+
+
+def first_on(boards: Collection[str], rows: Iterable[Row]) -> str | None:
+    """Return which experiment, by its row, was the first on any of these boards; None: none was."""
+    here = [row for row in rows if not {*str(row["board"]).split(_BETWEEN)}.isdisjoint(boards)]
+    return str(min(here, key=lambda row: str(row["timestamp"]))["experiment_id"]) if here else None
 
 
 def machine_values(record: Record) -> Row:

@@ -32,6 +32,7 @@ from tandem.results.folder import RunFolder, cut_off_folders
 from tandem.results.forecast import Forecast
 from tandem.results.record import UNFINISHED, MachineFile, Position, Record, is_warm_up
 from tandem.results.record_file import record_of
+from tandem.results.row import first_on
 from tandem.results.state import Counts, OwnBoard
 from tandem.results.workers_at_work import at_work_in
 from tandem.run.groups import Order
@@ -114,8 +115,9 @@ class Sweep:
             duration_s = ended.get(experiment.id)
             if duration_s is not None and not experiment.is_warm_up:
                 self.forecast.note(experiment, duration_s)
-        if ended:
-            self.cooldown.note_record(record_of(next(iter(ended)), self.folder.path))
+        ours = [each.uuid for each in devices_now()]
+        if first := first_on(ours, self.folder.rows.values()):
+            self.cooldown.note_record(record_of(first, self.folder.path))
 
     def look_at_others(self) -> None:
         """Take into account what other workers have ended meanwhile, and how many there are."""

@@ -25,7 +25,7 @@ from tandem.report.summary import print_table, table_at_end
 from tandem.results import table
 from tandem.results.columns import ADDED, Row, as_cells, cells_of, columns_of, filled
 from tandem.results.record import Attempt, BackgroundPart, Interference, Load, Record, Window
-from tandem.results.row import row_of
+from tandem.results.row import first_on, row_of
 
 OLD_ORDER = [
     "experiment_id",
@@ -661,3 +661,16 @@ def test_at_the_end_of_a_long_run_the_newest_stand_and_the_others_are_counted() 
     )
     assert [line.split()[0] for line in table.splitlines()[1:]] == names[10:]
     assert table_at_end(rows[-50:], "x") == print_table(rows[-50:])
+
+
+def test_the_first_experiment_on_a_board_is_told_by_its_row() -> None:
+    """Of a run that several workers drain: from it is known how cool that board once was."""
+    boards = {"a": "GPU-2", "b": "GPU-1; GPU-3", "c": "GPU-1", "d": None}
+    rows: list[Row] = [
+        {"experiment_id": name, "board": board, "timestamp": f"2026-01-31T1{9 - hour}:00:00+00:00"}
+        for hour, (name, board) in enumerate(boards.items())
+    ]
+    assert first_on(["GPU-1"], rows) == "c"
+    assert first_on(["GPU-1", "GPU-2"], rows) == "c"
+    assert first_on(["GPU-3"], rows) == "b"
+    assert first_on(["GPU-4"], rows) is first_on([], rows) is None

@@ -14,6 +14,7 @@ from support.books import FIRST, GROUP, SECOND, SOLO, Workers
 from support.summary import rows_of
 from tandem.base.errors import LockedError
 from tandem.experiment.outcome import write_outcome
+from tandem.experiment.verify import verify_run
 from tandem.plan.tries import TRY, names_of_next_try
 from tandem.results.folder import RunFolder
 from tandem.results.record_file import INTERFERENCE, NAME, write_record
@@ -242,6 +243,21 @@ def test_a_try_of_another_board_stands_for_nothing_in_a_group(
     put_together(third, set())
     assert run.standing().get(SOLO) == (f"workers/n2_1_r0/{SOLO}" if stands else None)
     assert [each.id for each in third.missing()] == ([] if stands else [SOLO])
+
+
+def test_what_was_set_aside_as_damaged_is_no_difference_for_ever(run: Workers) -> None:
+    """Its group has run again whole, on another board: nobody will make that record again."""
+    folder = run.worker("a_1_r0")
+    run.end(folder, *GROUP)
+    put_together(folder, set())
+    spoil(run.path / SOLO, "zeros")
+
+    def found() -> list[str]:
+        return [line for line in verify_run(run.path).differences if line.startswith(f"{SOLO}/")]
+
+    assert len(found()) == 1
+    adopt(run.worker("b_1_r0"), GROUP)
+    assert found() == []
 
 
 def test_a_try_that_is_damaged_counts_no_longer(run: Workers) -> None:
