@@ -49,6 +49,21 @@ def names(claims: Claims) -> list[str]:
     return sorted(os.listdir(claims.folder))
 
 
+def test_a_folder_of_claims_that_somebody_removed_is_made_again(claims: Claims) -> None:
+    assert claims.take(GROUP)
+    (claims.folder / GROUP).unlink()
+    claims.folder.rmdir()
+    assert not claims.touch(GROUP)
+    claims.give_back(GROUP)
+    assert claims.others() == {}
+    assert claims.take(GROUP)
+
+
+def test_what_is_no_file_in_it_is_no_claim(claims: Claims) -> None:
+    (claims.folder / "notes").mkdir()
+    assert claims.others() == {}
+
+
 def test_one_has_a_group_until_it_is_given_back(claims: Claims) -> None:
     assert claims.take(GROUP)
     assert claims.take(GROUP), "asking again is harmless"

@@ -70,7 +70,12 @@ class Claims:
         sweep(str(self.folder))
 
     def others(self) -> dict[str, Claim]:
-        """Return the claims of other workers that are not stale, by group; OSError: unknown."""
+        """Return the claims of other workers that are not stale, by group; OSError: unknown.
+
+        Where somebody has removed the folder there is none, and it is made again.
+        """
+        if not self.folder.exists():
+            self.open()
         with os.scandir(self.folder) as entries:
             names = [each.name for each in entries if each.is_file() and each.name[0] != "."]
         found = {name: claim for name in names if (claim := self.look(name))}
