@@ -138,3 +138,19 @@ arguments_of() { # COMMAND.NUMBER
   run -0 --separate-stderr make -s -C "$ROOT" resume RUN="$PWD/$(echo results/run_*)" WORKERS=1
   [[ $output == 'submitted job 1234: 1 worker'* && -e slurm/sbatch.2.argv ]]
 }
+
+@test "stopped while sbatch has not answered: it says what to do, and the job is known by its name" {
+  mkdir slow
+  printf '#!/bin/sh\ntouch begun\nexec sleep 60\n' >slow/sbatch
+  chmod +x slow/sbatch
+  PATH=$PWD/slow:$PATH "$ROOT/bin/tandem" submit --registry registry.json --root . \
+    --results results settings.json >out 2>err 3>&- &
+  until [[ -e begun ]]; do sleep 0.02; done
+  kill -TERM $!
+  local code=0
+  wait $! || code=$?
+  [[ $code -eq 143 ]]
+  grep -q 'stopped by SIGTERM' err
+  grep -q 'whether Slurm has taken the job is not known.*results/run_.*(--resume)' err
+  grep -q '"job": null' results/run_*/jobs/jobs.jsonl
+}

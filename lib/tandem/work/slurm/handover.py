@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tandem.base.errors import NotReadyError
@@ -17,6 +19,7 @@ PAUSES_S = (2.0, 5.0, 10.0, 20.0, 40.0)  # between two tries while Slurm is busy
 LIMIT_S = 60.0  # for one look at the queue
 # With these of sbatch the job has another name, or is elsewhere.
 _LOST_BY = ("-J", "--job", "-M", "--cluster")
+_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _JOB = re.compile(r"(\d+)(?:;(\S+))?")
 
 Say = Callable[[str], None]
@@ -47,8 +50,31 @@ def hand_over(submission: Submission, say: Say, pause: Callable[[float], None]) 
     """Submit the workers; RefusedError: sbatch is not there, or says no.
 
     While Slurm is busy it is tried again, each time after a look whether the job was taken: its
-    answer may be lost. LostError: it stayed busy, and nobody knows.
+    answer may be lost. LostError: it stayed busy, or a signal came, and nobody knows.
     """
+    with stopped_by_signals(submission):
+        return handed_over(submission, say, pause)
+
+
+@contextmanager
+def stopped_by_signals(submission: Submission) -> Iterator[None]:
+    """Have a signal that ends this process raise LostError meanwhile."""
+
+    def stop(signum: int, _frame: object) -> None:
+        error = lost(f"stopped by {signal.Signals(signum).name}", submission)
+        error.exit_code = 128 + signum
+        raise error
+
+    heard = [each for each in _STOP if signal.getsignal(each) is not signal.SIG_IGN]
+    earlier = {each: signal.signal(each, stop) for each in heard}
+    try:
+        yield
+    finally:
+        for each, handler in earlier.items():
+            signal.signal(each, handler)
+
+
+def handed_over(submission: Submission, say: Say, pause: Callable[[float], None]) -> Accepted:
     answer = run(submission.command(), submission.environment())
     if not answer.is_busy:
         return accepted_in(answer, submission)
