@@ -32,6 +32,10 @@ def elsewhere(maker: str) -> str:
     return "-".join(["00c0ffee", *words[1:]])
 
 
+# The same in all processes that run tests: they have to agree on the names of all.
+ELSEWHERE = pytest.param(elsewhere(makers.mark()), id="of another host")
+
+
 def test_this_process_lives() -> None:
     assert makers.has_ended(makers.mark()) is False
 
@@ -45,7 +49,7 @@ def test_a_pid_that_nobody_has() -> None:
     assert makers.has_ended("-".join([*place, "4194305", started])) is True  # above the highest
 
 
-@pytest.mark.parametrize("maker", [elsewhere(makers.mark()), "4711", "", "a-b-c-d", "1-2-3-4-5"])
+@pytest.mark.parametrize("maker", [ELSEWHERE, "4711", "", "a-b-c-d", "1-2-3-4-5"])
 def test_what_cannot_be_told(maker: str) -> None:
     assert makers.has_ended(maker) is None
 
@@ -69,7 +73,7 @@ def test_a_sweep_removes_what_killed_writers_left(tmp_path: Path) -> None:
     assert living.exists() and of_other_host.exists() and other.exists()
 
 
-@pytest.mark.parametrize("maker", [elsewhere(makers.mark()), "4711"])
+@pytest.mark.parametrize("maker", [ELSEWHERE, "4711"])
 def test_what_nobody_here_can_tell_of_goes_after_a_day(tmp_path: Path, maker: str) -> None:
     old, young = a_file(tmp_path, maker, DAY_S + 3600), a_file(tmp_path, f"x.{maker}", DAY_S - 3600)
     sweep(str(tmp_path))
