@@ -34,6 +34,7 @@ from simgpu import build  # noqa: E402
 from support.big_run import write_big_run  # noqa: E402
 from support.big_shared_run import SharedBigRun  # noqa: E402
 from support.fleet import Fleet  # noqa: E402
+from support.planned_run import planned_run  # noqa: E402
 from support.stage import Stage  # noqa: E402
 from tandem.plan.file import read_plan_file  # noqa: E402
 from tandem.plan.model import Experiment, Plan  # noqa: E402
@@ -227,7 +228,7 @@ def bench_share(bench: Bench, folder: Path) -> None:
         fleet = Fleet(Stage(place), build(folder), hosts=1, boards=workers)
         training = f"echo Test Accuracy: 50\nexec sleep {SLEEP_S}"
         fleet.stage.build(training, None, runs_per_config=GROUPS)
-        fleet.make_run()
+        fleet.run = planned_run(fleet.stage, fleet.shared / "results")
         begin_s = time.monotonic()
         fleet.start()
         fleet.wait_for_end()

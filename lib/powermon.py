@@ -68,7 +68,7 @@ def main() -> None:
         except UnknownGpuError as error:
             fail(2, f"--gpus: {error}")
         except NvmlError as error:
-            fail(2, f"--gpus: {error}" + (f" ({error.hint})" if error.hint else ""))
+            fail(2, f"--gpus: {error.with_hint()}")
         except FileExistsError as error:
             fail(2, f"{error.filename} is there already; choose another folder")
         except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
-from support.drained import planned_run, worker_command
+from support.planned_run import planned_run, worker_command
 from support.stage import Stage, wait_for
 from tandem.experiment.verify import verify_run
 

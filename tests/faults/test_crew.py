@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from simgpu import SimGpu
-from support.drained import planned_run, worker_command
+from support.planned_run import planned_run, worker_command
 from support.stage import DEADLINE_S, Stage, training_line, wait_for
 from support.summary import rows_of
 from tandem.experiment.verify import verify_run

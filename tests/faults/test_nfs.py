@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import nfs
-from support.drained import events_of, planned_run, worker_command
+from support.planned_run import events_of, planned_run, worker_command
 from support.stage import Stage
 from tandem.experiment.verify import verify_run
 from tandem.results.standing import standing_plan

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.drained import events_of, planned_run, worker_command
+from support.planned_run import events_of, planned_run, worker_command
 from support.records import flaws
 from support.stage import Stage, wait_for
 from tandem.experiment.verify import verify_run

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.drained import events_of, planned_run, worker_command
+from support.planned_run import events_of, planned_run, worker_command
 from support.records import flaws
 from support.stage import DEADLINE_S, Stage, stop, wait_for
 from tandem.experiment.verify import verify_run

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
-from tandem.results.jobs import Job, Queue, Started, Waiting, jobs_of, note_job
+from tandem.results.jobs import Queue, Started, Submitted, Waiting, jobs_of, note_job
 from tandem.work.slurm import queue, sbatch
 from tandem.work.slurm.handover import Accepted, LostError, RefusedError, hand_over
 from tandem.work.slurm.queue import ask, queue_of
@@ -267,12 +267,12 @@ LINES = """\
 def run(tmp_path: Path) -> Path:
     """A run for which a job was submitted."""
     (tmp_path / "run" / "jobs").mkdir(parents=True)
-    note_job(tmp_path / "run", Job("1234", "tandem-x", "0", "2026-11-30T02:00:00+00:00", 4))
+    note_job(tmp_path / "run", Submitted("1234", "tandem-x", "0", "2026-11-30T02:00:00+00:00", 4))
     return tmp_path / "run"
 
 
 def test_pending_and_running_workers_are_those_of_the_run(slurm: Path, run: Path) -> None:
-    note_job(run, Job(None, "tandem-by-hand", "0", "2026-11-30T02:01:00+00:00", 1))
+    note_job(run, Submitted(None, "tandem-by-hand", "0", "2026-11-30T02:01:00+00:00", 1))
     says(slurm, "squeue", out=LINES)
     assert ask(jobs_of(run)) == Queue(
         pending=(
@@ -302,7 +302,7 @@ def test_squeue_is_asked_once_a_minute(
         ages.append(answer.age_s)
     assert ages == [0.0, 30.0, 59.0, 0.0]
     assert len(calls(slurm, "squeue")) == 2
-    note_job(run, Job("5", "tandem-y", "0", "2026-11-30T02:01:00+00:00", 1))
+    note_job(run, Submitted("5", "tandem-y", "0", "2026-11-30T02:01:00+00:00", 1))
     queue_of(run)
     assert len(calls(slurm, "squeue")) == 3  # a new job is looked for at once
 

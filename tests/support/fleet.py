@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,17 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from simgpu import SimGpu
-from tandem.plan.planner import read_plan
 from tandem.plan.tries import newest_try
 from tandem.processes.proc import stat
-from tandem.results.folder import make_run_folder
-from tandem.results.record import UNFINISHED
-from tandem.results.record_file import record_of
+from tandem.results.record_file import ended_record
 from tandem.results.standing import standing_plan
 from tandem.work.claims import CLAIMS
 
-from support import ROOT
-from support.stage import DEADLINE_S, GRACE_S, Stage, processes, training_line, wait_for
+from support.planned_run import planned_run, worker_command
+from support.stage import DEADLINE_S, Stage, processes, training_line, wait_for
 
 EXPIRES_S = 4.0
 RESTART_S = 1.0
@@ -87,25 +83,15 @@ class Fleet:
         settings = {"settings_version": 2, **limits, **design, "experiments": [entry]}
         (self.stage.folder / "registry.json").write_text(json.dumps(registry))
         (self.stage.folder / "settings.json").write_text(json.dumps(settings))
-        self.make_run()
-
-    def make_run(self) -> None:
-        """Make the run of the stage's settings, in the folder that all hosts see."""
-        paths = self.stage.folder / "settings.json", self.stage.folder / "registry.json"
-        reading = read_plan(*paths, root=self.stage.folder, seed=1, grace_s=GRACE_S)
-        assert reading.plan, reading.problems
-        self.run = make_run_folder(self.shared / "results", reading.plan, reading.copies)
+        self.run = planned_run(self.stage, self.shared / "results", seed=1)
 
     # -- workers -----------------------------------------------------------------------------
 
     def command(self, place: Place) -> list[str]:
         host = ["unshare", "--uts", "--", "sh", "-c", HOST, "sh", place.host]
-        return [
-            *(host if may_name_hosts() else []),
-            *(sys.executable, str(ROOT / "driver.py"), "work", "--no-report"),
-            *("--claim-expires", f"{EXPIRES_S:g}", "--proc", str(self.stage.folder / "no_proc")),
-            str(self.run),
-        ]
+        expires = "--claim-expires", f"{EXPIRES_S:g}"
+        worker = worker_command(self.stage, self.run, *expires)
+        return [*(host if may_name_hosts() else []), *worker]
 
     def start(self) -> None:
         for place in self.places:
@@ -163,7 +149,7 @@ class Fleet:
     def ended(self) -> dict[str, str]:
         """Return which try stands of each experiment that has ended, as its path in the run."""
         found = {each.name: os.readlink(each) for each in self.run.iterdir() if each.is_symlink()}
-        return {name: target for name, target in found.items() if is_ended(name, self.run)}
+        return {name: target for name, target in found.items() if ended_record(name, self.run)}
 
     def holders(self) -> dict[int, str]:
         """Return the claimed groups by the pid of the owner."""
@@ -181,11 +167,6 @@ class Fleet:
     def said(self) -> str:
         """Return the end of what the workers said, for whoever looks for the cause."""
         return self.log.read_text(errors="replace")[-6000:] if self.log.exists() else ""
-
-
-def is_ended(name: str, run: Path) -> bool:
-    record = record_of(name, run)
-    return record is not None and record["status"] not in UNFINISHED
 
 
 @cache

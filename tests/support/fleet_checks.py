@@ -8,7 +8,7 @@ from collections import Counter
 
 from tandem.experiment.verify import verify_run
 from tandem.plan.tries import newest_try
-from tandem.results.folder import CUT_OFF
+from tandem.results.cut_off import CUT_OFF
 from tandem.results.record import UNFINISHED
 from tandem.results.record_file import record_of
 from tandem.results.standing import not_counting, standing_plan

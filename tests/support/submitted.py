@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from simgpu import SimGpu
 from tandem.processes.proc import alive
 
 from support import ROOT
+from support.planned_run import events_of
 from support.slurm import Slurm
 from support.stage import DEADLINE_S, Stage, training_line, wait_for
 
@@ -125,12 +125,9 @@ class Submitted:
         files = [each / "experiment.json" for each in tries if each.resolve() not in folders]
         return [json.loads(file.read_text())["status"] for file in files if file.exists()]
 
-    def events(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Yield the events of a kind from the journals of all workers."""
-        for journal in sorted(self.run.glob("workers/*/journal.jsonl")):
-            for line in journal.read_text().splitlines():
-                if (event := json.loads(line))["event"] == kind:
-                    yield event
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Return the events of a kind from the journals of all workers."""
+        return [event for event in events_of(self.run) if event["event"] == kind]
 
     def status(self) -> str:
         return answer(driver("status", self.run), self.slurm.environment)

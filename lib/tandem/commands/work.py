@@ -28,15 +28,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=count,
         metavar="S",
         default=120,
-        help="take over a group whose worker gave no sign for so many seconds (120);"
+        help="take over a group whose worker gave no sign for so many seconds (%(default)s);"
         " give all workers of a run the same",
     )
     add(
         "--wait-disk",
         type=seconds,
         metavar="S",
-        default=600.0,
-        help="wait at most so many seconds for the run's disk, where that is full or gone (600)",
+        default=600,
+        help="wait at most so many seconds for the run's disk, where that is full or gone"
+        " (%(default)s)",
     )
     add_results(parser)
     add_running(parser)
@@ -65,7 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
         if len(boards) > 1:
             return run_crew(boards, sys.argv[1:])
         os.environ[VISIBLE] = boards[0].uuid
-    worker = Worker(plan, folder, options, progress)
-    worker.most_groups, worker.claim_expires_s = arguments.max_groups, arguments.claim_expires
-    worker.wait_disk_s = arguments.wait_disk
-    return worker.run()
+    return Worker(
+        plan,
+        folder,
+        options,
+        progress,
+        most_groups=arguments.max_groups,
+        claim_expires_s=arguments.claim_expires,
+        wait_disk_s=arguments.wait_disk,
+    ).run()

@@ -164,8 +164,7 @@ def _nvml() -> Check:
         with opened():
             names = [board.name for board in nvml.boards()]
     except NvmlError as error:
-        found = f"{error} ({error.hint})" if error.hint else str(error)
-        return Check("NVML", False, found, lost)
+        return Check("NVML", False, error.with_hint(), lost)
     return Check("NVML", bool(names), ", ".join(names) or "no device", lost)
 
 

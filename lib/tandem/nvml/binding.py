@@ -44,6 +44,10 @@ class NvmlError(Exception):
         self.hint = hint
         self.code = code
 
+    def with_hint(self) -> str:
+        """Return it with what would help, as people read it."""
+        return f"{self} ({self.hint})" if self.hint else str(self)
+
     @property
     def lost(self) -> bool:
         """Whether all of the GPU is gone, not one sensor."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from tandem.base.variables import COOKIE, OWNER_FILE
 
@@ -70,3 +71,11 @@ def catch_stop_signals(handler: Callable[[int, Any], None]) -> int:
         if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
             signal.signal(signum, handler)
     return wakeup
+
+
+def end_by(signum: int) -> NoReturn:
+    """End as whoever sent the signal expects: by that signal."""
+    sys.stderr.flush()
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+    os._exit(128 + signum)  # the first process of a container is not ended by signals

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tandem.base.files import sync_folder, temporary_name
-from tandem.results.folder import next_aside
+from tandem.results.cut_off import next_aside
 
 
 def commit(attempt: Path, run: Path) -> bool:

@@ -10,7 +10,6 @@ only its beginning and its end are looked at on opening: reading ten thousand ta
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import as_it_stands, counting, still_to_run
 from tandem.results import table
 from tandem.results.columns import Row, as_cells, columns_of, filled
+from tandem.results.cut_off import next_aside
 from tandem.results.disk import Disk
 from tandem.results.elsewhere import at_work_elsewhere
 from tandem.results.journal import NAME as JOURNAL
@@ -37,7 +37,6 @@ from tandem.results.state import Counts, counts_of
 from tandem.results.workers import is_shared
 
 _ELSEWHERE = "wait for it with --wait-lock SECONDS; of one that has died a minute is enough"
-CUT_OFF = "cut_off"
 TABLE = "summary.csv"
 
 
@@ -279,22 +278,3 @@ def keep_record(record: Record, folder: Path) -> None:
     sync_all(str(folder))
     write_record(record, folder)
     sync_folder(str(folder.parent))
-
-
-def next_aside(folder: Path) -> Path:
-    """Return where an experiment's folder goes that is set aside; its parent is made."""
-    number = 1 + max((int(path.suffix[1:]) for path in cut_off_folders(folder)), default=0)
-    aside = folder.parent / CUT_OFF / f"{folder.name}.{number}"
-    aside.parent.mkdir(exist_ok=True)
-    return aside
-
-
-def cut_off_folders(folder: Path) -> list[Path]:
-    """Return where earlier attempts at an experiment lie that were cut off, oldest first."""
-    numbers = re.compile(rf"{re.escape(folder.name)}\.(\d+)")
-    found = [
-        (int(match[1]), path)
-        for path in (folder.parent / CUT_OFF).glob(f"{folder.name}.*")
-        if (match := numbers.fullmatch(path.name))
-    ]
-    return [path for _, path in sorted(found)]

@@ -19,11 +19,12 @@ FOLDER = "jobs"
 SCRIPT = "worker.sbatch"
 SUBMITTED = "jobs.jsonl"
 LAST_ANSWER = "queue.json"
+WORKERS = 4  # are submitted where nobody says how many
 LOG = "%A_%a.log"  # as Slurm fills it in: the job's number and that of its worker
 
 
 @dataclass(frozen=True)
-class Job:
+class Submitted:
     """One job that was submitted: an array of workers.
 
     `name` is unique to this submission, and `user` the number of whoever submitted it. `job` is
@@ -75,7 +76,7 @@ def log_pattern(run: Path) -> str:
     return f"{run / FOLDER}/".replace("%", "%%") + LOG
 
 
-def jobs_of(run: Path) -> list[Job]:
+def jobs_of(run: Path) -> list[Submitted]:
     """Return the jobs that were submitted for a run, oldest first; a damaged line is passed over.
 
     OSError: the list cannot be read.
@@ -87,17 +88,17 @@ def jobs_of(run: Path) -> list[Job]:
     return list(_jobs_in(text))
 
 
-def _jobs_in(text: bytes) -> Iterator[Job]:
+def _jobs_in(text: bytes) -> Iterator[Submitted]:
     for line in text.splitlines():
         with suppress(ValueError, TypeError, KeyError, RecursionError):
             found = json.loads(line)
             found["arguments"] = tuple(map(str, found["arguments"]))
-            known = {name: found[name] for name in Job.__dataclass_fields__}
+            known = {name: found[name] for name in Submitted.__dataclass_fields__}
             if isinstance(known["asked"], dict):
-                yield Job(**known)
+                yield Submitted(**known)
 
 
-def note_job(run: Path, job: Job) -> None:
+def note_job(run: Path, job: Submitted) -> None:
     """Add a job to the list, on the disk; OSError: it could not be written."""
     line = json.dumps(asdict(job), ensure_ascii=False)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tandem.base.errors import UsageError
 from tandem.base.files import read_regular, sha256_of, sweep, write_whole
-from tandem.results.record import Figure, Interference, Record
+from tandem.results.record import UNFINISHED, Figure, Interference, Record
 
 NAME = "experiment.json"
 VERSION = 5
@@ -157,6 +157,12 @@ def record_of(name: str, run: Path) -> Record | None:
         return None
     is_of_this = (record.get("record_version"), record["experiment_id"]) == (VERSION, name)
     return record if is_of_this and record.keys() >= Record.__required_keys__ else None
+
+
+def ended_record(name: str, run: Path) -> Record | None:
+    """Return the record of an experiment that has ended; None: it is missing or was cut off."""
+    record = record_of(name, run)
+    return record if record and record["status"] not in UNFINISHED else None
 
 
 def is_there(name: str, run: Path) -> bool:

@@ -15,8 +15,7 @@ from tandem.plan.model import Plan
 from tandem.plan.tries import as_it_stands, counting, lost_additions, newest_try
 from tandem.results.folder import TABLE
 from tandem.results.journal import added_in, ended_by, events_in
-from tandem.results.record import UNFINISHED
-from tandem.results.record_file import is_there, record_of
+from tandem.results.record_file import ended_record, is_there
 from tandem.results.workers import folders_with, is_shared, journal_of, names_in, tries_in
 
 
@@ -55,14 +54,8 @@ def not_counting(
     several = (it for it in plan.groups.values() if newest_try(it)[0].try_number > 1)
     names = {each.id for members in several for each in members}
     ended -= {name for name in names & ended if not is_there(name, run)}
-    ended |= {name for name in names - ended if _has_ended(name, run)}
+    ended |= {name for name in names - ended if ended_record(name, run)}
     return frozenset(plan.by_id) - counting(plan.groups.values(), ended)
-
-
-def _has_ended(name: str, run: Path) -> bool:
-    """Whether an experiment has ended by its record."""
-    record = record_of(name, run)
-    return record is not None and record["status"] not in UNFINISHED
 
 
 def _not_counting_in_table(run: Path) -> Iterator[str]:

@@ -121,6 +121,10 @@ class WorkerFolder(RunFolder):
     def has_ended(self, experiment: Experiment) -> bool:
         return experiment.id in self.rows
 
+    def is_own(self, standing: str | None, name: str) -> bool:
+        """Whether the try that stands for an experiment, as a path in the run, is this worker's."""
+        return standing == str((self.own / name).relative_to(self.path))
+
     def samples(self, folder: Path) -> Samples:
         return LocalSamples(folder)
 

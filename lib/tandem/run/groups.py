@@ -23,7 +23,8 @@ from tandem.plan.tries import (
     names_of_next_try,
     newest_try,
 )
-from tandem.results.folder import CUT_OFF, RunFolder
+from tandem.results.cut_off import CUT_OFF
+from tandem.results.folder import RunFolder
 from tandem.results.forecast import Forecast
 from tandem.results.record import Record
 from tandem.results.record_file import record_of

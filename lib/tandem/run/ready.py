@@ -135,8 +135,8 @@ def see_nvml(say: Say) -> None:
     except NvmlError as error:
         shown = os.environ.get(VISIBLE)
         if has_gpu(error) and (shown is None or words_of(shown)):
-            hint = f" ({error.hint})" if error.hint else ""
-            say(f"warning: this machine has a GPU that cannot be measured: {error}{hint}")
+            why = error.with_hint()
+            say(f"warning: this machine has a GPU that cannot be measured: {why}")
             say(
                 'only records of trainings whose device is "cpu" in the registry will be valid'
                 f" (or set {VISIBLE} to nothing: then this run uses no GPU)"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.output import mute
@@ -25,7 +23,7 @@ from tandem.machine.gpus import nvml_held
 from tandem.machine.host import host
 from tandem.plan.file import NAME as PLAN
 from tandem.plan.model import Experiment, Plan
-from tandem.processes.control import become_subreaper
+from tandem.processes.control import become_subreaper, end_by
 from tandem.processes.locks import held
 from tandem.processes.scripts import HURRY
 from tandem.processes.watch import Interrupted, Watch
@@ -293,11 +291,3 @@ def disk_error(error: OSError) -> NotReadyError:
     return NotReadyError(
         f"{where}: {error.strerror}{hint}; nothing is left running, earlier records are whole"
     )
-
-
-def end_by(signum: int) -> NoReturn:
-    """End as whoever sent the signal expects: by that signal."""
-    sys.stderr.flush()
-    signal.signal(signum, signal.SIG_DFL)
-    os.kill(os.getpid(), signum)
-    os._exit(128 + signum)  # the first process of a container is not ended by signals

@@ -27,8 +27,9 @@ from tandem.plan.model import Experiment
 from tandem.plan.tries import Cold, cold_start_of
 from tandem.processes.watch import Watch
 from tandem.report.progress import Progress
+from tandem.results.cut_off import cut_off_folders
 from tandem.results.earlier import Footprints
-from tandem.results.folder import RunFolder, cut_off_folders
+from tandem.results.folder import RunFolder
 from tandem.results.forecast import Forecast
 from tandem.results.record import UNFINISHED, MachineFile, Position, Record, is_warm_up
 from tandem.results.record_file import record_of

@@ -56,8 +56,7 @@ def chosen_boards(words: str) -> list[Device]:
     except UnknownGpuError as error:
         raise UsageError(f"--gpus: {error}") from None
     except NvmlError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        raise NotReadyError(f"--gpus: no GPU can be seen: {error}{hint}") from None
+        raise NotReadyError(f"--gpus: no GPU can be seen: {error.with_hint()}") from None
     if not found:
         raise UsageError("--gpus: this machine has no GPU (leave --gpus out to use the CPUs)")
     if hidden := [each.uuid for each in found if each not in here]:

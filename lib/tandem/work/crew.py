@@ -20,8 +20,7 @@ from typing import IO
 
 from tandem.base.paths import ROOT
 from tandem.nvml.devices import Device
-from tandem.processes.control import STOP_SIGNALS, become_subreaper, catch_stop_signals
-from tandem.run.run import end_by
+from tandem.processes.control import STOP_SIGNALS, become_subreaper, catch_stop_signals, end_by
 
 _OPTION = "--gpus"
 _ORPHANS_S, _PERIOD_S = 60.0, 0.05

@@ -206,8 +206,7 @@ class GroupOrder(Order):
             )
         look = partial(standing_try, self.folder.path, experiment.id)
         standing = self.folder.disk.patient(look)
-        own = f"{self.folder.own.relative_to(self.folder.path)}/{experiment.id}"
-        if standing in (None, own):
+        if standing is None or self.folder.is_own(standing, experiment.id):
             return False
         self.folder.say(f"{experiment.group} is left to the worker of {standing}")
         return True

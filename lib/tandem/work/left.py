@@ -59,11 +59,10 @@ def left_by(order: GroupOrder) -> Left:
 
 def own_rows(folder: WorkerFolder) -> dict[str, Row]:
     """Return the rows of the experiments of which this worker's own try stands, by id."""
-    place = folder.own.relative_to(folder.path)
     return {
         name: row
         for name, row in folder.rows.items()
-        if standing_try(folder.path, name) == f"{place}/{name}"
+        if folder.is_own(standing_try(folder.path, name), name)
     }
 
 

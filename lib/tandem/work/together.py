@@ -16,8 +16,8 @@ from tandem.interference.figures import interference_of, is_due
 from tandem.results.columns import FIGURES
 from tandem.results.commit import commit, standing_try
 from tandem.results.journal import is_active
-from tandem.results.record import UNFINISHED, Record
-from tandem.results.record_file import INTERFERENCE, record_of, write_interference
+from tandem.results.record import Record
+from tandem.results.record_file import INTERFERENCE, ended_record, record_of, write_interference
 from tandem.results.standing import standing_plan
 from tandem.results.worker_folder import WorkerFolder
 from tandem.results.workers import at_once, tries_in
@@ -70,13 +70,7 @@ def ended_in(attempt: Path, folder: WorkerFolder) -> Record | None:
             os.listdir(place)
     if record_of(attempt.name, attempt.parent) is None and not is_active(attempt.parent):
         made_again(folder, attempt)
-    return finished(attempt.name, attempt.parent)
-
-
-def finished(name: str, place: Path) -> Record | None:
-    """Return the record of an experiment that has ended, in a run or of a worker; None: no such."""
-    record = record_of(name, place)
-    return record if record and record["status"] not in UNFINISHED else None
+    return ended_record(attempt.name, attempt.parent)
 
 
 def put_together(folder: WorkerFolder, taken: Collection[str]) -> None:
@@ -121,7 +115,7 @@ def write_lost_figures(run: Path) -> None:
     pairs = [each for each in standing_plan(run).experiments if each.backgrounds]
     is_told = at_once(lambda name: (run / name / INTERFERENCE).exists(), [it.id for it in pairs])
     for each in pairs:
-        record = None if is_told[each.id] else finished(each.id, run)
-        solo = finished(each.twin, run) if record and each.twin else None
+        record = None if is_told[each.id] else ended_record(each.id, run)
+        solo = ended_record(each.twin, run) if record and each.twin else None
         if record and is_due(record, solo):
             write_interference(interference_of(run, record, solo), run / each.id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.drainers import FAILED, HERE, Drained, starting
+from support.drained import FAILED, HERE, Drained, starting
 from tandem.config.options import Course
 from tandem.results.forecast import Forecast
 from tandem.results.journal import events_in
@@ -42,7 +42,7 @@ FIRST, SECOND, THIRD = (ids(group) for group in GROUPS)
 def run(tmp_path: Path) -> Iterator[Drained]:
     made = Drained(tmp_path / "run_1", configs=3)
     yield made
-    for folder in made.open:
+    for folder in made.books.open:
         folder.close()
 
 

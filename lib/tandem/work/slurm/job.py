@@ -39,7 +39,7 @@ def job_of(environment: Mapping[str, str]) -> Job | None:
     """Return the job that an environment tells of; None: it tells of none."""
     if not (number := environment.get("SLURM_JOB_ID")):
         return None
-    count = {name: _count(environment.get(name)) for name in _COUNTS}
+    count = {name: count_in(environment.get(name)) for name in _COUNTS}
     return Job(
         number,
         environment.get("SLURM_ARRAY_JOB_ID"),
@@ -55,5 +55,6 @@ def job_of(environment: Mapping[str, str]) -> Job | None:
 _COUNTS = ("SLURM_RESTART_COUNT", "SLURM_CPUS_ON_NODE", "SLURM_GPUS_ON_NODE", "SLURM_JOB_END_TIME")
 
 
-def _count(text: str | None) -> int | None:
+def count_in(text: str | None) -> int | None:
+    """Return the number in a word of Slurm's; None: it has none."""
     return int(text) if text and text.isdecimal() else None

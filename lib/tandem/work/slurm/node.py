@@ -63,5 +63,4 @@ def _gpu_flaws(job: Job, experiments: Sequence[Experiment]) -> Iterator[str]:
             if not boards():
                 yield "this job has a GPU, and NVML shows none"
     except NvmlError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        yield f"the GPU of this job cannot be used or measured: {error}{hint}"
+        yield f"the GPU of this job cannot be used or measured: {error.with_hint()}"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tandem.machine.sharing import Sharing
 from tandem.work.slurm.client import answer_of
-from tandem.work.slurm.job import Job
+from tandem.work.slurm.job import Job, count_in
 
 KILL_WAIT_S = 30.0  # Slurm's own default
 _LIMIT_S = 10.0  # for an answer of a slurmctld that is busy
@@ -44,7 +44,7 @@ class Answers:
             return Sharing()
         if kind == "YES":
             return Sharing(True, "Slurm may give CPUs of this job to another one as well")
-        cpus = _number(self.node.get("CPUEfctv")) or _number(self.node.get("CPUTot"))
+        cpus = count_in(self.node.get("CPUEfctv")) or count_in(self.node.get("CPUTot"))
         for what, ours, all_ in (("CPUs", job.cpus, cpus), ("GPUs", job.gpus, self.node_gpus)):
             if ours is not None and all_ is not None and ours < all_:
                 return Sharing(True, f"this job has {ours} of the {all_} {what} of its node")
@@ -83,7 +83,3 @@ def pairs(text: str) -> dict[str, str]:
     for name, value in _PAIR.findall(text):
         found.setdefault(name, value)
     return found
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None

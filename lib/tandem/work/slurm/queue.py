@@ -20,9 +20,9 @@ from tandem.results.jobs import (
     FOLDER,
     LAST_ANSWER,
     SUBMITTED,
-    Job,
     Queue,
     Started,
+    Submitted,
     Waiting,
     jobs_of,
 )
@@ -92,7 +92,7 @@ def queue_of(run: Path) -> Queue | None:
     return kept.queue(now_s)
 
 
-def ask(jobs: Sequence[Job], limit_s: float = LIMIT_S) -> Queue:
+def ask(jobs: Sequence[Submitted], limit_s: float = LIMIT_S) -> Queue:
     """Ask squeue now; `reason` says why it gave no answer."""
     command = ["squeue", "--noheader", "--array", "--states=all", f"--format={_FORMAT}"]
     command.append("--users=" + ",".join(sorted({job.user for job in jobs})))

@@ -21,7 +21,7 @@ from tandem.base.text import aligned, counted
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import newest_try, still_to_run
 from tandem.results.folder import make_run_folder
-from tandem.results.jobs import Job, jobs_of, note_job
+from tandem.results.jobs import WORKERS, Submitted, jobs_of, note_job
 from tandem.results.journal import ended_in, events_in
 from tandem.results.latest import point_at
 from tandem.results.left_to_others import left_to_others
@@ -32,8 +32,6 @@ from tandem.work.slurm.handover import Accepted, LostError, RefusedError, hand_o
 from tandem.work.slurm.queue import ask
 from tandem.work.slurm.refusals import NO_SBATCH
 from tandem.work.slurm.sbatch import Asked, Submission, gpus_needed, refuse_odd_folder
-
-WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def missing_in(run: Path) -> list[Experiment]:
     return missing
 
 
-def workers_now(jobs: Sequence[Job]) -> int:
+def workers_now(jobs: Sequence[Submitted]) -> int:
     """Return how many workers of a run wait or run, as far as squeue says."""
     queue = ask(jobs) if jobs else None
     if queue and queue.reason:
@@ -151,17 +149,17 @@ def send(submission: Submission) -> None:
     try:
         accepted = hand_over(submission, lambda line: complain(f"tandem: {line}"), time.sleep)
     except LostError:
-        note_job(submission.run, job_of(submission, None))  # squeue may know it by its name
+        note_job(submission.run, submitted(submission, None))  # squeue may know it by its name
         raise
     try:
-        note_job(submission.run, job_of(submission, accepted))
+        note_job(submission.run, submitted(submission, accepted))
         point_at(submission.run, complain)
     finally:
         say("\n".join(next_lines(submission, accepted)))
 
 
-def job_of(submission: Submission, accepted: Accepted | None) -> Job:
-    return Job(
+def submitted(submission: Submission, accepted: Accepted | None) -> Submitted:
+    return Submitted(
         job=accepted.job if accepted else None,
         cluster=accepted.cluster if accepted else None,
         name=submission.name,
