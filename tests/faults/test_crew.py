@@ -149,5 +149,5 @@ def test_without_nvml_no_gpu_can_be_chosen(stage: Stage) -> None:
     stage.build("echo Test Accuracy: 50", None)
     run = planned_run(stage)
     done = stage.run_command(worker_command(stage, run, "--gpus", "all"))
-    assert (done.returncode, "--gpus: no GPU can be seen: " in done.stdout) == (3, True)
+    assert (done.returncode, "without --gpus a worker" in done.stdout) == (3, True)
     assert not (run / "workers").exists()

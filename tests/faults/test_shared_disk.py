@@ -167,7 +167,8 @@ def test_it_waits_within_limits_and_ends_clearly(stage: Stage) -> None:
         "cut off, and will run again: the run's disk is bad: No such file or directory",
         "waiting up to 2 s (--wait-disk)",
         "nothing is left running, and what has ended is safe",
-        "then go on with: tandem work ",
+        "then go on with: ",
+        "bin/tandem work ",
     ):
         assert words in said, said
     assert "Traceback" not in said

@@ -121,7 +121,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_group_back(stage: Stage) -> Non
     worker.send_signal(signal.SIGINT)
     said = end(worker)
     assert worker.returncode == -signal.SIGINT
-    assert "nobody is at work on 2 groups: c01_r1, c01_r2 (tandem work " in said
+    assert "nobody is at work on 2 groups: c01_r1, c01_r2\n" in said
     (state,) = [json.loads(file.read_text()) for file in run.glob("workers/*/state.json")]
     assert (state["status"], state["why"]) == ("stopped", "by SIGINT")
     assert [*(run / "claims").iterdir()] == []
@@ -149,7 +149,8 @@ def test_groups_that_nobody_is_at_work_on_are_named(stage: Stage) -> None:
     said = end(worker)
     assert worker.returncode == 1
     assert "4 experiments: 2 valid, 2 missing" in said
-    assert f"nobody is at work on 1 group: c01_r2 (tandem work {run})" in said
+    assert "nobody is at work on 1 group: c01_r2\n" in said
+    assert f"bin/tandem work {run}\n" in said
 
 
 def test_without_time_nothing_is_begun(stage: Stage) -> None:

@@ -93,6 +93,9 @@ arguments_of() { # COMMAND.NUMBER
   run -3 --separate-stderr submit settings.json
   [[ $stderr == *'sbatch: error: invalid partition specified: $(x)'*'Invalid partition name specified'* ]]
   [[ $stderr == *'what would help: another partition'* && -z $output && -z $(ls results) ]]
+  echo 'sbatch: error: Batch script is empty!' >slurm/sbatch.err
+  run -3 --separate-stderr submit --sbatch-args=--account settings.json
+  [[ $stderr == *'what would help: look at --sbatch-args: does an option lack its value?'* ]]
 }
 
 @test "without Slurm it says so, and makes nothing" {
@@ -110,14 +113,19 @@ arguments_of() { # COMMAND.NUMBER
   printf '1234|0|RUNNING|n1|None|tandem\n1234|1|PENDING||Resources|tandem\n99|0|RUNNING|n1|None|x\n' \
     >slurm/squeue.out
   run -0 --separate-stderr resume "$folder" --time 60
-  [[ $output == 'submitted job 1234: 3 workers'* ]]
+  [[ $output == 'submitted job 1234: 1 worker'$'\n'* ]] # two of the three wait or run
   [[ $(arguments_of sbatch.2) == *$'--qos=night\n'* ]]
   has_line "$folder/jobs/worker.sbatch" '#SBATCH --gres=gpu:1 --partition=gpu --time=60'
+  printf '1234|%s|RUNNING|n1|None|tandem\n' 0 1 2 >slurm/squeue.out
+  run -0 --separate-stderr resume "$folder"
+  [[ $output == 'nothing was submitted: 3 workers of this run wait or run already (--workers K'* ]]
+  printf '1234|%s|RUNNING|n1|None|tandem\n' 0 1 >slurm/squeue.out
   run -0 --separate-stderr resume "$folder" --workers 6
   [[ $output == 'submitted job 1234: 4 workers'* ]] # two of six groups have a worker
   printf '1234|%s|RUNNING|n1|None|tandem\n' 0 1 2 3 4 5 >slurm/squeue.out
   run -0 --separate-stderr resume "$folder"
-  [[ $output == *'nothing was submitted: 6 workers'* && ! -e slurm/sbatch.4.argv ]]
+  [[ $output == *'nothing was submitted: 6 workers'*'no more than 6 groups are left'* ]]
+  [[ ! -e slurm/sbatch.4.argv ]]
   run -2 resume "$folder" settings.json
 }
 

@@ -34,6 +34,11 @@ def as_seen_from_here(folder: Path) -> Path:
     return folder.relative_to(here) if here and folder.is_relative_to(here) else folder
 
 
+def how_to_type(*words: str) -> str:
+    """Return a command of Tandem as a person here would type it."""
+    return shlex.join([str(as_seen_from_here(ROOT / "bin" / "tandem")), *words])
+
+
 def how_to_go_on(folder: Path) -> str:
     """Return the command that resumes a run, as a person here would type it."""
     if working_folder() == ROOT:

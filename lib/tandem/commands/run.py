@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tandem.base.errors import TandemError, UsageError
 from tandem.base.option_values import count, moment, process_id, seconds
 from tandem.base.output import complain, say
-from tandem.base.paths import CPUFREQ, POWERCAP, PROC, as_seen_from_here
+from tandem.base.paths import CPUFREQ, POWERCAP, PROC, ROOT, as_seen_from_here
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import counted
 from tandem.commands.options import add_plan, read_plan, registries, run_folder, told
@@ -175,7 +175,8 @@ def make_run(reading: PlanReading, results: Path) -> None:
     shown = as_seen_from_here(run)
     counts = f"{counted(len(reading.plan.experiments), 'experiment')} in"
     say(f"{counts} {counted(len(reading.plan.groups), 'group')}; nothing has run")
-    say(f"on each machine that sees this folder: tandem work {shlex.join([str(run)])}")
+    work = shlex.join([str(ROOT / "bin" / "tandem"), "work", str(run)])
+    say(f"on each machine that sees this folder: {work}")
     say(f"results: {shown}")
 
 

@@ -20,14 +20,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_plan(parser)
     parser.set_defaults(go_on=False)
     add = parser.add_argument
-    text = "submit workers for what is missing in this run, with the options of its last submission"
+    text = (
+        "submit workers for what is missing in this run, with the options of its last submission;"
+        " as many as it had, less those that wait or run"
+    )
     add("--resume", type=Path, metavar="RUN", help=text)
     text = f"how many workers, as one array of jobs ({WORKERS}, or one for each group)"
     add("--workers", type=count, metavar="K", help=text)
     add("--partition", type=one_word, metavar="P", help="where the jobs run (the site's default)")
     text = "how long a worker may run, as sbatch reads it (the partition's default)"
     add("--time", type=one_word, metavar="T", help=text)
-    text = "what type of GPU a worker gets, or none (any, where a training may use one)"
+    text = "type of the GPU that a worker gets, or none (any type, if a training may use a GPU)"
     add("--gpus", type=one_word, metavar="TYPE", help=text)
     text = "how many CPUs a worker gets (what goes with its GPU at this site)"
     add("--cpus", type=count, metavar="N", help=text)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import TypeVar
 
 from tandem.base.errors import NotReadyError
 from tandem.base.files import temporary_name
-from tandem.base.paths import as_seen_from_here
+from tandem.base.paths import as_seen_from_here, how_to_type
 from tandem.base.text import duration_text
 from tandem.processes.watch import Watch
 
@@ -70,7 +69,7 @@ class SharedDisk(Disk):
     ) -> None:
         self.run, self.own, self.watch, self.say, self.wait_s = run, own, watch, say, wait_s
         self.shown, self.has_said = as_seen_from_here(run), False
-        self.again = shlex.join(["tandem", "work", str(self.shown)])
+        self.again = how_to_type("work", str(self.shown))
 
     def patient(self, action: Callable[[], T]) -> T:
         """Return what an action on the disk returns, which is done again while the disk is bad.

@@ -56,7 +56,8 @@ def chosen_boards(words: str) -> list[Device]:
     except UnknownGpuError as error:
         raise UsageError(f"--gpus: {error}") from None
     except NvmlError as error:
-        raise NotReadyError(f"--gpus: no GPU can be seen: {error.with_hint()}") from None
+        why = f"no GPU can be seen: {error.with_hint()}"
+        raise NotReadyError(f"--gpus: {why}; without --gpus a worker uses the CPUs") from None
     if not found:
         raise UsageError("--gpus: this machine has no GPU (leave --gpus out to use the CPUs)")
     if hidden := [each.uuid for each in found if each not in here]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tandem.base.paths import how_to_type
 from tandem.base.text import counted
 from tandem.results.columns import Row
 from tandem.results.commit import standing_try
@@ -38,9 +38,9 @@ class Left:
             named = some([f"{group} ({worker})" for group, worker in self.with_others.items()])
             lines.append(f"other workers are at work on {named}")
         if self.with_nobody:
-            again = shlex.join(["tandem", "work", str(run)])
             groups = counted(len(self.with_nobody), "group")
-            lines.append(f"nobody is at work on {groups}: {some(self.with_nobody)} ({again})")
+            lines.append(f"nobody is at work on {groups}: {some(self.with_nobody)}")
+            lines.append(f"to go on: {how_to_type('work', str(run))}")
         if self.failed:
             lines.append(
                 f"left to workers on other hosts, as trainings failed again and again on"
@@ -67,6 +67,6 @@ def own_rows(folder: WorkerFolder) -> dict[str, Row]:
 
 
 def some(names: Sequence[str]) -> str:
-    """`c01_r1, c02_r1`; of many only the first, and how many there are."""
-    more = f", ... ({len(names)} in all)" if len(names) > _MOST_NAMED else ""
+    """`c01_r1, c02_r1`; of many only the first, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more

@@ -98,7 +98,8 @@ def test_it_is_not_waited_for_without_end(disk: SharedDisk, clock: Clock, said: 
     for words in (
         "for 10 min (--wait-disk)",
         "nothing is left running",
-        "then go on with: tandem work ",
+        "then go on with: ",
+        "bin/tandem work ",
     ):
         assert words in str(caught.value)
 

@@ -161,7 +161,8 @@ def has_many_boards(group: Facts) -> bool:
 
 def without_values(group: Facts) -> Iterator[str]:
     """Say which figures nobody has."""
-    names = [TITLES[row["figure"]] for row in group["rows"] if row["estimate"] is None]
+    without = (TITLES[row["figure"]] for row in group["rows"] if row["estimate"] is None)
+    names = list(dict.fromkeys(without))  # of several boards each has rows of its own
     if names:
         yield f"without a value: {'; '.join(names)}"
     if group["no_joules"]:
@@ -203,7 +204,7 @@ def notes(group: Facts) -> Iterator[str]:
             if boards
             else f"{hosts} hosts"
         )
-        yield f"the pairs are from {where}, and are put together as pairs alone"
+        yield f"the pairs are from {where}; each is compared only within itself"
     if has_many_boards(group):
         yield "joules have a row for each board: --format csv has them"
     for reason, count in group["missing"].items():

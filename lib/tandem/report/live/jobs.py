@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tandem.base.text import duration_text, printable, some_of
@@ -9,11 +10,26 @@ from tandem.report.live.columns import wrap
 from tandem.results.jobs import Queue
 
 _MOST_NAMED = 8
+# Why a job waits until somebody does something, in squeue's words.
+_FOR_EVER = re.compile(
+    "Partition(Time|Node)Limit|BadConstraints|Invalid|NotAllowed|NeverSatisfied|held",
+    re.IGNORECASE,
+)
 
 
 def jobs_lines(jobs: Queue | None, columns: int) -> list[str]:
     """Return it as `jobs: 2 pending (Resources), 2 running (n1, n2), as squeue said 20 s ago`."""
-    return [] if jobs is None else wrap(printable(f"jobs: {_text(jobs)}"), columns)
+    if jobs is None:
+        return []
+    stuck = [each for each in jobs.pending if _FOR_EVER.search(each.reason)]
+    texts = [f"jobs: {_text(jobs)}"]
+    if stuck:
+        texts.append(
+            f"  {len(stuck)} of them will not start{_named(each.reason for each in stuck)}:"
+            f" `scontrol show job {stuck[0].worker}` says more; to try other options, cancel the"
+            " job (scancel) and submit again"
+        )
+    return [line for text in texts for line in wrap(printable(text), columns)]
 
 
 def _text(jobs: Queue) -> str:

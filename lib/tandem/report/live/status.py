@@ -70,6 +70,8 @@ def _heading(glance: Glance, now: datetime | None) -> str:
         if glance.age_s is not None:
             old = f"state.json is {duration_text(glance.age_s)} old"
         return f"{name}: not known whether it runs{where}: {old}"
+    if glance.standing == "not running" and not (glance.state or glance.host or glance.ended_count):
+        return f"{name}: not running: nothing has run yet"
     if glance.standing == "not running":
         return f"{name}: not running: its process is gone"
     when = clock_text(glance.state.written, now) if glance.state else None

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tandem.base.errors import NotReadyError
+from tandem.base.paths import as_seen_from_here, how_to_type
 from tandem.base.text import printable
 from tandem.work.slurm.client import Answer, answer_of, run
 from tandem.work.slurm.refusals import refusal
@@ -79,7 +80,7 @@ def handed_over(submission: Submission, say: Say, pause: Callable[[float], None]
     if not answer.is_busy:
         return accepted_in(answer, submission)
     for pause_s in PAUSES_S:
-        say(f"Slurm is busy ({answer.problem}); the next try is in {pause_s:g} s")
+        say(f"Slurm gave no answer ({answer.problem}); the next try is in {pause_s:g} s")
         pause(pause_s)
         found = taken(submission)
         if found:
@@ -92,9 +93,10 @@ def handed_over(submission: Submission, say: Say, pause: Callable[[float], None]
 
 
 def lost(problem: str, submission: Submission) -> LostError:
+    again = how_to_type("submit", "--resume", str(as_seen_from_here(submission.run)))
     return LostError(
         f"{problem}\nwhether Slurm has taken the job is not known: look with `squeue --me`;"
-        f" if it has not, go on with {submission.run} (--resume)"
+        f" if it has not: {again}"
     )
 
 

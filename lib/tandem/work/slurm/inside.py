@@ -67,7 +67,10 @@ def until(
     ours_s = end_s - min(MARGIN_S, _MARGIN_SHARE * left_s)
     if until_s is not None and until_s <= ours_s:
         return until_s
-    say(f"job {job.name} ends {_moment(end_s)}: as with --until {_moment(ours_s)}")
+    say(
+        f"job {job.name} ends {_moment(end_s)}: as with --until {_moment(ours_s)}, nothing is"
+        " started that will probably not end by then"
+    )
     return ours_s
 
 

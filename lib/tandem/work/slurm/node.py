@@ -24,6 +24,7 @@ def see_node(job: Job, run: Path, experiments: Sequence[Experiment]) -> None:
 
     RAPL, and whatever else is only measured, may be missing.
     """
+    say(f"job {job.name} on {job.node or os.uname().nodename}")
     say(doctor.text(doctor.examine(run)))
     flaws = [*_folder_flaws(run), *_program_flaws(experiments), *_gpu_flaws(job, experiments)]
     if flaws:

@@ -12,7 +12,7 @@ _GPUS = "other --gpus or another --partition (`sinfo --format='%P %G'` prints wh
 _LIMITS = "fewer --workers, a shorter --time or another --partition"
 NO_SBATCH = (
     "there is no sbatch on this machine (submit on a login node of the cluster; without Slurm,"
-    " `tandem work RUN` starts workers)"
+    " `tandem run --plan-only CONFIG` makes a run, and `tandem work RUN` starts a worker for it)"
 )
 # The first that is found in what sbatch says.
 _HELP = {
@@ -29,6 +29,7 @@ _HELP = {
     r"account": 'an account of yours: --sbatch-args="--account=NAME"',
     r"qos|QOS": 'a QOS of yours: --sbatch-args="--qos=NAME"',
     r"not permitted to use this partition|not allowed": _PARTITIONS,
+    r"script is empty": "look at --sbatch-args: does an option lack its value?",
     r"unrecognized option|Invalid --|ambiguous": "look at --sbatch-args",
 }
 

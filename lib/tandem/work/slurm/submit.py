@@ -15,7 +15,7 @@ from pathlib import Path
 from tandem.base.clock import iso_utc
 from tandem.base.errors import NotReadyError
 from tandem.base.output import complain, say
-from tandem.base.paths import ROOT, as_seen_from_here
+from tandem.base.paths import as_seen_from_here, how_to_type
 from tandem.base.sudo import give_to_caller
 from tandem.base.text import aligned, counted
 from tandem.plan.model import Experiment, Plan
@@ -76,19 +76,28 @@ def submit_missing(run: Path, wanted: Wanted) -> None:
         say("nothing is missing: all experiments have ended")
         return
     at_work = workers_now(jobs)
-    most = len(groups_of(missing)) - at_work
-    if most < 1:
-        say(f"nothing was submitted: {counted(at_work, 'worker')} for what is missing")
-        return
     earlier = jobs[-1] if jobs else None
+    usual = max((job.workers for job in jobs), default=WORKERS) - at_work
+    workers = min(wanted.workers or usual, len(groups_of(missing)) - at_work)
+    if workers < 1:
+        say(nothing_submitted(at_work, len(groups_of(missing))))
+        return
     wanted = Wanted(wanted.asked.over(earlier.asked if earlier else {}), wanted.workers)
-    workers = wanted.workers or (earlier.workers if earlier else WORKERS)
-    submission = submission_of(run, missing, wanted, min(workers, most))
+    submission = submission_of(run, missing, wanted, workers)
     if wanted.is_dry:
         show(submission)
     else:
         refuse_without_slurm()
         send(submission)
+
+
+def nothing_submitted(at_work: int, groups: int) -> str:
+    """Return why no more workers are submitted for so many groups, and how to have more."""
+    text = f"nothing was submitted: {counted(at_work, 'worker')} of this run"
+    text += " waits or runs" if at_work == 1 else " wait or run"
+    if at_work < groups:
+        return f"{text} already (--workers K submits K more)"
+    return f"{text} already, and no more than {counted(groups, 'group')} are left"
 
 
 def missing_in(run: Path) -> list[Experiment]:
@@ -173,18 +182,18 @@ def submitted(submission: Submission, accepted: Accepted | None) -> Submitted:
 
 def next_lines(submission: Submission, accepted: Accepted) -> list[str]:
     """Return what was submitted, and what a person here would type next."""
-    tandem, run = (str(as_seen_from_here(path)) for path in (ROOT / "bin/tandem", submission.run))
+    run = str(as_seen_from_here(submission.run))
     commands = {
-        "what runs": [tandem, "status", run],
-        "all the time": [tandem, "watch", run],
-        "afterwards": [tandem, "report", run],
-        "to cancel": accepted.cancelling,
+        "to look": how_to_type("status", run),
+        "to watch": how_to_type("watch", run),
+        "at the end": how_to_type("report", run),
+        "to cancel": shlex.join(accepted.cancelling),
     }
     where = f" on {accepted.cluster}" if accepted.cluster else ""
     return [
         f"submitted job {accepted.job}{where}: {counted(submission.workers, 'worker')}",
         f"results: {run}",
-        *aligned([("", name, shlex.join(words)) for name, words in commands.items()]),
+        *aligned([("", *each) for each in commands.items()]),
     ]
 
 

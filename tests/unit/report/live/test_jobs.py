@@ -43,6 +43,26 @@ def test_without_jobs_nothing_is_said_and_a_narrow_terminal_holds_them() -> None
     assert max(map(len, jobs_lines(Queue(PENDING, RUNNING, age_s=20.0), 40))) <= 40
 
 
+def test_jobs_that_will_never_start_are_told_apart() -> None:
+    stuck = (*PENDING, Waiting("8_1", "PartitionTimeLimit"))
+    first, second = jobs_lines(Queue(stuck, age_s=1.0), 300)
+    assert "3 pending (Resources, PartitionTimeLimit)" in first
+    assert "1 of them will not start (PartitionTimeLimit)" in second
+    assert "`scontrol show job 8_1`" in second
+    assert "Resources" not in second
+    for reason in ("Priority", "Dependency", "BeginTime", "ReqNodeNotAvail"):
+        assert len(jobs_lines(Queue((Waiting("8_1", reason),), age_s=1.0), 300)) == 1
+    for reason in ("JobHeldUser", "AccountNotAllowed", "launch failed requeued held"):
+        assert len(jobs_lines(Queue((Waiting("8_1", reason),), age_s=1.0), 300)) == 2
+
+
+def test_a_run_of_which_nothing_was_begun_has_lost_no_process() -> None:
+    begun = replace(glance("not running"), host="lab3")
+    assert status_lines(begun, 80, "")[0] == "run_1: not running: its process is gone"
+    planned = status_lines(glance("not running"), 80, "make resume")
+    assert planned[:2] == ["run_1: not running: nothing has run yet", "to go on: make resume"]
+
+
 def glance(standing: Any) -> Glance:
     return Glance(Path("run_1"), standing, None, None, None, None, Counts(0, 0, 2), (), 0, ("a",))
 
