@@ -158,9 +158,8 @@ def clear_up() -> list[Path]:
 
 
 def left_folders() -> Iterator[Path]:
-    """Yield the local folders of this user whose process has ended."""
-    place = next((each for each in local_places() if os.access(each, os.W_OK | os.X_OK)), None)
-    for folder in Path(place).glob(f"{_NAME}.*.{circle()}.*") if place else ():
+    """Yield the local folders of this user whose process has ended, wherever there was room."""
+    for folder in (it for at in local_places() for it in Path(at).glob(f"{_NAME}.*.{circle()}.*")):
         with suppress(OSError):
             found = folder.lstat()
             is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

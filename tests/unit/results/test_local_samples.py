@@ -121,6 +121,17 @@ def test_a_killed_workers_are_brought_in(near: Path, tmp_path: Path) -> None:
     assert is_moved_in(samples) and not any(near.iterdir())
 
 
+def test_also_those_in_another_place(
+    near: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the best place had no room, or there is a better one now."""
+    samples = killed(begun(tmp_path))
+    (tmp_path / "better").mkdir()
+    monkeypatch.setenv("SLURM_TMPDIR", str(tmp_path / "better"))
+    assert clear_up() == [samples.folder]
+    assert is_moved_in(samples) and not any(near.iterdir())
+
+
 def test_a_killed_workers_whose_copy_was_whole(near: Path, tmp_path: Path) -> None:
     samples = killed(begun(tmp_path))
     local_samples.copy_folder(samples.local / "energy", samples.folder / "energy.whole")
