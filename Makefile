@@ -38,7 +38,7 @@ parallel: ## run the experiments of CONFIG, each beside its background if any
 	@$(TANDEM) run --stop-with-parent "$$PPID" $(OPTIONS) -- "$$SETTINGS"
 
 .PHONY: resume
-resume: ## go on with what is missing in the run of RUN; by workers, if it was submitted
+resume: ## go on with what is missing in RUN, by workers if it was submitted
 	$(needs-run)
 	@if [[ -e $$RUN_FOLDER/jobs/jobs.jsonl || -e results/$$RUN_FOLDER/jobs/jobs.jsonl ]]; then \
 	  $(SUBMIT) --resume "$$RUN_FOLDER"; \
@@ -46,7 +46,7 @@ resume: ## go on with what is missing in the run of RUN; by workers, if it was s
 	$(TANDEM) run --stop-with-parent "$$PPID" $(OPTIONS) --resume "$$RUN_FOLDER"
 
 .PHONY: submit
-submit: ## submit workers for CONFIG to Slurm (PARTITION= WORKERS= SBATCH_ARGS=)
+submit: ## submit workers for CONFIG to Slurm (PARTITION=, WORKERS=)
 	$(needs-config)
 	@$(SUBMIT) -- "$$SETTINGS"
 

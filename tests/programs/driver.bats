@@ -298,7 +298,7 @@ JSON
   for words in "make -s -C $ROOT" "$ROOT/bin/tandem --help"; do
     # shellcheck disable=SC2086
     run -0 --separate-stderr $words
-    ((${#lines[@]} < 24)) && [[ -z $stderr ]]
+    ((${#lines[@]} <= 24)) && [[ -z $stderr ]]
     run -1 grep -E '.{81}' <<<"$output"
   done
   run -0 make -s -C "$ROOT"

@@ -38,7 +38,7 @@ def is_left(path: str, maker: str) -> bool:
 
 def _here() -> list[str]:
     """Return what says within which boot, of one host, and PID namespace a pid means something."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+    with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
         boot = file.read(8)
     namespace = os.readlink("/proc/self/ns/pid")  # pid:[4026531836]
     return [boot, namespace[5:-1]]

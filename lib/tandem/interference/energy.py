@@ -8,6 +8,7 @@ lowest and the highest. It is part of the window's energy, and nobody's share of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 
 from tandem.interference.figures import facts
 from tandem.interference.quantity import Quantity, Reading
@@ -34,13 +35,16 @@ def energy_of(record: Record) -> Mapping[str, Figure]:
         seconds = window["duration_seconds"] if window else 0.0
         gpu_idle = [_gpu_idle_w(record, idle, window) for idle in _idle_windows(record)]
         cpu_idle = [_cpu_w(idle) for idle in _idle_windows(record)]
-        return {
+        made = {
             "gpu_joules": _measured(gpu),
             "package_joules": _measured(_cpu_j(window, "package_joules", FOREGROUND)),
             "cpu_joules": _measured(_cpu_j(window, "total_joules", FOREGROUND)),
             **_idle("gpu", [gpu] if isinstance(gpu, str) else gpu_idle, seconds),
             **_idle("cpu", cpu_idle, seconds),
         }
+        if not all(isfinite(each["value"] or 0.0) for each in made.values()):
+            raise ValueError("a value is not finite")
+        return made
     except UNLIKE_A_RECORD:
         return {name: facts(None, None, _label(name), [NOT_WHOLE]) for name in NAMES}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import plans
 from support.compared import designed, groups, parallel, rows
@@ -270,6 +270,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(place=st.sampled_from(WAYS), odd=st.sampled_from(ODD))
 @settings(max_examples=settings().max_examples // 2)
+@example(((("windows", 1, "gpus", 0, "energy_joules"), 0)), float("nan"))
 def test_whatever_stands_in_a_record_is_no_traceback(
     whole: Path, place: tuple[tuple[Any, ...], int], odd: Any
 ) -> None:
