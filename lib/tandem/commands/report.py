@@ -33,10 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tandem.report.page.page import page_of, write_page
     from tandem.report.page.runs import NAME, home_of
     from tandem.results.workers import is_shared
-    from tandem.work.together import write_lost_figures
 
     runs = [checked(run) for run in run_folders(arguments.runs)]
     for run in filter(is_shared, runs):
+        from tandem.work.together import write_lost_figures
+
         with suppress(OSError, TandemError):
             write_lost_figures(run)
     if str(arguments.output) == "-":

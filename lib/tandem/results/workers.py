@@ -12,7 +12,6 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
@@ -40,6 +39,8 @@ def is_shared(run: Path) -> bool:
 
 def at_once(look: Callable[[T], R], names: Iterable[T]) -> dict[T, R]:
     """Return what a look at each of these tells, in no order; a server answers several at once."""
+    from concurrent.futures import ThreadPoolExecutor  # not needed by all that read a run
+
     every = list(names)
 
     def look_at(some: Sequence[T]) -> list[tuple[T, R]]:
