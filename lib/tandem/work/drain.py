@@ -132,7 +132,8 @@ class GroupOrder(Order):
         if group in self.settled:
             return False
         host = self.failing.host(group)
-        if host is None and not is_due(self.folder, newest_try(self.folder.plan.groups[group])):
+        newest = newest_try(self.folder.plan.groups[group])
+        if host is None and not is_due(self.folder, newest) and not self.is_mixed(newest):
             self.settled.add(group)
         return group not in self.settled and host != self.site.host
 
@@ -184,6 +185,8 @@ class GroupOrder(Order):
         if missing:
             site = self.other_site([each for each in newest if each not in missing])
             return (newest, f"a part of it was run on {site.text()}") if site else (missing, None)
+        if self.is_mixed(newest):
+            return newest, "workers on several boards have run parts of it"
         host = self.failing.host(group)
         if host not in (None, self.site.host):
             return newest, f"its trainings failed on {host}"
@@ -195,6 +198,14 @@ class GroupOrder(Order):
         records = (record_of(each.id, self.folder.path) for each in ended)
         sites = (site_of(record) for record in records if record)
         return next((site for site in sites if site != self.site), None)
+
+    def is_mixed(self, ended: Sequence[Experiment]) -> bool:
+        """Whether two workers ended parts of a try on two boards, each taken for gone meanwhile."""
+        rows = [self.folder.rows[each.id] for each in ended]
+        if len({(row["host"], row["board"]) for row in rows}) < 2:
+            return False  # so no record needs to be read
+        records = [it for each in ended if (it := record_of(each.id, self.folder.path))]
+        return len({it["worker"] for it in records}) > 1 < len({site_of(it) for it in records})
 
     def is_left_to_another(self, experiment: Experiment) -> bool:
         """Whether another worker is ahead in this group, which must not be mixed of two boards."""

@@ -142,6 +142,25 @@ def test_what_another_has_ended_meanwhile_is_not_begun(run: Drained) -> None:
     assert run.told("c01_r1 is left to the worker of workers/n1_2_r0/")
 
 
+def test_a_group_whose_parts_are_of_two_boards_runs_again_whole(run: Drained) -> None:
+    """The first record was damaged while its worker was silent, and another took the group over."""
+    slow, fast = run.worker("n1_1_r0", most_groups=1), run.worker("n2_1_r0", THERE, most_groups=1)
+    given, experiment = starting(slow)
+    run.end(slow, experiment)
+    second = next(given)
+    record = run.path / FIRST[0] / "experiment.json"
+    record.write_bytes(bytes(record.stat().st_size))
+    grow_old(run, 121)
+    fast_given, first_again = starting(fast)
+    run.end(slow, second)
+    run.end(fast, first_again)
+    assert [*fast_given] == [*given] == []
+    assert run.standing() == {FIRST[0]: "n2_1_r0", FIRST[1]: "n1_1_r0"}
+    assert run.run(run.worker("n1_2_r0")) == [*SECOND, *THIRD, *tries(FIRST, 2)]
+    assert run.told("c01_r1 runs again, whole (try 2): workers on several boards have run parts")
+    assert run.run(run.worker("n2_2_r0", THERE)) == []
+
+
 def test_one_without_a_record_is_not_tried_for_ever(run: Drained) -> None:
     """Its training has removed its own folder, say."""
     order = run.worker("n1_1_r0")
