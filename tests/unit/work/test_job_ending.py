@@ -1,13 +1,20 @@
-"""Whether a job is queued again: not beside another worker of it, nor where nothing ever ends."""
+"""Whether a job is queued again: not beside another worker of it, nor where nothing ever ends.
+
+Also where Slurm is busy just then.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tandem.work.slurm.ending import has_ended_any, is_of
+from tandem.work.slurm import ending
+from tandem.work.slurm.client import Answer
+from tandem.work.slurm.ending import has_ended_any, is_of, queue_again
 from tandem.work.slurm.job import Job
 
+BUSY = "slurm_requeue error: Unable to contact slurm controller (connect failure)"
 TASK = Job("14", "12", "3", restart=1)
 
 
@@ -39,3 +46,20 @@ def test_what_has_ended_since_the_start_of_the_job(
 ) -> None:
     (tmp_path / "a").symlink_to(f"workers/{worker}/a")
     assert has_ended_any(TASK, tmp_path, ["a", "missing"]) is is_progress
+
+
+@pytest.mark.parametrize(("busy", "is_lost"), [(2, False), (99, True)])
+def test_a_slurm_that_is_busy_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: int, is_lost: bool
+) -> None:
+    asked, said, pauses = list[Sequence[str]](), list[str](), list[float]()
+
+    def answer(command: Sequence[str], _limit_s: float) -> Answer:
+        asked.append(command)
+        return Answer(stderr=BUSY, problem=BUSY) if len(asked) <= busy else Answer()
+
+    monkeypatch.setattr(ending, "answer_of", answer)
+    queue_again(TASK, tmp_path, said.append, pauses.append)
+    assert len(asked) == len(pauses) + 1 == min(busy, len(ending.PAUSES_S)) + 1
+    assert said[-1].startswith("not queued again: ") is is_lost
+    assert sum(pauses) < 60, "the job's end is near"

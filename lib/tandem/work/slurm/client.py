@@ -17,6 +17,7 @@ _BUSY = (
     "Unable to contact slurm controller",
     "Zero Bytes were transmitted or received",
     "Unable to establish controller machine",
+    "Unexpected message received",  # it was killed in mid-answer
 )
 
 
