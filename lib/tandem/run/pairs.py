@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.sudo import give_to_caller
+from tandem.base.text import some_of
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import read_outcome
 from tandem.experiment.record import record_whatever_happens
@@ -103,8 +104,8 @@ def make_up(folder: RunFolder) -> None:
         missing = {each.id for each in folder.missing()}  # a try that has a newer one is not
         again = [name for name in again if name in missing]
     if again:
-        listed = ", ".join(again[:_NAMED]) + (", ..." if len(again) > _NAMED else "")
-        folder.say(f"will run again: {NAME} is missing or damaged: {len(again)} ({listed})")
+        listed = f"{len(again)} ({some_of(again, _NAMED)})"
+        folder.say(f"will run again: {NAME} is missing or damaged: {listed}")
 
 
 def made_again(folder: RunFolder, place: Path) -> Record | None:

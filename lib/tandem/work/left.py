@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.base.paths import how_to_type
-from tandem.base.text import counted
+from tandem.base.text import counted, some_of
 from tandem.results.columns import Row
 from tandem.results.commit import standing_try
 from tandem.results.worker_folder import WorkerFolder
 from tandem.work.drain import GroupOrder
 
-_MOST_NAMED = 5
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Left:
-    """Groups that have not ended: those that others are at work on (by group, which worker), those
-    that nobody is at work on, and those that are left to other hosts, as they failed on `host`."""
+    """Groups that have not ended.
+
+    `with_others` says which other worker is at work on a group; `with_nobody` are the groups that
+    nobody is at work on. `failed` are left to other hosts, as they failed on `host`.
+    """
 
     with_others: Mapping[str, str]
     with_nobody: Sequence[str]
@@ -35,16 +38,17 @@ class Left:
         """Return lines that say so, and how to go on."""
         lines = []
         if self.with_others:
-            named = some([f"{group} ({worker})" for group, worker in self.with_others.items()])
-            lines.append(f"other workers are at work on {named}")
+            pairs = [f"{group} ({worker})" for group, worker in self.with_others.items()]
+            lines.append(f"other workers are at work on {some_of(pairs, MOST_NAMED)}")
         if self.with_nobody:
             groups = counted(len(self.with_nobody), "group")
-            lines.append(f"nobody is at work on {groups}: {some(self.with_nobody)}")
+            named = some_of(self.with_nobody, MOST_NAMED)
+            lines.append(f"nobody is at work on {groups}: {named}")
             lines.append(f"to go on: {how_to_type('work', str(run))}")
         if self.failed:
             lines.append(
                 f"left to workers on other hosts, as trainings failed again and again on"
-                f" {self.host}: {some(self.failed)}"
+                f" {self.host}: {some_of(self.failed, MOST_NAMED)}"
             )
         return lines
 
@@ -64,9 +68,3 @@ def own_rows(folder: WorkerFolder) -> dict[str, Row]:
         for name, row in folder.rows.items()
         if folder.is_own(standing_try(folder.path, name), name)
     }
-
-
-def some(names: Sequence[str]) -> str:
-    """`c01_r1, c02_r1`; of many only the first, and how many more there are."""
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more

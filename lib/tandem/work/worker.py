@@ -14,6 +14,7 @@ from pathlib import Path
 from tandem.base.errors import NotReadyError
 from tandem.base.paths import as_seen_from_here, how_to_go_on
 from tandem.base.sudo import give_to_caller
+from tandem.base.text import some_of
 from tandem.experiment.live import NOTHING
 from tandem.plan.model import Experiment
 from tandem.processes.watch import Watch
@@ -31,7 +32,7 @@ from tandem.run.sweep import Sweep
 from tandem.work.boards import this_site
 from tandem.work.claims import EXPIRES_S, Claims
 from tandem.work.drain import GroupOrder
-from tandem.work.left import Left, left_by, own_rows, some
+from tandem.work.left import MOST_NAMED, Left, left_by, own_rows
 from tandem.work.slurm.ending import has_ended_any, is_of, queue_again
 from tandem.work.slurm.job import Job, job_of
 from tandem.work.together import put_together
@@ -161,7 +162,8 @@ class Worker(Run):
             own = [row["valid"] is True for row in counting_rows(own_rows(self.folder).values())]
             kinds = {"valid": own.count(True), "not valid": own.count(False)}
             words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-            lines.append(f"this worker: {some(self.order.groups)}: {words or 'none has ended'}")
+            groups = some_of(self.order.groups, MOST_NAMED)
+            lines.append(f"this worker: {groups}: {words or 'none has ended'}")
         lines.append(counts_text(self.folder.counts()))
         lines += self.left.lines(path) if self.left else []
         return [*lines, f"results: {path}"]

@@ -18,7 +18,7 @@ _FOR_EVER = re.compile(
 
 
 def jobs_lines(jobs: Queue | None, columns: int) -> list[str]:
-    """Return it as `jobs: 2 pending (Resources), 2 running (n1, n2), as squeue said 20 s ago`."""
+    """Return lines: `jobs: 2 pending (Resources), 2 running (n1, n2), as squeue said 20 s ago`."""
     if jobs is None:
         return []
     stuck = [each for each in jobs.pending if _FOR_EVER.search(each.reason)]

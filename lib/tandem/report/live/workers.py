@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from tandem.base.text import counted, duration_text, printable, some_of
-from tandem.report.grid import grid, wrapped
+from tandem.report.grid import grid
+from tandem.report.live.columns import wrap
 from tandem.report.live.moment import clock_text
 from tandem.report.live.phase import phase_text
 from tandem.results.glance import Glance
 from tandem.results.state import OwnBoard
+from tandem.results.worker_name import parsed
 from tandem.results.workers_at_work import Worker
 
 _TITLES = ("worker", "GPU", "experiment", "now")
@@ -69,7 +71,7 @@ def worker_lines(workers: Sequence[Worker], columns: int, now: datetime | None =
         shown = sorted(stale, key=_place) + sorted(at_work, key=_place)
         rows = [tuple(map(printable, row)) for row in _rows(shown)]
         lines += grid(_TITLES, [("", rows)], columns)
-    return lines + [part for line in _gone(gone, now) for part in wrapped(line, columns, "    ")]
+    return lines + [part for line in _gone(gone, now) for part in wrap(line, columns, "    ")]
 
 
 def _place(worker: Worker) -> tuple[str, int, str]:
@@ -142,5 +144,6 @@ def _written(worker: Worker) -> str:
 
 
 def host_of(worker: str) -> str:
-    """Return on which host a worker is or was, by its name: HOST_ID_rN."""
-    return worker.rsplit("_", 2)[0]
+    """Return on which host a worker is or was, by its name."""
+    name = parsed(worker)
+    return name.host if name else worker
