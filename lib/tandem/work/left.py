@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.base.paths import how_to_type
+from tandem.base.paths import as_seen_from_here, how_to_go_on, how_to_type
 from tandem.base.text import counted, some_of
 from tandem.results.columns import Row
 from tandem.results.commit import standing_try
+from tandem.results.jobs import FOLDER, SUBMITTED
 from tandem.results.worker_folder import WorkerFolder
 from tandem.work.drain import GroupOrder
 
@@ -44,13 +45,20 @@ class Left:
             groups = counted(len(self.with_nobody), "group")
             named = some_of(self.with_nobody, MOST_NAMED)
             lines.append(f"nobody is at work on {groups}: {named}")
-            lines.append(f"to go on: {how_to_type('work', str(run))}")
+            lines.append(f"to go on: {how_to_start_workers(run)}")
         if self.failed:
             lines.append(
                 f"left to workers on other hosts, as trainings failed again and again on"
                 f" {self.host}: {some_of(self.failed, MOST_NAMED)}"
             )
         return lines
+
+
+def how_to_start_workers(run: Path) -> str:
+    """Return the command that starts workers again, as a person here would type it."""
+    if (run / FOLDER / SUBMITTED).exists():
+        return how_to_go_on(run)
+    return how_to_type("work", str(as_seen_from_here(run)))
 
 
 def left_by(order: GroupOrder) -> Left:

@@ -165,7 +165,7 @@ class Worker(Run):
             groups = some_of(self.order.groups, MOST_NAMED)
             lines.append(f"this worker: {groups}: {words or 'none has ended'}")
         lines.append(counts_text(self.folder.counts()))
-        lines += self.left.lines(path) if self.left else []
+        lines += self.left.lines(self.folder.path) if self.left else []
         return [*lines, f"results: {path}"]
 
     def is_to_report(self) -> bool:
