@@ -42,8 +42,8 @@ from tandem.results.forecast import Forecast  # noqa: E402
 from tandem.results.journal import NAME as JOURNAL  # noqa: E402
 from tandem.results.record import Record  # noqa: E402
 from tandem.results.record_file import read_record, write_record  # noqa: E402
-from tandem.results.worker_folder import WorkerFolder, make_worker_folder  # noqa: E402
-from tandem.results.workers import WORKERS  # noqa: E402
+from tandem.results.shared.worker_folder import WorkerFolder, make_worker_folder  # noqa: E402
+from tandem.results.shared.workers import WORKERS  # noqa: E402
 from tandem.work.boards import Site  # noqa: E402
 from tandem.work.claims import Claims  # noqa: E402
 from tandem.work.drain import GroupOrder  # noqa: E402

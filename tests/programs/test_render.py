@@ -26,7 +26,7 @@ from tandem.plan.model import Experiment
 from tandem.plan.planner import read_plan
 from tandem.processes.namespace import off
 from tandem.report.shell import shell_line
-from tandem.results.local_samples import Samples
+from tandem.results.shared.local_samples import Samples
 
 RENDER = [sys.executable, "-S", "-E", str(ROOT / "lib" / "render.py")]
 DEADLINE_S = 120.0  # a hang guard, not a figure

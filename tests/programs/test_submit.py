@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
-from tandem.results.jobs import Queue, Started, Submitted, Waiting, jobs_of, note_job
+from tandem.results.shared.jobs import Queue, Started, Submitted, Waiting, jobs_of, note_job
 from tandem.work.slurm import queue, sbatch
 from tandem.work.slurm.handover import Accepted, LostError, RefusedError, hand_over
 from tandem.work.slurm.queue import ask, queue_of

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.plan.model import Experiment
-from tandem.results.worker_folder import make_worker_folder
+from tandem.results.shared.worker_folder import make_worker_folder
 
 from support.big_run import BigRun, write_journal
 from support.made_up_records import BOARD, MadeUp, utc

@@ -12,9 +12,9 @@ from tandem.plan.file import write_plan
 from tandem.results.folder import RunFolder
 from tandem.results.journal import events_in
 from tandem.results.record import Record
+from tandem.results.shared.worker_folder import WorkerFolder, make_worker_folder
+from tandem.results.shared.workers import journal_of
 from tandem.results.standing import standing_plan
-from tandem.results.worker_folder import WorkerFolder, make_worker_folder
-from tandem.results.workers import journal_of
 from tandem.run.pairs import finish
 
 from support import plans, records

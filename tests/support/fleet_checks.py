@@ -11,8 +11,8 @@ from tandem.plan.tries import newest_try
 from tandem.results.cut_off import CUT_OFF
 from tandem.results.record import UNFINISHED
 from tandem.results.record_file import record_of
+from tandem.results.shared.workers import WORKERS, journal_of
 from tandem.results.standing import not_counting, standing_plan
-from tandem.results.workers import WORKERS, journal_of
 
 from support.fleet import Fleet
 from support.stage import wait_for

@@ -89,7 +89,7 @@ def first(folder: Path) -> list[str]:
 def second(folder: Path) -> dict[str, Any]:
     """Have another end what is missing; return what stands, of whom, and what the table says."""
     from tandem.results.record_file import NAME, read_record
-    from tandem.results.workers import journal_of
+    from tandem.results.shared.workers import journal_of
     from tandem.work.together import adopt, put_together
 
     from support.books import GROUP, Workers

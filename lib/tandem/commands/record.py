@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tandem.results.workers import is_shared
+    from tandem.results.shared.workers import is_shared
     from tandem.run.again import record_in_place, record_into
     from tandem.work.again import record_together
 

@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from tandem.report.page.page import page_of, write_page
     from tandem.report.page.runs import NAME, home_of
-    from tandem.results.workers import is_shared
+    from tandem.results.shared.workers import is_shared
 
     runs = [checked(run) for run in run_folders(arguments.runs)]
     for run in filter(is_shared, runs):

@@ -182,7 +182,7 @@ def make_run(reading: PlanReading, results: Path) -> None:
 
 def going_on(plan: Plan, run: Path, options: Options, progress: Progress, notice: Notice) -> Run:
     """Return what runs the rest of a run: as one of its workers, if it has any."""
-    from tandem.results.workers import is_shared
+    from tandem.results.shared.workers import is_shared
     from tandem.run.run import Run
     from tandem.work.worker import Worker
 

@@ -13,7 +13,7 @@ from tandem.base.output import complain, say
 from tandem.base.text import quote
 from tandem.commands.options import add_plan, read_plan, run_folder, told
 from tandem.commands.run import refuse_beside_resume
-from tandem.results.jobs import WORKERS
+from tandem.results.shared.jobs import WORKERS
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -32,10 +32,10 @@ from tandem.processes import census
 from tandem.processes.cookie import cookie
 from tandem.processes.watch import Interrupted, Watch
 from tandem.report.progress import left_s
-from tandem.results.disk import Disk
 from tandem.results.earlier import Footprints
-from tandem.results.local_samples import Samples
 from tandem.results.record import Status
+from tandem.results.shared.disk import Disk
+from tandem.results.shared.local_samples import Samples
 from tandem.results.state import Rounds
 
 

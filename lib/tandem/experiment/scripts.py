@@ -20,7 +20,7 @@ from tandem.config.options import Dose
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Background, Experiment, Training
 from tandem.processes.namespace import Isolation
-from tandem.results.local_samples import Samples
+from tandem.results.shared.local_samples import Samples
 
 LOGS_KEPT = 20
 ROUNDS_KEPT = 500

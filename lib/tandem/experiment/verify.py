@@ -39,8 +39,8 @@ from tandem.results.record_file import (
     record_of,
 )
 from tandem.results.row import row_of
+from tandem.results.shared.workers import journal_of
 from tandem.results.standing import standing_plan
-from tandem.results.workers import journal_of
 
 _MOST = 20  # differences that are listed of one file
 _SAME = 1e-9  # so far apart are the same figures: not every Python adds up alike

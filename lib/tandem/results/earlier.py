@@ -17,7 +17,7 @@ from tandem.results.pace import Kind, Pace, epochs_of, kind_of_record
 from tandem.results.record import Record, Window, foreground_window, is_warm_up
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import read_record
-from tandem.results.workers import at_once
+from tandem.results.shared.workers import at_once
 
 MOST_RECORDS = 200
 

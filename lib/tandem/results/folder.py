@@ -24,17 +24,17 @@ from tandem.plan.tries import as_it_stands, counting, still_to_run
 from tandem.results import table
 from tandem.results.columns import Row, as_cells, columns_of, filled
 from tandem.results.cut_off import next_aside
-from tandem.results.disk import Disk
-from tandem.results.elsewhere import at_work_elsewhere
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import Journal, added_in, ended_in
-from tandem.results.local_samples import Samples
 from tandem.results.record import Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, is_there, record_of, write_record
 from tandem.results.row import row_of
+from tandem.results.shared.disk import Disk
+from tandem.results.shared.local_samples import Samples
+from tandem.results.shared.other_machine import at_work_elsewhere
+from tandem.results.shared.workers import is_shared
 from tandem.results.state import Counts, counts_of
-from tandem.results.workers import is_shared
 
 _ELSEWHERE = "wait for it with --wait-lock SECONDS; of one that has died a minute is enough"
 TABLE = "summary.csv"

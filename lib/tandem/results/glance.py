@@ -17,14 +17,14 @@ from tandem.plan.model import Experiment
 from tandem.plan.tries import copied_by, still_to_run
 from tandem.results.alive import Standing, age_s_of, standing_of
 from tandem.results.forecast import Forecast
-from tandem.results.jobs import Queue
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import ended_by
-from tandem.results.left_to_others import left_to_others
 from tandem.results.reading import RunReading
+from tandem.results.shared.jobs import Queue
+from tandem.results.shared.left_to_others import left_to_others
+from tandem.results.shared.workers import is_shared, workers_of
+from tandem.results.shared.workers_at_work import Worker, workers_in
 from tandem.results.state import Counts, State, counts_of, read_state
-from tandem.results.workers import is_shared, workers_of
-from tandem.results.workers_at_work import Worker, workers_in
 
 NEXT = 3  # so many of those to come are named
 _SHARE = 0.1  # of the time, at most, in which a large run is read again

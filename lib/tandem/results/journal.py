@@ -20,7 +20,7 @@ from typing import Any
 from tandem.base.errors import LockedError
 from tandem.base.files import read_regular
 from tandem.processes.locks import holder
-from tandem.results.disk import Disk
+from tandem.results.shared.disk import Disk
 
 NAME = "journal.jsonl"
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC

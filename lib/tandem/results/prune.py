@@ -20,11 +20,11 @@ from pathlib import Path
 from tandem.base.errors import LockedError, NotReadyError, UsageError
 from tandem.plan import file as planfile
 from tandem.plan.tries import newest_of
-from tandem.results.commit import committed
 from tandem.results.cut_off import CUT_OFF
 from tandem.results.journal import Journal, added_in, ended_in, events_in, is_active
 from tandem.results.record_file import NAME as RECORD
-from tandem.results.workers import WORKERS, is_shared, journal_of, workers_of
+from tandem.results.shared.commit import committed
+from tandem.results.shared.workers import WORKERS, is_shared, journal_of, workers_of
 
 DAY_S = 86400
 

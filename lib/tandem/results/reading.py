@@ -23,8 +23,7 @@ from tandem.results.journal import events_in
 from tandem.results.record import UNFINISHED, Interference, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, read_record_and_digest
-from tandem.results.standing import not_counting, standing_plan
-from tandem.results.workers import (
+from tandem.results.shared.workers import (
     folders_with,
     is_shared,
     journal_of,
@@ -32,6 +31,7 @@ from tandem.results.workers import (
     newest_of,
     tries_in,
 )
+from tandem.results.standing import not_counting, standing_plan
 
 Standing = Literal["valid", "not valid", "cut off", "damaged", "missing"]
 

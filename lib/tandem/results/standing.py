@@ -16,7 +16,7 @@ from tandem.plan.tries import as_it_stands, counting, lost_additions, newest_try
 from tandem.results.folder import TABLE
 from tandem.results.journal import added_in, ended_by, events_in
 from tandem.results.record_file import ended_record, is_there
-from tandem.results.workers import folders_with, is_shared, journal_of, names_in, tries_in
+from tandem.results.shared.workers import folders_with, is_shared, journal_of, names_in, tries_in
 
 
 def begun_in(run: Path) -> list[str]:

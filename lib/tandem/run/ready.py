@@ -20,7 +20,7 @@ from tandem.plan.model import Experiment, Training
 from tandem.processes import census
 from tandem.processes.namespace import Isolation, off, probe
 from tandem.processes.watch import Watch
-from tandem.results.local_samples import clear_up
+from tandem.results.shared.local_samples import clear_up
 
 Say = Callable[[str], None]
 

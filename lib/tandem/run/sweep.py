@@ -34,8 +34,8 @@ from tandem.results.forecast import Forecast
 from tandem.results.record import UNFINISHED, MachineFile, Position, Record, is_warm_up
 from tandem.results.record_file import record_of
 from tandem.results.row import first_on
+from tandem.results.shared.workers_at_work import at_work_in
 from tandem.results.state import Counts, OwnBoard
-from tandem.results.workers_at_work import at_work_in
 from tandem.run.groups import Order
 from tandem.run.machine import Machine
 from tandem.run.options import Options

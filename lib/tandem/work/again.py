@@ -9,7 +9,7 @@ from pathlib import Path
 from tandem.base.sudo import give_to_caller
 from tandem.experiment.verify import refuse_old
 from tandem.plan.file import read_plan_file
-from tandem.results.worker_folder import WorkerFolder
+from tandem.results.shared.worker_folder import WorkerFolder
 from tandem.run.again import text_of_records
 from tandem.run.pairs import tell_again
 from tandem.work.claims import Claims

@@ -2,9 +2,9 @@
 
 A claim is a file in the run's folder with its owner in it. It is made whole and exclusively, and
 its owner touches it again and again; one that nobody has touched for long is taken over. Two owners
-of one group are harmless: a try stands for an experiment only once (results/commit). Ages are told
-by the file server's clock alone, and whose a claim is by what stands in it, whatever the answer was
-to the call that made it: NFS may say "File exists" of what it has just made.
+of one group are harmless: a try stands for an experiment only once (results/shared/commit). Ages
+are told by the file server's clock alone, and whose a claim is by what stands in it, whatever the
+answer was to the call that made it: NFS may say "File exists" of what it has just made.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 from tandem.base.files import open_log, server_s, sweep, temporary_name
 from tandem.results.owner import Owner, is_there, this_process
+from tandem.results.shared.worker_name import parsed
 from tandem.results.state import made
-from tandem.results.worker_name import parsed
 
 CLAIMS = "claims"
 EXPIRES_S = 120.0

@@ -9,11 +9,11 @@ from functools import partial
 from tandem.base.text import duration_text
 from tandem.plan.model import Experiment
 from tandem.plan.tries import TRY, cold_start_of, names_of_next_try, newest_try
-from tandem.results.commit import standing_try
 from tandem.results.forecast import Forecast
 from tandem.results.journal import LEFT_TO_OTHERS
 from tandem.results.record_file import record_of
-from tandem.results.worker_folder import WorkerFolder
+from tandem.results.shared.commit import standing_try
+from tandem.results.shared.worker_folder import WorkerFolder
 from tandem.run.groups import Order, is_due, say_again, why_invalid
 from tandem.work.boards import Site, site_of
 from tandem.work.claims import Claims, Heartbeat

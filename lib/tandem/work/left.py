@@ -9,9 +9,9 @@ from pathlib import Path
 from tandem.base.paths import as_seen_from_here, how_to_go_on, how_to_type
 from tandem.base.text import counted, some_of
 from tandem.results.columns import Row
-from tandem.results.commit import standing_try
-from tandem.results.jobs import FOLDER, SUBMITTED
-from tandem.results.worker_folder import WorkerFolder
+from tandem.results.shared.commit import standing_try
+from tandem.results.shared.jobs import FOLDER, SUBMITTED
+from tandem.results.shared.worker_folder import WorkerFolder
 from tandem.work.drain import GroupOrder
 
 MOST_NAMED = 5

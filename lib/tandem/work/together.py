@@ -14,13 +14,13 @@ from pathlib import Path
 
 from tandem.interference.figures import interference_of, is_due
 from tandem.results.columns import FIGURES
-from tandem.results.commit import commit, standing_try
 from tandem.results.journal import is_active
 from tandem.results.record import Record
 from tandem.results.record_file import INTERFERENCE, ended_record, record_of, write_interference
+from tandem.results.shared.commit import commit, standing_try
+from tandem.results.shared.worker_folder import WorkerFolder
+from tandem.results.shared.workers import at_once, tries_in
 from tandem.results.standing import standing_plan
-from tandem.results.worker_folder import WorkerFolder
-from tandem.results.workers import at_once, tries_in
 from tandem.run.pairs import end, made_again, with_partners
 from tandem.work.boards import site_of
 

@@ -21,11 +21,11 @@ from tandem.processes.watch import Watch
 from tandem.report.grid import screen_columns
 from tandem.report.summary import counting_rows, counts_text, table_at_end
 from tandem.results.columns import Row
-from tandem.results.disk import WAIT_S, Disk, SharedDisk
 from tandem.results.folder import TABLE, RunFolder
 from tandem.results.journal import NAME as JOURNAL
-from tandem.results.worker_folder import WorkerFolder, make_worker_folder
-from tandem.results.worker_name import WorkerName
+from tandem.results.shared.disk import WAIT_S, Disk, SharedDisk
+from tandem.results.shared.worker_folder import WorkerFolder, make_worker_folder
+from tandem.results.shared.worker_name import WorkerName
 from tandem.run.groups import add_invalid
 from tandem.run.run import Run, refuse_odd_name
 from tandem.run.sweep import Sweep

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tandem.results.disk import Disk
 from tandem.results.journal import NAME, Journal
+from tandem.results.shared.disk import Disk
 
 
 class Again(Disk):

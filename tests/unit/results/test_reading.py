@@ -18,7 +18,7 @@ from tandem.results.earlier_record import in_full
 from tandem.results.glance import Watched
 from tandem.results.reading import RunReading
 from tandem.results.record_file import INTERFERENCE, NAME
-from tandem.results.workers import other_tries
+from tandem.results.shared.workers import other_tries
 
 OLD = ROOT / "tests" / "support" / "record_of_version_2.json"
 

@@ -12,8 +12,8 @@ from support.drained import FAILED, HERE, Drained, starting
 from tandem.config.options import Course
 from tandem.results.forecast import Forecast
 from tandem.results.journal import events_in
+from tandem.results.shared.workers import journal_of
 from tandem.results.standing import standing_plan
-from tandem.results.workers import journal_of
 from tandem.work.boards import Site
 
 THERE = Site("n2", frozenset({"GPU-2"}))

@@ -171,7 +171,7 @@ def test_a_name_that_a_list_of_the_folder_lacks_stands_still(
 ) -> None:
     folder = run.worker("a_1_r0")
     run.end(folder, SOLO)
-    monkeypatch.setattr("tandem.results.worker_folder.committed", lambda _: set())
+    monkeypatch.setattr("tandem.results.shared.worker_folder.committed", lambda _: set())
     folder.refresh()
     assert [each.id for each in folder.missing()] == [FIRST, SECOND]
     (run.path / SOLO).unlink()

@@ -17,7 +17,7 @@ from tandem.report.plots.sparks import sparks
 from tandem.results.reading import ExperimentReading, RunReading
 from tandem.results.record import UNFINISHED
 from tandem.results.record_file import record_of
-from tandem.results.workers import other_tries
+from tandem.results.shared.workers import other_tries
 
 _ASCII = str.maketrans({"±": "+", "\u2013": "-", "°": " ", "…": "."})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tandem.base.text import duration_text, printable, some_of
 from tandem.report.live.columns import wrap
-from tandem.results.jobs import Queue
+from tandem.results.shared.jobs import Queue
 
 _MOST_NAMED = 8
 # Why a job waits until somebody does something, in squeue's words.

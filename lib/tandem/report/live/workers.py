@@ -13,9 +13,9 @@ from tandem.report.live.columns import wrap
 from tandem.report.live.moment import clock_text
 from tandem.report.live.phase import phase_text
 from tandem.results.glance import Glance
+from tandem.results.shared.worker_name import parsed
+from tandem.results.shared.workers_at_work import Worker
 from tandem.results.state import OwnBoard
-from tandem.results.worker_name import parsed
-from tandem.results.workers_at_work import Worker
 
 _TITLES = ("worker", "GPU", "experiment", "now")
 _MOST_GONE = 5  # that are named of those that are no longer at work

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tandem.base.paths import how_to_go_on
-from tandem.results.commit import standing_try
-from tandem.results.worker_name import parsed
+from tandem.results.shared.commit import standing_try
+from tandem.results.shared.worker_name import parsed
 from tandem.work.slurm.client import answer_of
 from tandem.work.slurm.job import Job
 

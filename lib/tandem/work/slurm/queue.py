@@ -16,7 +16,7 @@ from typing import Any
 from tandem.base.files import write_whole
 from tandem.base.json_object import json_object
 from tandem.base.text import printable
-from tandem.results.jobs import (
+from tandem.results.shared.jobs import (
     FOLDER,
     LAST_ANSWER,
     SUBMITTED,

@@ -15,7 +15,7 @@ from tandem.base.text import quote_path
 from tandem.base.variables import VISIBLE
 from tandem.nvml.presence import words_of
 from tandem.plan.model import Experiment
-from tandem.results.jobs import FOLDER, SCRIPT, log_pattern
+from tandem.results.shared.jobs import FOLDER, SCRIPT, log_pattern
 
 TEMPLATE = TEMPLATES / "worker.sbatch.j2"
 # What a person has asked for here is not replaced by what sbatch reads in these.

@@ -21,13 +21,13 @@ from tandem.base.text import aligned, counted
 from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import newest_try, still_to_run
 from tandem.results.folder import make_run_folder
-from tandem.results.jobs import WORKERS, Submitted, jobs_of, note_job
 from tandem.results.journal import ended_in, events_in
 from tandem.results.latest import point_at
-from tandem.results.left_to_others import left_to_others
 from tandem.results.record_file import is_there
+from tandem.results.shared.jobs import WORKERS, Submitted, jobs_of, note_job
+from tandem.results.shared.left_to_others import left_to_others
+from tandem.results.shared.workers import journal_of
 from tandem.results.standing import standing_plan
-from tandem.results.workers import journal_of
 from tandem.work.slurm.handover import Accepted, LostError, RefusedError, hand_over
 from tandem.work.slurm.queue import ask
 from tandem.work.slurm.refusals import NO_SBATCH

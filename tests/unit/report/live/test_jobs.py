@@ -10,7 +10,7 @@ import pytest
 from tandem.report.live.jobs import jobs_lines
 from tandem.report.live.status import status_json, status_lines
 from tandem.results.glance import Glance
-from tandem.results.jobs import Queue, Started, Waiting
+from tandem.results.shared.jobs import Queue, Started, Waiting
 from tandem.results.state import Counts
 
 PENDING = (Waiting("7_2", "Resources"), Waiting("7_3", "Resources"))

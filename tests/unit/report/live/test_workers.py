@@ -13,8 +13,8 @@ from support.shared_runs import at, worker_state
 from tandem.report.live.status import status_json, status_lines
 from tandem.report.live.workers import worker_lines
 from tandem.results.glance import Ended, Glance
+from tandem.results.shared.workers_at_work import Worker
 from tandem.results.state import Counts, OwnBoard
-from tandem.results.workers_at_work import Worker
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc)
 LONG = "neighbours_by_dose_c07_b2_r3_parallel"

@@ -23,7 +23,7 @@ from tandem.report.shell import shell_line
 from tandem.results.journal import REPLACED
 from tandem.results.reading import ExperimentReading, RunReading
 from tandem.results.record import Record
-from tandem.results.workers import WORKERS
+from tandem.results.shared.workers import WORKERS
 
 _MOST_WARNINGS, _MOST_NAMED, _MOST_MARKS, _MOST_BOARDS = 20, 5, 1000, 8
 _IDLE = ("experiment", "began", "board", "power_avg_watts")

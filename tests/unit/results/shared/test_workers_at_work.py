@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.shared_runs import HERE, at, write_worker
 from tandem.results.owner import this_process
-from tandem.results.workers_at_work import at_work_in, workers_in
+from tandem.results.shared.workers_at_work import at_work_in, workers_in
 
 
 def test_a_run_without_workers_has_none(tmp_path: Path) -> None:

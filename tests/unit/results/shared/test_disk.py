@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tandem.base.errors import NotReadyError
 from tandem.processes.watch import Interrupted
-from tandem.results import disk as module
-from tandem.results.disk import Disk, SharedDisk
+from tandem.results.shared import disk as module
+from tandem.results.shared.disk import Disk, SharedDisk
 
 
 class Clock:

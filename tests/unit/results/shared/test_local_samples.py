@@ -14,8 +14,8 @@ from tandem.base.errors import NotReadyError
 from tandem.base.files import temporary_name
 from tandem.base.makers import mark
 from tandem.measure.powermon import Powermon
-from tandem.results import local_samples
-from tandem.results.local_samples import LocalSamples, clear_up
+from tandem.results.shared import local_samples
+from tandem.results.shared.local_samples import LocalSamples, clear_up
 
 ROWS = "boottime_s,kind\n1.0,\n"
 

@@ -2,7 +2,7 @@
 
     RUN/workers/WORKER/           one process: its journal, its state, and its tries
     RUN/EXPERIMENT -> workers/WORKER/EXPERIMENT
-                                  the try that stands: see results/commit
+                                  the try that stands: see `commit`
 
 A run that one process works on alone has none of this.
 """

@@ -13,9 +13,9 @@ from support import plans
 from support.states import state
 from tandem.base.errors import LockedError
 from tandem.plan.file import write_plan
-from tandem.results.elsewhere import at_work_elsewhere
 from tandem.results.folder import RunFolder
 from tandem.results.owner import Owner, this_process
+from tandem.results.shared.other_machine import at_work_elsewhere
 from tandem.results.state import StateFile
 
 FAR = replace(this_process(), host="lab7", boot_id="another", pid=4711)

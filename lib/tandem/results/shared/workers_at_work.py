@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tandem.results.alive import Standing, age_s_of, standing_of
 from tandem.results.owner import STALE_S
+from tandem.results.shared.worker_name import WorkerName, parsed
+from tandem.results.shared.workers import workers_of
 from tandem.results.state import State, read_state
-from tandem.results.worker_name import WorkerName, parsed
-from tandem.results.workers import workers_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tandem.results.journal import ended_in, events_in
-from tandem.results.workers import journal_of, tries_in
+from tandem.results.shared.workers import journal_of, tries_in
 
 
 def write(folder: Path, *lines: tuple[str, int], end: str = "\n") -> Path:

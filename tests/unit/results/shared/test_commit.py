@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tandem.results.commit import commit, committed, standing_try, take_away
+from tandem.results.shared.commit import commit, committed, standing_try, take_away
 
 
 def attempt(run: Path, worker: str) -> Path:

@@ -1,7 +1,7 @@
 """A worker's part of a run that several drain: what all of them have ended, and its own tries.
 
-A try is written below the worker's own folder; results/commit makes it stand for its experiment.
-What has ended is what stands, whatever journals say. The table is put together at the end.
+A try is written below the worker's own folder; `commit` makes it stand for its experiment. What has
+ended is what stands, whatever journals say. The table is put together at the end.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from tandem.plan.model import Experiment, Plan
 from tandem.plan.tries import as_it_stands, lost_additions
 from tandem.results import table
 from tandem.results.columns import Row, columns_of
-from tandem.results.commit import commit, committed, standing_try, take_away
-from tandem.results.disk import Disk
 from tandem.results.folder import TABLE, RunFolder, keep_record, rows_by_id
 from tandem.results.journal import (
     REPLACED,
@@ -27,9 +25,11 @@ from tandem.results.journal import (
     is_active,
     replaced_in,
 )
-from tandem.results.local_samples import LocalSamples, Samples
 from tandem.results.record import UNFINISHED, Interference, Record
-from tandem.results.workers import WORKERS, at_once, journal_of
+from tandem.results.shared.commit import commit, committed, standing_try, take_away
+from tandem.results.shared.disk import Disk
+from tandem.results.shared.local_samples import LocalSamples, Samples
+from tandem.results.shared.workers import WORKERS, at_once, journal_of
 
 
 def make_worker_folder(run: Path, name: str) -> Path:
