@@ -25,6 +25,7 @@ R = TypeVar("R")
 
 WORKERS = "workers"
 _AT_ONCE = 16
+_FEW = 100  # names: a look at each in turn takes no time to speak of
 
 
 def workers_of(run: Path) -> list[Path]:
@@ -39,9 +40,10 @@ def is_shared(run: Path) -> bool:
 
 def at_once(look: Callable[[T], R], names: Iterable[T]) -> dict[T, R]:
     """Return what a look at each of these tells, in no order; a server answers several at once."""
-    from concurrent.futures import ThreadPoolExecutor  # not needed by all that read a run
-
     every = list(names)
+    if len(every) <= _FEW:
+        return {name: look(name) for name in every}
+    from concurrent.futures import ThreadPoolExecutor  # its import takes longer than a few looks
 
     def look_at(some: Sequence[T]) -> list[tuple[T, R]]:
         return [(name, look(name)) for name in some]
