@@ -159,6 +159,6 @@ arguments_of() { # COMMAND.NUMBER
   wait $! || code=$?
   [[ $code -eq 143 ]]
   grep -q 'stopped by SIGTERM' err
-  grep -q 'whether Slurm has taken the job is not known.*results/run_.*(--resume)' err
+  grep -q 'whether Slurm has taken the job is not known.*submit --resume results/run_' err
   grep -q '"job": null' results/run_*/jobs/jobs.jsonl
 }
