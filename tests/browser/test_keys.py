@@ -71,6 +71,7 @@ def test_tab_goes_through_the_page_in_its_order_and_is_seen(
     chromium: Browser, whole_report: Path
 ) -> None:
     with opened(chromium, whole_report) as page:
+        page.emulate_media(reduced_motion="reduce")  # else a busy machine scrolls for seconds
         visited: list[Any] = []
         for _ in range(60):
             page.keyboard.press("Tab")
