@@ -7,33 +7,15 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from support import job
+from support.job import NODE
 from tandem.work.slurm import inside, questions
 from tandem.work.slurm.client import Answer
 from tandem.work.slurm.job import Job, job_of
 from tandem.work.slurm.questions import Answers, ask, pairs
 
-JOB = """\
-JobId=14962542 JobName=wrap
-   UserId=root(0) GroupId=root(0) MCS_label=N/A
-   Requeue=1 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=0:0
-   RunTime=00:00:00 TimeLimit=00:10:00 TimeMin=N/A
-   StartTime=2026-11-30T02:08:14 EndTime=2026-11-30T02:18:14 Deadline=N/A
-   NumNodes=1 NumCPUs=1 NumTasks=1 CPUs/Task=1 ReqB:S:C:T=0:0:*:*
-   OverSubscribe=OK Contiguous=0 Licenses=(null) Network=(null)
-   TresPerNode=gres:gpu:1
-"""
-NODE = """\
-NodeName=n1 Arch=x86_64 CoresPerSocket=1
-   CPUAlloc=1 CPUEfctv=4 CPUTot=4 CPULoad=2.44
-   Gres=gpu:1
-   OS=Linux 6.18.44 #1 SMP PREEMPT_DYNAMIC @0
-"""
-CONFIG = """\
-Configuration data as of 2026-11-30T02:08:18
-JobRequeue              = 1
-KillWait                = 45 sec
-KillOnBadExit           = 0
-"""
+JOB = job.JOB.replace("2036", "2026")
+CONFIG = job.CONFIG.format(kill_wait_s=45)
 
 
 def test_outside_a_job_there_is_none() -> None:
