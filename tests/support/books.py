@@ -9,6 +9,7 @@ from typing import Any
 from tandem.experiment.validity.verdict import invalid_reasons
 from tandem.log.rules import LogRules
 from tandem.plan.file import write_plan
+from tandem.plan.model import Experiment
 from tandem.results.folder import RunFolder
 from tandem.results.journal import events_in
 from tandem.results.record import Record
@@ -56,16 +57,7 @@ class Workers:
 
     def record(self, name: str, worker: str | None, **changes: Any) -> Record:
         planned = standing_plan(self.path).by_id[name]
-        own: dict[str, Any] = {"experiment_id": name, "worker": worker, "hyperparameters": {}}
-        own |= {"twin": planned.twin, "control": planned.control, "mode": planned.mode}
-        own |= {"group": planned.group, "try_number": planned.try_number}
-        own |= {"windows[0].name": "solo" if planned.control == "solo" else "foreground"}
-        made = records.record(**own, **changes)
-        if not planned.backgrounds:
-            made["background"] = None
-        made["invalid_reasons"] = invalid_reasons(made, None)
-        made["valid"] = not made["invalid_reasons"]
-        return made
+        return ended_record_of(planned, worker=worker, **changes)
 
     def begin(self, folder: RunFolder, name: str) -> Path:
         place = folder.begin(folder.plan.by_id[name])
@@ -94,3 +86,17 @@ class Workers:
 
     def told(self, what: str) -> list[str]:
         return [line for line in self.said if what in line]
+
+
+def ended_record_of(planned: Experiment, **changes: Any) -> Record:
+    """Return the record of a planned experiment that has ended; it is judged with its changes."""
+    own: dict[str, Any] = {"experiment_id": planned.id, "hyperparameters": {}}
+    own |= {"twin": planned.twin, "control": planned.control, "mode": planned.mode}
+    own |= {"group": planned.group, "try_number": planned.try_number}
+    own |= {"windows[0].name": "solo" if planned.control == "solo" else "foreground"}
+    made = records.record(**own, **changes)
+    if not planned.backgrounds:
+        made["background"] = None
+    made["invalid_reasons"] = invalid_reasons(made, None)
+    made["valid"] = not made["invalid_reasons"]
+    return made

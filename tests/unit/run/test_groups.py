@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import plans, records
+from support import plans
+from support.books import ended_record_of
 from support.plans import training
 from support.summary import rows_of
 from tandem.config.options import Course
-from tandem.experiment.validity.verdict import invalid_reasons
 from tandem.log.rules import LogRules
 from tandem.plan.file import write_plan
 from tandem.plan.model import Experiment, Plan
@@ -69,16 +69,7 @@ class Run:
             finish(self.folder, self.record(name, **changes), 1.0)
 
     def record(self, name: str, **changes: Any) -> Record:
-        planned = self.folder.plan.by_id[name]
-        own: dict[str, Any] = {"experiment_id": name, "hyperparameters": {}}
-        own |= {"twin": planned.twin, "control": planned.control, "mode": planned.mode}
-        own |= {"group": planned.group, "try_number": planned.try_number}
-        own |= {"windows[0].name": "solo" if planned.control == "solo" else "foreground"}
-        made = records.record(**own, **changes)
-        if not planned.backgrounds:
-            made["background"] = None
-        made["invalid_reasons"] = invalid_reasons(made, None)
-        made["valid"] = not made["invalid_reasons"]
+        made = ended_record_of(self.folder.plan.by_id[name], **changes)
         assert made["valid"] == (not changes), made["invalid_reasons"]
         return made
 
