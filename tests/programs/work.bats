@@ -43,7 +43,7 @@ work() {
   [[ $status -eq 2 && $stderr == *"empty: holds no plan.json: nothing to go on with"* ]]
   [[ -z $(ls -A empty) ]]
   plan
-  sed -i 's/"plan_version": 4/"plan_version": 3/' run/plan.json
+  sed -i 's/"plan_version": 5/"plan_version": 3/' run/plan.json
   work run
   [[ $status -eq 2 && $stderr == *"not as this version of Tandem wrote it"* ]]
   [[ ! -e run/workers ]]

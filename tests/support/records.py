@@ -23,7 +23,15 @@ from tandem.base.files import sha256_of
 from tandem.base.git import GitState
 from tandem.config.schema import schema
 from tandem.experiment.outcome import VERSION, Outcome
-from tandem.results.record import Census, Interference, Load, MachineFile, Position, Record
+from tandem.results.record import (
+    Census,
+    GpuSetup,
+    Interference,
+    Load,
+    MachineFile,
+    Position,
+    Record,
+)
 from tandem.results.record_file import NAME, write_interference, write_record
 
 Part = TypeVar("Part")
@@ -81,7 +89,7 @@ def outcome(**values: Any) -> Outcome:
         **{"misfits": [], "monitor_problem": None, "before": of(Census), "after": of(Census)},
         **{"busy": [], "leftovers": [], "strays_killed": [], "left": [], "cut_off": []},
         "locks_removed": [],
-        **{"cooldown": None, "cpu_governor": None, "faults": None},
+        **{"cooldown": None, "cpu_governor": None, "faults": None, "gpu_setup": of(GpuSetup)},
         **{"node_shared": False, "node_shared_reason": None},
         **{"machine": of(MachineFile), "position": of(Position)},
         "isolation": {"mode": "keepers only", "reason": "no background"},

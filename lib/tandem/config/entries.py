@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.config.options import Controls, Course, Dose, Limits, Validity
+from tandem.config.options import Controls, Course, Dose, GpuSetup, Limits, Validity
 from tandem.config.problems import Problem
 
 
@@ -53,6 +53,7 @@ class Entry:
     limits: Limits
     controls: Controls
     validity: Validity
+    gpu_setup: GpuSetup
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class DesignEntry:
     limits: Limits
     controls: Controls
     validity: Validity
+    gpu_setup: GpuSetup
     places: Mapping[str, str]
 
 

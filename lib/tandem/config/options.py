@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-Options = TypeVar("Options", "Limits", "Dose", "Controls", "Validity", "Course")
+Options = TypeVar("Options", "Limits", "Dose", "Controls", "Validity", "Course", "GpuSetup")
 
 _TYPES: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "str": str}
 
@@ -34,7 +34,7 @@ def read_options(kind: type[Options], *given: Mapping[str, Any]) -> Options:
     return kind(**values)
 
 
-def as_settings(options: Limits | Dose | Controls | Validity | Course) -> dict[str, Any]:
+def as_settings(options: Limits | Dose | Controls | Validity | Course | GpuSetup) -> dict[str, Any]:
     """Return every option under its settings key, as `read_options` reads it."""
     return {key: getattr(options, name) for name, key, _ in _KEYS[type(options)]}
 
@@ -91,13 +91,15 @@ class Controls:
     """What is measured beside the experiment itself, to compare it with.
 
     `idle_s` is the length of the idle window before everything and of that after everything,
-    `background_s` that of the window with the background alone, both in seconds, 0 for none; a
-    foreground without a background has only the idle ones. `solo` runs the same foreground without
+    `idle_context_s` that of the window in which a process holds a bare CUDA context, `background_s`
+    that of the window with the background alone, all in seconds, 0 for none; a foreground without a
+    background has only the idle ones. `solo` runs the same foreground without
     its background too, and `order` says which of the two comes first: "solo_first",
     "parallel_first", or "alternate" from pair to pair of the plan.
     """
 
     idle_s: float = option("idle_seconds", 0.0)
+    idle_context_s: float = option("idle_context_seconds", 0.0)
     background_s: float = option("background_seconds", 0.0)
     solo: bool = option("solo", False)
     order: str = option("order", "alternate")
@@ -137,6 +139,22 @@ class Course:
     rerun_invalid: int = option("rerun_invalid", 0)
 
 
-OPTIONS = (Limits, Dose, Controls, Validity, Course)
+@dataclass(frozen=True)
+class GpuSetup:
+    """How the GPUs are shared, set and read; None: as the machine is, and nothing is set or read.
+
+    `sharing` is "time_slicing", "mps" or "mig". `power_limit_w` is the most power of each board in
+    watts; `sm_clock_mhz` and `memory_clock_mhz` are clocks to hold, in MHz. `counters` is "gpm" for
+    NVML's counters of what the SMs and the memory do.
+    """
+
+    sharing: str | None = option("sharing", None)
+    power_limit_w: float | None = option("power_limit_watts", None)
+    sm_clock_mhz: int | None = option("sm_clock_mhz", None)
+    memory_clock_mhz: int | None = option("memory_clock_mhz", None)
+    counters: str | None = option("counters", None)
+
+
+OPTIONS = (Limits, Dose, Controls, Validity, Course, GpuSetup)
 # Looked up once: a plan may have a hundred thousand of each.
 _KEYS = {kind: _keys(kind) for kind in OPTIONS}

@@ -19,7 +19,7 @@ from tandem.config.dialect import (
 from tandem.config.entries import BackgroundEntry, Entry, TrainingEntry
 from tandem.config.jsonfile import is_annotation
 from tandem.config.keys import gpu_flaw, names_to_draw, visible_gpus
-from tandem.config.options import Controls, Dose, Limits, Validity, read_options
+from tandem.config.options import Controls, Dose, GpuSetup, Limits, Validity, read_options
 from tandem.config.problems import Problem, has_errors, join
 from tandem.config.schema import MUTATION_MODES
 
@@ -200,6 +200,7 @@ class Reader:
             limits=read_options(Limits, *given),
             controls=read_options(Controls, *(it.get("controls", {}) for it in given)),
             validity=read_options(Validity, *(it.get("validity", {}) for it in given)),
+            gpu_setup=read_options(GpuSetup, *given),
         )
 
     def _warn(self, notes: Iterable[Note]) -> None:

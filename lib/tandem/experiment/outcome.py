@@ -17,10 +17,18 @@ from tandem.base.errors import UsageError
 from tandem.base.files import write_whole
 from tandem.base.git import GitState
 from tandem.machine.faults import BoardFaultsSeen
-from tandem.results.record import Census, Isolation, MachineFile, Position, Process, Status
+from tandem.results.record import (
+    Census,
+    GpuSetup,
+    Isolation,
+    MachineFile,
+    Position,
+    Process,
+    Status,
+)
 
 NAME = "outcome.json"
-VERSION = 2
+VERSION = 3
 
 
 class BackgroundOutcome(TypedDict):
@@ -59,8 +67,9 @@ class Outcome:
     `locks_removed` says which locks somebody removed meanwhile.
     `cut_off` says where earlier tries at this experiment lie, `cooldown` what came of the one
     before it (None: it was the first). `faults` are those of the boards in use (None: NVML does not
-    answer). `node_shared` is whether others may have worked on this machine; None: not known, for
-    the reason beside it. `git` has the state of each folder; "" is Tandem's own.
+    answer), `gpu_setup` is how they were shared and set. `node_shared` is whether others may have
+    worked on this machine; None: not known, for the reason beside it. `git` has the state of each
+    folder; "" is Tandem's own.
     """
 
     outcome_version: int
@@ -89,6 +98,7 @@ class Outcome:
     cooldown: Mapping[str, Any] | None
     machine: MachineFile | None
     faults: Sequence[BoardFaultsSeen] | None
+    gpu_setup: GpuSetup
     cpu_governor: str | None
     isolation: Isolation
     host: Mapping[str, Any]

@@ -231,6 +231,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "cooldown": cast(Any, outcome.cooldown),
         "machine": outcome.machine,
         "faults": faults_of(outcome),
+        "gpu_setup": outcome.gpu_setup,
         "background": backgrounds_facts(
             experiment, outcome, raw.accounts, last, coverages, window=window
         ),

@@ -9,6 +9,7 @@ from typing import Any, cast
 from tandem.background.backgrounds import Backgrounds
 from tandem.base.clock import Moment, boottime_s, now
 from tandem.base.git import GitState
+from tandem.config.options import as_settings
 from tandem.experiment.outcome import VERSION, Outcome, WindowEdges
 from tandem.machine.faults import BoardFaultsSeen
 from tandem.machine.gpu_locks import GpuLocks
@@ -18,7 +19,7 @@ from tandem.plan.model import Experiment
 from tandem.processes.census import Found
 from tandem.processes.namespace import Isolation
 from tandem.processes.watch import Interrupted
-from tandem.results.record import Census, MachineFile, Position, Process, Status
+from tandem.results.record import Census, GpuSetup, MachineFile, Position, Process, Status
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def outcome_of(
         cooldown=before.cooldown,
         machine=seen.machine,
         faults=seen.faults,
+        gpu_setup=gpu_setup_facts(experiment),
         cpu_governor=before.cpu_governor,
         isolation={"mode": around.isolation.mode, "reason": around.isolation.reason},
         host=around.host,
@@ -119,6 +121,19 @@ def outcome_of(
         node_shared_reason=seen.sharing.reason,
         git={folder: around.git[folder] for folder in folders_of(experiment)},
     )
+
+
+def gpu_setup_facts(experiment: Experiment) -> GpuSetup:
+    """Return how the GPUs were shared and set."""
+    return {
+        "sharing": None,
+        "sharing_reason": "not looked at",
+        "requested": as_settings(experiment.gpu_setup),
+        "boards": None,
+        "boards_reason": "not looked at",
+        "mig": [],
+        "mps": [],
+    }
 
 
 def folders_of(experiment: Experiment) -> list[str]:

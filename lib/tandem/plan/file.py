@@ -25,7 +25,7 @@ from tandem.plan.model import Experiment, Place, Plan
 
 NAME = "plan.json"
 SETTINGS, REGISTRY = "settings.json", "registry.json"  # beside it: what it was made from
-VERSION = 4
+VERSION = 5
 
 # What each experiment has of its own; its foreground has values and command.
 _OWN = ("number", "id", "twin")
@@ -79,7 +79,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
     for experiment in plan.experiments:
         place = experiment.place
         level = place and (place.foreground_number, place.background_number)
-        key = experiment.source_path, experiment.control, level
+        key = experiment.source_path, experiment.control, level, experiment.gpu_setup
         if key not in entries:
             common = _without(experiment, (*_OWN, *_OF_DESIGNS, _NOT_PLANNED))
             common |= {"course": experiment.course} if place else {}

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tandem.config.options import Controls, Course, Dose, Limits, Validity
+from tandem.config.options import Controls, Course, Dose, GpuSetup, Limits, Validity
 from tandem.log.rules import LogRules
 
 BATCH_SIZE = "batch_size"  # the hyperparameter that GPU memory hangs on most
@@ -115,6 +115,7 @@ class Experiment:
     warnings: tuple[str, ...] = ()
     controls: Controls = field(default_factory=Controls)
     validity: Validity = field(default_factory=Validity)
+    gpu_setup: GpuSetup = field(default_factory=GpuSetup)
     control: str | None = None
     twin: str | None = None
     place: Place | None = None

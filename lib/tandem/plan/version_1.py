@@ -106,6 +106,7 @@ def _experiment(number: int, entry: Entry, trainings: Trainings, context: Contex
         warnings=context.warnings(entry.path, foreground, backgrounds),
         controls=entry.controls,
         validity=entry.validity,
+        gpu_setup=entry.gpu_setup,
     )
 
 

@@ -417,6 +417,58 @@ class BoardFaults(TypedDict):
     xids_reason: str | None
 
 
+class BoardSetting(TypedDict):
+    requested: float | None
+    before: float | None
+    enforced: float | None
+    after: float | None
+    reason: str | None
+
+
+class BoardSetup(TypedDict):
+    index: int
+    uuid: str
+    name: str
+    compute_mode: str | None
+    set_by: str | None
+    power_limit_watts: BoardSetting
+    sm_clock_mhz: BoardSetting
+    memory_clock_mhz: BoardSetting
+
+
+class MigSlice(TypedDict):
+    uuid: str
+    profile: str | None
+
+
+class MigUse(MigSlice):
+    board_uuid: str
+    siblings: list[MigSlice]
+
+
+class MpsDaemon(TypedDict):
+    attempt: int
+    version: str | None
+    devices: str
+    pipe_folder: str
+    log: str
+    stopped_by: str | None
+    duration_seconds: float | None
+    killed: list[Process]
+    clients_terminated: int
+    faults: list[str]
+
+
+class GpuSetup(TypedDict):
+    sharing: str | None
+    sharing_reason: str | None
+    requested: dict[str, Any]  # by settings key
+    boards: list[BoardSetup] | None
+    boards_reason: str | None
+    mig: list[MigUse]
+    mps: list[MpsDaemon]
+
+
 class Environment(Command):
     hostname: str
     kernel: str
@@ -519,6 +571,7 @@ class Record(TypedDict):
     cooldown: Cooldown | None
     machine: MachineFile | None
     faults: list[BoardFaults] | None
+    gpu_setup: GpuSetup
     background: Background | None
     stop: StopOfAll
     census: BothCensuses

@@ -13,7 +13,7 @@ from tandem.base.files import read_regular, sha256_of, sweep, write_whole
 from tandem.results.record import UNFINISHED, Figure, Interference, Record
 
 NAME = "experiment.json"
-VERSION = 5
+VERSION = 6
 INTERFERENCE = "interference.json"
 INTERFERENCE_VERSION = 2
 

@@ -265,7 +265,7 @@ COUNT = '"repeats" runs the same values again, "draws" draws more of them'
         (
             "controls",
             "colour",
-            'unknown key (known: "idle_seconds", "background_seconds", "solo"',
+            'unknown key (known: "idle_seconds", "idle_context_seconds", "background_seconds"',
         ),
         ("validity", "min_coverag", 'unknown key (did you mean "min_coverage"?)'),
         ("top", "idle_second", 'unknown key (did you mean "idle_seconds" in "controls"?)'),

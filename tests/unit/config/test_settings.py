@@ -115,7 +115,7 @@ def test_controls_and_validity_of_the_entry_count_key_by_key(tmp_path: Path) -> 
     assert alone.controls == Controls(background_s=1, order="parallel_first")
     assert alone.validity == Validity(min_coverage=0, min_sampling_coverage=0.5)
     both, warnings = read(tmp_path, pair | own, **top)
-    assert both.controls == Controls(60, 1, solo=False, order="parallel_first")
+    assert both.controls == Controls(idle_s=60, background_s=1, solo=False, order="parallel_first")
     assert both.validity == Validity(0, 0.5, max_strangers_memory_mib=200)
     assert warnings == []
 
@@ -178,7 +178,8 @@ def test_unknown_keys_of_controls_and_validity(tmp_path: Path) -> None:
         ),
         (
             "experiments[0].controls.pause",
-            'unknown key, ignored (known: "idle_seconds", "background_seconds", "solo", "order")',
+            'unknown key, ignored (known: "idle_seconds", "idle_context_seconds",'
+            ' "background_seconds", "solo", "order")',
         ),
         (
             "experiments[0].controls.min_coverage",

@@ -84,6 +84,7 @@ def test_a_plan_as_it_is_written(plan: Plan, tmp_path: Path) -> None:
     [parallel] = [each for each in value["entries"] if each["backgrounds"]]
     assert parallel["controls"] == {
         "idle_seconds": 2.0,
+        "idle_context_seconds": 0.0,
         "background_seconds": 0.0,
         "solo": True,
         "order": "alternate",

@@ -139,7 +139,7 @@ def test_interference_counts_only_for_the_records_that_are_there(tmp_path: Path)
 def test_a_plan_of_an_earlier_version_says_why_and_records_are_read(tmp_path: Path) -> None:
     run = written(tmp_path / "run", plan("a"), {"experiment_id": "a"})
     file = run.path / PLAN
-    file.write_text(file.read_text().replace('"plan_version": 4', '"plan_version": 3'))
+    file.write_text(file.read_text().replace('"plan_version": 5', '"plan_version": 3'))
     run = RunReading(run.path)
     assert run.plan is None
     assert str(file) in (run.plan_problem or "")

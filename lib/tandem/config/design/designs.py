@@ -10,7 +10,7 @@ from tandem.config.design.trainings import background_levels, foreground_of
 from tandem.config.dialect import Level
 from tandem.config.entries import BackgroundLevel, DesignEntry, ForegroundDesign
 from tandem.config.jsonfile import is_annotation
-from tandem.config.options import Controls, Course, Limits, Validity, read_options
+from tandem.config.options import Controls, Course, GpuSetup, Limits, Validity, read_options
 from tandem.config.problems import Faults, Problem, join
 
 MAX_COMBINATIONS = 100_000
@@ -92,6 +92,7 @@ def _design(
         limits=read_options(Limits, *given),
         controls=controls,
         validity=read_options(Validity, *(it.below("validity").values for it in (entry, top))),
+        gpu_setup=read_options(GpuSetup, *given),
         places=places,
     )
     check_entry(design, entry, faults)

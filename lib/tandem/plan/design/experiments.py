@@ -116,6 +116,7 @@ class _Maker:
                 warnings=self._warnings_of(configuration, training, level),
                 controls=design.controls,
                 validity=design.validity,
+                gpu_setup=design.gpu_setup,
                 control=SOLO if kinds[index] == SOLO else None,
                 twin=solo if kinds[index] == PARALLEL else None,
                 place=places[index],
