@@ -94,9 +94,11 @@ doctor: ## print what this machine has, and what is lost without the rest
 test: dev ## test this installation, in minutes (ONLY=PATH: those alone)
 	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test $${TESTED:+"$$TESTED"}
 
-.PHONY: test-all
+.PHONY: test-all test-rest
 test-all: dev long ## all tests but the long random ones, with PyTorch, Chromium, Slurm
 	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test-all
+test-rest: dev long
+	@exec $(PYTHON) tests/run.py --stop-with-parent "$$PPID" test-rest
 
 .PHONY: soak
 soak: dev ## the long random tests: kills at any moment, many examples

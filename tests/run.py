@@ -1,10 +1,11 @@
 """Run the tests in parts, and say which part runs, how far it is, and what became of each.
 
-    tests/run.py [--stop-with-parent PID] test|test-all|soak [PATH ...]
+    tests/run.py [--stop-with-parent PID] test|test-all|test-rest|soak [PATH ...]
 
 test: what shows in minutes that this installation works. test-all: all but the long random ones,
-which are soak. A part that fails keeps no other from running. With PATHs: only these, whatever
-their marks. Every part is below a keeper, so nothing of it is left, whatever ends this program.
+which are soak. test-rest: what test-all has and test has not. A part that fails keeps no other from
+running. With PATHs: only these, whatever their marks. Every part is below a keeper, so nothing of
+it is left, whatever ends this program.
 
 Exit codes: 0 all passed · 1 something failed · 128+N ended by signal N.
 """
@@ -61,15 +62,21 @@ def parts(which: str, paths: list[str]) -> list[Part]:
             Part("kills at random moments and at every line", pytest(folders, "soak", many)),
             Part("properties with many examples", pytest(["tests"], "hypothesis", CPUS) + examples),
         ]
-    marks = {"test": "not long and not soak", "test-all": "not soak and not quiet"}[which]
-    every = [
-        Part("unit: pure functions", pytest(["tests/unit"], marks, CPUS)),
-        Part(", ".join(WAITING) + ": processes", pytest(folders, marks, many)),
-        Part("commands: what a person types", [sys.executable, __file__, "commands"]),
-    ]
-    slurm = Part("slurm: a real one of two nodes", pytest(["tests/slurm"], marks, SLURMS))
+    marks = {
+        "test": "not long and not soak",
+        "test-all": "not soak and not quiet",
+        "test-rest": "long and not soak and not quiet",
+    }[which]
+    unit = Part("unit: pure functions", pytest(["tests/unit"], marks, CPUS))
+    processes = Part(", ".join(WAITING) + ": processes", pytest(folders, marks, many))
+    commands = Part("commands: what a person types", [sys.executable, __file__, "commands"])
+    slurm = Part("slurm: a real one of two nodes", pytest(["tests/slurm"], "not soak", SLURMS))
     alone = Part("what needs the machine for itself", pytest(["tests/examples"], "quiet", 1))
-    return every if which == "test" else [*every, slurm, alone]
+    return {
+        "test": [unit, processes, commands],
+        "test-all": [unit, processes, commands, slurm, alone],
+        "test-rest": [unit, processes, slurm, alone],
+    }[which]
 
 
 def run_parts(which: str, paths: list[str]) -> int:
@@ -124,7 +131,7 @@ def run_commands() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/run.py", usage=__doc__)
     parser.add_argument("--stop-with-parent", type=int)
-    parser.add_argument("which", choices=["test", "test-all", "soak", "commands"])
+    parser.add_argument("which", choices=["test", "test-all", "test-rest", "soak", "commands"])
     parser.add_argument("paths", nargs="*")
     options = parser.parse_args()
     if options.which == "commands":
