@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIGS = 2, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 2 };
+enum { MIGS = 7, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 3 };
 enum { COMPUTE, GRAPHICS, HIDDEN };
 enum { LEVEL, SQUARE, RAMP };
 enum { SHOWN, LISTS_HIDDEN, WITHOUT_MEMORY };
@@ -40,6 +40,8 @@ struct device {
     int64_t calls, calls_left;
     uint64_t ecc_corrected, ecc_uncorrected, xid_count, xids[XIDS];
     double held_by_power, held_by_heat;
+    char mig_profiles[128];
+    int32_t compute_mode, unused;
 };
 
 struct slot {
@@ -80,6 +82,23 @@ static int open_state(void) {
     state_file = file;
     state = opened;
     return 0;
+}
+
+/* Put the profile of an instance, a word of the device's list, into `text`; 0 if it has no such. */
+static int profile_of(const struct device *device, int mig, char text[32]) {
+    const char *word = device->mig ? device->mig_profiles : "";
+    for (int number = 0; *(word += strspn(word, " ")); number++, word += strcspn(word, " ")) {
+        if (number != mig) continue;
+        snprintf(text, 32, "%.*s", (int)strcspn(word, " "), word);
+        return 1;
+    }
+    return 0;
+}
+
+/* The gigabytes that a profile names: 40 of "1c.3g.40gb". */
+static double profile_gb(const char *profile) {
+    const char *last = strrchr(profile, '.');
+    return last ? strtod(last + 1, NULL) : 0;
 }
 
 static double clock_s(clockid_t clock) {

@@ -2,7 +2,8 @@
  *
  * model.h has the machine, simgpu.py what can be set. Structures, numbers and return codes are
  * those of NVIDIA's nvml.h as its Python binding (nvidia-ml-py 13.590.48) uses them. Where NVIDIA
- * says nothing of MIG and MPS: an instance has memory and processes and nothing else; under MPS the
+ * says nothing of MIG and MPS: an instance has a profile, memory and processes and nothing else, and
+ * its memory is its share of the board's by the gigabytes of the two names; under MPS the
  * clients are in the MPS list, and the compute list and utilisation samples know the server alone.
  */
 #define _GNU_SOURCE
@@ -61,6 +62,13 @@ static nvmlReturn_t told(const char *name, int index) {
     return SUCCESS;
 }
 
+/* The same for a function as it is called for a whole device, not for an instance of it. */
+static nvmlReturn_t told_of_device(const char *function, int index) {
+    char name[sizeof state->failures->name];
+    snprintf(name, sizeof name, "device %s", function);
+    return told(name, index);
+}
+
 static int is_handle(nvmlDevice_t device) {
     for (int index = 0; index < DEVICES; index++)
         for (int part = 0; part <= MIGS; part++)
@@ -82,7 +90,8 @@ static nvmlReturn_t enter(const char *function, nvmlDevice_t handle) {
     if (device->calls_left == 0) return GPU_IS_LOST;
     if (device->calls_left > 0) __atomic_fetch_sub(&device->calls_left, 1, __ATOMIC_SEQ_CST);
     look();
-    return told(function, handle->index);
+    result = handle->mig < 0 ? told_of_device(function, handle->index) : SUCCESS;
+    return result ? result : told(function, handle->index);
 }
 
 #define ENTER_SYSTEM()                                  \
@@ -199,8 +208,9 @@ static void bus_of(nvmlDevice_t device, char text[32]) {
 VISIBLE nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device) {
     ENTER_SYSTEM();
     for (unsigned index = 0; index < state->device_count; index++)
-        for (int part = 0; part <= (state->devices[index].mig ? MIGS : 0); part++) {
+        for (int part = 0; part <= MIGS; part++) {
             char text[96];
+            if (part && !profile_of(&state->devices[index], part - 1, text)) break;
             uuid_of(&handles[index][part], text);
             if (strcmp(text, uuid)) continue;
             *device = &handles[index][part];
@@ -230,8 +240,9 @@ VISIBLE nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned
 
 VISIBLE nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned size) {
     ENTER(device);
-    char text[128];
-    snprintf(text, sizeof text, device->mig < 0 ? "%s" : "%s MIG 3g.40gb", board(device)->name);
+    char text[160], profile[32];
+    int is_instance = profile_of(board(device), device->mig, profile);
+    snprintf(text, sizeof text, is_instance ? "%s MIG %s" : "%s", board(device)->name, profile);
     return put_text(name, size, text);
 }
 
@@ -260,8 +271,8 @@ VISIBLE nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, struct pci *pc
 }
 
 VISIBLE nvmlReturn_t nvmlDeviceGetComputeMode(nvmlDevice_t device, unsigned *mode) {
-    ENTER(device);
-    return put(mode, 0);
+    ENTER_BOARD(device);
+    return put(mode, (unsigned)board(device)->compute_mode);
 }
 
 VISIBLE nvmlReturn_t nvmlDeviceGetPersistenceMode(nvmlDevice_t device, unsigned *mode) {
@@ -286,7 +297,8 @@ VISIBLE nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, un
                                                          nvmlDevice_t *instance) {
     ENTER_BOARD(device);
     if (index >= 7) return INVALID_ARGUMENT;
-    if (!board(device)->mig || index >= MIGS) return NOT_FOUND;
+    char profile[32];
+    if (!profile_of(board(device), (int)index, profile)) return NOT_FOUND;
     *instance = &handles[device->index][1 + index];
     return SUCCESS;
 }
@@ -522,9 +534,12 @@ struct memory_v2 {
 };
 
 static struct memory_v2 memory_of(nvmlDevice_t device) {
-    uint64_t parts = device->mig < 0 ? 1 : MIGS;
-    struct memory_v2 memory = {.total = board(device)->memory_total_mib * MIB / parts,
-                               .reserved = board(device)->memory_reserved_mib * MIB / parts,
+    char profile[32];
+    double total_mib = board(device)->memory_total_mib, share = 1;
+    if (profile_of(board(device), device->mig, profile))
+        share = profile_gb(profile) / round(total_mib / 1024);
+    struct memory_v2 memory = {.total = (uint64_t)(share * total_mib) * MIB,
+                               .reserved = (uint64_t)(share * board(device)->memory_reserved_mib) * MIB,
                                .used = used_bytes(device)};
     memory.free = memory.total - memory.reserved - memory.used;
     return memory;
@@ -544,6 +559,30 @@ VISIBLE nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, struct memo
     if (version != (2 << 24 | sizeof *memory)) return VERSION_MISMATCH;
     *memory = memory_of(device);
     memory->version = version;
+    return SUCCESS;
+}
+
+struct attributes {
+    unsigned multiprocessors, copy_engines, decoders, encoders, jpeg, ofa;
+    unsigned gpu_slices, compute_slices;
+    uint64_t memory_mib;
+};
+
+/* Put the slices of compute into two numbers: those of the GPU instance and of the compute one. */
+static void slices_of(const char *profile, unsigned *gpu, unsigned *compute) {
+    const char *first = strchr(profile, '.');
+    *gpu = *compute = (unsigned)strtoul(profile, NULL, 10);
+    if (profile[strspn(profile, "0123456789")] == 'c' && first)
+        *gpu = (unsigned)strtoul(first + 1, NULL, 10);
+}
+
+VISIBLE nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, struct attributes *found) {
+    ENTER(device);
+    char profile[32];
+    if (!profile_of(board(device), device->mig, profile)) return NOT_SUPPORTED;
+    *found = (struct attributes){.copy_engines = 1, .memory_mib = memory_of(device).total / MIB};
+    slices_of(profile, &found->gpu_slices, &found->compute_slices);
+    found->multiprocessors = 16 * found->compute_slices;
     return SUCCESS;
 }
 

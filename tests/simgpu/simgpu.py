@@ -22,7 +22,9 @@ holds for the past as well (for a drift add a hidden load, a ramp for example).
 What `fail` can play: no counter (NOT_SUPPORTED, *COUNTER) · an old driver that has only
 nvmlDeviceGetPowerUsage (NOT_SUPPORTED, *POWER_FIELDS) · no buffer of power samples (NOT_SUPPORTED,
 *SAMPLES) · no driver (DRIVER_NOT_LOADED, *INIT) · permission denied (NO_PERMISSION, "nvml...") · a
-function the library does not have (FUNCTION_NOT_FOUND, "nvml...") · anything (code, "*").
+container that was given instances and not their board (NO_PERMISSION, *OF_THE_BOARD): "device
+nvml..." is a function as it is called for a whole device · a function the library does not have
+(FUNCTION_NOT_FOUND, "nvml...") · anything (code, "*").
 
 train.py by hand or from a registry of Tandem: see its --help; it needs SIMGPU_STATE only.
 """
@@ -41,6 +43,7 @@ from types import TracebackType
 from typing import Any
 
 from simgpu_state import (
+    COMPUTE_MODES,
     DEVICES,
     KINDS,
     PROCESSES,
@@ -64,6 +67,13 @@ FUNCTION_NOT_FOUND, GPU_IS_LOST, UNKNOWN = 13, 15, 999
 COUNTER = ("nvmlDeviceGetTotalEnergyConsumption", "field 83")
 POWER_FIELDS = ("field 185", "field 186")
 SAMPLES = ("nvmlDeviceGetSamples",)
+OF_THE_BOARD = tuple(
+    f"device nvmlDeviceGet{what}"
+    for what in (
+        *("MemoryInfo", "MemoryInfo_v2", "ComputeRunningProcesses_v3"),
+        *("MPSComputeRunningProcesses_v3", "GraphicsRunningProcesses_v3", "UtilizationRates"),
+    )
+)
 INIT = ("nvmlInitWithFlags", "nvmlInit_v2")
 
 
@@ -136,8 +146,10 @@ class SimGpu:
         event_reasons (0): bits; GpuIdle (1) comes in addition while nothing lives
         held_by_power, held_by_heat (0.0): share of the time, since the machine's start, in which
             that held the clocks down by the driver's counters
-        mig (0): 1 for MIG mode with two instances, which are devices of their own to train.py;
-            `add` puts a load on one by mig=0 or mig=1
+        compute_mode ("default"): or "exclusive thread", "prohibited", "exclusive process"
+        mig (0): 1 for MIG mode with the instances of mig_profiles ("3g.40gb 3g.40gb"), at most
+            seven words; they are devices of their own to train.py, and `add` puts a load on the
+            first by mig=0
         mps_pid (0): pid of an MPS server; compute processes are then its clients
         pid_offset (0): is added to every pid that NVML tells: ids that map to nothing
         ecc_corrected, ecc_uncorrected (0): errors since the driver was loaded
@@ -147,8 +159,8 @@ class SimGpu:
         for name, value in options.items():
             if name not in _OPTIONS:
                 raise TypeError(f"a device has no option {name}")
-            if name == "processes":
-                board.processes = PROCESSES.index(value)
+            if name in _WORDS:
+                setattr(board, name, _WORDS[name].index(value))
             else:
                 setattr(board, name, value.encode() if isinstance(value, str) else value)
 
@@ -240,8 +252,9 @@ class SimGpu:
 
 
 _OPTIONS = {field[0] for field in Device._fields_} - {
-    *("calls", "calls_left", "xid_count", "xids"),
+    *("calls", "calls_left", "xid_count", "xids", "unused"),
 }
+_WORDS = {"processes": PROCESSES, "compute_mode": COMPUTE_MODES}
 
 
 def _at_first(index: int) -> dict[str, Any]:
@@ -262,4 +275,5 @@ def _at_first(index: int) -> dict[str, Any]:
         "memory_clock_mhz": 2619,
         "memory_total_mib": 81559,
         "memory_reserved_mib": 400,
+        "mig_profiles": "3g.40gb 3g.40gb",
     }

@@ -23,12 +23,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-VERSION = 2
+VERSION = 3
 DEVICES, FAILURES, SLOTS = 4, 32, 1024
 STOPS = 128  # of a load are remembered
 XIDS = 8  # of a device, the newest overwrite old ones
-MIGS = 2  # instances of a device in MIG mode
 KINDS = ("compute", "graphics", "hidden")  # hidden: a load that is in no list of processes
+COMPUTE_MODES = ("default", "exclusive thread", "prohibited", "exclusive process")
 SHAPES = LEVEL, SQUARE, RAMP = ("level", "square", "ramp")
 PROCESSES = ("shown", "hidden", "without memory")  # how lists of processes look
 # Starts and ends are noted this long before they come, so that no reader that meanwhile looks can
@@ -84,6 +84,8 @@ class Device(ctypes.Structure):
     xids: ctypes.Array[ctypes.c_uint64]
     held_by_power: float
     held_by_heat: float
+    mig_profiles: bytes
+    compute_mode: int
     _fields_ = (
         ("name", ctypes.c_char * 96),
         ("uuid", ctypes.c_char * 96),
@@ -101,7 +103,13 @@ class Device(ctypes.Structure):
         *((name, ctypes.c_uint64) for name in ("ecc_corrected", "ecc_uncorrected", "xid_count")),
         ("xids", ctypes.c_uint64 * XIDS),
         *((name, ctypes.c_double) for name in ("held_by_power", "held_by_heat")),
+        ("mig_profiles", ctypes.c_char * 128),
+        *((name, ctypes.c_int32) for name in ("compute_mode", "unused")),
     )
+
+    def profiles(self) -> list[str]:
+        """Return the profiles of its MIG instances; none where it is not in MIG mode."""
+        return self.mig_profiles.decode().split() if self.mig else []
 
 
 class Slot(ctypes.Structure):
@@ -255,15 +263,30 @@ class State:
             slot.end_s = now_s() + LEAD_S
         time.sleep(max(slot.end_s - now_s(), 0))
 
-    def free_mib(self, device: int) -> float:
-        """Return how much of a board's memory is left now; changes nothing, as `slots` does."""
+    def free_mib(self, device: int, mig: int = -1) -> float:
+        """Return how much memory a board, or an instance of it, has left now; changes nothing."""
         board = self.layout.devices[device]
         left_mib = float(board.memory_total_mib - board.memory_reserved_mib)
+        if mig >= 0:
+            gigabytes = float(board.profiles()[mig].rpartition(".")[2].partition("gb")[0])
+            left_mib *= gigabytes / round(board.memory_total_mib / 1024)
+        return left_mib - sum(it.memory_mib for it in self._living(device) if mig in (-1, it.mig))
+
+    def takes(self, device: int) -> bool:
+        """Whether the compute mode of a board lets one more process in now; changes nothing."""
+        board = self.layout.devices[device]
+        mode = COMPUTE_MODES[board.compute_mode]
+        if mode == "default" or (mode == "exclusive process" and board.mps_pid):
+            return True
+        return mode != "prohibited" and not any(self._living(device))
+
+    def _living(self, device: int) -> Iterator[Slot]:
+        """Yield the loads on a board that live now; unlike `slots` it changes nothing."""
         for index, slot in enumerate(itertools.takewhile(lambda it: it.used, self.layout.slots)):
             if slot.device == device and slot.lives(now_s()):
                 kind = struct.unpack(_FLOCK, self._lock(fcntl.F_GETLK, index))[0]
-                left_mib -= slot.memory_mib if kind != fcntl.F_UNLCK or not slot.held else 0.0
-        return left_mib
+                if kind != fcntl.F_UNLCK or not slot.held:
+                    yield slot
 
     def power_w(self, device: int, at_s: float) -> float:
         """Return the power of a board at a moment, in watts."""

@@ -27,6 +27,7 @@ from simgpu import (
     INIT,
     NO_PERMISSION,
     NOT_SUPPORTED,
+    OF_THE_BOARD,
     POWER_FIELDS,
     SAMPLES,
     SimGpu,
@@ -545,6 +546,57 @@ def test_mig_instances_have_memory_and_processes_only(gpu: SimGpu, nvml: Nvml) -
     fields = "[v.nvmlReturn for v in n.nvmlDeviceGetFieldValues(d[3], [83, 186])]"
     assert nvml.ask(fields) == [NOT_SUPPORTED] * 2
     assert nvml.ask(ENERGY_MJ) > BASE_MJ
+
+
+def test_mig_instances_have_a_profile_and_its_share_of_the_memory(
+    gpu: SimGpu, nvml: Nvml, state: State
+) -> None:
+    gpu.set(mig=1, mig_profiles="4g.40gb 1c.2g.20gb 1g.10gb", memory_total_mib=80000)
+    nvml.ask("d.extend(n.nvmlDeviceGetMigDeviceHandleByIndex(d[0], i) for i in range(3))")
+    names = [f"Simulated GPU MIG {each}" for each in ("4g.40gb", "1c.2g.20gb", "1g.10gb")]
+    assert nvml.ask("[n.nvmlDeviceGetName(h) for h in d[2:]]") == names
+    totals = nvml.ask("[n.nvmlDeviceGetMemoryInfo(h).total // 2**20 for h in d]")
+    assert totals[2:] == [int(each / 78 * 80000) for each in (40, 20, 10)]
+    sizes = "[(a.gpuInstanceSliceCount, a.computeInstanceSliceCount, a.memorySizeMB) for a in"
+    asked = f"{sizes} map(n.nvmlDeviceGetAttributes_v2, d[2:])]"
+    assert nvml.ask(asked) == [[4, 4, totals[2]], [2, 1, totals[3]], [1, 1, totals[4]]]
+    assert nvml.ask("n.nvmlDeviceGetAttributes_v2(d[0])") == "NVMLError_NotSupported"
+    assert nvml.ask("n.nvmlDeviceGetComputeMode(d[2])") == "NVMLError_NotSupported"
+    before_mib = state.free_mib(0, 2)
+    gpu.start_training(seconds=60, device=2, memory_mib=3000)
+    assert before_mib - state.free_mib(0, 2) == 3000
+    assert state.free_mib(0, 1) == 2 * before_mib
+
+
+def test_a_container_with_instances_may_not_ask_their_board(gpu: SimGpu, nvml: Nvml) -> None:
+    gpu.set(mig=1)
+    gpu.fail(NO_PERMISSION, *OF_THE_BOARD, device=0)
+    nvml.ask("d.append(n.nvmlDeviceGetMigDeviceHandleByIndex(d[0], 0))")
+    for function in ("nvmlDeviceGetMemoryInfo", "nvmlDeviceGetComputeRunningProcesses"):
+        answer = f"isinstance(n.{function}(d[2]), object)"
+        assert nvml.ask(f"n.{function}(d[0])") == "NVMLError_NoPermission"
+        assert nvml.ask(answer) is True
+    assert nvml.ask(ENERGY_MJ) >= BASE_MJ
+    assert nvml.ask("n.nvmlDeviceGetMemoryInfo(d[1]).total") > 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "second"),
+    [("default", 0, 0), ("exclusive process", 0, 1), ("prohibited", 1, 1)],
+)
+def test_compute_mode_says_who_may_come(
+    gpu: SimGpu, nvml: Nvml, mode: str, first: int, second: int
+) -> None:
+    gpu.set(compute_mode=mode)
+    modes = ("default", "exclusive thread", "prohibited", "exclusive process")
+    assert nvml.ask("n.nvmlDeviceGetComputeMode(d[0])") == modes.index(mode)
+    command = gpu.command(seconds=0.01)
+    assert run(command, gpu.environment()).returncode == first
+    holder = gpu.add(pid=11)
+    assert run(command, gpu.environment()).returncode == second
+    gpu.set(mps_pid=77)
+    assert run(command, gpu.environment()).returncode == (mode == "prohibited")
+    gpu.end(holder)
 
 
 # ---- trainings ------------------------------------------------------------------------------

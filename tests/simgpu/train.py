@@ -7,10 +7,11 @@ While it is stopped (SIGSTOP) it uses no SM and its work stands still, to some m
 the stop began lies between two of the ticks at which it notes that it runs.
 
 It holds --memory-mib, and --mib-a-sample for each of --batch-size. If its device has not so much
-left it fails as a framework does, after --data-seconds in which it holds nothing yet.
+left it fails as a framework does, after --data-seconds in which it holds nothing yet; and so it
+does where the compute mode of its device does not let it in.
 
-Exit codes: that of --exit-code; 1 out of memory; 2 usage, or no such device; ended by TERM or INT
-as by default, its end noted.
+Exit codes: that of --exit-code; 1 out of memory, or not let in; 2 usage, or no such device; ended
+by TERM or INT as by default, its end noted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from simgpu_state import KINDS, MIGS, SHAPES, Slot, State, now_s
+from simgpu_state import KINDS, SHAPES, Slot, State, now_s
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TICK_S = 0.01
@@ -41,8 +42,9 @@ def visible(state: State, chosen: str | None) -> list[tuple[int, int]]:
     for index in range(state.layout.device_count):
         board = state.layout.devices[index]
         uuid = board.uuid.decode()
-        places = [(index, mig) for mig in (range(MIGS) if board.mig else (-1,))]
-        names |= {str(index): places[0], uuid: places[0]}
+        instances = range(len(board.profiles())) if board.mig else (-1,)
+        places = [(index, mig) for mig in instances]
+        names |= {name: place for place in places[:1] for name in (str(index), uuid)}
         names |= {f"MIG-{uuid[4:-1]}{mig}": (index, mig) for _, mig in places if mig >= 0}
         everything += places
     if chosen is None:
@@ -153,7 +155,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device, mig = places[options.device]
     time.sleep(options.data_seconds)
     memory_mib = options.memory_mib + options.batch_size * options.mib_a_sample
-    if memory_mib > state.free_mib(device):
+    if not state.takes(device):
+        print("train.py: CUDA error: the device is busy or unavailable", file=sys.stderr)
+        return 1
+    if memory_mib > state.free_mib(device, mig):
         print(
             f"train.py: CUDA out of memory: tried to allocate {memory_mib:g} MiB", file=sys.stderr
         )
