@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.base.files import sha256_of
+from tandem.interference.explanation import explained
 from tandem.interference.quantity import Quantity, Reading, Values, propagated
 from tandem.interference.readings import DRIFTING, idle_drift_w, read
 from tandem.interference.usable import parted, unknown_work
@@ -168,7 +169,8 @@ def interference(parallel: Record, solo: Record | None, records: Mapping[str, st
     why its uncertainty is.
     Beside them "twin" (the control's id), "records" (the digests of both, as given),
     "board_gain_percent" (systematic, on every figure in joules), "idle_drift_watts" (how much the
-    idle windows of both records differ), "idle_drift_reason" (why that is null) and "warnings".
+    idle windows of both records differ), "idle_drift_reason" (why that is null), "warnings", and
+    "explanation" (where the slowdown can come from: see the module explanation).
     """
     readings = read(parallel, solo)
     figures = {name: figure_facts(figure, readings) for name, figure in FIGURES.items()}
@@ -190,6 +192,7 @@ def interference(parallel: Record, solo: Record | None, records: Mapping[str, st
             *drift_warnings(drift, figures),
         ],
         "figures": figures,
+        "explanation": explained(parallel, solo, figures["slowdown"], readings),
     }
 
 

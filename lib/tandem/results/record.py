@@ -285,6 +285,16 @@ class Stranger(TypedDict):
     gone: str | None
 
 
+class ClocksAtWork(TypedDict):
+    of: str | None
+    sm_mhz: float | None
+    sm_uncertainty_mhz: float | None
+    memory_mhz: float | None
+    memory_uncertainty_mhz: float | None
+    known_percent: float
+    reason: str | None
+
+
 class WindowGpu(TypedDict):
     index: int
     uuid: str
@@ -314,6 +324,7 @@ class WindowGpu(TypedDict):
     sm_clock_min_mhz: float | None
     memory_clock_avg_mhz: float | None
     memory_clock_min_mhz: float | None
+    clocks_at_work: ClocksAtWork
     throttled_percent: dict[str, float]
     throttled_by: str | None
     samples: int
@@ -587,6 +598,52 @@ class Figure(TypedDict):
     reason: str | None
 
 
+class ClockRatio(TypedDict):
+    solo_mhz: float | None
+    parallel_mhz: float | None
+    ratio: float | None
+    uncertainty: float | None
+    reason: str | None
+    warnings: list[str]
+
+
+class Throttled(TypedDict):
+    by_limit_percent: dict[str, float]
+    known_by: str
+
+
+class ThrottledInBoth(TypedDict):
+    solo: Throttled | None
+    parallel: Throttled | None
+
+
+class ActivitySum(TypedDict):
+    foreground_percent: float | None
+    background_percent: float | None
+    sum_percent: float | None
+    reason: str | None
+
+
+class BoardExplained(TypedDict):
+    index: int
+    uuid: str
+    name: str
+    sm_clock: ClockRatio
+    memory_clock: ClockRatio
+    throttled: ThrottledInBoth
+    sm_active: ActivitySum
+    dram_active: ActivitySum
+
+
+class Explanation(TypedDict):
+    label: str
+    slowdown_by_clocks_at_most: Figure
+    slowdown_by_the_rest_at_least: Figure
+    boards: list[BoardExplained]
+    boards_reason: str | None
+    warnings: list[str]
+
+
 class Interference(TypedDict):
     """interference.json; schemas/interference.schema.json describes it."""
 
@@ -599,6 +656,7 @@ class Interference(TypedDict):
     idle_drift_reason: str | None
     warnings: list[str]
     figures: dict[str, Figure]
+    explanation: Explanation
 
 
 def last_window(windows: Sequence[Window], name: str, attempt: int | None = None) -> Window | None:

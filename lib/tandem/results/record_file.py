@@ -10,20 +10,17 @@ from typing import Any, cast
 
 from tandem.base.errors import UsageError
 from tandem.base.files import read_regular, sha256_of, sweep, write_whole
-from tandem.results.record import UNFINISHED, Figure, Interference, Record
+from tandem.results.record import UNFINISHED, Explanation, Figure, Interference, Record
 
 NAME = "experiment.json"
 VERSION = 6
 INTERFERENCE = "interference.json"
-INTERFERENCE_VERSION = 2
+INTERFERENCE_VERSION = 3
 
-NOT_IN_VERSION_1: Mapping[str, Figure] = {
-    "slowdown_of_epochs": {
-        "value": None,
-        "clock_uncertainty": None,
-        "label": "measured",
-        "reason": f"{INTERFERENCE} is of version 1, which did not have it",
-    }
+# The figures that each version did not have yet, with their labels.
+NEW_FIGURES: Mapping[int, Mapping[str, str]] = {
+    1: {"slowdown_of_epochs": "measured"},
+    2: {},
 }
 _ANY_VERSION = frozenset({"experiment_id", "repository", "model", "mode", "valid", "environment"})
 _END = b"\n}\n"  # nothing inside a record stands so far to the left
@@ -74,25 +71,54 @@ def record_from(data: bytes, file: Path) -> Record:
 def read_interference(folder: Path, record: Record | None = None) -> Interference | None:
     """Return the interference of the experiment in a folder; None: there is no whole one.
 
-    Before version 3 it stood in the `record`. One of version 1 gets the names of today.
+    Before version 3 of the record it stood in the `record`. An earlier version of its own gets the
+    names of today, and what it lacks is null with a reason.
     """
     try:
         file = folder / INTERFERENCE
         value = _object(_read(file), file, "no figures of interference")
     except UsageError:
         older = cast(Mapping[str, Any], record or {})
-        return cast("Interference | None", _with_new_names(older.get("interference")))
-    is_whole = value.keys() == Interference.__required_keys__
-    return cast(Interference, _with_new_names(value)) if is_whole else None
+        return cast("Interference | None", _as_today(older.get("interference")))
+    now = _as_today(value)
+    return cast(Interference, now) if now.keys() == Interference.__required_keys__ else None
 
 
-def _with_new_names(found: Any) -> Any:
-    """Return interference of version 1, or without a version, with the figures as they are now."""
-    figures = found.get("figures") if isinstance(found, dict) else None
-    if not isinstance(figures, dict) or found.get("interference_version", 1) != 1:
+def _as_today(found: Any) -> Any:
+    """Return interference of an earlier version, or without one, in the form of today."""
+    if not isinstance(found, dict):
         return found
-    renamed = {name: _renamed(figure) for name, figure in figures.items()}
-    return found | {"figures": {**renamed, **NOT_IN_VERSION_1}}
+    if (version := found.get("interference_version", 1)) not in NEW_FIGURES:
+        return found
+    if not isinstance(figures := found.get("figures"), dict):
+        return found | {"explanation": _without_new({}, version)["explanation"]}
+    if version == 1:
+        figures = {name: _renamed(figure) for name, figure in figures.items()}
+    return found | {"figures": figures} | _without_new(figures, version)
+
+
+def _without_new(figures: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """Return the figures, with null for those that a version did not have, and no explanation."""
+    reason = f"{INTERFERENCE} is of version {version}, which did not have it"
+    missing = {
+        name: _null(label, reason)
+        for before, names in NEW_FIGURES.items()
+        for name, label in names.items()
+        if before >= version
+    }
+    explanation: Explanation = {
+        "label": "derived",
+        "slowdown_by_clocks_at_most": _null("derived", reason),
+        "slowdown_by_the_rest_at_least": _null("derived", reason),
+        "boards": [],
+        "boards_reason": reason,
+        "warnings": [],
+    }
+    return {"figures": {**figures, **missing}, "explanation": explanation}
+
+
+def _null(label: str, reason: str) -> Figure:
+    return {"value": None, "clock_uncertainty": None, "label": label, "reason": reason}
 
 
 def _renamed(figure: Any) -> Any:
@@ -104,10 +130,11 @@ def _renamed(figure: Any) -> Any:
 
 def as_in_version(made: Interference, found: Interference) -> Interference:
     """Return interference that was made anew, in the version of the one that was found."""
-    if found["interference_version"] != 1:
+    version = found["interference_version"]
+    if version not in NEW_FIGURES:
         return made
-    figures = {**made["figures"], **NOT_IN_VERSION_1}
-    return {**made, "interference_version": 1, "figures": figures}
+    older = made | _without_new(made["figures"], version) | {"interference_version": version}
+    return cast(Interference, older)
 
 
 def current_interference(

@@ -1,4 +1,4 @@
-"""interference.json of version 1: read with the names of today, and checked as what it is."""
+"""interference.json of earlier versions: read in the form of today, and checked as what it is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOLO = "digits_mlp_002_solo"
 def of_version_1(run: Path, found: Any) -> Path:
     """Write figures as version 1 had them beside the record of their parallel experiment."""
     name: str = found["experiment_id"]
-    del found["figures"]["slowdown_of_epochs"]
+    del found["figures"]["slowdown_of_epochs"], found["explanation"]
     for figure in found["figures"].values():
         figure["uncertainty"] = figure.pop("clock_uncertainty")
     found["interference_version"] = 1
@@ -48,6 +48,22 @@ def test_version_1_has_the_names_of_today(made: tuple[Path, Record]) -> None:
     new = found["figures"]["slowdown_of_epochs"]
     assert new["value"] is new["clock_uncertainty"] is None
     assert new["reason"] == "interference.json is of version 1, which did not have it"
+
+
+def test_version_2_has_no_explanation_and_says_so(made: tuple[Path, Record]) -> None:
+    folder, record = made
+    older: Any = records.interference(twin=SOLO, interference_version=2)
+    del older["explanation"]
+    older["records"] = {record["experiment_id"]: sha256_of(folder / NAME)}
+    (folder / INTERFERENCE).write_text(json.dumps(older))
+    found = current_interference(folder, record)
+    assert found and found["figures"]["slowdown"]["value"] == 1.25
+    reason = "interference.json is of version 2, which did not have it"
+    assert found["explanation"]["boards_reason"] == reason
+    assert found["explanation"]["slowdown_by_clocks_at_most"]["reason"] == reason
+    del older["twin"]
+    (folder / INTERFERENCE).write_text(json.dumps(older))
+    assert current_interference(folder, record) is None
 
 
 def test_version_1_stands_in_table_and_comparison(made: tuple[Path, Record]) -> None:

@@ -84,6 +84,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
         "memory_max_mib": peaks.get("memory_used_mib"),
         "event_reasons": event_names(tally.event_bits),
         **clock_facts(tally),
+        "clocks_at_work": tally.at_work.facts(),
         **throttled(tally.held, counted_s, span.duration_s),
         "samples": round(tally.samples),
         "largest_gap_seconds": None if tally.sampled_s is None else tally.largest_gap_s,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tandem.measure.rows import ROLES, Row, rows_between
+from tandem.measure.windows.clocks import AtWork
 from tandem.measure.windows.edges import (
     COUNTER,
     REACH_S,
@@ -132,6 +133,7 @@ class GpuTally(Tally):
         self.is_start_known = False
         self.event_bits = 0
         self.held = Held(from_s, to_s)
+        self.at_work = AtWork(from_s, to_s)
         self.ran_backwards = self.is_counted = False
         self.stale_s = 0.0
         self.hidden_mib: float | None = None
@@ -145,6 +147,8 @@ class GpuTally(Tally):
     def add(self, row: Row) -> None:
         super().add(row)
         self.held.add(row)
+        if row["kind"] not in PARTIAL_KINDS:
+            self.at_work.add(row)
         self.add_means(row)
         self.add_counter(row)
         self.add_power(row)
