@@ -49,6 +49,9 @@ _CLEAN: Mapping[str, Any] = {  # what the examples of single keys say is not of 
     "cut_off": [],
     "windows[0].warnings": [],
     "settings.warnings": [],
+    "gpu_setup.sharing": "time_slicing",
+    "gpu_setup.requested.sharing": None,
+    "gpu_setup.mps": [],
 }
 _FREE = (
     "hyperparameters",
@@ -89,7 +92,8 @@ def outcome(**values: Any) -> Outcome:
         **{"misfits": [], "monitor_problem": None, "before": of(Census), "after": of(Census)},
         **{"busy": [], "leftovers": [], "strays_killed": [], "left": [], "cut_off": []},
         "locks_removed": [],
-        **{"cooldown": None, "cpu_governor": None, "faults": None, "gpu_setup": of(GpuSetup)},
+        **{"cooldown": None, "cpu_governor": None, "faults": None},
+        "gpu_setup": of(GpuSetup, **{"requested.sharing": None, "mps": []}),
         **{"node_shared": False, "node_shared_reason": None},
         **{"machine": of(MachineFile), "position": of(Position)},
         "isolation": {"mode": "keepers only", "reason": "no background"},

@@ -17,6 +17,7 @@ from tandem.base.files import last_lines
 from tandem.base.variables import COOKIE
 from tandem.experiment.astray import Astray
 from tandem.experiment.attempt import Attempt, attempt_folder, point_to
+from tandem.experiment.gpu_setup import boards_or_reason
 from tandem.experiment.live import Live
 from tandem.experiment.log import epochs_asked
 from tandem.experiment.scripts import prepare
@@ -132,6 +133,7 @@ class ExperimentRun:
             samples=self.samples,
             say=self.live.say,
         )
+        self.seen.boards = boards_or_reason()
         self.seen.holders_before = census.device_holders()
         self.seen.gpus_before, self.seen.busy = self.sensors.wait_free(self.watch, self.live.say)
         self.heed_footprints()

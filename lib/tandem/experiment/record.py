@@ -24,6 +24,7 @@ from tandem.experiment.log import LogPart, epoch_times, kept_part, part_of_log
 from tandem.experiment.outcome import NAME as OUTCOME
 from tandem.experiment.outcome import Outcome, read_outcome
 from tandem.experiment.raw import digests, gone_files, last_log, raw_files, sample_files
+from tandem.experiment.sharing import with_sharing
 from tandem.experiment.validity.verdict import invalid_reasons, warnings_of
 from tandem.experiment.windows import edges_of, energy_of, measured_window
 from tandem.measure.windows.sleeps import Sleep, sleeps
@@ -231,7 +232,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
         "cooldown": cast(Any, outcome.cooldown),
         "machine": outcome.machine,
         "faults": faults_of(outcome),
-        "gpu_setup": outcome.gpu_setup,
+        "gpu_setup": with_sharing(outcome.gpu_setup, experiment, plan, window),
         "background": backgrounds_facts(
             experiment, outcome, raw.accounts, last, coverages, window=window
         ),

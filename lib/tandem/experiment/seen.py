@@ -9,8 +9,9 @@ from typing import Any, cast
 from tandem.background.backgrounds import Backgrounds
 from tandem.base.clock import Moment, boottime_s, now
 from tandem.base.git import GitState
-from tandem.config.options import as_settings
+from tandem.experiment.gpu_setup import gpu_setup_facts
 from tandem.experiment.outcome import VERSION, Outcome, WindowEdges
+from tandem.machine.board_setup import BoardNow
 from tandem.machine.faults import BoardFaultsSeen
 from tandem.machine.gpu_locks import GpuLocks
 from tandem.machine.gpus import Gpu
@@ -19,7 +20,7 @@ from tandem.plan.model import Experiment
 from tandem.processes.census import Found
 from tandem.processes.namespace import Isolation
 from tandem.processes.watch import Interrupted
-from tandem.results.record import Census, GpuSetup, MachineFile, Position, Process, Status
+from tandem.results.record import Census, MachineFile, Position, Process, Status
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Seen:
     stop_reason: str = "foreground ended"
     windows: list[WindowEdges] = field(default_factory=list)
     monitor_problem: str | None = None
+    boards: list[BoardNow] | str = "the experiment ended before they were looked at"  # why not
     gpus_before: list[Gpu] | None = None
     gpus_after: list[Gpu] | None = None
     busy: list[str] = field(default_factory=list)  # why they were not free, and it ran all the same
@@ -113,7 +115,7 @@ def outcome_of(
         cooldown=before.cooldown,
         machine=seen.machine,
         faults=seen.faults,
-        gpu_setup=gpu_setup_facts(experiment),
+        gpu_setup=gpu_setup_facts(experiment, seen.boards),
         cpu_governor=before.cpu_governor,
         isolation={"mode": around.isolation.mode, "reason": around.isolation.reason},
         host=around.host,
@@ -121,19 +123,6 @@ def outcome_of(
         node_shared_reason=seen.sharing.reason,
         git={folder: around.git[folder] for folder in folders_of(experiment)},
     )
-
-
-def gpu_setup_facts(experiment: Experiment) -> GpuSetup:
-    """Return how the GPUs were shared and set."""
-    return {
-        "sharing": None,
-        "sharing_reason": "not looked at",
-        "requested": as_settings(experiment.gpu_setup),
-        "boards": None,
-        "boards_reason": "not looked at",
-        "mig": [],
-        "mps": [],
-    }
 
 
 def folders_of(experiment: Experiment) -> list[str]:

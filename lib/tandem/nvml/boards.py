@@ -15,11 +15,17 @@ _GRAPHICS, _SM, _MEMORY = 0, 1, 2  # NVML's numbers of clocks
 _NO_CALL = "NVML has no call for it; windows have the clocks that were"
 _COMPUTE_MODES = ("default", "exclusive thread", "prohibited", "exclusive process")
 
+DEFAULT, EXCLUSIVE_THREAD, PROHIBITED, EXCLUSIVE_PROCESS = _COMPUTE_MODES
+
 _Reading = tuple[tuple[Any, ...], Callable[[Any], Any]]
 
 
 def _watts(milliwatts: int) -> float:
     return milliwatts / 1000
+
+
+def _mode(number: int) -> str:
+    return _COMPUTE_MODES[number] if number < len(_COMPUTE_MODES) else f"mode {number}"
 
 
 def _first(values: list[int]) -> int:
@@ -45,10 +51,7 @@ _READINGS: dict[str, _Reading] = {
     "clock_application_graphics_mhz": (("nvmlDeviceGetApplicationsClock", _GRAPHICS), int),
     "clock_application_memory_mhz": (("nvmlDeviceGetApplicationsClock", _MEMORY), int),
     "persistence_mode": (("nvmlDeviceGetPersistenceMode",), bool),
-    "compute_mode": (
-        ("nvmlDeviceGetComputeMode",),
-        lambda mode: _COMPUTE_MODES[mode] if mode < len(_COMPUTE_MODES) else f"mode {mode}",
-    ),
+    "compute_mode": (("nvmlDeviceGetComputeMode",), _mode),
     "ecc_mode": (("nvmlDeviceGetEccMode",), lambda both: bool(_first(both))),
     "mig_mode": (("nvmlDeviceGetMigMode",), lambda both: bool(_first(both))),
     "pcie_generation": (("nvmlDeviceGetCurrPcieLinkGeneration",), int),
@@ -56,6 +59,11 @@ _READINGS: dict[str, _Reading] = {
     "pcie_width": (("nvmlDeviceGetCurrPcieLinkWidth",), int),
     "pcie_width_max": (("nvmlDeviceGetMaxPcieLinkWidth",), int),
 }
+
+
+def compute_mode(board: Board) -> str:
+    """Return who may use a board, in words as above; NvmlError: it is not reported."""
+    return _mode(call("nvmlDeviceGetComputeMode", board.handle))
 
 
 def facts(board: Board) -> dict[str, Any]:

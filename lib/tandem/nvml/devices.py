@@ -6,6 +6,7 @@ whose text says why and whose hint says what would help.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from tandem.nvml.binding import (
 _MEMORY_V2 = 0x02000028  # nvmlMemory_v2, which gives what is reserved apart
 _TEMPERATURE_GPU = 0  # NVML's number of that sensor
 _MIB = 1024 * 1024
+_PROFILE = re.compile(r"\bMIG (\S+)$")  # "NVIDIA H100 80GB HBM3 MIG 3g.40gb"
 _LISTS = (
     ("nvmlDeviceGetComputeRunningProcesses_v3", "compute"),
     ("nvmlDeviceGetMPSComputeRunningProcesses_v3", "compute"),
@@ -48,6 +50,12 @@ class Device:
     mig: int | None
     handle: Any = field(repr=False, compare=False)
     board: Any = field(repr=False, compare=False)
+
+    @property
+    def profile(self) -> str | None:
+        """The profile of a MIG slice, with which NVML ends its name; None where it does not."""
+        found = None if self.mig is None else _PROFILE.search(self.name)
+        return found[1] if found else None
 
     @property
     def stem(self) -> str:

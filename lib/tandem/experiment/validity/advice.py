@@ -151,6 +151,7 @@ _ADVICE: Mapping[Kind, Callable[[Record], str]] = {
     "left": _left,
     "stopped": _says("see who stops the training (SIGSTOP): a scheduler, a debugger, a shell"),
     "place": _says('say where it runs: "gpus" in the settings, "device" in the registry'),
+    "sharing": _says('see that "sharing" and "gpus" fit this machine: make doctor says how it is'),
     "strangers": _strangers,
     "unknown strangers": _says("make doctor says what NVML reports here"),
     "sampling": _sampling,

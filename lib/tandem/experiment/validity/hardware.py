@@ -93,7 +93,7 @@ def apart(record: Record, window: Window) -> Iterator[str]:
     given = {gpus_given(each) for each in (record["environment"], *parts)}
     if not ours or not theirs or len(given) > 1:
         return
-    if {gpu["index"] for gpu in ours}.isdisjoint(gpu["index"] for gpu in theirs):
+    if {gpu["uuid"] for gpu in ours}.isdisjoint(gpu["uuid"] for gpu in theirs):
         both = f"the background was on {numbered(theirs)}, the foreground on {numbered(ours)}"
         yield f'{both}, and no "gpus" in the settings says so'
 

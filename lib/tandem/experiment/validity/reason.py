@@ -24,6 +24,7 @@ Kind = Literal[
     "left",
     "stopped",
     "place",
+    "sharing",
     "strangers",
     "unknown strangers",
     "sampling",

@@ -12,12 +12,13 @@ from tandem.experiment.validity import (
     joules,
     processes,
     quiet,
+    sharing,
     work,
 )
 from tandem.experiment.validity.reason import Reason
 from tandem.results.record import Record
 
-KINDS = (work, background, processes, hardware, alone, quiet, joules, faults)
+KINDS = (work, background, processes, hardware, sharing, alone, quiet, joules, faults)
 
 
 def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:

@@ -196,4 +196,10 @@ def elsewhere(window: View | None, role: str) -> list[View]:
 
 
 def numbered(gpus: Sequence[View]) -> str:
-    return f"GPU {', '.join(dict.fromkeys(str(gpu['index']) for gpu in gpus))}"
+    """Return GPUs by their boards' numbers; a MIG slice has its UUID beside that."""
+    return f"GPU {', '.join(dict.fromkeys(map(_name, gpus)))}"
+
+
+def _name(gpu: View) -> str:
+    is_slice = gpu["uuid"].startswith("MIG-")
+    return f"{gpu['index']} ({gpu['uuid']})" if is_slice else str(gpu["index"])
