@@ -158,6 +158,32 @@ def test_a_gpu_that_is_not_there_is_refused(
     assert not (stage.folder / "results").exists()
 
 
+def test_sharing_that_the_machine_does_not_allow_is_refused(stage: Stage, gpu: SimGpu) -> None:
+    gpu.set(compute_mode="exclusive process")
+    stage.build("touch started", "touch started")
+    run = stage.run()
+    assert run.returncode == 3, run.stdout
+    assert "experiments[0]: no two trainings can take turns on GPU 0" in run.stdout
+    assert not list(stage.folder.glob("repos/*/started"))
+    assert not (stage.folder / "results").exists()
+
+
+def test_a_slice_that_is_not_there_is_refused_with_those_that_are(
+    stage: Stage, gpu: SimGpu
+) -> None:
+    gpu.set(mig=1)
+    stage.build("touch started", None)
+    settings = json.loads((stage.folder / "settings.json").read_text())
+    settings["experiments"][0]["gpus"] = "MIG-9"
+    (stage.folder / "settings.json").write_text(json.dumps(settings))
+    run = stage.run()
+    assert run.returncode == 3, run.stdout
+    slices = [f"MIG-51500000-0000-4000-8000-00000000000{each} (3g.40gb)" for each in (0, 1)]
+    assert 'gpus: no GPU "MIG-9"; there is 0 (Simulated GPU, GPU-' in run.stdout
+    assert f"divided into {', '.join(slices)})" in run.stdout
+    assert not (stage.folder / "results").exists()
+
+
 @pytest.mark.long
 def test_each_of_several_and_an_entry_alone_may_name_gpus(stage: Stage, gpu: SimGpu) -> None:
     stage.build("touch started", ["touch started"] * 2, [{}, {"gpus": [0, 5]}])

@@ -34,13 +34,14 @@ def boards_now() -> list[BoardNow]:
     with opened():
         ours = nvml.visible(os.environ.get(VISIBLE))
         return [
-            BoardNow(board, _mode_or_none(board), used)
+            BoardNow(board, compute_mode_of(board), used)
             for board in nvml.boards()
             if (used := tuple(device for device in board.devices if device in ours))
         ]
 
 
-def _mode_or_none(board: Board) -> str | None:
+def compute_mode_of(board: Board) -> str | None:
+    """Return who may use a board; None where it is not reported. NVML must be open."""
     try:
         return compute_mode(board)
     except NvmlError:

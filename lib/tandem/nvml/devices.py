@@ -144,12 +144,18 @@ def visible(
     for word in selection.split(","):
         devices = _matching(have, word.strip())
         if not devices and strict:
-            there = ", ".join(f"{board.index} ({board.name}, {board.uuid})" for board in have)
+            there = ", ".join(map(_shown, have))
             raise UnknownGpuError(f'no GPU "{word.strip()}"; there is {there or "none"}')
         if not devices:
             break
         found += [device for device in devices if device not in found]
     return found
+
+
+def _shown(board: Board) -> str:
+    slices = [f"{each.uuid} ({each.profile})" for each in board.devices if each.mig is not None]
+    divided = f", divided into {', '.join(slices)}" if slices else ""
+    return f"{board.index} ({board.name}, {board.uuid}{divided})"
 
 
 def others(known: Sequence[Device]) -> list[Device]:

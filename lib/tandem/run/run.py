@@ -51,6 +51,7 @@ from tandem.run.ready import (
     see_who_is_there,
 )
 from tandem.run.report import make_report
+from tandem.run.shared_gpus import see_sharing
 from tandem.run.sweep import Sweep
 
 Find = Callable[[], "tuple[Path, Plan] | None"]
@@ -212,6 +213,7 @@ class Run:
         experiments = self.may_run()
         see_trainings(experiments)
         see_gpus(experiments, say)
+        see_sharing(experiments)
         see_nvml(say)
         leftovers = remove_leftovers(say)
         bring_in_left_samples(say)
