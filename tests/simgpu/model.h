@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIGS = 7, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 3 };
+enum { MIGS = 7, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 4 };
+enum { PACES = 64 };
 enum { COMPUTE, GRAPHICS, HIDDEN };
 enum { LEVEL, SQUARE, RAMP };
 enum { SHOWN, LISTS_HIDDEN, WITHOUT_MEMORY };
@@ -42,6 +43,11 @@ struct device {
     double held_by_power, held_by_heat;
     char mig_profiles[128];
     int32_t compute_mode, unused;
+    double power_default_w, power_least_w;
+    uint32_t sm_locked_mhz, memory_locked_mhz, sm_application_mhz, memory_application_mhz;
+    int32_t persistence, ignores_settings;
+    int64_t pace_count;
+    double paces[PACES][2];
 };
 
 struct slot {
@@ -234,18 +240,41 @@ static double slot_w(const struct slot *slot, double at_s) {
     return shape_w(slot, at_s - slot->start_s);
 }
 
-static double board_j(int index, double from_s, double to_s) {
-    double energy_j = state->devices[index].idle_w * (to_s - from_s);
+static double loads_j(int index, double from_s, double to_s) {
+    double energy_j = 0;
     EACH_SLOT(slot)
         if (slot->device == index) energy_j += slot_j(slot, from_s, to_s);
     return energy_j;
 }
 
+static int64_t pace_count(const struct device *device) {
+    return __atomic_load_n(&device->pace_count, __ATOMIC_ACQUIRE);
+}
+
+/* Loads draw as much less as the limits lower the SM clock, from the moment that they are set. */
+static double board_j(int index, double from_s, double to_s) {
+    const struct device *device = &state->devices[index];
+    int64_t count = pace_count(device);
+    double energy_j = device->idle_w * (to_s - from_s), at_s = from_s, pace = 1;
+    for (int64_t i = 0; i < count && device->paces[i][0] < to_s; i++) {
+        double changed_s = device->paces[i][0];
+        if (changed_s > at_s) {
+            energy_j += pace * loads_j(index, at_s, changed_s);
+            at_s = changed_s;
+        }
+        pace = device->paces[i][1];
+    }
+    return energy_j + pace * loads_j(index, at_s, to_s);
+}
+
 static double board_w(int index, double at_s) {
-    double power_w = state->devices[index].idle_w;
+    const struct device *device = &state->devices[index];
+    double loads_w = 0, pace = 1;
     EACH_SLOT(slot)
-        if (slot->device == index) power_w += slot_w(slot, at_s);
-    return power_w;
+        if (slot->device == index) loads_w += slot_w(slot, at_s);
+    for (int64_t i = 0, count = pace_count(device); i < count && device->paces[i][0] <= at_s; i++)
+        pace = device->paces[i][1];
+    return device->idle_w + pace * loads_w;
 }
 
 /* Power in mW as of the last update: instantaneous, or a mean over the `average_s` before it. */

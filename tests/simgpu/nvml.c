@@ -124,6 +124,8 @@ static nvmlReturn_t put(unsigned *to, unsigned value) {
     return SUCCESS;
 }
 
+#include "settings.h"
+
 /* ---- the library and its devices --------------------------------------------------------- */
 
 static nvmlReturn_t begin(const char *function) {
@@ -133,6 +135,7 @@ static nvmlReturn_t begin(const char *function) {
         for (int part = 0; part <= MIGS; part++)
             handles[index][part] = (struct handle){index, part - 1};
     if (!result) result = told(function, -1);
+    if (!result && !users) come_as_client();
     if (!result) users++;
     pthread_mutex_unlock(&mutex);
     return result;
@@ -148,7 +151,7 @@ VISIBLE nvmlReturn_t nvmlInit_v2(void) { return begin(__func__); }
 VISIBLE nvmlReturn_t nvmlShutdown(void) {
     pthread_mutex_lock(&mutex);
     nvmlReturn_t result = users ? SUCCESS : UNINITIALIZED;
-    if (users) users--;
+    if (users && !--users) leave_as_client();
     pthread_mutex_unlock(&mutex);
     return result;
 }
@@ -277,7 +280,7 @@ VISIBLE nvmlReturn_t nvmlDeviceGetComputeMode(nvmlDevice_t device, unsigned *mod
 
 VISIBLE nvmlReturn_t nvmlDeviceGetPersistenceMode(nvmlDevice_t device, unsigned *mode) {
     ENTER_BOARD(device);
-    return put(mode, 1);
+    return put(mode, board(device)->persistence != 0);
 }
 
 /* ---- MIG --------------------------------------------------------------------------------- */
@@ -457,7 +460,7 @@ VISIBLE nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, struct tempe
 VISIBLE nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, unsigned clock, unsigned *mhz) {
     ENTER_BOARD(device);
     if (clock > 3) return INVALID_ARGUMENT;
-    return put(mhz, clock == 2 ? board(device)->memory_clock_mhz : board(device)->sm_clock_mhz);
+    return put(mhz, clock == 2 ? memory_mhz(board(device)) : sm_mhz(board(device)));
 }
 
 static nvmlReturn_t event_reasons(nvmlDevice_t device, uint64_t *reasons) {
@@ -703,7 +706,7 @@ VISIBLE nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
 
 /* ---- what describes a board -------------------------------------------------------------- */
 
-enum { POWER_DEFAULT_MW = 700000, POWER_LEAST_MW = 200000, PCIE_GENERATION = 5, PCIE_WIDTH = 16 };
+enum { PCIE_GENERATION = 5, PCIE_WIDTH = 16 };
 
 VISIBLE nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) {
     ENTER_SYSTEM();
@@ -714,27 +717,29 @@ VISIBLE nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) {
 VISIBLE nvmlReturn_t nvmlDeviceGetPowerManagementDefaultLimit(nvmlDevice_t device,
                                                               unsigned *milliwatts) {
     ENTER_BOARD(device);
-    return put(milliwatts, POWER_DEFAULT_MW);
+    return put(milliwatts, (unsigned)lround(1000 * board(device)->power_default_w));
 }
 
 VISIBLE nvmlReturn_t nvmlDeviceGetPowerManagementLimitConstraints(nvmlDevice_t device,
                                                                   unsigned *least, unsigned *most) {
     ENTER_BOARD(device);
-    *least = POWER_LEAST_MW;
-    return put(most, POWER_DEFAULT_MW);
+    *least = (unsigned)lround(1000 * board(device)->power_least_w);
+    return put(most, (unsigned)lround(1000 * board(device)->power_default_w));
 }
 
 VISIBLE nvmlReturn_t nvmlDeviceGetMaxClockInfo(nvmlDevice_t device, unsigned clock, unsigned *mhz) {
     ENTER_BOARD(device);
     if (clock > 3) return INVALID_ARGUMENT;
-    return put(mhz, clock == 2 ? 2619 : 1980);
+    return put(mhz, clock == 2 ? MEMORY_CLOCKS[0] : SM_MOST_MHZ);
 }
 
 VISIBLE nvmlReturn_t nvmlDeviceGetApplicationsClock(nvmlDevice_t device, unsigned clock,
                                                     unsigned *mhz) {
     ENTER_BOARD(device);
     if (clock > 3) return INVALID_ARGUMENT;
-    return put(mhz, clock == 2 ? 2619 : 1755);
+    unsigned set = clock == 2 ? board(device)->memory_application_mhz
+                              : board(device)->sm_application_mhz;
+    return put(mhz, set ? set : clock == 2 ? MEMORY_CLOCKS[0] : SM_APPLICATION_MHZ);
 }
 
 VISIBLE nvmlReturn_t nvmlDeviceGetCurrPcieLinkGeneration(nvmlDevice_t device, unsigned *value) {

@@ -58,7 +58,7 @@ from simgpu_state import (
 )
 
 HERE = Path(__file__).resolve().parent
-SOURCES = (HERE / "nvml.c", HERE / "model.h")
+SOURCES = (HERE / "nvml.c", HERE / "model.h", HERE / "settings.h")
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden")
 DEADLINE_S = 120.0  # a guard, not a figure
 
@@ -153,6 +153,12 @@ class SimGpu:
         mps_pid (0): pid of an MPS server; compute processes are then its clients
         pid_offset (0): is added to every pid that NVML tells: ids that map to nothing
         ecc_corrected, ecc_uncorrected (0): errors since the driver was loaded
+        power_default_w (700.0): the default limit and the highest; power_least_w (200.0)
+        sm_locked_mhz, memory_locked_mhz, sm_application_mhz, memory_application_mhz (0): the limits
+            that NVML's setters set, 0 for none; they and power_limit_w lower the clocks that NVML
+            tells, and the power of loads in the same proportion as the SM clock
+        persistence (1): 0 for a driver that forgets all limits when its last client has gone
+        ignores_settings (0): 1 for a board that answers to every setter and does nothing
         processes ("shown"): "hidden" for lists without anybody, "without memory" for memory N/A
         """
         board = self._state.layout.devices[device]
@@ -163,6 +169,8 @@ class SimGpu:
                 setattr(board, name, _WORDS[name].index(value))
             else:
                 setattr(board, name, value.encode() if isinstance(value, str) else value)
+        if _LIMITS & set(options):
+            board.note_pace(now_s())
 
     def fail(self, result: int, *names: str, device: int = -1) -> None:
         """Let functions ("nvml...", "*" for all of a device) or fields ("field 186") fail."""
@@ -252,8 +260,9 @@ class SimGpu:
 
 
 _OPTIONS = {field[0] for field in Device._fields_} - {
-    *("calls", "calls_left", "xid_count", "xids", "unused"),
+    *("calls", "calls_left", "xid_count", "xids", "pace_count", "paces", "unused"),
 }
+_LIMITS = {"power_limit_w", "sm_locked_mhz", "sm_application_mhz"}
 _WORDS = {"processes": PROCESSES, "compute_mode": COMPUTE_MODES}
 
 
@@ -275,5 +284,8 @@ def _at_first(index: int) -> dict[str, Any]:
         "memory_clock_mhz": 2619,
         "memory_total_mib": 81559,
         "memory_reserved_mib": 400,
+        "power_default_w": 700.0,
+        "power_least_w": 200.0,
+        "persistence": 1,
         "mig_profiles": "3g.40gb 3g.40gb",
     }

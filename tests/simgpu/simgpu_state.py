@@ -23,10 +23,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-VERSION = 3
+VERSION = 4
 DEVICES, FAILURES, SLOTS = 4, 32, 1024
 STOPS = 128  # of a load are remembered
 XIDS = 8  # of a device, the newest overwrite old ones
+PACES = 64  # changes of a device's limits
 KINDS = ("compute", "graphics", "hidden")  # hidden: a load that is in no list of processes
 COMPUTE_MODES = ("default", "exclusive thread", "prohibited", "exclusive process")
 SHAPES = LEVEL, SQUARE, RAMP = ("level", "square", "ramp")
@@ -86,6 +87,16 @@ class Device(ctypes.Structure):
     held_by_heat: float
     mig_profiles: bytes
     compute_mode: int
+    power_default_w: float
+    power_least_w: float
+    sm_locked_mhz: int
+    memory_locked_mhz: int
+    sm_application_mhz: int
+    memory_application_mhz: int
+    persistence: int
+    ignores_settings: int
+    pace_count: int
+    paces: ctypes.Array[ctypes.Array[ctypes.c_double]]
     _fields_ = (
         ("name", ctypes.c_char * 96),
         ("uuid", ctypes.c_char * 96),
@@ -105,7 +116,32 @@ class Device(ctypes.Structure):
         *((name, ctypes.c_double) for name in ("held_by_power", "held_by_heat")),
         ("mig_profiles", ctypes.c_char * 128),
         *((name, ctypes.c_int32) for name in ("compute_mode", "unused")),
+        *((name, ctypes.c_double) for name in ("power_default_w", "power_least_w")),
+        *((name, ctypes.c_uint32) for name in ("sm_locked_mhz", "memory_locked_mhz")),
+        *((name, ctypes.c_uint32) for name in ("sm_application_mhz", "memory_application_mhz")),
+        *((name, ctypes.c_int32) for name in ("persistence", "ignores_settings")),
+        ("pace_count", ctypes.c_int64),
+        ("paces", ctypes.c_double * 2 * PACES),
     )
+
+    def sm_mhz(self) -> float:
+        """Return the SM clock under all limits."""
+        limits = [mhz for mhz in (self.sm_locked_mhz, self.sm_application_mhz) if mhz]
+        by_power_mhz = self.sm_clock_mhz * self.power_limit_w / self.power_default_w
+        return float(min([self.sm_clock_mhz, math.floor(by_power_mhz), *limits]))
+
+    def note_pace(self, at_s: float) -> None:
+        """Remember from when on the limits lower the power of loads, and by what factor."""
+        pace = self.sm_mhz() / self.sm_clock_mhz if self.sm_clock_mhz else 1.0
+        if pace == (self.paces[self.pace_count - 1][1] if self.pace_count else 1.0):
+            return
+        place = self.paces[self.pace_count]
+        place[0], place[1] = at_s, pace
+        self.pace_count += 1
+
+    def pace(self, at_s: float) -> float:
+        noted = [pace for from_s, pace in self.paces[: self.pace_count] if from_s <= at_s]
+        return noted[-1] if noted else 1.0
 
     def profiles(self) -> list[str]:
         """Return the profiles of its MIG instances; none where it is not in MIG mode."""
@@ -295,7 +331,8 @@ class State:
     def truth_j(self, device: int, from_s: float, to_s: float) -> float:
         """Return the energy of a board between two moments, in joules; exact, see above."""
         slots = self.slots(device)
-        cuts = {from_s, to_s}
+        board = self.layout.devices[device]
+        cuts = {from_s, to_s, *(since_s for since_s, _ in board.paces[: board.pace_count])}
         for slot in slots:
             cuts.update(slot.jumps(from_s, to_s))
         edges = sorted(cut for cut in cuts if from_s <= cut <= to_s)
@@ -311,8 +348,10 @@ class State:
 
     def _power_w(self, slots: list[Slot], device: int, at_s: float) -> float:
         live = [slot for slot in slots if slot.lives(at_s)]
-        idle_w: float = self.layout.devices[device].idle_w
-        return idle_w + sum(slot.power_w(at_s, alone=len(live) == 1) for slot in live)
+        board = self.layout.devices[device]
+        idle_w: float = board.idle_w
+        loads_w = sum(slot.power_w(at_s, alone=len(live) == 1) for slot in live)
+        return idle_w + board.pace(at_s) * loads_w
 
     def _is_held(self, index: int) -> bool:
         """Tell whether a process lives that holds the lock on a slot; learn its pid."""

@@ -723,3 +723,83 @@ def test_library_is_built_once(simgpu_library: Path) -> None:
     built = (simgpu_library / "libnvidia-ml.so.1").stat()
     assert build(simgpu_library.parent) == simgpu_library
     assert (simgpu_library / "libnvidia-ml.so.1").stat().st_mtime_ns == built.st_mtime_ns
+
+
+# ---- what NVML sets --------------------------------------------------------------------------
+
+SM_MHZ, MEMORY_MHZ = (f"n.nvmlDeviceGetClockInfo(d[0], {clock})" for clock in (1, 2))
+
+
+def test_lower_limits_lower_the_clocks_and_the_power_from_then_on(
+    gpu: SimGpu, nvml: Nvml, state: State
+) -> None:
+    gpu.add(watts=200, sm_percent=70)
+    wait_for("some energy", lambda: now_s() > gpu.slots()[0].start_s + 0.2)
+    nvml.ask("n.nvmlDeviceSetGpuLockedClocks(d[0], 990, 990)")
+    assert nvml.ask(SM_MHZ) == 990
+    assert nvml.ask(INSTANT_MW) == 160_000
+    nvml.ask("n.nvmlDeviceSetPowerManagementLimit(d[0], 210000)")
+    assert nvml.ask("n.nvmlDeviceGetEnforcedPowerLimit(d[0])") == 210_000
+    assert nvml.ask(SM_MHZ) == 594
+    nvml.ask("n.nvmlDeviceSetMemoryLockedClocks(d[0], 1593, 1593)")
+    assert nvml.ask(MEMORY_MHZ) == 1593
+    energy_mj = nvml.ask(ENERGY_MJ) - BASE_MJ
+    low, high = (true_mj(gpu, state, at_s) for at_s in (nvml.begin_s, nvml.end_s))
+    assert low - FLOORED_MJ <= energy_mj <= high
+    for reset in ("GpuLocked", "MemoryLocked"):
+        nvml.ask(f"n.nvmlDeviceReset{reset}Clocks(d[0])")
+    nvml.ask("n.nvmlDeviceSetPowerManagementLimit(d[0], 700000)")
+    assert [nvml.ask(SM_MHZ), nvml.ask(MEMORY_MHZ), nvml.ask(INSTANT_MW)] == [1980, 2619, 260_000]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "n.nvmlDeviceSetPowerManagementLimit(d[0], 199999)",
+        "n.nvmlDeviceSetPowerManagementLimit(d[0], 700001)",
+        "n.nvmlDeviceSetGpuLockedClocks(d[0], 990, 975)",
+        "n.nvmlDeviceSetApplicationsClocks(d[0], 2619, 991)",
+        "n.nvmlDeviceSetApplicationsClocks(d[0], 2618, 990)",
+    ],
+)
+def test_what_a_board_cannot_be_set_to(nvml: Nvml, setting: str) -> None:
+    assert nvml.ask(setting) == "NVMLError_InvalidArgument"
+    assert nvml.ask(SM_MHZ) == 1980
+
+
+def test_application_clocks_are_told_and_hold(nvml: Nvml) -> None:
+    nvml.ask("n.nvmlDeviceSetApplicationsClocks(d[0], 1593, 990)")
+    told = "[n.nvmlDeviceGetApplicationsClock(d[0], each) for each in (0, 2)]"
+    assert nvml.ask(told) == [nvml.ask(SM_MHZ), nvml.ask(MEMORY_MHZ)] == [990, 1593]
+    nvml.ask("n.nvmlDeviceResetApplicationsClocks(d[0])")
+    assert nvml.ask(told) == [1755, 2619]
+    assert nvml.ask("n.nvmlDeviceGetSupportedMemoryClocks(d[0])") == [2619, 1593]
+    clocks = nvml.ask("n.nvmlDeviceGetSupportedGraphicsClocks(d[0], 2619)")
+    assert (clocks[0], clocks[-1], len(clocks)) == (1980, 345, 110)
+
+
+def test_only_root_sets(gpu: SimGpu) -> None:
+    asked = Nvml({**gpu.environment(), "SIMGPU_UID": "1000"}).start()
+    try:
+        lock = "n.nvmlDeviceSetGpuLockedClocks(d[0], 990, 990)"
+        assert asked.ask(lock) == "NVMLError_NoPermission"
+        assert asked.ask(SM_MHZ) == 1980
+    finally:
+        asked.close()
+
+
+def test_without_persistence_mode_the_end_of_the_last_client_forgets(gpu: SimGpu) -> None:
+    gpu.set(persistence=0)
+    clients = [Nvml(gpu.environment()).start() for _ in range(2)]
+    clients[0].ask("n.nvmlDeviceSetPowerManagementLimit(d[0], 350000)")
+    clients.pop(0).close()
+    limit = "n.nvmlDeviceGetEnforcedPowerLimit(d[0])"
+    clients.append(Nvml(gpu.environment()).start())
+    assert clients[-1].ask(limit) == 350_000  # the second held the driver
+    for client in clients:
+        client.close()
+    last = Nvml(gpu.environment()).start()
+    try:
+        assert last.ask(limit) == 700_000
+    finally:
+        last.close()
