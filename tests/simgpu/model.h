@@ -14,8 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIGS = 7, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 4 };
+enum { MIGS = 7, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 5 };
 enum { PACES = 64 };
+enum { SERVERS = 256, SERVER_MIB = 30 };
 enum { COMPUTE, GRAPHICS, HIDDEN };
 enum { LEVEL, SQUARE, RAMP };
 enum { SHOWN, LISTS_HIDDEN, WITHOUT_MEMORY };
@@ -23,6 +24,8 @@ enum { SHOWN, LISTS_HIDDEN, WITHOUT_MEMORY };
 /* Slots are taken in the order of their starts, and none is used twice. */
 #define EACH_SLOT(each) \
     for (struct slot *each = state->slots; each < state->slots + SLOTS && each->used; each++)
+#define EACH_SERVER(each) \
+    for (struct server *each = state->servers; each < state->servers + SERVERS && each->used; each++)
 
 struct failure {
     int32_t result, device;
@@ -51,11 +54,18 @@ struct device {
 };
 
 struct slot {
-    int32_t used, held, pid, device, mig, kind, shape, sm_percent;
+    int32_t used, held, pid, device, mig, kind, shape, sm_percent, mps_server, unused;
+    double thread_percent, pinned_mib;
     double memory_mib, start_s, end_s, watts, low_watts, period_s, duty, shared_watts;
     double seen_s;
     int64_t stop_count;
     double stops[STOPS][2];
+};
+
+/* An MPS server: it holds a context on each board of its mask of them, until its process ends. */
+struct server {
+    int32_t used, ended, pid;
+    uint32_t boards;
 };
 
 struct state {
@@ -64,6 +74,7 @@ struct state {
     struct failure failures[FAILURES];
     struct device devices[DEVICES];
     struct slot slots[SLOTS];
+    struct server servers[SERVERS];
 };
 
 static struct state *state;
@@ -132,17 +143,21 @@ static int lives(const struct slot *slot, double at_s) {
     return slot->start_s <= at_s && at_s < end_s(slot);
 }
 
+/* Tell whether the process that holds a part of the state has gone; learn its pid if not. */
+static int is_gone(const void *part, int32_t *pid) {
+    off_t place = (const char *)part - (char *)state;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+    if (fcntl(state_file, F_GETLK, &lock)) return 0;
+    if (lock.l_type != F_UNLCK && lock.l_pid > 0) *pid = lock.l_pid;
+    return lock.l_type == F_UNLCK;
+}
+
 /* End the loads whose process has gone, and learn the pids of the others as seen from here. */
 static void look(void) {
+    EACH_SERVER(server)
+        if (!server->ended && is_gone(server, &server->pid)) server->ended = 1;
     EACH_SLOT(slot) {
-        if (!slot->held || slot->end_s > 0) continue;
-        off_t place = (char *)slot - (char *)state;
-        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
-        if (fcntl(state_file, F_GETLK, &lock)) continue;
-        if (lock.l_type != F_UNLCK) {
-            if (lock.l_pid > 0) slot->pid = lock.l_pid;
-            continue;
-        }
+        if (!slot->held || slot->end_s > 0 || !is_gone(slot, &slot->pid)) continue;
         uint64_t nothing = 0, bits;
         double now = now_s();
         memcpy(&bits, &now, sizeof bits);

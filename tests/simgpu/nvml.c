@@ -615,16 +615,32 @@ static void add_process(nvmlDevice_t device, int pid, double mib, int mig, unsig
     *count += 1;
 }
 
-/* List the live loads of a kind; without them, the MPS server where there is one. */
-static nvmlReturn_t list_processes(nvmlDevice_t device, int kind, int server, unsigned *count,
+/* The pid of the MPS server whose client a load is; 0 for all others. */
+static int server_of(const struct slot *slot) {
+    int of_board = state->devices[slot->device].mps_pid;
+    return slot->kind != COMPUTE ? 0 : slot->mps_server ? slot->mps_server : of_board;
+}
+
+/* List the MPS servers of a board. */
+static void add_servers(nvmlDevice_t device, unsigned room, unsigned *count, struct process *list) {
+    int of_board = board(device)->mps_pid;
+    if (of_board) add_process(device, of_board, SERVER_MIB, -1, room, count, list);
+    EACH_SERVER(server)
+        if (!server->ended && server->boards & 1u << device->index)
+            add_process(device, server->pid, SERVER_MIB, -1, room, count, list);
+}
+
+/* List the live loads of a kind: the clients of MPS servers, or the others with the servers. */
+static nvmlReturn_t list_processes(nvmlDevice_t device, int kind, int clients, unsigned *count,
                                    struct process *list) {
     unsigned room = *count;
     double at_s = now_s();
     *count = 0;
     if (board(device)->processes == LISTS_HIDDEN) return SUCCESS;
-    if (server) add_process(device, server, 30, -1, room, count, list);
+    if (kind == COMPUTE && !clients) add_servers(device, room, count, list);
     EACH_SLOT(slot)
-        if (slot->kind == kind && is_on(slot, device) && lives(slot, at_s))
+        if (slot->kind == kind && !server_of(slot) == !clients && is_on(slot, device) &&
+            lives(slot, at_s))
             add_process(device, slot->pid, slot->memory_mib, slot->mig, room, count, list);
     return *count > (list ? room : 0) ? INSUFFICIENT_SIZE : SUCCESS;
 }
@@ -632,15 +648,14 @@ static nvmlReturn_t list_processes(nvmlDevice_t device, int kind, int server, un
 VISIBLE nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned *count,
                                                              struct process *list) {
     ENTER(device);
-    int server = board(device)->mps_pid;
-    return list_processes(device, server ? -1 : COMPUTE, server, count, list);
+    return list_processes(device, COMPUTE, 0, count, list);
 }
 
 VISIBLE nvmlReturn_t nvmlDeviceGetMPSComputeRunningProcesses_v3(nvmlDevice_t device,
                                                                 unsigned *count,
                                                                 struct process *list) {
     ENTER(device);
-    return list_processes(device, board(device)->mps_pid ? COMPUTE : -1, 0, count, list);
+    return list_processes(device, COMPUTE, 1, count, list);
 }
 
 VISIBLE nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsigned *count,
@@ -697,7 +712,7 @@ VISIBLE nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
         double last_s = now - 1e-6 * (double)(at_us - (last_us > oldest_us ? last_us : oldest_us));
         int sm = sm_percent(slot, fmax(slot->start_s, last_s), to_s);
         if (slot->sm_percent && !sm) continue; /* it was stopped all the time */
-        int server = slot->kind == COMPUTE ? board(device)->mps_pid : 0;
+        int server = server_of(slot);
         add_sample(device, server ? server : slot->pid, time_us, sm, room, count, list);
     }
     if (!*count) return NOT_FOUND;

@@ -49,7 +49,6 @@ from simgpu_state import (
     PROCESSES,
     SHAPES,
     VERSION,
-    XIDS,
     Device,
     Layout,
     Slot,
@@ -150,7 +149,8 @@ class SimGpu:
         mig (0): 1 for MIG mode with the instances of mig_profiles ("3g.40gb 3g.40gb"), at most
             seven words; they are devices of their own to train.py, and `add` puts a load on the
             first by mig=0
-        mps_pid (0): pid of an MPS server; compute processes are then its clients
+        mps_pid (0): pid of an MPS server; compute processes are then its clients (a whole MPS is
+            in mps/)
         pid_offset (0): is added to every pid that NVML tells: ids that map to nothing
         ecc_corrected, ecc_uncorrected (0): errors since the driver was loaded
         power_default_w (700.0): the default limit and the highest; power_least_w (200.0)
@@ -198,9 +198,7 @@ class SimGpu:
 
     def report_xid(self, code: int, device: int = 0) -> None:
         """Let the driver report an Xid to whoever has registered for it."""
-        board = self._state.layout.devices[device]
-        board.xids[board.xid_count % XIDS] = code
-        board.xid_count += 1
+        self._state.report_xid(code, device)
 
     def calls(self, device: int = 0) -> int:
         """Return how many NVML calls this device has had."""
@@ -249,6 +247,10 @@ class SimGpu:
     def slots(self, device: int | None = None) -> list[Slot]:
         """Return all loads so far by start: pid, start_s, end_s (0 while it lives) and so on."""
         return self._state.slots(device)
+
+    def servers(self, device: int) -> list[int]:
+        """Return the pids of the MPS servers that hold a context on a board."""
+        return [server.pid for server in self._state.servers(device)]
 
     def power_w(self, device: int, at_s: float) -> float:
         """Return the true power of a board at a moment, in watts."""

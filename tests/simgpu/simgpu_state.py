@@ -20,11 +20,11 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-VERSION = 4
-DEVICES, FAILURES, SLOTS = 4, 32, 1024
+VERSION = 5
+DEVICES, FAILURES, SLOTS, SERVERS = 4, 32, 1024, 256
 STOPS = 128  # of a load are remembered
 XIDS = 8  # of a device, the newest overwrite old ones
 PACES = 64  # changes of a device's limits
@@ -166,6 +166,9 @@ class Slot(ctypes.Structure):
     kind: int
     shape: int
     sm_percent: int
+    mps_server: int  # pid of the MPS server whose client it is; 0: of none
+    thread_percent: float  # what MPS gives it at most, and the limit of its memory; 0: not asked
+    pinned_mib: float
     memory_mib: float
     start_s: float
     end_s: float
@@ -180,6 +183,8 @@ class Slot(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("used", "held", "pid", "device")),
         *((name, ctypes.c_int32) for name in ("mig", "kind", "shape", "sm_percent")),
+        *((name, ctypes.c_int32) for name in ("mps_server", "unused")),
+        *((name, ctypes.c_double) for name in ("thread_percent", "pinned_mib")),
         *((name, ctypes.c_double) for name in ("memory_mib", "start_s", "end_s", "watts")),
         *((name, ctypes.c_double) for name in ("low_watts", "period_s", "duty", "shared_watts")),
         ("seen_s", ctypes.c_double),
@@ -226,6 +231,19 @@ class Slot(ctypes.Structure):
                 yield self.start_s + (period + self.duty) * self.period_s
 
 
+class Server(ctypes.Structure):
+    """An MPS server: it holds a context on each of its boards until its process ends."""
+
+    used: int
+    ended: int
+    pid: int
+    boards: int  # a bit for each
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("used", "ended", "pid")),
+        ("boards", ctypes.c_uint32),
+    )
+
+
 class Layout(ctypes.Structure):
     """The whole file."""
 
@@ -237,6 +255,7 @@ class Layout(ctypes.Structure):
     failures: ctypes.Array[Failure]
     devices: ctypes.Array[Device]
     slots: ctypes.Array[Slot]
+    servers: ctypes.Array[Server]
     _fields_ = (
         ("version", ctypes.c_uint32),
         ("size", ctypes.c_uint32),
@@ -247,6 +266,7 @@ class Layout(ctypes.Structure):
         ("failures", Failure * FAILURES),
         ("devices", Device * DEVICES),
         ("slots", Slot * SLOTS),
+        ("servers", Server * SERVERS),
     )
 
 
@@ -264,13 +284,13 @@ class State:
             os.ftruncate(self._file, ctypes.sizeof(Layout))
             os.fchmod(self._file, 0o666)  # whatever the umask: another user's NVML is this one too
         self.layout = Layout.from_buffer(mmap.mmap(self._file, ctypes.sizeof(Layout)))
-        self._own: set[int] = set()  # the slots of this process
+        self._own: set[int] = set()  # where the slots of this process lie in the file
 
     def slots(self, device: int | None = None) -> list[Slot]:
         """Return the slots used so far by start; those whose process has gone end now."""
         found = list(itertools.takewhile(lambda slot: slot.used, self.layout.slots))
-        for index, slot in enumerate(found):
-            if slot.held and not slot.end_s and not self._is_held(index):
+        for slot in found:
+            if slot.held and not slot.end_s and not self._is_held(slot):
                 slot.end_s = slot.end_s or now_s()  # it may have noted its end just before
         return [slot for slot in found if device in (None, slot.device)]
 
@@ -281,8 +301,7 @@ class State:
             self.layout.slots[index] = Slot(**values)
             slot: Slot = self.layout.slots[index]
             if slot.held:
-                self._lock(fcntl.F_SETLK, index)
-                self._own.add(index)
+                self._hold(slot)
             while not slot.used:
                 slot.start_s = now_s() + LEAD_S
                 slot.used = 1
@@ -308,19 +327,45 @@ class State:
             left_mib *= gigabytes / round(board.memory_total_mib / 1024)
         return left_mib - sum(it.memory_mib for it in self._living(device) if mig in (-1, it.mig))
 
-    def takes(self, device: int) -> bool:
-        """Whether the compute mode of a board lets one more process in now; changes nothing."""
+    def takes(self, device: int, server: int = 0) -> bool:
+        """Whether the compute mode of a board lets one more process in now; changes nothing.
+
+        `server` is the MPS server whose client the process is, or which it is itself.
+        """
         board = self.layout.devices[device]
         mode = COMPUTE_MODES[board.compute_mode]
         if mode == "default" or (mode == "exclusive process" and board.mps_pid):
             return True
-        return mode != "prohibited" and not any(self._living(device))
+        there = {slot.mps_server for slot in self._living(device)}
+        there |= {other.pid for other in self.servers(device)}
+        return mode != "prohibited" and there <= {server} - {0}
+
+    def servers(self, device: int) -> list[Server]:
+        """Return the MPS servers that live and have a context on a board; changes nothing."""
+        used = itertools.takewhile(lambda server: server.used, self.layout.servers)
+        ours = [server for server in used if server.boards & 1 << device and not server.ended]
+        return [server for server in ours if self._is_held(server)]
+
+    def claim_server(self, devices: Iterable[int]) -> Server:
+        """Make this process an MPS server with a context on boards."""
+        with self._mutex():
+            server: Server = next(each for each in self.layout.servers if not each.used)
+            server.pid, server.boards = os.getpid(), sum({1 << device for device in devices})
+            self._hold(server)
+            server.used = 1
+        return server
+
+    def report_xid(self, code: int, device: int) -> None:
+        """Let the driver report an Xid to whoever has registered for it."""
+        board = self.layout.devices[device]
+        board.xids[board.xid_count % XIDS] = code
+        board.xid_count += 1
 
     def _living(self, device: int) -> Iterator[Slot]:
         """Yield the loads on a board that live now; unlike `slots` it changes nothing."""
-        for index, slot in enumerate(itertools.takewhile(lambda it: it.used, self.layout.slots)):
+        for slot in itertools.takewhile(lambda it: it.used, self.layout.slots):
             if slot.device == device and slot.lives(now_s()):
-                kind = struct.unpack(_FLOCK, self._lock(fcntl.F_GETLK, index))[0]
+                kind = struct.unpack(_FLOCK, self._lock(fcntl.F_GETLK, slot))[0]
                 if kind != fcntl.F_UNLCK or not slot.held:
                     yield slot
 
@@ -353,18 +398,24 @@ class State:
         loads_w = sum(slot.power_w(at_s, alone=len(live) == 1) for slot in live)
         return idle_w + board.pace(at_s) * loads_w
 
-    def _is_held(self, index: int) -> bool:
-        """Tell whether a process lives that holds the lock on a slot; learn its pid."""
-        if index in self._own:  # one's own lock does not show
+    def _is_held(self, part: Slot | Server) -> bool:
+        """Tell whether a process lives that holds the lock on a part; learn its pid."""
+        if self._place(part) in self._own:  # one's own lock does not show
             return True
-        kind, _, _, _, pid = struct.unpack(_FLOCK, self._lock(fcntl.F_GETLK, index))
+        kind, _, _, _, pid = struct.unpack(_FLOCK, self._lock(fcntl.F_GETLK, part))
         if kind != fcntl.F_UNLCK and pid > 0 and not self._own:  # a training may be in a namespace
-            self.layout.slots[index].pid = pid
+            part.pid = pid
         return bool(kind != fcntl.F_UNLCK)
 
-    def _lock(self, command: int, index: int) -> bytes:
-        place = ctypes.addressof(self.layout.slots[index]) - ctypes.addressof(self.layout)
-        lock = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    def _hold(self, part: Slot | Server) -> None:
+        self._lock(fcntl.F_SETLK, part)
+        self._own.add(self._place(part))
+
+    def _place(self, part: Slot | Server) -> int:
+        return ctypes.addressof(part) - ctypes.addressof(self.layout)
+
+    def _lock(self, command: int, part: Slot | Server) -> bytes:
+        lock = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, self._place(part), 1, 0)
         return fcntl.fcntl(self._file, command, lock)
 
     @contextmanager

@@ -10,59 +10,46 @@ It holds --memory-mib, and --mib-a-sample for each of --batch-size. If its devic
 left it fails as a framework does, after --data-seconds in which it holds nothing yet; and so it
 does where the compute mode of its device does not let it in.
 
-Exit codes: that of --exit-code; 1 out of memory, or not let in; 2 usage, or no such device; ended
-by TERM or INT as by default, its end noted.
+Where a daemon of MPS answers (mps/), it is a client of MPS, and fails when its server says so.
+
+Exit codes: that of --exit-code; 1 out of memory, not let in, or failed under MPS; 2 usage, or no
+such device; ended by TERM or INT as by default, its end noted.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
+from mps.client import Client, CudaError, connect
 from simgpu_state import KINDS, SHAPES, Slot, State, now_s
+from visible import visible
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TICK_S = 0.01
 TICK_CPU_S = 0.0002
 
 
+class NoDeviceError(Exception):
+    """There is no such device."""
+
+
 class StoppedError(Exception):
     """A signal asks this training to end."""
-
-
-def visible(state: State, chosen: str | None) -> list[tuple[int, int]]:
-    """Return the (device, MIG instance or -1) that CUDA would show for a CUDA_VISIBLE_DEVICES."""
-    everything: list[tuple[int, int]] = []
-    names: dict[str, tuple[int, int]] = {}
-    for index in range(state.layout.device_count):
-        board = state.layout.devices[index]
-        uuid = board.uuid.decode()
-        instances = range(len(board.profiles())) if board.mig else (-1,)
-        places = [(index, mig) for mig in instances]
-        names |= {name: place for place in places[:1] for name in (str(index), uuid)}
-        names |= {f"MIG-{uuid[4:-1]}{mig}": (index, mig) for _, mig in places if mig >= 0}
-        everything += places
-    if chosen is None:
-        return everything
-    found: list[tuple[int, int]] = []
-    for word in chosen.split(","):
-        matches = {place for name, place in names.items() if word and name.startswith(word)}
-        if len(matches) != 1:
-            break
-        found += matches
-    return found
 
 
 class Ticks:
     """Notes in the slot that this process runs, and when it did not."""
 
-    def __init__(self, slot: Slot) -> None:
-        self.slot = slot
+    def __init__(self, slot: Slot, client: Client | None) -> None:
+        self.slot, self.client = slot, client
         self.stopped_s = 0.0
         slot.seen_s = now_s()
         signal.signal(signal.SIGCONT, self.go_on)
@@ -81,6 +68,10 @@ class Ticks:
             pass
         time.sleep(min(seconds, TICK_S))
         self.slot.seen_s = now_s()
+        if self.client:
+            self.client.check()
+        while self.client and self.client.hangs:
+            time.sleep(TICK_S)
 
 
 def wait_for_work(state: State, ticks: Ticks, work_s: float, options: argparse.Namespace) -> None:
@@ -99,13 +90,25 @@ def wait_for_work(state: State, ticks: Ticks, work_s: float, options: argparse.N
         ticks.sleep(max((work_s - done_s) / max(1.0, speed), 0.001))
 
 
-def train(state: State, slot: Slot, options: argparse.Namespace) -> None:
+def train(state: State, ticks: Ticks, options: argparse.Namespace) -> None:
     """Print a line an epoch, in its time."""
     work_s = options.work_seconds if options.seconds is None else options.seconds
-    ticks = Ticks(slot)
+    if options.fault_seconds is not None:
+        wait_for_work(state, ticks, options.fault_seconds, options)
+        raise_fault(state, ticks)
     for epoch in range(1, options.epochs + 1):
         wait_for_work(state, ticks, work_s * epoch / options.epochs, options)
         print(f"Epoch {epoch}/{options.epochs} loss {1 / epoch:.4f}", flush=True)
+
+
+def raise_fault(state: State, ticks: Ticks) -> NoReturn:
+    """Use an address that the GPU may not use: MPS's server hears of it, or the driver alone."""
+    if not ticks.client:
+        state.report_xid(31, ticks.slot.device)
+        raise CudaError("CUDA error: an illegal memory access was encountered")
+    ticks.client.fault()
+    while True:
+        ticks.sleep(TICK_S)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -133,6 +136,7 @@ def parser() -> argparse.ArgumentParser:
     add("--mib-a-sample", type=float, default=0.0, help="GPU memory for each of them")
     add("--data-seconds", type=float, default=0.0, help="read data so long, before all else")
     add("--sm-percent", type=int, default=50, help="GPU utilisation")
+    add("--fault-seconds", type=float, help="after so much work make a fault on the GPU")
     add("--exit-code", type=int, default=0, help="0: also print an accuracy")
     add("--learning-rate", type=float, default=0.1, help="changes nothing")
     add("--seed", type=int, default=1, help="changes nothing")
@@ -143,47 +147,51 @@ def stop(signum: int, frame: FrameType | None) -> None:
     raise StoppedError(signum)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code."""
-    options = parser().parse_args(arguments)
-    state = State(os.environ["SIMGPU_STATE"])
-    places = visible(state, os.environ.get("CUDA_VISIBLE_DEVICES"))
+def place(state: State, client: Client | None, options: argparse.Namespace) -> dict[str, float]:
+    """Return where the training lives and how much memory it takes there; CudaError."""
+    places = visible(
+        state, os.environ.get("CUDA_VISIBLE_DEVICES"), client.places if client else None
+    )
     if not 0 <= options.device < len(places):
-        print(f"train.py: there is no device {options.device}", file=sys.stderr)
-        return 2
+        raise NoDeviceError(f"train.py: there is no device {options.device}")
     print("Device: simulated GPU", flush=True)
     device, mig = places[options.device]
     time.sleep(options.data_seconds)
     memory_mib = options.memory_mib + options.batch_size * options.mib_a_sample
-    if not state.takes(device):
-        print("train.py: CUDA error: the device is busy or unavailable", file=sys.stderr)
-        return 1
-    if memory_mib > state.free_mib(device, mig):
-        print(
-            f"train.py: CUDA out of memory: tried to allocate {memory_mib:g} MiB", file=sys.stderr
-        )
-        return 1
+    server, limit_mib = (client.server, client.limit_mib(options.device)) if client else (0, 0.0)
+    if not state.takes(device, server):
+        raise CudaError("CUDA error: the device is busy or unavailable")
+    if memory_mib > min(state.free_mib(device, mig), limit_mib or math.inf):
+        raise CudaError(f"CUDA out of memory: tried to allocate {memory_mib:g} MiB")
+    result: dict[str, float] = {"device": device, "mig": mig, "memory_mib": memory_mib}
+    if client:
+        client.open_context(device)
+        result |= {"mps_server": server, "pinned_mib": limit_mib, "thread_percent": client.percent}
+    return result
+
+
+def run(state: State, client: Client | None, options: argparse.Namespace) -> int:
+    """Train; the exit code. CudaError, StoppedError."""
+    where = place(state, client, options)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for signum in SIGNALS:
         signal.signal(signum, stop)
     slot = state.claim(
         held=1,
         pid=0,  # who looks from outside learns it: in a namespace this process knows another
-        device=device,
-        mig=mig,
         kind=KINDS.index(options.kind),
         shape=SHAPES.index(options.shape),
-        sm_percent=options.sm_percent,
-        memory_mib=memory_mib,
+        sm_percent=min(options.sm_percent, int(where.get("thread_percent", 100))),
         watts=options.watts,
         low_watts=options.low_watts,
         period_s=options.period,
         duty=options.duty,
         shared_watts=options.shared_watts,
+        **where,
     )
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        train(state, slot, options)
+        train(state, Ticks(slot, client), options)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     except StoppedError as stopped:
         for signum in SIGNALS:
@@ -191,13 +199,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state.end(slot)
         signal.signal(stopped.args[0], signal.SIG_DFL)
         os.kill(os.getpid(), stopped.args[0])
-    state.end(slot)
+    finally:
+        state.end(slot)
     if options.exit_code:
         print("train.py: this training was told to fail", file=sys.stderr)
     else:
         print("Test Accuracy: 91.5", flush=True)
     code: int = options.exit_code
     return code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    options = parser().parse_args(arguments)
+    state = State(os.environ["SIMGPU_STATE"])
+    client = None
+    try:
+        client = connect() if options.kind == "compute" else None
+        return run(state, client, options)
+    except CudaError as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
+    except NoDeviceError as error:
+        print(error, file=sys.stderr)
+        return 2
+    finally:
+        if client:
+            client.close()
 
 
 if __name__ == "__main__":
