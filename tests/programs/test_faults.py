@@ -24,7 +24,11 @@ sys.path.insert(0, sys.argv[1])
 from tandem.machine.faults import FaultWatch
 watch = FaultWatch(Path(sys.argv[2]))
 print("watching", flush=True)
-sys.stdin.readline()
+for line in sys.stdin:
+    if line.strip() == "end":
+        break
+    getattr(watch, line.strip())()
+    print("looked", flush=True)
 print(json.dumps(watch.end()))
 """
 
@@ -43,8 +47,13 @@ class Watching:
         assert self.process.stdout
         assert self.process.stdout.readline() == "watching\n"
 
+    def look(self, how: str) -> None:
+        assert self.process.stdin and self.process.stdout
+        print(how, file=self.process.stdin, flush=True)
+        assert self.process.stdout.readline() == "looked\n"
+
     def found(self) -> Any:
-        answer, _ = self.process.communicate("\n", timeout=60)
+        answer, _ = self.process.communicate("end\n", timeout=60)
         return json.loads(answer)
 
 
@@ -73,6 +82,25 @@ def test_what_a_board_reports_meanwhile(two_gpus: SimGpu, log: Path) -> None:
     assert first["ecc_after"] == {"corrected": 7, "uncorrected": 1, "reason": None}
     assert (first["index"], first["xids"], first["xids_reason"]) == (0, [31, 13], None)
     assert (second["index"], second["xids"]) == (1, [94])
+
+
+@pytest.mark.parametrize("has_events", [True, False])
+def test_which_xids_came_between_two_looks(gpu: SimGpu, log: Path, has_events: bool) -> None:
+    if not has_events:
+        gpu.fail(NOT_SUPPORTED, EVENTS)
+    watching = Watching(gpu, log)
+
+    def report(code: int) -> None:
+        if has_events:
+            gpu.report_xid(code)
+        else:
+            add(log, f"NVRM: Xid (PCI:0000:01:00): {code}, pid=7")
+
+    for how, code in (("begin", 62), ("begin", 31), ("pause", 45)):
+        watching.look(how)
+        report(code)
+    [board] = watching.found()
+    assert (board["xids"], board["xids_beside"]) == ([62, 31, 45], [31])
 
 
 def test_only_the_boards_in_use_are_watched(two_gpus: SimGpu, log: Path) -> None:

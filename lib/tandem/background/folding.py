@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from tandem.background.rounds import Stretch
 
+SIGNALS = range(129, 193)  # what shells and keepers make of an end by a signal
+KILLED = 137
+
 
 def fold(stretches: Sequence[Stretch], keep: int) -> list[Stretch]:
     """Merge all but the newest `keep` rounds into at most `keep` stretches of equal length."""
@@ -40,6 +43,7 @@ def merged(group: Sequence[Stretch]) -> Stretch:
         without_metric=sum(stretch.without_metric for stretch in group),
         unjudged=sum(stretch.unjudged for stretch in group),
         cpu_s=None if None in cpu_s else sum(filter(None, cpu_s)),
+        exit_code=next(filter(None, map(signalled, reversed(group))), None),
         longest_pause_s=max(
             *(stretch.longest_pause_s for stretch in group),
             *(
@@ -48,3 +52,10 @@ def merged(group: Sequence[Stretch]) -> Stretch:
             ),
         ),
     )
+
+
+def signalled(stretch: Stretch) -> int | None:
+    """Return the exit code of a failed round that a signal ended, as does its keeper's loss."""
+    if stretch.reason == "lost":
+        return KILLED
+    return stretch.exit_code if stretch.failed and stretch.exit_code in SIGNALS else None

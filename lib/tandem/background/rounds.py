@@ -8,7 +8,7 @@ One line an event, appended, seconds on CLOCK_BOOTTIME:
     lost    ROUND  SECONDS                   by the loop, when that keeper was killed
     judged  ROUND  SECONDS  VERDICT  WHY     of one that ended with 0, by its log (see judging)
     folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED  OPEN  PAUSE  HOLLOW
-            WITHOUT_METRIC  UNJUDGED  CPU_SECONDS
+            WITHOUT_METRIC  UNJUDGED  CPU_SECONDS  EXIT
 
 Old rounds are folded (lib/fold_rounds.py), so that the file stays bounded however many there are.
 """
@@ -37,7 +37,8 @@ class Stretch:
     A `hollow` round ended with exit code 0, and its log says that the training did not do its work:
     it is no completed one. Of the completed, those `without_metric` printed none though none is
     required, and of `unjudged` ones nobody has read the log. `cpu_s` is the CPU time of all below
-    the keeper, None where it left no note. `why` a round is hollow, or has no metric.
+    the keeper, None where it left no note. `why` a round is hollow, or has no metric. `exit_code`
+    of several rounds is that of the newest of them that a signal ended.
     """
 
     first: int
@@ -99,6 +100,7 @@ def folded(first: str, last: str, start: str, end: str, running: str, *rest: str
         without_metric=without_metric,
         unjudged=unjudged,
         cpu_s=float(rest[8]) if rest[8] else None,
+        exit_code=int(rest[9]) if "".join(rest[9:]) else None,
     )
 
 
@@ -291,5 +293,6 @@ def folded_line(stretch: Stretch) -> str:
         f"{stretch.longest_pause_s:.3f}",
         *map(str, (stretch.hollow, stretch.without_metric, stretch.unjudged)),
         "" if stretch.cpu_s is None else f"{stretch.cpu_s:.3f}",
+        "" if stretch.exit_code is None else str(stretch.exit_code),
     ]
     return "\t".join(["folded", *fields]) + "\n"

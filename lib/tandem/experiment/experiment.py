@@ -156,6 +156,7 @@ class ExperimentRun:
         """Try the foreground, beside its backgrounds, until it succeeds or no retry is left."""
         tries = 1 + self.experiment.limits.max_retries
         for number in range(1, tries + 1):
+            self.faults.begin()
             self.ensure_backgrounds()
             self.wait_ready()
             if number == 1:
@@ -228,6 +229,7 @@ class ExperimentRun:
         point_to(self.folder / "training.log", attempt.log)
         loops = self.backgrounds.scripts if self.backgrounds else []
         attempt.wait(self.watch, loops, self.show_training, self.epochs.look)
+        self.faults.pause()
         attempt.stop()
         self.epochs.finish()
         self.disk.check()  # else its log may lack lines, and that may be why it failed

@@ -27,6 +27,7 @@ def _of_board(seen: BoardFaultsSeen) -> BoardFaults:
         "ecc_uncorrected": uncorrected,
         "ecc_reason": reason,
         "xids": seen["xids"],
+        "xids_beside": seen["xids_beside"],
         "xids_reason": seen["xids_reason"],
     }
 

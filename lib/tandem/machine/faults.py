@@ -36,9 +36,13 @@ class EccCounts(TypedDict):
 
 
 class XidsSeen(TypedDict):
-    """The codes that a board reported; None: not known, and why."""
+    """The codes that a board reported; None: not known, and why.
+
+    `xids_beside` are those that came between `begin` and `pause` of the watch.
+    """
 
     xids: list[int] | None
+    xids_beside: list[int] | None
     xids_reason: str | None
 
 
@@ -91,7 +95,11 @@ def xids_in(text: str) -> Iterator[tuple[tuple[int, int, int], int]]:
 
 
 class FaultWatch:
-    """What the boards in use report from now until it is asked, once."""
+    """What the boards in use report from now until it is asked, once.
+
+    Neither NVML nor the kernel's log says reliably when an Xid came, so who wants to know looks
+    before and after: `begin`, again for each attempt at a foreground, and `pause` at its end.
+    """
 
     def __init__(self, kernel_log: Path = KERNEL_LOG) -> None:
         self._stack = ExitStack()
@@ -107,6 +115,16 @@ class FaultWatch:
             self._xids = Xids(self._boards or ())
         except NvmlError as error:
             self._xids = str(error)
+        self._events: dict[str, list[int]] = {board.uuid: [] for board in self._boards or ()}
+        self._said = ""
+        self._from: dict[str, int] = {}
+        self._to: dict[str, int] = {}
+
+    def begin(self) -> None:
+        self._from, self._to = self._counts(), {}
+
+    def pause(self) -> None:
+        self._to = self._counts()
 
     def end(self) -> list[BoardFaultsSeen] | None:
         """Return what each board has reported, as in outcome.json; None: NVML does not answer."""
@@ -119,33 +137,53 @@ class FaultWatch:
             self._stack.close()
 
     def _found(self, boards: list[Board]) -> list[BoardFaultsSeen]:
-        events = self._xids.read() if isinstance(self._xids, Xids) else {}
-        said = self._log.read()
+        self._look()
         return [
             {
                 "index": board.index,
                 "uuid": board.uuid,
                 "ecc_before": self._before[board.uuid],
                 "ecc_after": ecc_now(board),
-                **self._xids_of(board, events.get(board.uuid, []), said),
+                **self._xids_of(board),
             }
             for board in boards
         ]
 
-    def _xids_of(self, board: Board, events: list[int], said: str) -> XidsSeen:
+    def _look(self) -> None:
+        """Take what has come since the last look."""
+        for uuid, codes in (self._xids.read() if isinstance(self._xids, Xids) else {}).items():
+            self._events[uuid] += codes
+        self._said += self._log.read()
+
+    def _counts(self) -> dict[str, int]:
+        """Return how many Xids each board has reported so far."""
+        self._look()
+        return {board.uuid: len(self._codes(board)[0] or ()) for board in self._boards or ()}
+
+    def _xids_of(self, board: Board) -> XidsSeen:
+        codes, reason = self._codes(board)
+        beside = slice(self._from.get(board.uuid), self._to.get(board.uuid))
+        return {
+            "xids": codes,
+            "xids_beside": None if codes is None else codes[beside],
+            "xids_reason": reason,
+        }
+
+    def _codes(self, board: Board) -> tuple[list[int] | None, str | None]:
         """Return a board's Xids by NVML's events, else by the kernel's log; None with why."""
+        events = self._events[board.uuid]
         reason: str | None = self._xids if isinstance(self._xids, str) else None
         if isinstance(self._xids, Xids):
             reason = self._xids.reasons.get(board.uuid)
         if reason is None or events:
-            return {"xids": events, "xids_reason": reason}
+            return events, reason
         if self._log.reason:
-            return {"xids": None, "xids_reason": f"{reason}; {self._log.reason}"}
+            return None, f"{reason}; {self._log.reason}"
         try:
             place = pci_place(board)
         except NvmlError as error:
-            return {"xids": None, "xids_reason": f"{reason}; {error}"}
-        return {"xids": [code for at, code in xids_in(said) if at == place], "xids_reason": None}
+            return None, f"{reason}; {error}"
+        return [code for at, code in xids_in(self._said) if at == place], None
 
 
 def boards_in_use() -> list[Board]:

@@ -425,6 +425,7 @@ class BoardFaults(TypedDict):
     ecc_uncorrected: int | None
     ecc_reason: str | None
     xids: list[int] | None
+    xids_beside: list[int] | None
     xids_reason: str | None
 
 

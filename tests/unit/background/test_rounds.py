@@ -15,6 +15,7 @@ from tandem.background.folding import fold
 from tandem.background.rounds import (
     Stretch,
     cpu_s,
+    ended,
     lines,
     pauses,
     quick_failures,
@@ -378,3 +379,17 @@ def test_the_longest_pause_survives_folding_and_reading(tmp_path: Path) -> None:
     assert read_rounds(file) == folded
     assert max(stretch.longest_pause_s for stretch in folded) == 4.0
     assert pauses(folded, 11.0, 98.0)[1] == 4.0
+
+
+def test_of_folded_rounds_the_newest_end_by_a_signal_is_kept(file: Path) -> None:
+    ends = [("137", "ended"), ("", "lost"), ("143", "signal SIGTERM"), ("1", "ended")]
+    ends += [("0", "ended")] * 12
+    rounds = [
+        ended(Stretch(number, number, float(number), open=1), number + 0.5, *end)
+        for number, end in enumerate(ends, start=1)
+    ]
+    folded = fold(rounds, 2)
+    assert [stretch.exit_code for stretch in folded] == [137, None, 0, 0]
+    file.write_text("".join(map(lines, folded)))
+    assert read_rounds(file) == folded
+    assert fold(rounds[2:], 2)[0].exit_code is None

@@ -17,7 +17,7 @@ def counts(corrected: int | None, uncorrected: int | None, reason: str | None = 
 
 
 def seen(before: Any, after: Any) -> Any:
-    board = {"index": 0, "uuid": "GPU-0", "xids": [31], "xids_reason": None}
+    board = {"index": 0, "uuid": "GPU-0", "xids": [31], "xids_beside": [], "xids_reason": None}
     return [{**board, "ecc_before": before, "ecc_after": after}]
 
 
@@ -26,7 +26,7 @@ def test_errors_are_those_since_the_start() -> None:
     assert found == [
         {
             **{"index": 0, "uuid": "GPU-0", "ecc_corrected": 2, "ecc_uncorrected": 0},
-            **{"ecc_reason": None, "xids": [31], "xids_reason": None},
+            **{"ecc_reason": None, "xids": [31], "xids_beside": [], "xids_reason": None},
         }
     ]
 

@@ -152,6 +152,7 @@ _ADVICE: Mapping[Kind, Callable[[Record], str]] = {
     "stopped": _says("see who stops the training (SIGSTOP): a scheduler, a debugger, a shell"),
     "place": _says('say where it runs: "gpus" in the settings, "device" in the registry'),
     "sharing": _says('see that "sharing" and "gpus" fit this machine: make doctor says how it is'),
+    "client died": _of_rounds,
     "strangers": _strangers,
     "unknown strangers": _says("make doctor says what NVML reports here"),
     "sampling": _sampling,

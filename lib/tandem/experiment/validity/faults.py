@@ -8,7 +8,7 @@ from tandem.base.text import counted
 from tandem.experiment.validity.reason import Reason
 from tandem.results.record import BoardFaults, Record
 
-_OF_ENDED_PROCESSES = 45  # this Xid also comes where a process is killed, as backgrounds are
+OF_ENDED_PROCESSES = 45  # this Xid also comes where a process is killed, as backgrounds are
 
 
 def reasons(record: Record) -> Iterator[Reason]:
@@ -26,7 +26,7 @@ def _of_board(board: BoardFaults) -> Iterator[str]:
         count = counted(errors, "uncorrected ECC error")
         yield f"GPU {board['index']}: {count} in its memory"
     codes = dict.fromkeys(board["xids"] or ())
-    codes.pop(_OF_ENDED_PROCESSES, None)
+    codes.pop(OF_ENDED_PROCESSES, None)
     if codes:
         numbers = ", ".join(map(str, codes))
         yield f"GPU {board['index']}: Xid {numbers} (the kernel's log says what happened)"

@@ -25,6 +25,7 @@ Kind = Literal[
     "stopped",
     "place",
     "sharing",
+    "client died",
     "strangers",
     "unknown strangers",
     "sampling",

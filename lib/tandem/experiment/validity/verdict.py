@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tandem.experiment.validity import (
     alone,
     background,
+    clients,
     faults,
     hardware,
     joules,
@@ -18,7 +19,7 @@ from tandem.experiment.validity import (
 from tandem.experiment.validity.reason import Reason
 from tandem.results.record import Record
 
-KINDS = (work, background, processes, hardware, sharing, alone, quiet, joules, faults)
+KINDS = (work, background, processes, hardware, sharing, clients, alone, quiet, joules, faults)
 
 
 def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:
