@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Collection
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from tandem.plan.model import Experiment, Plan
 from tandem.plan.planner import read_plan
 from tandem.results.columns import columns_of
 
-DESIGN, SWEEP = (ROOT / "examples" / f"{name}.json" for name in ("design", "sweep"))
+DESIGN, SWEEP, SHARING = (
+    ROOT / "examples" / f"{name}.json" for name in ("design", "sweep", "sharing")
+)
 REGISTRY = ROOT / "config" / "models_config.json"
 
 
@@ -49,10 +51,23 @@ def load_of(experiment: Experiment) -> int | None:
     return experiment.place.background_number
 
 
-@pytest.mark.parametrize("file", [DESIGN, SWEEP])
+@pytest.mark.parametrize("file", [DESIGN, SWEEP, SHARING])
 def test_a_design_is_written_in_25_lines_and_has_no_problem(file: Path) -> None:
     assert len(file.read_text().splitlines()) <= 25
     assert check(file) == (0, "")
+
+
+def test_sharing_has_two_ways_and_three_limits_and_a_solo_run_under_each() -> None:
+    reading = read_plan(SHARING, REGISTRY)
+    assert reading.plan
+    groups = groups_of(reading.plan)
+    setups = Counter(
+        tuple({(each.gpu_setup.sharing, each.gpu_setup.power_limit_w) for each in group})
+        for group in groups
+    )
+    ways = product(("time_slicing", "mps"), (None, 400.0, 300.0))
+    assert setups == Counter({(way,): 6 for way in ways})
+    assert all(sorted(map(load_of, group), key=bool) == [None, 1] for group in groups)
 
 
 def test_all_settings_of_the_guide_are_as_strict_as_they_should_be(tmp_path: Path) -> None:

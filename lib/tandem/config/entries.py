@@ -19,7 +19,8 @@ class TrainingEntry:
     with `draws_all` every supported one is drawn, and `mutate` holds those that are named all the
     same. `hyperparameters` are the values to pass. `repo` or `model` is None where an error was
     found. `places` says where each of these keys is written, an alias by its own name. `gpus` are
-    those that it may see, as CUDA_VISIBLE_DEVICES takes them; None: as it comes.
+    those that it may see, as CUDA_VISIBLE_DEVICES takes them; None: as it comes. `mps` is what it
+    may use under MPS.
     """
 
     path: str
@@ -31,6 +32,7 @@ class TrainingEntry:
     hyperparameters: Mapping[str, Any]
     places: Mapping[str, str]
     gpus: str | None = None
+    mps: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class ForegroundDesign:
     drawn: Mapping[str, Range | None]
     places: Mapping[str, str]
     gpus: str | None = None
+    mps: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class DesignEntry:
     `intensities` is empty where the dose is each background's own. `draws` counts the drawn
     configurations for each combination of the factors' levels, `repeats` the runs of each
     configuration; those of the foreground's hyperparameters named in `vary` differ from repeat to
-    repeat. `order` is "blocks" or "as_written". `source` is the entry as written.
+    repeat. `gpu_setups` are the conditions under which each configuration runs, whole groups.
+    `order` is "blocks" or "as_written". `source` is the entry as written.
     """
 
     path: str
@@ -120,7 +124,7 @@ class DesignEntry:
     limits: Limits
     controls: Controls
     validity: Validity
-    gpu_setup: GpuSetup
+    gpu_setups: tuple[GpuSetup, ...]
     places: Mapping[str, str]
 
 

@@ -41,6 +41,12 @@ def visible_gpus(gpus: Any) -> str | None:
     return ",".join(str(int(gpu) if isinstance(gpu, float) else gpu) for gpu in each)
 
 
+def mps_of(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a training says under "mps", without what annotates."""
+    given = training.get("mps", {})
+    return {key: value for key, value in given.items() if not is_annotation(key)}
+
+
 def gpu_flaw(gpus: str | None) -> str:
     """Return what is wrong with GPUs in the words of CUDA_VISIBLE_DEVICES; "" for nothing."""
     words = (gpus or "").split(",")
@@ -130,10 +136,10 @@ class Key:
 
     `alias` is another name for it. `effect` says in words what a value does. `idle` says why the
     key has no effect, by the part that its level plays: the mode of an entry or a foreground
-    ("mutation", "default", "parallel"), "background", or "alone" for controls where nothing has a
-    background; "" where nobody needs to be told. It is told only of a value that `asks` for
-    something. Given a value and all values of its level, `lost` says what of it has no effect, and
-    `odd` what is strange about one that has; "" for nothing.
+    ("mutation", "default", "parallel"), "background", or "alone" for what stands for all where
+    nothing has a background; "" where nobody needs to be told. It is told only of a value that
+    `asks` for something. Given a value and all values of its level, `lost` says what of it has no
+    effect, and `odd` what is strange about one that has; "" for nothing.
     """
 
     alias: str = ""
@@ -144,7 +150,7 @@ class Key:
     odd: Callable[[Any, Mapping[str, Any]], str] = _nothing_odd
 
 
-_CONTROL = Key(idle=dict.fromkeys(("mutation", "default", "alone"), _ALONE))
+_OF_BACKGROUNDS = Key(idle=dict.fromkeys(("mutation", "default", "alone"), _ALONE))
 
 KEYS = {
     "mode": Key(
@@ -173,10 +179,12 @@ KEYS = {
         odd=_odd_mutate,
     ),
     "gpus": Key(idle={"parallel": _BESIDE}, asks=_always),
+    "mps": Key(idle={"parallel": _BESIDE}),
     "runs_per_config": Key("num_mutations", _runs),
     "timeout_seconds": Key("timeout", "{} s".format),
-    "background_seconds": _CONTROL,
-    "solo": _CONTROL,
+    "background_seconds": _OF_BACKGROUNDS,
+    "solo": _OF_BACKGROUNDS,
+    "sharing": _OF_BACKGROUNDS,
     "governor": Key(odd=_odd_governor),
     "use_deduplication": Key(lost=_lost_deduplication),
     "historical_csvs": Key(lost=_lost_tables),

@@ -22,14 +22,15 @@ def option(key: str, default: Any) -> Any:
 def read_options(kind: type[Options], *given: Mapping[str, Any]) -> Options:
     """Return the options, each from the first of the JSON objects that has its key.
 
-    The default counts where none has it; null stands for an option that is not given.
+    The default counts where none has it, and where null stands for it.
     """
     values = {}
     for name, key, as_type in _KEYS[kind]:
         for settings in given:
-            if (value := settings.get(key)) is not None:
-                # JSON has one kind of number: 10 for a float, and 10.0 for an int, are allowed.
-                values[name] = as_type(value)
+            if key in settings:
+                if (value := settings[key]) is not None:
+                    # JSON has one kind of number: 10 for a float, and 10.0 for an int, are allowed.
+                    values[name] = as_type(value)
                 break
     return kind(**values)
 
@@ -154,6 +155,11 @@ class GpuSetup:
     memory_clock_mhz: int | None = option("memory_clock_mhz", None)
     counters: str | None = option("counters", None)
 
+
+CONDITIONS = ("sharing", "power_limit_watts", "sm_clock_mhz", "memory_clock_mhz")
+"""Keys of a GpuSetup that a design may vary."""
+
+MPS, MIG, TIME_SLICING = "mps", "mig", "time_slicing"  # of GpuSetup.sharing
 
 OPTIONS = (Limits, Dose, Controls, Validity, Course, GpuSetup)
 # Looked up once: a plan may have a hundred thousand of each.

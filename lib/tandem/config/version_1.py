@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tandem.base.text import quote
@@ -18,12 +19,13 @@ from tandem.config.dialect import (
 )
 from tandem.config.entries import BackgroundEntry, Entry, TrainingEntry
 from tandem.config.jsonfile import is_annotation
-from tandem.config.keys import gpu_flaw, names_to_draw, visible_gpus
-from tandem.config.options import Controls, Dose, GpuSetup, Limits, Validity, read_options
+from tandem.config.keys import gpu_flaw, mps_of, names_to_draw, visible_gpus
+from tandem.config.options import MPS, Controls, Dose, GpuSetup, Limits, Validity, read_options
 from tandem.config.problems import Problem, has_errors, join
 from tandem.config.schema import MUTATION_MODES
 
 PARTS = ("foreground", "background")
+SHARING = "sharing"
 
 
 def read_entries(
@@ -51,6 +53,14 @@ def _parts(entry: Level) -> list[str]:
     return [part for part in PARTS if part in entry.values]
 
 
+def _idle_mps(entry: Entry) -> Iterator[Note]:
+    """Yield a note on what a training says for MPS alone, where it does not run under MPS."""
+    for training in (entry.foreground, *(each.training for each in entry.backgrounds)):
+        if training.mps and entry.gpu_setup.sharing != MPS:
+            message = 'no effect without MPS (add "sharing": "mps" to the entry, or remove this)'
+            yield Note(join(training.path, "mps"), message, is_ignored=True)
+
+
 class Reader:
     """Reads the levels of one file and collects the problems on the way."""
 
@@ -67,7 +77,9 @@ class Reader:
     def read_end(self, top: Level, entries: Sequence[Entry]) -> None:
         """Say what the top level asks for in vain, where it is sure that no entry needs it."""
         if not has_errors(self.problems) and not any(entry.backgrounds for entry in entries):
-            self._warn(effect_notes(top.below("controls"), "alone"))
+            shared = {key: value for key, value in top.values.items() if key == SHARING}
+            for level in (Level(top.kind, top.path, shared), top.below("controls")):
+                self._warn(effect_notes(level, "alone"))
 
     def read_entry(self, entry: Level, top: Level, source: Mapping[str, Any]) -> Entry | None:
         if is_separator(entry):
@@ -91,7 +103,10 @@ class Reader:
             foreground = self._training(entry, mode)
         self._warn(effect_notes(entry, mode, levels))
         self._warn(effect_notes(entry.below("controls"), mode))
-        return self._entry(levels, source, foreground, backgrounds)
+        read = self._entry(levels, source, foreground, backgrounds)
+        if mode is not None:
+            self._warn(_idle_mps(read))
+        return read
 
     def _mode(self, *levels: Level) -> str | None:
         """Return the mode of the first level that has one, in one of three words, or "mutation".
@@ -178,6 +193,7 @@ class Reader:
             hyperparameters=given["hyperparameters"][0] or {},
             places={key: place for key, (_, place) in given.items()},
             gpus=gpus,
+            mps=mps_of(level.values),
         )
 
     def _entry(
@@ -191,6 +207,7 @@ class Reader:
         if runs == 0:
             self._warn([Note(levels[0].path, f"nothing runs for it: {place} is 0")])
         given = as_they_count(levels)
+        setup = read_options(GpuSetup, *given)
         return Entry(
             path=levels[0].path,
             source=source,
@@ -200,7 +217,7 @@ class Reader:
             limits=read_options(Limits, *given),
             controls=read_options(Controls, *(it.get("controls", {}) for it in given)),
             validity=read_options(Validity, *(it.get("validity", {}) for it in given)),
-            gpu_setup=read_options(GpuSetup, *given),
+            gpu_setup=setup if backgrounds else replace(setup, sharing=None),
         )
 
     def _warn(self, notes: Iterable[Note]) -> None:

@@ -11,12 +11,20 @@ from itertools import cycle
 from tandem.base.errors import UsageError
 from tandem.config.entries import Entry
 from tandem.config.hyperparameter import Value
-from tandem.config.problems import has_errors
+from tandem.config.options import MPS
+from tandem.config.problems import Problem, has_errors
 from tandem.plan.context import MAX_EXPERIMENTS, Context
 from tandem.plan.draw import draw, stream
 from tandem.plan.model import Background, Experiment, Training
 from tandem.plan.names import experiment_id
 from tandem.plan.resolve import Resolved, background_of, training_of
+from tandem.plan.sharing import (
+    background_under_mps,
+    load_of,
+    member_of,
+    sharing_flaws,
+    under_mps,
+)
 
 Trainings = tuple[Training, tuple[Background, ...]]
 
@@ -58,6 +66,8 @@ def _trainings(entry: Entry, context: Context, alike: Counter[str]) -> Iterable[
     foreground, problems = context.resolver.resolve(entry.foreground)
     resolved, more = context.backgrounds(entry.backgrounds, [foreground] if foreground else [])
     problems = problems + more
+    if foreground and len(resolved) == len(entry.backgrounds):
+        problems += _sharing_problems(entry, foreground, resolved, context)
     context.find(entry.path, problems)
     if has_errors(problems) or foreground is None or context.is_wrong(entry.path):
         return []
@@ -66,9 +76,24 @@ def _trainings(entry: Entry, context: Context, alike: Counter[str]) -> Iterable[
     except UsageError as error:
         context.fail(entry.foreground.places["mutate"], str(error))
         return []
-    backgrounds = tuple(map(background_of, resolved, entry.backgrounds))
+    backgrounds = list(map(background_of, resolved, entry.backgrounds))
     gpus = entry.foreground.gpus
-    return [(training_of(foreground, each, gpus), backgrounds) for each in values]
+    foregrounds = [training_of(foreground, each, gpus) for each in values]
+    if entry.gpu_setup.sharing == MPS:
+        given = [each.training.mps for each in entry.backgrounds]
+        backgrounds = list(map(background_under_mps, backgrounds, given))
+        foregrounds = [under_mps(each, entry.foreground.mps) for each in foregrounds]
+    return [(each, tuple(backgrounds)) for each in foregrounds]
+
+
+def _sharing_problems(
+    entry: Entry, foreground: Resolved, backgrounds: Sequence[Resolved], context: Context
+) -> list[Problem]:
+    """The errors in how foreground and backgrounds are to share a GPU."""
+    member = member_of(entry.foreground, foreground)
+    loads = list(map(load_of, entry.backgrounds, backgrounds))
+    flaws = sharing_flaws(entry.gpu_setup.sharing, member, loads)
+    return [context.resolver.error(*flaw) for flaw in flaws]
 
 
 def _values(

@@ -551,8 +551,12 @@ def test_what_is_wrong_in_one_entry_hides_nothing_in_another(tmp_path: Path) -> 
 def test_more_combinations_than_can_be_planned_are_not_read(tmp_path: Path) -> None:
     factors = {"foreground": [SOURCE] * 400, "background": [None] * 300}
     entries: list[dict[str, Any]] = [{}] * 1000
-    message = "more than 100000 foregrounds with backgrounds, and so many are the most (list fewer)"
-    assert errors(tmp_path, *entries, factors=factors) == [("experiments", message)]
+    message = (
+        "more than 100000 foregrounds with backgrounds and conditions, and so many are the most"
+    )
+    assert errors(tmp_path, *entries, factors=factors) == [
+        ("experiments", f"{message} (list fewer)")
+    ]
 
 
 def test_too_many_combinations_of_a_background_are_an_error(tmp_path: Path) -> None:

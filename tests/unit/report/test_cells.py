@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from support.plans import crossed, experiment, load, plan, training
-from tandem.config.options import Dose
+from tandem.config.options import Dose, GpuSetup
 from tandem.plan.model import Background, Experiment, Size
-from tandem.report.check.cells import cells_of, row_of
+from tandem.report.check.cells import HEADINGS, cells_of, row_of
 from tandem.report.check.text import MOST_ROWS, text_of_check
 
 
@@ -85,7 +85,7 @@ def test_several_backgrounds_their_doses_and_an_open_size() -> None:
         Background(sized, Dose(intensity=0.25), (Size("batch", 8, ()), Size("batch", 4, ()))),
         Background(load(), Dose()),
     )
-    assert rows(experiment(backgrounds=loads))[0][2:] == (
+    assert rows(experiment(backgrounds=loads))[0][2:4] == (
         "vision resnet20 batch=auto + vision resnet20",
         "1. intensity 0.25",
     )
@@ -105,3 +105,11 @@ def test_a_very_long_table_is_cut_with_a_count(tmp_path: Path) -> None:
     text = text_of_check(plan(*runs), [], tmp_path, 80)
     assert f"\nand {1000 - MOST_ROWS} more (--lines shows all)" in text
     assert text.count("(1 draw)") == MOST_ROWS
+
+
+def test_each_condition_has_a_line_of_its_own_and_says_what_is_set() -> None:
+    setups = [GpuSetup(), GpuSetup("mps", 300.0), GpuSetup("time_slicing", None, 1200, 1593)]
+    lines = rows(*(replace(given(epochs=3), gpu_setup=setup) for setup in setups))
+    assert [line[HEADINGS.index("conditions")] for line in lines] == [
+        *("", "MPS, 300 W", "time slicing, 1200 MHz, memory 1593 MHz")
+    ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tandem.base.text import quote, suggestion
 from tandem.config.dialect import Level
 from tandem.config.entries import BackgroundLevel, DesignEntry
 from tandem.config.jsonfile import is_annotation
 from tandem.config.keys import KEYS
+from tandem.config.options import CONDITIONS, as_settings
 from tandem.config.problems import Faults, join
 
 HOLDERS = ("controls", "validity", "factors")
@@ -23,6 +24,8 @@ _FOR_BACKGROUNDS = {
     "validity.min_coverage",
     "validity.min_background_sm_percent",
     "factors.intensity",
+    "sharing",
+    "factors.sharing",
 }
 _NO_BACKGROUND = "no effect: there is no background (remove it, or add one)"
 _NOT_DRAWN = 'no effect: no hyperparameter is drawn (remove it, or write {"draw": true} for one)'
@@ -34,6 +37,7 @@ _OF_EVERY_ENTRY = (*HOLDERS, "draws", "vary", "exclude")
 _ALSO = {
     "factors.foreground": ("foreground", "repo", "model"),
     "factors.background": ("background",),
+    **{f"factors.{key}": (key,) for key in CONDITIONS},
 }
 
 
@@ -80,7 +84,9 @@ def _says(entry: Level, key: str) -> bool:
     """Whether the entry itself says what the key of the top level says."""
     holder, _, name = key.rpartition(".")
     values = entry.below(holder).values if holder else entry.values
-    return name in values or any(also in entry.values for also in _ALSO.get(key, ()))
+    is_factor = key in CONDITIONS and key in entry.below("factors").values
+    also = any(other in entry.values for other in _ALSO.get(key, ()))
+    return name in values or is_factor or also
 
 
 def _idle(level: Level, designs: Sequence[DesignEntry]) -> Iterator[tuple[str, str]]:
@@ -138,16 +144,22 @@ def _varied(design: DesignEntry) -> Iterator[tuple[str, str]]:
 def _excluded(level: Level, designs: Sequence[DesignEntry]) -> Iterator[tuple[str, str]]:
     """Yield each key of an exclusion in the level that names no factor of any of the designs."""
     factors = {name for design in designs for each in design.foregrounds for name in each.factors}
+    conditions = [key for key in CONDITIONS if any(_has_levels(it, key) for it in designs)]
     for index, cells in enumerate(level.values.get("exclude", [])):
         place = join(level.place("exclude"), index)
         names = [name for name in cells if name in factors or not is_annotation(name)]
         if not names:
-            yield place, f"leaves nothing out (name {_listed(factors)})"
+            yield place, f"leaves nothing out (name {_listed(conditions, factors)})"
         for name in names:
-            if name not in factors and name not in CELL:
+            if name not in factors and name not in (*CELL, *CONDITIONS):
                 message = f"{quote(name)} is no factor here"
-                yield join(place, name), message + suggestion(name, [*CELL, *sorted(factors)])
+                known = [*CELL, *conditions, *sorted(factors)]
+                yield join(place, name), message + suggestion(name, known)
 
 
-def _listed(factors: Collection[str]) -> str:
-    return ", ".join(map(quote, [*CELL, *sorted(factors)]))
+def _has_levels(design: DesignEntry, key: str) -> bool:
+    return len({as_settings(setup)[key] for setup in design.gpu_setups}) > 1
+
+
+def _listed(conditions: Iterable[str], factors: Iterable[str]) -> str:
+    return ", ".join(map(quote, [*CELL, *conditions, *sorted(factors)]))

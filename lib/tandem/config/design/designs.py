@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tandem.config.design.checks import check_entry, check_file
+from tandem.config.design.setups import setups_of
 from tandem.config.design.trainings import background_levels, foreground_of
 from tandem.config.dialect import Level
 from tandem.config.entries import BackgroundLevel, DesignEntry, ForegroundDesign
 from tandem.config.jsonfile import is_annotation
-from tandem.config.options import Controls, Course, GpuSetup, Limits, Validity, read_options
+from tandem.config.options import Controls, Course, Limits, Validity, read_options
 from tandem.config.problems import Faults, Problem, join
 
 MAX_COMBINATIONS = 100_000
-TRAINING = ("repo", "model", "hyperparameters", "gpus")
+TRAINING = ("repo", "model", "hyperparameters", "gpus", "mps")
 _DEFAULTS = {"warmup_runs": 1}
 _PLACES = ("draws", "repeats", "vary", "exclude", "order", "foreground", "background")
 
@@ -35,10 +36,10 @@ def read_designs(
     for entry, source in entries:
         if design := _design(entry, top, source, faults):
             designs.append(design)
-            size += len(design.foregrounds) * len(design.backgrounds)
+            size += len(design.foregrounds) * len(design.backgrounds) * len(design.gpu_setups)
         if size > MAX_COMBINATIONS:
-            how = "foregrounds with backgrounds, and so many are the most (list fewer)"
-            faults.add("experiments", f"more than {MAX_COMBINATIONS} {how}")
+            how = "foregrounds with backgrounds and conditions, and so many are the most"
+            faults.add("experiments", f"more than {MAX_COMBINATIONS} {how} (list fewer)")
             break
     check_file(top, [entry for entry, _ in entries], designs, faults)
     return tuple(designs), faults.problems
@@ -76,6 +77,8 @@ def _design(
     if controls.solo and has_load and all(level.backgrounds for level in backgrounds):
         place = place_of("solo", entry.below("controls"), top.below("controls"))
         backgrounds = [BackgroundLevel(place, None, ()), *backgrounds]
+    setups, own_places = setups_of(entry, top, faults, has_load=has_load)
+    places |= own_places
     draws = any(foreground.drawn for foreground in foregrounds)
     design = DesignEntry(
         path=entry.path,
@@ -92,7 +95,7 @@ def _design(
         limits=read_options(Limits, *given),
         controls=controls,
         validity=read_options(Validity, *(it.below("validity").values for it in (entry, top))),
-        gpu_setup=read_options(GpuSetup, *given),
+        gpu_setups=setups,
         places=places,
     )
     check_entry(design, entry, faults)

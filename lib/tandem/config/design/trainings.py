@@ -17,7 +17,7 @@ from tandem.config.entries import (
     TrainingEntry,
 )
 from tandem.config.jsonfile import is_annotation
-from tandem.config.keys import gpu_flaw, visible_gpus
+from tandem.config.keys import gpu_flaw, mps_of, visible_gpus
 from tandem.config.options import Dose, read_options
 from tandem.config.problems import Faults, join
 
@@ -50,6 +50,7 @@ def foreground_of(level: Level, faults: Faults) -> ForegroundDesign:
         drawn=drawn,
         places=places,
         gpus=_checked(level, faults),
+        mps=mps_of(level.values),
     )
 
 
@@ -197,5 +198,6 @@ def _background(level: Level, outer: Sequence[Level]) -> BackgroundEntry:
         hyperparameters=_given(level),
         places=_places(level),
         gpus=visible_gpus(level.values.get("gpus")),
+        mps=mps_of(level.values),
     )
     return BackgroundEntry(training, read_options(Dose, level.values, *(it.values for it in outer)))

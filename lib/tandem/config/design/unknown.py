@@ -12,7 +12,7 @@ from tandem.config.schema import schema
 
 _SHAPES = (
     *("version_2", "design_entry", "design_foreground", "design_background"),
-    *("factors", "design_controls", "design_validity", "hyperparameter_form"),
+    *("factors", "design_controls", "design_validity", "hyperparameter_form", "mps"),
 )
 _TOP = "the top level"
 _REMOVE = ' (remove it, or begin its name with "comment")'

@@ -1,8 +1,8 @@
 """The configurations of designs: the product of the factors, less what is excluded, and draws.
 
-A cell is a foreground with one level of each of its factors beside one level of the background. A
-configuration is a foreground with all its values, the drawn ones included, and the levels of the
-background beside which it runs.
+A cell is a foreground with one level of each of its factors beside one level of the background,
+under one setup of the GPUs. A configuration is a foreground with all its values, the drawn ones
+included, one setup, and the levels of the background beside which it runs.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from typing import Any
 from tandem.base.errors import UsageError
 from tandem.config.entries import DesignEntry
 from tandem.config.hyperparameter import Value
+from tandem.config.options import MPS, GpuSetup
 from tandem.config.problems import has_errors, is_within
 from tandem.plan.context import MAX_EXPERIMENTS, Context
 from tandem.plan.design.exclude import refuse_idle_excludes, without_excluded
 from tandem.plan.design.foregrounds import Foreground, look_up
 from tandem.plan.design.levels import Cells, Level, Values, levels_of
+from tandem.plan.design.shared import flaws_of_cells, note_mps, refuse_idle_mps
 from tandem.plan.draw import draw, stream
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A foreground with all values that it has in every repeat; `number` counts through the plan.
+    """A foreground with all values that it has in every repeat, under one GPU setup.
 
+    `number` counts through the plan.
     `levels` are those beside which it runs, in the order in which they are written. `varied` has
     the values of each repeat that are its alone.
     """
@@ -38,6 +41,7 @@ class Configuration:
     design: DesignEntry
     foreground: Foreground
     values: Values
+    gpu_setup: GpuSetup
     levels: tuple[Level, ...]
     varied: Sequence[Values]
 
@@ -50,8 +54,10 @@ def configurations(designs: Sequence[DesignEntry], context: Context) -> list[Con
         context.fail("experiments", f"{message} (list fewer levels)")
         return []
     hits: dict[str, bool] = {}
-    cells = [(design, _cells(design, context, hits)) for design in designs]
+    mps: dict[str, bool] = {}
+    cells = [(design, _cells(design, context, hits, mps)) for design in designs]
     refuse_idle_excludes(hits, context)
+    refuse_idle_mps(mps, context)
     total = sum(_size(design, each) for design, found in cells for each in found)
     if total > MAX_EXPERIMENTS:
         message = f"{total} experiments, and {MAX_EXPERIMENTS} are the most"
@@ -72,7 +78,7 @@ def _product_size(design: DesignEntry) -> int:
     parallel = sum(bool(level.backgrounds) for level in design.backgrounds)
     levels = parallel * max(1, len(design.intensities)) + 1
     sizes = (math.prod(map(len, it.factors.values())) for it in design.foregrounds)
-    return levels * sum(sizes)
+    return levels * sum(sizes) * len(design.gpu_setups)
 
 
 def _size(design: DesignEntry, cells: Cells) -> int:
@@ -90,10 +96,13 @@ def _refuse_idle_tables(
             context.fail(place, "nothing is drawn, so no value can be drawn again (remove it)")
 
 
-def _cells(design: DesignEntry, context: Context, hits: dict[str, bool]) -> list[Cells]:
+def _cells(
+    design: DesignEntry, context: Context, hits: dict[str, bool], mps: dict[str, bool]
+) -> list[Cells]:
     """The cells of an entry that are not excluded; nothing where the entry cannot run.
 
-    `hits` learns of each object of `exclude`, by its place, whether it has left out any cell.
+    `hits` learns of each object of `exclude`, by its place, whether it has left out any cell, and
+    `mps` of what each training may use under MPS, whether any cell runs it there.
     """
     foregrounds = _foregrounds(design, context)
     levels, problems = levels_of(design, [it.resolved for it in foregrounds], context)
@@ -101,16 +110,21 @@ def _cells(design: DesignEntry, context: Context, hits: dict[str, bool]) -> list
     is_wrong = context.is_wrong(design.path) or context.is_wrong_for_all or has_errors(problems)
     if is_wrong or len(foregrounds) < len(design.foregrounds):
         return []
+    by_sharing = {True: tuple(each.under_mps() for each in levels), False: tuple(levels)}
     cells = [
-        Cells(foreground, values, tuple(levels))
+        Cells(foreground, values, setup, by_sharing[setup.sharing == MPS])
         for foreground in foregrounds
         for values in _combinations(foreground)
+        for setup in design.gpu_setups
     ]
     kept = list(without_excluded(design, cells, hits))
+    note_mps(design, kept, mps)
+    problems = [context.resolver.error(*flaw) for flaw in flaws_of_cells(design, kept)]
+    context.find(design.path, problems)
     own = [place for place, is_hit in hits.items() if is_within(place, design.path) and not is_hit]
     if not kept:
         context.fail(design.places["exclude"], "leaves out everything (remove some of it)")
-    return [] if own else kept
+    return [] if own or problems else [each.merged for each in kept]
 
 
 def _foregrounds(design: DesignEntry, context: Context) -> list[Foreground]:
@@ -137,7 +151,7 @@ def _configurations(
 
     `alike` counts the entries up to this one that are written as it is.
     """
-    merged: dict[Any, tuple[Foreground, Values, dict[int, Level]]] = {}
+    merged: dict[Any, tuple[Cells, Values, dict[int, Level]]] = {}
     varied: dict[int, list[Values]] = {}
     for number, group in groupby(cells, key=lambda each: each.foreground.number):
         own = list(group)
@@ -148,19 +162,20 @@ def _configurations(
             return []
         for drawn, each in product(draws, own):
             values = {**each.values, **drawn}
-            key = *foreground.key, tuple(sorted(values.items()))
-            _, _, levels = merged.setdefault(key, (foreground, values, {}))
+            key = foreground.key(each.gpu_setup), tuple(sorted(values.items()))
+            _, _, levels = merged.setdefault(key, (each, values, {}))
             levels.update((level.place, level) for level in each.levels)
     return [
         Configuration(
             number=number,
             design=design,
-            foreground=foreground,
+            foreground=first.foreground,
             values=values,
+            gpu_setup=first.gpu_setup,
             levels=tuple(levels[place] for place in sorted(levels)),
-            varied=varied[foreground.number],
+            varied=varied[first.foreground.number],
         )
-        for number, (foreground, values, levels) in enumerate(merged.values(), before + 1)
+        for number, (first, values, levels) in enumerate(merged.values(), before + 1)
     ]
 
 

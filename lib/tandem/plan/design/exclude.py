@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tandem.config.entries import DesignEntry, ForegroundDesign
 from tandem.config.jsonfile import is_annotation
 from tandem.config.keys import visible_gpus
+from tandem.config.options import CONDITIONS, as_settings
 from tandem.config.problems import has_errors, join
 from tandem.plan.context import Context, is_in_entry
 from tandem.plan.design.levels import Cells, Level, Values
@@ -27,11 +29,11 @@ def without_excluded(
         for level in each.levels:
             is_kept = True
             for place, pattern in patterns.items():
-                if _is_excluded(pattern, level, each.values, written):
+                if _is_excluded(pattern, level, each, written):
                     hits[place], is_kept = True, False
             levels += [level] if is_kept else []
         if levels:
-            yield Cells(each.foreground, each.values, tuple(levels))
+            yield replace(each, levels=tuple(levels))
 
 
 def _written(design: ForegroundDesign, values: Values) -> Mapping[str, Any]:
@@ -42,7 +44,7 @@ def _written(design: ForegroundDesign, values: Values) -> Mapping[str, Any]:
         else {"range": [it.low, it.high], "distribution": it.distribution}
         for name, it in design.drawn.items()
     }
-    own = {"repo": design.repo, "model": design.model, "gpus": design.gpus}
+    own = {"repo": design.repo, "model": design.model, "gpus": design.gpus, "mps": design.mps}
     return {**own, "hyperparameters": {**drawn, **values}}
 
 
@@ -58,14 +60,14 @@ def refuse_idle_excludes(hits: Mapping[str, bool], context: Context) -> None:
 def _is_excluded(
     pattern: Mapping[str, Any],
     level: Level,
-    values: Mapping[str, Any],
+    cells: Cells,
     foreground: Mapping[str, Any],
 ) -> bool:
     """Whether a cell is what an object of `exclude` leaves out: every key that it gives is equal.
 
-    `values` are the cell's values by hyperparameter, `foreground` is its foreground as it could be
-    written.
+    `foreground` is the cell's foreground as it could be written.
     """
+    values = cells.values
     for key, wanted in pattern.items():
         if key == FOREGROUND:
             found: Sequence[Any] = [foreground]
@@ -73,6 +75,8 @@ def _is_excluded(
             found = [_like(wanted, written) for written in level.written]
         elif key == INTENSITY:
             found = [level.intensity]
+        elif key in CONDITIONS:
+            found = [as_settings(cells.gpu_setup)[key]]
         else:
             found = [values[key]] if key in values else []
         if not any(_fits(wanted, each) for each in found) and not is_annotation(key):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from tandem.config.entries import DesignEntry
+from tandem.config.options import MPS
 from tandem.plan.context import Context
 from tandem.plan.design.configurations import Configuration, configurations
 from tandem.plan.design.levels import Level
@@ -18,6 +19,7 @@ from tandem.plan.draw import stream
 from tandem.plan.model import SOLO, Experiment, Place, Training
 from tandem.plan.names import Digits, digits_of
 from tandem.plan.resolve import training_of
+from tandem.plan.sharing import under_mps
 
 PARALLEL = "parallel"
 
@@ -116,7 +118,7 @@ class _Maker:
                 warnings=self._warnings_of(configuration, training, level),
                 controls=design.controls,
                 validity=design.validity,
-                gpu_setup=design.gpu_setup,
+                gpu_setup=configuration.gpu_setup,
                 control=SOLO if kinds[index] == SOLO else None,
                 twin=solo if kinds[index] == PARALLEL else None,
                 place=places[index],
@@ -132,7 +134,10 @@ class _Maker:
             values = {**configuration.values, **configuration.varied[block - 1]}
             ordered = {name: values[name] for name in foreground.order if name in values}
             gpus = foreground.design.gpus
-            self._trainings[number] = training_of(foreground.resolved, ordered, gpus)
+            training = training_of(foreground.resolved, ordered, gpus)
+            if configuration.gpu_setup.sharing == MPS:
+                training = under_mps(training, foreground.design.mps)
+            self._trainings[number] = training
         return self._trainings[number]
 
     def _warnings_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from tandem.base.text import quote, word
 from tandem.config.entries import ForegroundDesign, Range, TrainingEntry
 from tandem.config.hyperparameter import SWITCH, Hyperparameter, Value, given_value
 from tandem.config.jsonfile import is_annotation
+from tandem.config.options import MPS, GpuSetup
 from tandem.config.problems import Problem, has_errors, join
 from tandem.config.registry import Repository
 from tandem.plan.command import words_of
@@ -33,10 +34,10 @@ class Foreground:
     drawn: tuple[Hyperparameter, ...]
     varied: tuple[Hyperparameter, ...]
 
-    @property
-    def key(self) -> tuple[str, str, str | None]:
-        """What it is apart from its hyperparameters."""
-        return self.resolved.repository.name, self.resolved.model, self.design.gpus
+    def key(self, gpu_setup: GpuSetup) -> Hashable:
+        """What it is apart from its hyperparameters, under these conditions."""
+        mps = tuple(sorted(self.design.mps.items())) if gpu_setup.sharing == MPS else ()
+        return self.resolved.repository.name, self.resolved.model, self.design.gpus, gpu_setup, mps
 
     @property
     def order(self) -> Iterable[str]:
@@ -63,6 +64,7 @@ def look_up(
         hyperparameters=design.given,
         places={**places, **design.places},
         gpus=design.gpus,
+        mps=design.mps,
     )
     resolved, problems = resolver.resolve(entry)
     repository = resolver.repository(design.repo)

@@ -12,10 +12,12 @@ from tandem.base.text import counted, printable, span, word
 from tandem.base.variables import VISIBLE
 from tandem.plan.command import text_of
 from tandem.plan.model import Background, Experiment, Plan, Training
+from tandem.plan.sharing import mps_words
+from tandem.report.check.conditions import conditions_text
 from tandem.report.check.lines import dose_words
 from tandem.report.shell import shell_word
 
-HEADINGS = ("values", "repeats", "background", "dose")
+HEADINGS = ("values", "repeats", "background", "dose", "conditions")
 _LONGEST_RANGES, _LONGEST_VALUE = 44, 60
 _MOST_WORDS = 3  # drawn words that are shown one by one
 
@@ -58,7 +60,7 @@ def _key(experiment: Experiment) -> Hashable:
     place, values = experiment.place, experiment.foreground.hyperparameters
     given = tuple(each for each in values.items() if each[0] not in experiment.foreground.mutated)
     load = (place.foreground_number, place.background_number) if place else experiment.mode
-    return experiment.source_path, load, given
+    return experiment.source_path, load, given, experiment.gpu_setup
 
 
 def _order(experiments: Sequence[Experiment]) -> tuple[int, int]:
@@ -86,6 +88,7 @@ def row_of(cell: Cell) -> tuple[str, ...]:
         span(cell.repeats.values()),
         background_text(cell.first) or "none",
         dose_text(cell.first.backgrounds),
+        conditions_text(cell.first.gpu_setup),
     )
 
 
@@ -100,7 +103,7 @@ def values_text(cell: Cell) -> str:
     varied = [name for name in foreground.mutated if cell.varies(name)]
     drawn = [name for name in foreground.mutated if name not in varied]
     texts = [f"{word(name)}={value_text(value)}" for name, value in given.items()]
-    texts += _gpus(foreground)
+    texts += [*_gpus(foreground), *mps_words(foreground)]
     texts += [_drawn_text(cell, drawn)] if drawn else []
     texts += [f"{word(name)} varies" for name in varied]
     return ", ".join(texts) or "no values"
@@ -147,7 +150,7 @@ def _background(background: Background) -> str:
         f"{word(name)}={'auto' if name in auto else value_text(value)}"
         for name, value in training.hyperparameters.items()
     ]
-    return " ".join([training_name(training), *texts, *_gpus(training)])
+    return " ".join([training_name(training), *texts, *_gpus(training), *mps_words(training)])
 
 
 def _gpus(training: Training) -> list[str]:

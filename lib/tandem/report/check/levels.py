@@ -7,8 +7,10 @@ from dataclasses import replace
 from itertools import groupby
 
 from tandem.base.text import counted_span
+from tandem.config.options import CONDITIONS, as_settings
 from tandem.interference.compare.units import CONFIGURATION, PAIR
 from tandem.report.check.cells import Cell, training_name, value_text
+from tandem.report.check.conditions import condition_text
 from tandem.report.check.verdicts import answer
 from tandem.report.grid import Line
 
@@ -47,12 +49,20 @@ def _levels(cell: Cell) -> dict[str, str]:
     intensities = {background.dose.intensity for background in first.backgrounds}
     if len(intensities) == 1 and (intensity := intensities.pop()) is not None:
         levels["intensity"] = f"{intensity:g}"
+    setup = as_settings(first.gpu_setup)
+    levels |= {key: condition_text(key, setup[key]) for key in CONDITIONS}
     given = foreground.hyperparameters.items()
     return levels | {n: value_text(v) for n, v in given if n not in foreground.mutated}
 
 
 def _stratum(factor: str, cell: Cell) -> str:
     """Return what else compare keeps apart where it compares the levels of a factor."""
+    setup = as_settings(cell.first.gpu_setup)
+    others = ", ".join(str(setup[key]) for key in CONDITIONS if key != factor)
+    return f"{others}: {_load_stratum(factor, cell)}"
+
+
+def _load_stratum(factor: str, cell: Cell) -> str:
     first = cell.first
     if factor == "background":
         return ""
@@ -62,7 +72,8 @@ def _stratum(factor: str, cell: Cell) -> str:
         )
         return str([*loads])
     number = f"b{first.place.background_number}" if first.place else ""
-    return number if factor == "foreground" else f"{training_name(first.foreground)} {number}"
+    is_beside_all = factor == "foreground" or factor in CONDITIONS
+    return number if is_beside_all else f"{training_name(first.foreground)} {number}"
 
 
 def _text(factor: str, levels: Levels) -> str:

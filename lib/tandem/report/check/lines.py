@@ -10,6 +10,7 @@ from tandem.config.options import Dose
 from tandem.config.problems import Problem
 from tandem.plan.command import text_of
 from tandem.plan.model import Background, Experiment, Plan, Training
+from tandem.report.check.conditions import conditions_text
 from tandem.report.problems import problem_blocks
 from tandem.report.shell import shell_line, shell_word
 
@@ -44,6 +45,8 @@ def plan_head(plan: Plan) -> str:
 def _experiment_text(experiment: Experiment) -> str:
     lines = [f"{experiment.id}  {_mode(experiment)}"]
     lines.append(f"  {_limits(experiment)}")
+    if gpus := _gpu_setup(experiment):
+        lines.append(f"  GPUs {gpus}")
     lines += _training_lines("foreground", experiment.foreground)
     for number, background in enumerate(experiment.backgrounds, start=1):
         name = f"background {number}" if len(experiment.backgrounds) > 1 else "background"
@@ -67,6 +70,13 @@ def _mode(experiment: Experiment) -> str:
         return experiment.mode
     control = f", control {experiment.twin}" if experiment.twin else ""
     return f"{experiment.mode}, {experiment.foreground_mode} in the foreground{control}"
+
+
+def _gpu_setup(experiment: Experiment) -> str:
+    """How the GPUs are shared, set and read; "" where they are left as they are."""
+    counters = experiment.gpu_setup.counters
+    texts = conditions_text(experiment.gpu_setup), f"counters {counters}" if counters else ""
+    return ", ".join(filter(None, texts))
 
 
 def _limits(experiment: Experiment) -> str:
@@ -100,6 +110,8 @@ def _windows(experiment: Experiment) -> list[str]:
     windows = []
     if controls.idle_s:
         windows.append(f"idle {_seconds(controls.idle_s)} before and after")
+    if controls.idle_context_s:
+        windows.append(f"bare CUDA context {_seconds(controls.idle_context_s)}")
     if controls.background_s and experiment.backgrounds:
         windows.append(f"background alone {_seconds(controls.background_s)}")
     return windows

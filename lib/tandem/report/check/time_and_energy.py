@@ -73,10 +73,11 @@ def _parts_s(
     limits, controls = experiment.limits, experiment.controls
     has_load = bool(experiment.backgrounds)
     known_s = [each for each in (cooldown_s, limits.cooldown_s) if each is not None]
+    idle_s = 2 * controls.idle_s + controls.idle_context_s
     return {
         "trainings": training_s,
         "warm-ups of backgrounds": limits.warmup_s if has_load else 0.0,
-        "windows": 2 * controls.idle_s + (controls.background_s if has_load else 0.0),
+        "windows": idle_s + (controls.background_s if has_load else 0.0),
         "cool-downs": min(known_s, default=0.0),
     }
 
