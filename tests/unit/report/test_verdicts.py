@@ -11,7 +11,7 @@ import pytest
 from support import records
 from support.plans import crossed, experiment, load, plan
 from support.records import write_run
-from tandem.config.options import Controls, Dose
+from tandem.config.options import Controls, Dose, GpuSetup
 from tandem.interference.compare.rows import TESTED
 from tandem.interference.spread import Spreads
 from tandem.interference.statistics.resolution import smallest_effect
@@ -139,6 +139,21 @@ def test_what_compare_keeps_apart_is_counted_apart() -> None:
     assert levels(made)["by momentum"] == (
         "1, 2: 2 configurations a level: values alone; 6 pairs a level: verdict"
     )
+
+
+def test_conditions_are_factors_and_each_is_compared_under_the_same_others() -> None:
+    setups = [GpuSetup(way, limit) for way in ("mps", "time_slicing") for limit in (None, 300.0)]
+    made = plan(
+        *(
+            replace(each, gpu_setup=setups[each.place.config - 1])
+            for each in crossed(4, 6, [None, 1], lambda config: {}).experiments
+            if each.place
+        )
+    )
+    assert levels(made) == {
+        "by sharing": "MPS, time slicing: 6 pairs a level: verdict",
+        "by power_limit_watts": "as it is, 300 W: 6 pairs a level: verdict",
+    }
 
 
 def test_what_has_one_level_is_no_factor_and_version_1_has_none() -> None:
