@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem.interference.compare.comparison import comparison
 from tandem.interference.figures import NAMES
-from tandem.results.record import Figure, Interference, Record, Window
+from tandem.results.record import Figure, GpuSetup, Interference, Record, Window
 
 from support import records
 from support.records import of, put
@@ -24,6 +24,13 @@ def figure(value: float | None, uncertainty: float | None, reason: str | None = 
 def figures(value: float | None, **others: float) -> dict[str, Figure]:
     """Figures that all have one value, but for those that are named."""
     return {name: figure(others.get(name, value), 0.01) for name in NAMES}
+
+
+def setup(sharing: str | None = "time_slicing", **asked: float) -> GpuSetup:
+    """Boards that were shared in some way, and what was asked of them by settings key."""
+    made = of(GpuSetup, sharing=sharing, mig=[])
+    made["requested"] = {**dict.fromkeys(made["requested"]), "sharing": sharing, **asked}
+    return made
 
 
 def parallel(number: int, value: float = 1.25, /, **values: Any) -> Pair:
@@ -44,6 +51,7 @@ def parallel(number: int, value: float = 1.25, /, **values: Any) -> Pair:
         epochs_done=20,
         windows=[alone, of(Window, **{"gpus[0].name": "NVIDIA A100"})],
         **{
+            "gpu_setup": setup(),
             "environment.device": "cuda",
             "background.model": "wide",
             "background.hyperparameters": {"epochs": 8},

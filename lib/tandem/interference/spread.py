@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.interference.compare.cells import SEED, USUAL
+from tandem.interference.compare.cells import SEED, USUAL, gpus_in_use
+from tandem.interference.compare.setup import setup_of
 from tandem.interference.statistics.estimate import spread_within
 from tandem.results.pace import Kind, kind_of_record
 from tandem.results.record import Record, figures_of
@@ -57,7 +58,7 @@ class Spreads:
     def _add(self, run: Path, record: Record, figure: str, log: float) -> None:
         kind, drawn = kind_of_record(record), frozenset(record["mutated"]) - {SEED}
         for names in {frozenset[str](), drawn}:
-            key = run, _given(record, names), _loads(record)
+            key = run, _given(record, names), _loads(record), _setup(record)
             self.logs[kind, names, figure][key].append(log)
 
 
@@ -79,6 +80,11 @@ def _given(record: Record, drawn: Collection[str]) -> str:
     left_out = {SEED, *drawn}
     values = {name: v for name, v in record["hyperparameters"].items() if name not in left_out}
     return json.dumps(values, sort_keys=True)
+
+
+def _setup(record: Record) -> str:
+    """Return how the GPUs were shared, and what was asked of them."""
+    return setup_of(record, gpus_in_use(record)).label
 
 
 def _loads(record: Record) -> str:

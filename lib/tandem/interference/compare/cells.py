@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose, as_settings
+from tandem.interference.compare.setup import MPS_LIMITS, POWER_LIMIT, Setup, setup_of
 from tandem.interference.usable import flags, used_gpu
 from tandem.results.record import Background, Record, WindowGpu, foreground_window
 
@@ -43,7 +44,8 @@ class Cell:
     """Repeats agree in all of these, and in the foreground's values.
 
     `code` has the commits of all trainings; a run's own name where a tree was not as committed.
-    `settings` has the governor, and the limits and clocks that were set on the boards in use.
+    `setup` is how the boards were shared and what was asked of them; `settings` has the governor,
+    and the limits and clocks that somebody had set on the boards in use before.
     """
 
     foreground: str
@@ -51,6 +53,7 @@ class Cell:
     device: str
     hardware: str
     code: str
+    setup: Setup
     settings: str
 
 
@@ -64,6 +67,7 @@ def cell_of(record: Record, run: str, machine: Mapping[str, Any] | None) -> Cell
         device=", ".join(filter(None, (environment["device"], hardware))),
         hardware=hardware or "an unknown device",
         code=code_of(record, run),
+        setup=setup_of(record, gpus_in_use(record)),
         settings=settings_of(record, machine),
     )
 
@@ -105,6 +109,7 @@ def dose_of(parts: Sequence[Mapping[str, Any]], own_gpus: str | None = None) -> 
         unusual = {name: part[name] for name, usual in USUAL.items() if part[name] != usual}
         words = {name: f"{value:.15g}" for name, value in unusual.items()}
         words |= gpus_apart(part["env"].get(VISIBLE), own_gpus)
+        words |= {n: part["env"][name] for name, n in MPS_LIMITS.items() if name in part["env"]}
         before = f"{number}." if len(parts) > 1 else ""
         found |= {before + name: word for name, word in words.items()}
     return flags(found)
@@ -150,13 +155,15 @@ def settings_of(record: Record, machine: Mapping[str, Any] | None) -> str:
     governor = record["environment"]["cpu_governor"]
     words = [f"governor {governor}"] if governor else []
     used = {gpu["uuid"] for gpu in gpus_in_use(record)}
+    asked: Mapping[str, Any] = cast(Mapping[str, Any], record).get("gpu_setup") or {}
+    is_own_limit = bool((asked.get("requested") or {}).get(POWER_LIMIT))
     boards = (machine or {}).get("boards")
     for board in boards if isinstance(boards, list) else []:
         if not isinstance(board, dict) or board.get("uuid") not in used:
             continue
         for name, text in _SET_ON_BOARDS.items():
             usual = board.get(name.replace("_watts", "_default_watts"))
-            value = board.get(name)
+            value = None if is_own_limit and name == POWER_LIMIT else board.get(name)
             if isinstance(value, (int, float)) and (name != "power_limit_watts" or value != usual):
                 words.append(text.format(value))
     return ", ".join(dict.fromkeys(words))

@@ -10,6 +10,7 @@ from typing import Any
 from tandem.interference.compare.cells import UNKNOWN_CODE
 from tandem.interference.compare.names import BACKGROUND, CONFIG, FOREGROUND, INTENSITY, level_of
 from tandem.interference.compare.pairs import Pair
+from tandem.interference.compare.setup import CONDITIONS, SHARING
 from tandem.interference.figures import NAMES
 
 CHANGES = " with changes, in "
@@ -30,6 +31,7 @@ FACETS: Mapping[str, Callable[[Pair], Any]] = {
     "device": lambda pair: pair.cell.device,
     "hardware": lambda pair: pair.cell.hardware,
     "code": lambda pair: pair.cell.code,
+    "setup": lambda pair: pair.cell.setup.label,
     "settings": lambda pair: pair.cell.settings,
 }
 
@@ -47,9 +49,15 @@ def whole_cell(pair: Pair) -> Hashable:
     return pair.cell, pair.values
 
 
-def beside(pair: Pair) -> tuple[Hashable, ...]:
-    """What is never put together, whatever the foreground: device, commits, what was set."""
-    return pair.cell.hardware, pair.cell.code, pair.cell.settings
+def beside(pair: Pair, but: str = "") -> tuple[Hashable, ...]:
+    """What is never put together, whatever the foreground: device, commits, what was set.
+
+    `but` is a condition of the GPUs that is left out of it.
+    """
+    setup = pair.cell.setup
+    others = tuple(value for name, value in setup.values.items() if name != but)
+    more = "" if but == SHARING else setup.more
+    return pair.cell.hardware, pair.cell.code, pair.cell.settings, others, more
 
 
 def stratum_of(factor: str) -> Key:
@@ -62,6 +70,8 @@ def stratum_of(factor: str) -> Key:
         return beside
     if factor == INTENSITY:
         return lambda pair: (*beside(pair), load_but_intensity(pair))
+    if factor in CONDITIONS:
+        return lambda pair: (*beside(pair, factor), pair.cell.load)
     if factor in (FOREGROUND, CONFIG):
         return lambda pair: (*beside(pair), pair.cell.load)
     return lambda pair: (*beside(pair), pair.cell.load, pair.cell.foreground)

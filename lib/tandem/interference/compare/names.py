@@ -5,7 +5,8 @@
     results/run_20261124_103102:dropout=0.5,b2      a level of a factor, beside that load
 
 A term is cN or config=N, bN, background=N or background=REPO/MODEL, intensity=X,
-foreground=REPO/MODEL, or a hyperparameter of the foreground with its value.
+foreground=REPO/MODEL, a condition of the GPUs (sharing=mps, power_limit_watts=300,
+sm_clock_mhz=1200, memory_clock_mhz=2619), or a hyperparameter of the foreground with its value.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from pathlib import Path
 from tandem.base.errors import UsageError
 from tandem.base.text import quote, suggestion
 from tandem.interference.compare.pairs import Pair
+from tandem.interference.compare.setup import CONDITIONS, SHARING, sharing_label
 
 CONFIG, BACKGROUND, INTENSITY, FOREGROUND = "config", "background", "intensity", "foreground"
-FACTORS = (CONFIG, BACKGROUND, INTENSITY, FOREGROUND)
+FACTORS = (CONFIG, BACKGROUND, INTENSITY, FOREGROUND, *CONDITIONS)
 NONE = "none"
 _MOST_NAMES = 10  # of one group
 _SHORT = {"c": CONFIG, "b": BACKGROUND}
@@ -62,7 +64,8 @@ def term_of(term: str, text: str) -> Term:
     if not is_term or not factor:
         raise UsageError(
             f"{text}: {quote(term)} names nothing (behind the colon stand c07, b2, intensity=0.5,"
-            " background=REPO/MODEL, foreground=REPO/MODEL, or a hyperparameter: dropout=0.5)"
+            " background=REPO/MODEL, foreground=REPO/MODEL, sharing=mps, power_limit_watts=300,"
+            " or a hyperparameter: dropout=0.5)"
         )
     return factor, value
 
@@ -93,6 +96,8 @@ def fits(pair: Pair, factor: str, value: str) -> bool:
         return value in names_of(pair.cell.load.background)
     if factor == FOREGROUND:
         return value in names_of(level)
+    if factor == SHARING and value.casefold() == sharing_label(level).casefold():
+        return True
     return is_same(level, value)
 
 
@@ -116,6 +121,9 @@ def level_of(pair: Pair, factor: str) -> str:
     """Return a pair's level of a factor as text; of what it does not have, "none"."""
     if factor in _LEVELS:
         return _LEVELS[factor](pair)
+    if factor in CONDITIONS:
+        value = pair.cell.setup.values[factor]
+        return number_text(value) if isinstance(value, float) else str(value or NONE)
     value = pair.hyperparameters.get(factor)
     return NONE if value is None else f"{value}"
 
@@ -188,6 +196,6 @@ class Namer:
         level = {factor: level_of(pair, factor) for factor in (*FACTORS, *pair.given)}
         yield BACKGROUND, level[BACKGROUND], f"b{pair.number}"
         yield BACKGROUND, pair.cell.load.background, f"{BACKGROUND}={pair.cell.load.background}"
-        for factor in (INTENSITY, FOREGROUND, *pair.given):
+        for factor in (INTENSITY, FOREGROUND, *CONDITIONS, *pair.given):
             yield factor, level[factor], f"{factor}={level[factor]}"
         yield CONFIG, level[CONFIG], f"c{pair.config:0{self.digits}}"

@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import Any, cast
 
 from tandem.interference.compare.cells import Cell, board_of, cell_of
+from tandem.interference.compare.parts import real, text, whole
 from tandem.interference.energy import energy_of
 from tandem.interference.usable import flags
 from tandem.results.record import Figure, Record, foreground_window, last_window
 
 Values = Mapping[str, Any]
-
-_LARGEST = 1e99  # the ratio of two, and the sum of many, is still a number
 
 
 @dataclass(frozen=True)
@@ -109,29 +108,6 @@ def pair_of(record: Record, run: str, machine: Values | None) -> Pair:
         clocks=(clocks_of(record),),
         energy=energy_of(record),
     )
-
-
-def real(value: Any) -> float | None:
-    """Return a number as it is; ValueError: it is none, or none that can be reckoned with."""
-    if value is not None and type(value) not in (int, float):
-        raise ValueError("no number")
-    if value and not 1 / _LARGEST < abs(value) < _LARGEST:
-        raise ValueError("no number that a figure can have")
-    return cast("float | None", value)
-
-
-def whole(value: Any) -> int | None:
-    """Return a whole number as it is; ValueError: it is none."""
-    if value is not None and type(value) is not int:
-        raise ValueError("no whole number")
-    return value
-
-
-def text(value: Any) -> str:
-    """Return a text as it is; ValueError: it is none."""
-    if not isinstance(value, str):
-        raise ValueError("no text")
-    return value
 
 
 def checked(figure: Figure) -> Figure:

@@ -34,6 +34,10 @@ NEVER_TOGETHER: Mapping[str, Facet] = {
     "the intensity": lambda pair: pair.cell.load.intensity,
     "the device": lambda pair: pair.cell.hardware,
     "the code": lambda pair: pair.cell.code,
+    "the sharing of the GPU": lambda pair: (pair.cell.setup.sharing, pair.cell.setup.more),
+    "the power limit": lambda pair: pair.cell.setup.power_limit_w,
+    "the SM clock": lambda pair: pair.cell.setup.sm_clock_mhz,
+    "the memory clock": lambda pair: pair.cell.setup.memory_clock_mhz,
     "what was set of clocks and power": lambda pair: pair.cell.settings,
 }
 OF_WHOLE_RUNS: Sequence[Facet] = (

@@ -14,7 +14,7 @@ from tandem.interference.compare.rows import KEYS
 GROUP_COLUMNS = (
     *("names", "names_of_second", "by", "level"),
     *("foreground", "values", "background", "hyperparameters", "dose", "intensity"),
-    *("device", "code", "settings", "unit", "paired", "configurations", "experiments"),
+    *("device", "code", "setup", "settings", "unit", "paired", "configurations", "experiments"),
 )
 # A group has the "values" of its foreground, so those of a row are called after its units.
 COLUMNS = (*GROUP_COLUMNS, *("values_of_units" if key == "values" else key for key in KEYS))

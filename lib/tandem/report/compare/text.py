@@ -51,7 +51,8 @@ LEGEND_OF_TWO = (
 )
 NAMES = (
     "To see one alone: compare NAME. To compare two: compare NAME vs NAME. To see the levels of a"
-    " factor: compare RUN --by background (or config, foreground, intensity, a hyperparameter)."
+    " factor: compare RUN --by background (or config, foreground, intensity, sharing,"
+    " power_limit_watts, sm_clock_mhz, a hyperparameter)."
 )
 
 Facts = Mapping[str, Any]

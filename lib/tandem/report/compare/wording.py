@@ -7,6 +7,7 @@ from typing import Any
 
 from tandem.base.text import counted, printable
 from tandem.interference.compare.rows import BELOW_RESOLUTION, LESS, MORE, NOT_KNOWN
+from tandem.interference.compare.setup import CONDITIONS, LABELS, TIME_SLICING, condition_label
 from tandem.interference.compare.units import CONFIGURATION
 from tandem.interference.statistics.estimate import ENOUGH
 from tandem.report.shell import shell_line
@@ -20,8 +21,9 @@ Facts = Mapping[str, Any]
 
 
 def apart(groups: Sequence[Facts]) -> set[str]:
-    """Return in which of code and settings some groups of one comparison differ."""
-    return {name for name in ("code", "settings") if len({group[name] for group in groups}) > 1}
+    """Return in which of code, setup and settings some groups of one comparison differ."""
+    names = ("code", "setup", "settings")
+    return {name for name in names if len({group[name] for group in groups}) > 1}
 
 
 def training(group: Facts) -> str:
@@ -40,9 +42,14 @@ def load(group: Facts) -> str:
 
 
 def where(group: Facts, shown: set[str]) -> str:
-    """Return the device, and commits and what was set where that tells groups apart."""
+    """Return the device; how it was shared and set where that is unusual or tells groups apart.
+
+    So for commits, and for what somebody else had set.
+    """
     device = group["device"] or group["hardware"] or "several devices"
-    more = [f"at {group['code']}"] if "code" in shown else []
+    is_unusual = group["setup"] not in (None, "", LABELS[TIME_SLICING])
+    more = [group["setup"] or "sharing not known"] if "setup" in shown or is_unusual else []
+    more += [f"at {group['code']}"] if "code" in shown else []
     more += [group["settings"] or "nothing set"] if "settings" in shown else []
     return f"on {', '.join([device, *more])}"
 
@@ -79,6 +86,8 @@ def number(value: float | None) -> str:
 
 
 def level(group: Facts) -> str:
+    if group["by"] in CONDITIONS:
+        return condition_label(group["by"], group["level"])
     short = {"background": "b", "config": "c"}.get(group["by"])
     return f"{short}{group['level']}" if short else f"{group['by']} {group['level']}"
 

@@ -31,7 +31,7 @@ from tandem.report.titles import TITLES
 Facts = Mapping[str, Any]
 
 CELL_COLUMNS = ("foreground", "values", "background", "hyperparameters", "dose", "intensity")
-PLACE_COLUMNS = ("device", "code", "settings", "level")
+PLACE_COLUMNS = ("device", "code", "setup", "settings", "level")
 ROW_COLUMNS = (
     *("figure", "measure", "label", "board", "pairs", "units", "estimate", "low", "high"),
     *("no_effect", "below_resolution", "p", "p_holm", "verdict", "clock_uncertainty"),

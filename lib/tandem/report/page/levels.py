@@ -24,9 +24,11 @@ MOST_PAIRS = 2000  # with more, levels take longer than a page may: their comman
 
 
 def factors_of(pairs: Sequence[Pair]) -> list[str]:
-    """Return what has several levels: background, foreground, hyperparameters that were given."""
+    """Return what has several levels: sharing, limits and clocks, loads, given hyperparameters."""
     found: dict[str, set[str]] = {}
     for pair in pairs:
+        for name, condition in pair.cell.setup.values.items():
+            found.setdefault(name, set()).add(str(condition))
         found.setdefault("background", set()).add(str(pair.cell.load))
         found.setdefault("foreground", set()).add(pair.cell.foreground)
         for name, value in pair.given.items():
