@@ -39,8 +39,10 @@ from tandem.interference.compare.names import (
 from tandem.interference.compare.pairs import Pair
 from tandem.interference.compare.rows import TESTED, as_json, judge, names_without, rows_of
 from tandem.interference.compare.runs import Reading, read_runs
+from tandem.interference.compare.setup import CONDITIONS
 from tandem.interference.compare.units import kind_of, units_of
 from tandem.interference.compare.versus import versus
+from tandem.interference.compare.why import whys
 from tandem.interference.energy import NAMES as OF_WINDOWS
 from tandem.interference.figures import NAMES
 from tandem.interference.statistics.estimate import LEVEL
@@ -160,7 +162,10 @@ def levels(
         kind = kind_of(*groups)  # what counts once is the same in all levels
         for members in sorted(groups, key=lambda each: in_order(level_of(each[0], factor))):
             own = {"by": factor, "level": level_of(members[0], factor), "stratum": number}
-            found.append(own | group_of(members, namer, kind, names))
+            group = own | group_of(members, namer, kind, names)
+            if factor in CONDITIONS:
+                group["setup"] = members[0].cell.setup.label_but(factor)
+            found.append(group)
     return found
 
 
@@ -203,6 +208,7 @@ def group_of(pairs: Sequence[Pair], namer: Namer, kind: str, names: Sequence[str
         "experiments": len(pairs),
         "boards": len({pair.board for pair in pairs if pair.board != pair.origin[0]}),
         "hosts": len({pair.origin[0] for pair in pairs}),
+        "explanation": whys(pair.why for pair in pairs),
         "missing": missing_in(pairs),
         "missing_by_figure": missing_by_figure(pairs),
         "no_joules": why,

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tandem.interference.compare.cells import Cell, board_of, cell_of
 from tandem.interference.compare.parts import real, text, whole
+from tandem.interference.compare.why import Why
 from tandem.interference.energy import energy_of
 from tandem.interference.usable import flags
 from tandem.results.record import Figure, Record, foreground_window, last_window
@@ -33,7 +34,7 @@ class Pair:
     `number` its loads, as the design does, else in the order of the run. Pairs with a baseline in
     common are not independent. `clocks` are those of the experiment and of its control. `entry` is
     where the settings have it. Copies of one experiment have the same `origin`. `energy` has the
-    joules of the record's own windows.
+    joules of the record's own windows, `why` what explains its slowdown; None: an earlier version.
     """
 
     run: str
@@ -56,6 +57,7 @@ class Pair:
     clocks: tuple[Clocks, ...]
     figures: Mapping[str, Figure] = field(default_factory=dict)
     energy: Mapping[str, Figure] = field(default_factory=dict)
+    why: Why | None = None
 
     @property
     def place(self) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from tandem.base.files import read_regular
 from tandem.base.json_object import json_object
 from tandem.interference.compare.cells import SEED
 from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
+from tandem.interference.compare.why import Why, why_of
 from tandem.interference.figures import NAMES
 from tandem.results.record import UNLIKE_A_RECORD, Figure, Interference, Record, is_warm_up
 from tandem.results.record_file import INTERFERENCE, NAME, read_interference, record_from
@@ -170,26 +171,27 @@ class RunReader:
                 found.left_out.append(pair.invalidity)
                 continue
             try:
-                figures = self.figures_of(pair)
+                whole = self.whole(pair)
             except UNLIKE_A_RECORD:
                 file = self.folder / pair.experiment_id / (NAME if pair.figures else INTERFERENCE)
                 found.damaged.append(f"{file}: {_FIGURES_NOT_WHOLE}")
                 continue
-            if figures is None:
+            if whole is None:
                 found.left_out.append(NO_FIGURES)
                 continue
             control = self.clocks.get(pair.twin or "")
             clocks = (*pair.clocks, control) if control else pair.clocks
-            found.pairs.append(replace(pair, figures=figures, clocks=clocks))
+            found.pairs.append(replace(whole, clocks=clocks))
         return found
 
-    def figures_of(self, pair: Pair) -> Mapping[str, Figure] | None:
-        """Return the figures of a pair, if they are of the records that are there now.
+    def whole(self, pair: Pair) -> Pair | None:
+        """Return a pair with its figures, if they are of the records that are there now.
 
         Before version 3 they stood in the record, and nobody can tell. One of UNLIKE_A_RECORD: they
         are not whole.
         """
         figures: Mapping[str, Figure] = pair.figures
+        why: Why | None = None
         if not figures:
             name = pair.experiment_id
             is_there = name in self.interference
@@ -198,8 +200,8 @@ class RunReader:
                 self.digests.get(name) != digest for name, digest in found["records"].items()
             ):
                 return None
-            figures = found["figures"]
-        return {name: checked(figures[name]) for name in NAMES}
+            figures, why = found["figures"], why_of(found["explanation"])
+        return replace(pair, figures={name: checked(figures[name]) for name in NAMES}, why=why)
 
 
 # -- numbers ---------------------------------------------------------------------------

@@ -52,13 +52,16 @@ class Setup:
     @property
     def label(self) -> str:
         """What a person reads: "MPS, 300 W, 1200 MHz"; "" where there is nothing to say."""
-        numbers = (self.values[key] for key in WORDS)
+        return self.label_but("")
+
+    def label_but(self, condition: str) -> str:
+        """Return the label without one condition, such as that by which levels are told apart."""
+        known = {key: value for key, value in self.values.items() if key != condition}
         texts = [
-            words.format(number)
-            for words, number in zip(WORDS.values(), numbers, strict=True)
-            if number is not None
+            words.format(known[key]) for key, words in WORDS.items() if known.get(key) is not None
         ]
-        return ", ".join(filter(None, (sharing_label(self.sharing), self.more, *texts)))
+        sharing = (sharing_label(known[SHARING]), self.more) if SHARING in known else ()
+        return ", ".join(filter(None, (*sharing, *texts)))
 
 
 def sharing_label(sharing: str | None) -> str:

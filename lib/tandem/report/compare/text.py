@@ -35,6 +35,7 @@ from tandem.report.compare.wording import (
     without_values,
 )
 from tandem.report.titles import TITLES
+from tandem.report.why import short_why
 
 NOTHING = "no parallel record that can be compared"
 LEGEND = (
@@ -125,6 +126,8 @@ def blocks_of_cell(group: Facts, shown: set[str]) -> Iterator[Block]:
     titles = ("figure", "label", units_title(group), "estimate", spread_title(rows))
     yield Table([titles, *(cells(row, has_boards) for row in rows)])
     yield from verdicts(group)
+    if why := short_why(group["explanation"]):
+        yield Text(why)
     yield from map(Text, (*without_values(group), *notes(group)))
 
 
@@ -156,6 +159,11 @@ def blocks_of_levels(
             )
         yield Table([*level_rows(members)])
         if not is_again:
+            yield from (
+                Text(f"{level(group)}: {why}")
+                for group in members
+                if (why := short_why(group["explanation"]))
+            )
             yield from map(Text, notes_of_levels(members))
 
 

@@ -48,7 +48,7 @@ def where(group: Facts, shown: set[str]) -> str:
     """
     device = group["device"] or group["hardware"] or "several devices"
     is_unusual = group["setup"] not in (None, "", LABELS[TIME_SLICING])
-    more = [group["setup"] or "sharing not known"] if "setup" in shown or is_unusual else []
+    more = [group["setup"] or "nothing asked for"] if "setup" in shown or is_unusual else []
     more += [f"at {group['code']}"] if "code" in shown else []
     more += [group["settings"] or "nothing set"] if "settings" in shown else []
     return f"on {', '.join([device, *more])}"

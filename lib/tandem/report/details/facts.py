@@ -14,6 +14,7 @@ from tandem.base.text import counted, two_digits
 from tandem.report.compare.wording import number
 from tandem.report.details import words
 from tandem.report.titles import TITLES, source
+from tandem.report.why import rows_of_why
 from tandem.report.window import energy_text
 from tandem.results.reading import ExperimentReading
 from tandem.results.record import UNLIKE_A_RECORD, foreground_window
@@ -39,7 +40,7 @@ def parts_of(reading: ExperimentReading) -> list[Part]:
 
 
 def _part(title: str, maker: Callable[[Any], Iterator[Row]], reading: ExperimentReading) -> Part:
-    source: Any = reading if maker in (_planned, _figures) else reading.record
+    source: Any = reading if maker in (_planned, _figures, _why) else reading.record
     try:
         return Part(title, list(maker(source)))
     except UNLIKE_A_RECORD:
@@ -176,6 +177,13 @@ def _figures(reading: ExperimentReading) -> Iterator[Row]:
     yield from (("not known", f"{', '.join(them)}: {why}") for why, them in unknown.items())
 
 
+def _why(reading: ExperimentReading) -> Iterator[Row]:
+    """Yield what explains the slowdown, where there is one."""
+    found = reading.interference
+    if found and found["figures"]["slowdown"]["value"] is not None:
+        yield from rows_of_why(found["explanation"])
+
+
 def _warnings(record: Mapping[str, Any]) -> Iterator[Row]:
     found = [*record["warnings"], *record["settings"].get("warnings", ())]
     yield from ((f"warning {number}", str(each)) for number, each in enumerate(found, start=1))
@@ -215,6 +223,7 @@ _MAKERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "Attempts": _attempts,
     "Metrics": _metrics,
     "Beside its control": _figures,
+    "Where the slowdown comes from (derived)": _why,
     "Warnings": _warnings,
     "Machine": _machine,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tandem.interference.compare.rows import TESTED
 from tandem.interference.figures import NAMES
 from tandem.report.compare.text import LEGEND, NOTHING
-from tandem.report.page.blocks import opened
+from tandem.report.page.blocks import bullets, opened
 from tandem.report.page.compared import Compared
 from tandem.report.page.effects import forest_figure, heat_figure, names_of
 from tandem.report.page.levels import (
@@ -18,6 +18,8 @@ from tandem.report.page.levels import (
 from tandem.report.page.markup import Content, element
 from tandem.report.page.quality import quality_figure
 from tandem.report.page.singles import alone
+from tandem.report.why import LEGEND as WHY_LEGEND
+from tandem.report.why import short_why
 from tandem.results.reading import ExperimentReading, RunReading
 
 HEATED = ("slowdown", "energy_ratio")
@@ -38,6 +40,7 @@ class Answer:
             return [element("p", text), *self.singles(), *self.quality(), *self.compared.left_out()]
         return [
             *self.effects(),
+            *self.whys(),
             *self.maps(),
             *self.doses(),
             *self.quality(),
@@ -54,6 +57,18 @@ class Answer:
             forest_figure(groups, name, f"answer-{name}", command, named).element()
             for name in TESTED
         ]
+
+    def whys(self) -> list[Content]:
+        """Return what explains the slowdown of each group, where anything is known of it."""
+        groups = self.compared.found["groups"]
+        texts = []
+        for name, group in zip(names_of(groups)[0], groups, strict=True):
+            if why := short_why(group["explanation"]):
+                texts.append(f"{name}: {why}" if len(groups) > 1 else why)
+        if not texts:
+            return []
+        title = element("h3", "Where the slowdown comes from")
+        return [title, bullets(texts), element("p", WHY_LEGEND, class_="note")]
 
     def others(self) -> list[Content]:
         groups, command = self.compared.found["groups"], self.compared.command()
