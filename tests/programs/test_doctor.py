@@ -68,10 +68,10 @@ def test_programs_that_are_missing_or_fail(root: Path, monkeypatch: pytest.Monke
     assert (doctor._git().ok, doctor._git().found) == (True, "2.39.5")
 
 
-def seen_by(gpu: SimGpu, function: str) -> list[object]:
+def seen_by(gpu: SimGpu, check: str) -> list[object]:
     """What a check says in a process whose NVML is the simulated one."""
     script = (
-        f"import json; from tandem.machine import doctor; check = doctor.{function}();"
+        f"import json; from tandem.machine import doctor; check = doctor.{check};"
         " print(json.dumps([check.ok, check.found]))"
     )
     answer = subprocess.run(
@@ -87,23 +87,36 @@ def seen_by(gpu: SimGpu, function: str) -> list[object]:
 
 def test_nvml_through_its_own_binding(gpu: SimGpu) -> None:
     gpu.set(name="G1")
-    assert seen_by(gpu, "_nvml") == [True, "G1"]
+    assert seen_by(gpu, "_nvml()") == [True, "G1"]
     gpu.fail(DRIVER_NOT_LOADED, *INIT)
-    ok, found = seen_by(gpu, "_nvml")
+    ok, found = seen_by(gpu, "_nvml()")
     assert not ok
     assert "Driver Not Loaded" in str(found)
     assert "modprobe nvidia" in str(found)
 
 
+def test_how_each_board_may_be_shared(two_gpus: SimGpu) -> None:
+    two_gpus.set(0, compute_mode="exclusive process")
+    two_gpus.set(1, mig=1, mig_profiles="4g.40gb 2g.20gb")
+    alone = "compute mode exclusive process, not divided (MIG is off)"
+    assert seen_by(two_gpus, "_boards()[0]") == [False, alone]
+    slices = [f"MIG-51500001-0000-4000-8000-00000000000{each}" for each in (0, 1)]
+    divided = f"compute mode default, MIG slices: 4g.40gb {slices[0]}, 2g.20gb {slices[1]}"
+    assert seen_by(two_gpus, "_boards()[1]") == [True, divided]
+    two_gpus.set(1, mig_profiles="")
+    nothing = [False, "compute mode default, MIG slices: none"]
+    assert seen_by(two_gpus, "_boards()[1]") == nothing
+
+
 def test_who_is_on_the_gpu(gpu: SimGpu) -> None:
-    assert seen_by(gpu, "_gpu_use") == [True, "no process uses it"]
+    assert seen_by(gpu, "_gpu_use()") == [True, "no process uses it"]
     gpu.add(os.getpid(), kind="graphics", memory_mib=120)
     name, user = proc.name(os.getpid()), proc.user(os.getpid())
     who = f"process {os.getpid()} ({name}, user {user}) holds"
     # A desktop is no stranger.
-    assert seen_by(gpu, "_gpu_use") == [True, f"GPU 0: {who} 120 MiB"]
+    assert seen_by(gpu, "_gpu_use()") == [True, f"GPU 0: {who} 120 MiB"]
     gpu.add(os.getpid(), kind="compute", memory_mib=5400, sm_percent=0)
-    ok, found = seen_by(gpu, "_gpu_use")
+    ok, found = seen_by(gpu, "_gpu_use()")
     assert not ok
     assert str(found).startswith(f"GPU 0: {who} ")
 

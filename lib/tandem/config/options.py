@@ -140,6 +140,9 @@ class Course:
     rerun_invalid: int = option("rerun_invalid", 0)
 
 
+SHARING_NAMES = {"time_slicing": "time slicing", "mps": "MPS", "mig": "MIG"}  # for people
+
+
 @dataclass(frozen=True)
 class GpuSetup:
     """How the GPUs are shared, set and read; None: as the machine is, and nothing is set or read.

@@ -17,9 +17,11 @@ from pathlib import Path
 
 from tandem.base.text import SCREEN_COLUMNS
 from tandem.machine import gpus as busy
+from tandem.machine.board_setup import compute_mode_of
 from tandem.machine.host import gpu_driver
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
+from tandem.nvml.boards import DEFAULT
 from tandem.processes import census, namespace
 
 ENOUGH_DISK_BYTES = 1024**3
@@ -54,6 +56,7 @@ def examine(results: Path = Path("results")) -> list[Check]:
         _numpy(),
         _gpu_driver(),
         _nvml(),
+        *_boards(),
         _rapl(),
         _namespaces(),
         _disk(results),
@@ -166,6 +169,28 @@ def _nvml() -> Check:
     except NvmlError as error:
         return Check("NVML", False, error.with_hint(), lost)
     return Check("NVML", bool(names), ", ".join(names) or "no device", lost)
+
+
+def _boards() -> list[Check]:
+    """Return how each board may be shared: who may use it, and its MIG slices."""
+    try:
+        with opened():
+            return [_board(board) for board in nvml.boards()]
+    except NvmlError:
+        return []
+
+
+def _board(board: nvml.Board) -> Check:
+    mode = compute_mode_of(board)
+    slices = [each for each in board.devices if each.mig is not None]
+    layout = ", ".join(f"{each.profile or 'a slice'} {each.uuid}" for each in slices)
+    is_divided = slices or not board.devices
+    divided = f"MIG slices: {layout or 'none'}" if is_divided else "not divided (MIG is off)"
+    lost = "sharing it is refused: time slicing wants compute mode default, MIG wants slices"
+    ok = mode in (None, DEFAULT) and bool(board.devices)
+    return Check(
+        f"GPU {board.index}", ok, f"compute mode {mode or 'not reported'}, {divided}", lost
+    )
 
 
 def _rapl(sys_root: Path = Path("/")) -> Check:

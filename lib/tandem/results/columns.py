@@ -70,11 +70,13 @@ _MACHINE = (
     *("gpu_sm_clock_avg_mhz", "gpu_sm_clock_min_mhz", "throttled_percent"),
 )
 PLACE = ("config", "background_number", "repeat", "block", "position")
+SET = ("power_limit_watts", "sm_clock_mhz", "memory_clock_mhz")  # as the settings ask for it
 ADDED = (  # since the last version
     *("host", "node_shared", "board", "board_name", "commit", "dirty", "seed", "start", "end"),
     "duration_uncertainty_seconds",
     "energy_gpu_total_uncertainty_joules",
     "energy_gpu_board_gain_percent",
+    *("sharing", *SET),
 )
 _OWN = (
     "status",
@@ -114,7 +116,7 @@ _COUNTS = (
 )
 _NUMBERS = (
     *("duration_seconds", "duration_uncertainty_seconds", "bg_sm_avg_percent", "coverage"),
-    *(*_MACHINE, *FIGURES),
+    *(*_MACHINE, *FIGURES, *SET),
 )
 _TEXT = ("invalid_reasons", "warnings")  # where there is nothing, that is known
 Value = str | int | float | bool | None

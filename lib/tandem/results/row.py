@@ -6,7 +6,17 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from tandem.results.columns import BESIDE, ENERGY, FIGURES, FIRST, INTERFERENCE, PLACE, Row, Value
+from tandem.results.columns import (
+    BESIDE,
+    ENERGY,
+    FIGURES,
+    FIRST,
+    INTERFERENCE,
+    PLACE,
+    SET,
+    Row,
+    Value,
+)
 from tandem.results.record import (
     BackgroundPart,
     Interference,
@@ -76,6 +86,8 @@ def row_of(record: Record, interference: Interference | None, *, counts: bool) -
         "invalid_reasons": "; ".join(record["invalid_reasons"]),
         "warnings": "; ".join(record["warnings"]),
     }
+    setup = record["gpu_setup"]
+    values |= {"sharing": setup["sharing"], **{key: setup["requested"].get(key) for key in SET}}
     return values | machine_values(record) | origin(record)
 
 

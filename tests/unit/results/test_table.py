@@ -106,6 +106,7 @@ OWN = [
     "duration_uncertainty_seconds",
     "energy_gpu_total_uncertainty_joules",
     "energy_gpu_board_gain_percent",
+    *("sharing", "power_limit_watts", "sm_clock_mhz", "memory_clock_mhz"),
     *(
         f"{figure}{end}"
         for figure in (
@@ -283,6 +284,8 @@ def test_row_is_exact(tmp_path: Path) -> None:
         "node_shared": "False",
         "board": "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
         "board_name": "NVIDIA H100 80GB HBM3",
+        "sharing": "time_slicing",
+        "power_limit_watts": "300.0",
         "commit": "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
         "dirty": "False",
         "seed": "1",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tandem.config.options import SHARING_NAMES
 from tandem.experiment.validity.reason import Reason, lasting
 from tandem.results.record import Record, foreground_window
-
-WAYS = {"time_slicing": "time slicing", "mps": "MPS", "mig": "MIG"}
 
 
 def reasons(record: Record) -> Iterator[Reason]:
@@ -15,9 +14,9 @@ def reasons(record: Record) -> Iterator[Reason]:
     setup = record["gpu_setup"]
     asked = setup["requested"].get("sharing")
     if asked and asked != setup["sharing"] and foreground_window(record):
-        found = WAYS.get(setup["sharing"] or "")
+        found = SHARING_NAMES.get(setup["sharing"] or "")
         why = f", and it was {found}" if found else f": {setup['sharing_reason']}"
-        yield from lasting("sharing", [f"{WAYS.get(asked, asked)} was asked for{why}"])
+        yield from lasting("sharing", [f"{SHARING_NAMES.get(asked, asked)} was asked for{why}"])
 
 
 def warnings(record: Record) -> Iterator[str]:

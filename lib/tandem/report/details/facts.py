@@ -13,6 +13,7 @@ from typing import Any
 from tandem.base.text import counted, two_digits
 from tandem.report.compare.wording import number
 from tandem.report.details import words
+from tandem.report.details.setup import rows_of_setup
 from tandem.report.titles import TITLES, source
 from tandem.report.why import rows_of_why
 from tandem.report.window import energy_text
@@ -225,5 +226,6 @@ _MAKERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "Beside its control": _figures,
     "Where the slowdown comes from (derived)": _why,
     "Warnings": _warnings,
+    "Sharing": rows_of_setup,
     "Machine": _machine,
 }

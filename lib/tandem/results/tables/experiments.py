@@ -56,6 +56,7 @@ _TEXT = {
     "host": "Name of the machine.",
     "board": "UUIDs of the GPUs that were measured, with `; ` between.",
     "board_name": "Product names of these GPUs, with `; ` between.",
+    "sharing": "How the trainings shared the GPU in fact: time_slicing, mps or mig.",
     "commit": "Commit of the foreground's repository when the run started.",
 }
 _INTEGERS = {
@@ -97,6 +98,9 @@ _NUMBERS = {
     "gpu_sm_clock_avg_mhz": "Mean clock of the SMs.",
     "gpu_sm_clock_min_mhz": "Lowest clock of the SMs.",
     "throttled_percent": "Time in which the most frequent reason held a GPU's clocks down.",
+    "power_limit_watts": "Power limit of each GPU that was asked for.",
+    "sm_clock_mhz": "Clock of the SMs that was asked for.",
+    "memory_clock_mhz": "Clock of the GPU's memory that was asked for.",
     "fg_pss_max_mib": "Most memory of the foreground's processes together (PSS).",
     "bg_pss_max_mib": "Most memory of the background's processes together (PSS).",
     "others_cpu_percent": "CPU time of others, of all CPUs.",
@@ -119,6 +123,8 @@ def _columns() -> Iterator[Column]:
     yield _of("valid", "boolean", "Whether it counts as what it was meant to be.")
     yield Column("counts", "boolean", "False for a warm-up, and where the group has run again.")
     yield from (_of(name, "string", says) for name, says in _TEXT.items())
+    why, path = "Why sharing is empty.", "record.gpu_setup.sharing_reason"
+    yield Column("sharing_reason", "string", why, path)
     alone = "Whether others may have worked on the machine too; then RAPL has no value."
     yield _of("node_shared", "boolean", alone)
     yield _of("dirty", "boolean", "Whether that repository differed from its commit.")
@@ -201,6 +207,9 @@ def _planned(experiment: Experiment) -> SummaryRow:
         "try_number": experiment.try_number,
         "num_mutated_params": len(mutated),
         "mutated_param": mutated[0] if len(mutated) == 1 else None,
+        "power_limit_watts": experiment.gpu_setup.power_limit_w,
+        "sm_clock_mhz": experiment.gpu_setup.sm_clock_mhz,
+        "memory_clock_mhz": experiment.gpu_setup.memory_clock_mhz,
         **{HYPERPARAMETER + name: value for name, value in foreground.hyperparameters.items()},
     }
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from support.raw_files import write_raw_files
-from support.records import record, write_run
+from support.records import of, record, write_run
 from tandem.base.errors import UsageError
 from tandem.commands.experiments import experiment_named
 from tandem.report.details.facts import parts_of
 from tandem.report.details.show import can_show, text_of_experiment
 from tandem.results.reading import RunReading
-from tandem.results.record import Record
+from tandem.results.record import BoardSetting, MigUse, MpsDaemon, Record
 
 NAME = "digits_mlp_001_parallel"
 
@@ -141,3 +141,51 @@ def test_of_a_worker_its_name_host_board_and_the_other_tries_are_told(tmp_path: 
     alone = write_run(tmp_path / "alone", made())
     assert "Other tries" not in shown(alone)
     assert "  worker " not in shown(alone)
+
+
+def setup_rows(tmp_path: Path, **values: Any) -> list[tuple[str, str]]:
+    """Return what is shown of how the GPUs were shared and set."""
+    run = write_run(tmp_path / "run", made(**{f"gpu_setup.{key}": values[key] for key in values}))
+    parts = parts_of(RunReading(run).experiment(NAME))
+    return [row for part in parts if part.title == "Sharing" for row in part.rows]
+
+
+def test_how_the_gpu_was_shared_and_what_was_set(tmp_path: Path) -> None:
+    clock = of(BoardSetting, requested=1200, before=None, enforced=1200, after=None, reason="why")
+    rows = setup_rows(
+        tmp_path,
+        **{"requested.sharing": "mig", "sharing": "mig", "boards[0].sm_clock_mhz": clock},
+        mig=[of(MigUse, uuid="MIG-a", board_uuid="GPU-0", siblings=[])],
+    )
+    assert rows == [
+        ("sharing", "MIG (asked for)"),
+        ("MIG slice", "MIG-a (3g.40gb) of GPU-0; no other slice beside it"),
+        ("GPU 0", "compute mode default"),
+        (
+            "GPU 0",
+            "power limit: asked for 300 W by nvml, before 700 W, enforced 300 W,"
+            " put back to 700 W, observed 312 W (mean power)",
+        ),
+        (
+            "GPU 0",
+            "SM clock: asked for 1200 MHz by nvml, enforced 1200 MHz, not all is known: why,"
+            " observed 1755 MHz (mean), observed 1410 MHz (low)",
+        ),
+    ]
+
+
+def test_what_was_asked_for_and_was_not_so_is_shown(tmp_path: Path) -> None:
+    rows = setup_rows(
+        tmp_path,
+        **{"requested.sharing": "mps", "sharing": None, "sharing_reason": "no GPU", "boards": None},
+        mps=[of(MpsDaemon, faults=["client 7 ended by signal 9"])],
+    )
+    assert rows == [
+        ("sharing", "not known: no GPU; MPS was asked for"),
+        ("MPS", "daemon of attempt 1, version 13.0, ended by quit in 0.21 s; mps/1/control.log"),
+        ("MPS", "client 7 ended by signal 9"),
+    ]
+
+
+def test_a_record_of_an_earlier_version_says_nothing_of_sharing(tmp_path: Path) -> None:
+    assert setup_rows(tmp_path, requested={}) == []
