@@ -72,13 +72,13 @@ def test_sharing_has_two_ways_and_three_limits_and_a_solo_run_under_each() -> No
 
 def test_all_settings_of_the_guide_are_as_strict_as_they_should_be(tmp_path: Path) -> None:
     blocks = settings_in_guide()
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         (tmp_path / "settings.json").write_text(block)
         assert check(tmp_path / "settings.json") == (0, ""), block
 
 
-@pytest.mark.parametrize(("block", "file"), [(0, DESIGN), (1, SWEEP)])
+@pytest.mark.parametrize(("block", "file"), [(0, DESIGN), (1, SWEEP), (2, SHARING)])
 def test_the_guide_has_the_examples_as_they_are(block: int, file: Path) -> None:
     example = json.loads(file.read_text())
     shown = json.loads(settings_in_guide()[block])

@@ -30,12 +30,14 @@ class Member:
     """A training that shares: where it is written, and the GPUs that it may see.
 
     These are in the words of CUDA_VISIBLE_DEVICES, of the settings or else of the registry; None:
-    neither says it. `dose_places` says where its dose is written, where it is one that stops it.
+    neither says it. `dose_places` says where its dose is written, where it is one that stops it,
+    and `target_place` where a use of the GPU is that is to be found.
     """
 
     path: str
     gpus: str | None
     dose_places: tuple[str, ...] = ()
+    target_place: str = ""
 
     @property
     def gpus_place(self) -> str:
@@ -51,12 +53,12 @@ def member_of(training: TrainingEntry | ForegroundDesign, resolved: Resolved) ->
 def load_of(given: BackgroundEntry, resolved: Resolved, intensity_place: str = "") -> Member:
     """Return a background as what shares; its intensity may be written at a place of its own."""
     dose, path = given.dose, given.training.path
-    places = []
+    target = "" if dose.target_sm_percent is None else join(path, "target_gpu_utilization")
+    places = [target] if target else []
     if dose.intensity is not None and dose.intensity < 1:
         places.append(intensity_place or join(path, "intensity"))
-    if dose.target_sm_percent is not None:
-        places.append(join(path, "target_gpu_utilization"))
-    return replace(member_of(given.training, resolved), dose_places=tuple(places))
+    member = member_of(given.training, resolved)
+    return replace(member, dose_places=tuple(places), target_place=target)
 
 
 def sharing_flaws(
@@ -98,6 +100,9 @@ def _mig_flaws(foreground: Member, backgrounds: Sequence[Member]) -> Iterator[Fl
             how = 'name another slice; "time_slicing" and "mps" share one'
             message = 'the slice of the foreground: under "mig" each has one of its own'
             yield each.gpus_place, f"{message} ({how})"
+        if each.target_place:
+            message = 'no target under "mig": the use of a slice is not reported'
+            yield each.target_place, f'{message} (give an "intensity")'
 
 
 def _is_slice(gpus: str | None) -> bool:

@@ -39,6 +39,7 @@ CELLS = st.fixed_dictionaries(
             unique_by=lambda it: it["model"],
         ),
         "folds": st.lists(st.sampled_from([None, 2, 3, 4]), min_size=1, unique=True),
+        "limits": st.lists(st.sampled_from([None, 200, 300]), max_size=2, unique=True),
         "intensity": st.lists(st.sampled_from([0.25, 0.5, 1]), max_size=3, unique=True),
         "exclude": st.sets(st.integers(0, 60), max_size=4),
         "draws": st.integers(1, 3),
@@ -46,7 +47,8 @@ CELLS = st.fixed_dictionaries(
         "seed": st.integers(0, 2**32),
     }
 )
-Cell = tuple[str, float, int | None, float | None]  # model, dropout, folds, intensity
+# model, dropout, folds, intensity, power limit
+Cell = tuple[str, float, int | None, float | None, float | None]
 
 
 def cells_of(some: Any) -> list[Cell]:
@@ -57,28 +59,31 @@ def cells_of(some: Any) -> list[Cell]:
             [(folds, dose) for dose in some["intensity"] or [None]] if folds else [(None, None)]
         )
     return [
-        (it["model"], dropout, *load)
+        (it["model"], dropout, *load, limit)
         for it in some["foregrounds"]
         for dropout in it["dropout"]
         for load in loads
+        for limit in some["limits"] or [None]
     ]
 
 
 def cell_of(experiment: Experiment) -> Cell:
     own = experiment.foreground
     dropout = own.hyperparameters["dropout"]
+    limit = experiment.gpu_setup.power_limit_w
     assert isinstance(dropout, float)
     for load in experiment.backgrounds:
         folds = load.training.hyperparameters["folds"]
         assert isinstance(folds, int)
-        return own.model, dropout, folds, load.dose.intensity
-    return own.model, dropout, None, None
+        return own.model, dropout, folds, load.dose.intensity, limit
+    return own.model, dropout, None, None, limit
 
 
 def exclusion(cell: Cell) -> dict[str, Any]:
     """The object that leaves out exactly this cell."""
-    model, dropout, folds, dose = cell
-    found = {"foreground": {"model": model}, "dropout": dropout}
+    model, dropout, folds, dose, limit = cell
+    found: dict[str, Any] = {"foreground": {"model": model}, "dropout": dropout}
+    found["power_limit_watts"] = limit
     found["background"] = {"hyperparameters": {"folds": folds}} if folds else None
     return found | ({} if dose is None else {"intensity": dose})
 
@@ -112,6 +117,7 @@ def test_any_design_is_planned_whole_and_balanced(
             ],
             "background": [text(folds) if folds else None for folds in some["folds"]],
             **({"intensity": some["intensity"]} if some["intensity"] else {}),
+            **({"power_limit_watts": some["limits"]} if some["limits"] else {}),
         },
         "exclude": [exclusion(cell) for cell in sorted(excluded, key=str)],
         **{"repeats": some["repeats"], "vary": ["seed"]},
@@ -148,7 +154,11 @@ def check_cells(plan: Plan, kept: Sequence[Cell], draws: dict[str, int]) -> None
         distinct = {(place_of(each).config, place_of(each).background_number) for each in own}
         assert len(distinct) == len(own)
     values_of = {
-        (each.foreground.model, *sorted(each.foreground.hyperparameters.items()))
+        (
+            each.foreground.model,
+            each.gpu_setup,
+            *sorted(each.foreground.hyperparameters.items()),
+        )
         for each in plan.experiments
     }
     configs = {(place_of(each).config, place_of(each).repeat) for each in plan.experiments}
@@ -165,6 +175,7 @@ def check_groups(plan: Plan) -> None:
     for own in groups:
         assert [place_of(each).position for each in own] == list(range(1, len(own) + 1))
         assert len({id(each.foreground) for each in own}) == 1
+        assert len({each.gpu_setup for each in own}) == 1
         solo = [each for each in own if not each.backgrounds]
         parallel = [each for each in own if each.backgrounds]
         assert len(solo) <= 1

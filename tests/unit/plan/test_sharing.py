@@ -313,6 +313,14 @@ def test_nothing_is_dosed_under_mps(plan_entry: Callable[[Any], PlanReading], ke
     assert errors(plan_entry(pair(None, None, "mps", intensity=1))) == []
 
 
+def test_no_use_of_a_slice_can_be_aimed_at(plan_entry: Callable[[Any], PlanReading]) -> None:
+    message = 'no target under "mig": the use of a slice is not reported (give an "intensity")'
+    aimed = pair(MIG_A, MIG_B, "mig", target_gpu_utilization=40)
+    where = "experiments[0].background.target_gpu_utilization"
+    assert errors(plan_entry(aimed)) == [(where, message)]
+    assert errors(plan_entry(pair(MIG_A, MIG_B, "mig", intensity=0.5))) == []
+
+
 def test_a_design_with_both_factors_is_told_of_exclude(read: Reader) -> None:
     factors: dict[str, Any] = {
         **{"background": [None, text(3)], "intensity": [0.5, 1]},
