@@ -1,24 +1,20 @@
-"""How the GPUs are shared and set, in the words of `check`."""
+"""How the GPUs are shared and set, in the words of `compare`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tandem.config.options import CONDITIONS, GpuSetup, as_settings
+from tandem.interference.compare.setup import LABELS, WORDS
 
 AS_IT_IS = "as it is"
-_WAYS = {"time_slicing": "time slicing", "mps": "MPS", "mig": "MIG"}
-_WORDS = {
-    "sharing": "{}",
-    "power_limit_watts": "{:.15g} W",
-    "sm_clock_mhz": "{} MHz",
-    "memory_clock_mhz": "memory {} MHz",
-}
 
 
 def condition_text(key: str, value: Any) -> str:
     """Return one condition: `MPS`, `300 W`; without a value, that the machine is left so."""
-    return AS_IT_IS if value is None else _WORDS[key].format(_WAYS.get(value, value))
+    if value is None:
+        return AS_IT_IS
+    return WORDS[key].format(value) if key in WORDS else LABELS[value]
 
 
 def conditions_text(setup: GpuSetup) -> str:
