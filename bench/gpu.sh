@@ -2,6 +2,7 @@
 # Measure two real trainings on a GPU, alone and together, and print the figures as Markdown.
 #
 # Usage: gpu.sh [--settings FILE] [--registry FILE] [--root DIR] [--out DIR] [--windows "S S ..."]
+#        gpu.sh --checks [--set]
 #
 # First the background of the settings is looped by itself: the cost of powermon, and how often the
 # board's sensors have news. Then driver.py runs the settings with all their controls. Meanwhile a
@@ -16,6 +17,10 @@
 #   --root DIR        as for driver.py
 #   --out DIR         a new folder for what is measured (results/bench_gpu_DATE_TIME)
 #   --windows "S S"   seconds, multiples of the first ("5 30 120")
+#   --checks          instead, in two minutes: one line each on compute mode, the watts of a bare
+#                     context, GPM counters, MPS's daemon, two of its clients, and one stopped
+#   --set             with --checks: set power limit and SM clock too, and put them back (root; SM
+#                     clocks that somebody had locked are unlocked then: NVML does not tell of them)
 #   -h, --help        this text
 #
 # CUDA_VISIBLE_DEVICES chooses the GPU: the first visible one is reported. The trainings of
@@ -29,6 +34,7 @@
 # Examples:
 #   CUDA_VISIBLE_DEVICES=0 bench/gpu.sh >>docs/measured.md
 #   bench/gpu.sh --settings my_pair.json --windows "5 30"
+#   CUDA_VISIBLE_DEVICES=0 bench/gpu.sh --checks >>docs/measured.md
 set -Eeuo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C TZ=UTC
@@ -40,7 +46,7 @@ source "$root/lib/cli.sh"
 
 main() {
   local settings=$root/examples/gpu_pair.json out='' windows='5 30 120' length
-  local -a driver_options=()
+  local -a driver_options=() checks=()
   printf -v out '%s/results/bench_gpu_%(%Y%m%d_%H%M%S)T' "$root" -1
   while (($# > 0)); do
     case $1 in
@@ -48,6 +54,11 @@ main() {
       --settings | --registry | --root | --out | --windows)
         (($# > 1)) || cli_fail_usage "$1 takes a value"
         ;;&
+      --checks | --set)
+        checks+=("$1")
+        shift
+        continue
+        ;;
       --settings) settings=$2 ;;
       --registry | --root) driver_options+=("$1" "$2") ;;
       --out) out=$2 ;;
@@ -56,6 +67,10 @@ main() {
     esac
     shift 2
   done
+  if ((${#checks[@]} > 0)); then
+    [[ " ${checks[*]} " == *' --checks '* ]] || cli_fail_usage "--set goes with --checks"
+    exec "$(cli_python "$root")" -X utf8 "$root/bench/gpu_checks.py" "${checks[@]}"
+  fi
   for length in $windows; do cli_check_seconds --windows "$length"; done
   [[ -f $settings ]] || cli_fail "--settings: there is no file \"$settings\""
   [[ ! -e $out ]] || cli_fail "--out: \"$out\" is there already"
