@@ -24,7 +24,10 @@ nvmlDeviceGetPowerUsage (NOT_SUPPORTED, *POWER_FIELDS) · no buffer of power sam
 *SAMPLES) · no driver (DRIVER_NOT_LOADED, *INIT) · permission denied (NO_PERMISSION, "nvml...") · a
 container that was given instances and not their board (NO_PERMISSION, *OF_THE_BOARD): "device
 nvml..." is a function as it is called for a whole device · a function the library does not have
-(FUNCTION_NOT_FOUND, "nvml...") · anything (code, "*").
+(FUNCTION_NOT_FOUND, "nvml...") · anything (code, "*") · no CUDA (100, "cuInit").
+
+Beside NVML lies a libcuda.so.1 (cuda.c) by which a process can hold bare contexts: each is a load
+of 40 W, or of SIMGPU_CONTEXT_W, that does nothing.
 
 train.py by hand or from a registry of Tandem: see its --help; it needs SIMGPU_STATE only.
 """
@@ -57,7 +60,8 @@ from simgpu_state import (
 )
 
 HERE = Path(__file__).resolve().parent
-SOURCES = (HERE / "nvml.c", HERE / "model.h", HERE / "settings.h")
+LIBRARIES = {"libnvidia-ml.so.1": HERE / "nvml.c", "libcuda.so.1": HERE / "cuda.c"}
+SOURCES = (*LIBRARIES.values(), HERE / "model.h", HERE / "settings.h")
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden")
 DEADLINE_S = 120.0  # a guard, not a figure
 
@@ -77,19 +81,19 @@ INIT = ("nvmlInitWithFlags", "nvmlInit_v2")
 
 
 def build(cache: Path) -> Path:
-    """Compile nvml.c into a folder below `cache`, once for each of its texts; return that folder.
+    """Compile the libraries into a folder below `cache`, once for each of their texts; return that.
 
     subprocess.CalledProcessError, FileNotFoundError without a C compiler named cc.
     """
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
     folder = cache / f"simgpu-{digest[:16]}"
-    library = folder / "libnvidia-ml.so.1"
-    if not library.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{os.getpid()}"
-        output = ["-shared", "-fPIC", "-o", str(temporary)]
-        subprocess.run(["cc", *FLAGS, *output, str(SOURCES[0]), "-lm", "-lpthread"], check=True)
-        temporary.replace(library)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in LIBRARIES.items():
+        library, temporary = folder / name, folder / f".{os.getpid()}"
+        if not library.exists():
+            output = ["-shared", "-fPIC", "-o", str(temporary)]
+            subprocess.run(["cc", *FLAGS, *output, str(source), "-lm", "-lpthread"], check=True)
+            temporary.replace(library)
     return folder
 
 
