@@ -10,8 +10,9 @@ from typing import Any
 from tandem.base.text import printable, quote
 from tandem.base.variables import VISIBLE
 from tandem.config.entries import BackgroundEntry, ForegroundDesign, TrainingEntry
-from tandem.config.options import MIG, MPS, TIME_SLICING
+from tandem.config.options import MIG, MPS, TIME_SLICING, Validity
 from tandem.config.problems import join
+from tandem.plan.context import is_in_entry
 from tandem.plan.model import Background, Training
 from tandem.plan.resolve import Resolved
 
@@ -20,6 +21,7 @@ _VARIABLES = {
     "pinned_device_mem_limit": "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT",
 }
 _SLICE = "MIG-"
+_THRESHOLD = "min_background_sm_percent"  # of "validity"
 _UNTRIED = "whether a client may be stopped and continued there is not known"
 
 Flaw = tuple[str, str]  # the place in the settings, and what is wrong there
@@ -75,6 +77,20 @@ def sharing_flaws(
                 how = "give both the same, or remove the sharing"
                 message = f"the foreground has {quote(foreground.gpus or '')}: no GPU is shared"
                 yield each.gpus_place, f'{message} by "time_slicing" ({how})'
+
+
+def threshold_flaws(
+    sharing: str | None, validity: Validity, path: str, source: Mapping[str, Any]
+) -> Iterator[Flaw]:
+    """Yield why no record of an entry can be valid when a GPU is shared in this way.
+
+    `source` is the entry as it is written, at `path`; else the threshold stands at the top.
+    """
+    if sharing in (MPS, MIG) and validity.min_background_sm_percent > 0:
+        is_own = _THRESHOLD in source.get("validity", {}) and is_in_entry(path)
+        place = join(join(path, "validity") if is_own else "validity", _THRESHOLD)
+        message = f'no record would be valid: under "{sharing}" use by process is not reported'
+        yield place, f"{message} (remove it, or give it to entries with other sharing alone)"
 
 
 def _mps_flaws(foreground: Member, backgrounds: Sequence[Member]) -> Iterator[Flaw]:

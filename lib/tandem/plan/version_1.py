@@ -23,6 +23,7 @@ from tandem.plan.sharing import (
     load_of,
     member_of,
     sharing_flaws,
+    threshold_flaws,
     under_mps,
 )
 
@@ -92,7 +93,11 @@ def _sharing_problems(
     """The errors in how foreground and backgrounds are to share a GPU."""
     member = member_of(entry.foreground, foreground)
     loads = list(map(load_of, entry.backgrounds, backgrounds))
-    flaws = sharing_flaws(entry.gpu_setup.sharing, member, loads)
+    sharing = entry.gpu_setup.sharing
+    flaws = [
+        *sharing_flaws(sharing, member, loads),
+        *threshold_flaws(sharing, entry.validity, entry.path, entry.source),
+    ]
     return [context.resolver.error(*flaw) for flaw in flaws]
 
 

@@ -321,6 +321,24 @@ def test_no_use_of_a_slice_can_be_aimed_at(plan_entry: Callable[[Any], PlanReadi
     assert errors(plan_entry(pair(MIG_A, MIG_B, "mig", intensity=0.5))) == []
 
 
+@pytest.mark.parametrize("sharing", ["mps", "mig"])
+def test_a_threshold_that_nobody_can_know_is_refused(
+    plan_entry: Callable[[Any], PlanReading], read: Reader, sharing: str
+) -> None:
+    front, load = (MIG_A, MIG_B) if sharing == "mig" else (None, None)
+    entry, validity = pair(front, load, sharing), {"min_background_sm_percent": 5}
+    message = (
+        f'no record would be valid: under "{sharing}" use by process is not reported'
+        " (remove it, or give it to entries with other sharing alone)"
+    )
+    own = "experiments[0].validity.min_background_sm_percent"
+    assert errors(plan_entry(entry | {"validity": validity})) == [(own, message)]
+    top = [("validity.min_background_sm_percent", message)]
+    assert errors(read(entry, validity=validity)) == top
+    timed = pair(None, None, "time_slicing") | {"validity": validity}
+    assert errors(plan_entry(timed)) == []
+
+
 def test_a_design_with_both_factors_is_told_of_exclude(read: Reader) -> None:
     factors: dict[str, Any] = {
         **{"background": [None, text(3)], "intensity": [0.5, 1]},

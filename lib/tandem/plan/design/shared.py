@@ -10,11 +10,13 @@ from tandem.config.options import MPS
 from tandem.config.problems import has_errors, is_within, join
 from tandem.plan.context import Context, is_in_entry
 from tandem.plan.design.levels import Cells
-from tandem.plan.sharing import Flaw, member_of, sharing_flaws
+from tandem.plan.sharing import Flaw, member_of, sharing_flaws, threshold_flaws
 
 
 def flaws_of_cells(design: DesignEntry, cells: Sequence[Cells]) -> Iterator[Flaw]:
     """Yield, each once, why trainings of the cells cannot share a GPU as they are to."""
+    for way in dict.fromkeys(each.gpu_setup.sharing for each in cells):
+        yield from threshold_flaws(way, design.validity, design.path, design.source)
     told: set[Flaw] = set()
     seen = set()
     for each in cells:
