@@ -423,16 +423,30 @@ def test_two_gpus_of_which_one_is_used(stage: Stage, tmp_path: Path, simgpu_libr
 
 
 @pytest.mark.long
-def test_a_mig_slice_has_no_energy_of_its_own(stage: Stage, gpu: SimGpu) -> None:
-    gpu.set(mig=1)
-    stage.build(front(gpu), None)
+def test_two_slices_have_the_energy_of_their_board(stage: Stage, gpu: SimGpu) -> None:
+    """Foreground and background each on one, MIG asked for, nobody on the third."""
+    gpu.set(mig=1, mig_profiles="3g.40gb 2g.20gb 1g.10gb")
+    slices = [f"MIG-51500000-0000-4000-8000-00000000000{each}" for each in range(3)]
+    stage.build(front(gpu, seconds=6), training_line(gpu.command(seconds=60)), sharing="mig")
+    settings = json.loads((stage.folder / "settings.json").read_text())
+    for role, uuid in zip(("foreground", "background"), slices, strict=False):
+        settings["experiments"][0][role]["gpus"] = uuid
+    (stage.folder / "settings.json").write_text(json.dumps(settings))
+    stage.more_environment["CUDA_VISIBLE_DEVICES"] = ",".join(slices[:2])
     run = stage.run()
     assert run.returncode == 0, run.stdout
     record = stage.record()
-    seen = window_of(record)["gpus"]
-    assert [each["mig"] for each in seen] == [True, True]
-    assert {each["energy_joules"] for each in seen} == {None}
-    assert "MIG" in record["energy_reason"]
+    setup = record["gpu_setup"]
+    assert (setup["sharing"], setup["boards"][0]["compute_mode"]) == ("mig", "default")
+    profiles = ["3g.40gb", "2g.20gb", "1g.10gb"]
+    every = [{"uuid": u, "profile": p} for u, p in zip(slices, profiles, strict=True)]
+    assert [{k: each[k] for k in ("uuid", "profile")} for each in setup["mig"]] == every[:2]
+    assert setup["mig"][0]["siblings"] == every[1:]
+    window = window_of(record)
+    assert [each["mig"] for each in window["gpus"]] == [True, True]
+    assert is_true({**window, "gpus": window["gpus"][:1]}, gpu)
+    total_j = record["energy_metrics"]["gpu_energy_total_joules"]
+    assert total_j == window["gpus"][0]["energy_joules"]  # not twice
 
 
 @pytest.mark.long

@@ -39,6 +39,7 @@ from tandem.interference.usable import (
     weak_load,
 )
 from tandem.measure.windows.places import absence
+from tandem.measure.windows.slices import each_board
 from tandem.results.record import (
     Record,
     Window,
@@ -130,7 +131,7 @@ def duration_s(record: Record, window: Window | None, place: str) -> Reading:
 
 def energy_j(window: Window | None, place: str) -> Reading:
     """Return the energy of all GPUs together, or why that of one of them is not known."""
-    gpus = window["gpus"] if window else []
+    gpus = each_board(window["gpus"]) if window else []
     if not gpus:
         return f"{place}: {(window and window['gpus_reason']) or 'no GPU was measured'}"
     for gpu in gpus:
@@ -178,7 +179,8 @@ def with_cut_rounds(power: Reading, window: Window) -> Reading:
     if isinstance(power, str) or power.uncertainty is None:
         return power
     assert window["load"]  # or the background would be no load, and its power none
-    parts, ranges_w = window["load"]["parts"], [power_range_w(gpu) for gpu in window["gpus"]]
+    parts = window["load"]["parts"]
+    ranges_w = [power_range_w(gpu) for gpu in each_board(window["gpus"])]
     known_w = [each for each in ranges_w if each is not None]
     unknown = [part["rate_reason"] for part in parts if not part["rounds_per_second"]]
     if len(known_w) < len(ranges_w):

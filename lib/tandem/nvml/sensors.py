@@ -1,7 +1,7 @@
 """What the monitor reads of a GPU beside its processes. NVML must be open (binding.opened).
 
-Whatever cannot be read raises NvmlError. Temperature and clocks of a MIG device are its board's;
-power and energy are not, and NVML has none of its own for it.
+Whatever cannot be read raises NvmlError. Temperature, clocks, power and energy of a MIG device are
+its board's: NVML has none of its own for it.
 
 NVML stamps its samples in UTC, as that clock went when it took them. They leave here on
 CLOCK_BOOTTIME.
@@ -51,18 +51,18 @@ def fields(device: Device, ids: Sequence[int]) -> list[float | NvmlError]:
         error_of(value.nvmlReturn)
         if value.nvmlReturn
         else float(getattr(value.value, _MEMBERS[value.valueType]))
-        for value in call("nvmlDeviceGetFieldValues", device.handle, ids)
+        for value in call("nvmlDeviceGetFieldValues", device.board, ids)
     ]
 
 
 def power_usage_w(device: Device) -> float:
     """Return the power of drivers without the fields: at the moment, or over the last second."""
-    return float(call("nvmlDeviceGetPowerUsage", device.handle)) / 1000
+    return float(call("nvmlDeviceGetPowerUsage", device.board)) / 1000
 
 
 def energy_counter_mj(device: Device) -> float:
     """Return what the board has used since its driver was loaded."""
-    return float(call("nvmlDeviceGetTotalEnergyConsumption", device.handle))
+    return float(call("nvmlDeviceGetTotalEnergyConsumption", device.board))
 
 
 class ProcessSamples:

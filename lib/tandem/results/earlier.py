@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from tandem.base.errors import UsageError
+from tandem.measure.windows.slices import each_board
 from tandem.plan.model import BATCH_SIZE, Training
 from tandem.results.pace import Kind, Pace, epochs_of, kind_of_record
 from tandem.results.record import Record, Window, foreground_window, is_warm_up
@@ -130,7 +131,7 @@ def earlier_in(results: Path) -> Earlier:
 
 def _gpu_energy(window: Window) -> tuple[float | None, float, str | None]:
     """Return the joules of all GPUs, in which seconds, and why they are not known."""
-    seconds, gpus = window["duration_seconds"], window["gpus"]
+    seconds, gpus = window["duration_seconds"], each_board(window["gpus"])
     reasons = [gpu["energy_reason"] for gpu in gpus if gpu["energy_joules"] is None]
     if not gpus or reasons:
         return None, seconds, window["gpus_reason"] if not gpus else reasons[0]

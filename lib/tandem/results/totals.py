@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tandem.measure.windows.slices import each_board
 from tandem.results.record import Record, Window
 
 
@@ -33,7 +34,7 @@ class EnergyTotal:
                 self.cpu_j += joules
 
     def _note_gpus(self, window: Window) -> None:
-        gpus = window["gpus"]
+        gpus = each_board(window["gpus"])
         reasons = [gpu["energy_reason"] for gpu in gpus if gpu["energy_joules"] is None]
         if not gpus or reasons:
             why = reasons[0] if reasons else window["gpus_reason"]

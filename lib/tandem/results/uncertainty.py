@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from tandem.measure.windows.slices import each_board
 from tandem.results.record import Record, Window
 
 TIME_UNCERTAINTY_S = 0.001
@@ -19,6 +20,6 @@ def of_duration_s(record: Record) -> float | None:
 
 def of_gpu_energy_j(window: Window | None) -> float | None:
     """That of all GPUs together, without their gain; None where that of one is not known."""
-    gpus = window["gpus"] if window else []
+    gpus = each_board(window["gpus"]) if window else []
     known_j = [each for gpu in gpus if (each := gpu["energy_uncertainty_joules"]) is not None]
     return math.hypot(*known_j) if known_j and len(known_j) == len(gpus) else None

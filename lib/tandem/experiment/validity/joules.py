@@ -8,9 +8,10 @@ from tandem.experiment.validity.reason import Reason
 from tandem.measure.windows.aliasing import SEES_PART, SEES_SELDOM
 from tandem.measure.windows.gaps import WORDS
 from tandem.measure.windows.gpu import DISAGREES
+from tandem.measure.windows.slices import BESIDE
 from tandem.results.record import Record, foreground_window
 
-_WARNED = (SEES_PART, SEES_SELDOM, DISAGREES, *WORDS.values())
+_WARNED = (SEES_PART, SEES_SELDOM, DISAGREES, BESIDE, *WORDS.values())
 
 
 def reasons(record: Record) -> Iterator[Reason]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tandem.measure.rows import ON_GPUS, PLACE_COLUMNS, ROLES, read_rows, rows_between
 from tandem.measure.windows.edges import number_in, time_of
+from tandem.measure.windows.slices import heed_siblings
 from tandem.measure.windows.tallies import SLACK_S
 
 SEEN_S = 5.0  # in so long a process that uses a GPU is seen to
@@ -85,6 +86,8 @@ def add_places(facts: Facts, folder: Path, monitor: View) -> None:
     facts["gpus_used"] = {}
     for stem, gpu in measured.items():
         gpu["strangers_hidden_reason"] = hidden(found, gpu, stem, moved[stem], monitor)
+        if gpu["mig"]:
+            heed_siblings(gpu, found.on, monitor)
     for role in ROLES:
         unknown = lost(monitor, role, facts["end_boottime_s"]) or unmapped(monitor)
         for stem, gpu in measured.items():

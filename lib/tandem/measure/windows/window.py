@@ -13,6 +13,7 @@ from tandem.measure.windows.edges import around, linear, number_in, time_of
 from tandem.measure.windows.gpu import Facts, Span, edge_reason, gpu_facts
 from tandem.measure.windows.machine import machine_facts
 from tandem.measure.windows.places import absence, add_places
+from tandem.measure.windows.slices import each_board
 from tandem.measure.windows.tallies import SLACK_S, RoleTally, tallied
 
 # Rows are a second apart at most, and nobody knows how RAPL went between two of them. Edges that
@@ -216,14 +217,15 @@ def energy_metrics(facts: Mapping[str, Any]) -> tuple[dict[str, float | None] | 
     """
     absent, cpu = absence(facts, "foreground"), facts["cpu"]
     gpus = [] if absent else facts["gpus"]
+    boards = each_board(gpus)
     values: dict[str, float | None] = {
         "cpu_energy_pkg_joules": cpu["package_joules"],
         "cpu_energy_ram_joules": cpu["dram_joules"],
         "cpu_energy_total_joules": cpu["total_joules"],
-        "gpu_power_avg_watts": total(gpu["power_avg_watts"] for gpu in gpus),
-        "gpu_power_max_watts": total(gpu["power_max_watts"] for gpu in gpus),
-        "gpu_power_min_watts": total(gpu["power_min_watts"] for gpu in gpus),
-        "gpu_energy_total_joules": total(gpu["energy_joules"] for gpu in gpus),
+        "gpu_power_avg_watts": total(gpu["power_avg_watts"] for gpu in boards),
+        "gpu_power_max_watts": total(gpu["power_max_watts"] for gpu in boards),
+        "gpu_power_min_watts": total(gpu["power_min_watts"] for gpu in boards),
+        "gpu_energy_total_joules": total(gpu["energy_joules"] for gpu in boards),
         "gpu_temp_avg_celsius": mean(gpu["temperature_avg_celsius"] for gpu in gpus),
         "gpu_temp_max_celsius": highest(gpu["temperature_max_celsius"] for gpu in gpus),
         "gpu_util_avg_percent": mean(gpu["sm_avg_percent"] for gpu in gpus),
@@ -242,7 +244,9 @@ def missing_reasons(facts: Mapping[str, Any], unknown: Sequence[str]) -> list[st
     if absent or not gpus:
         return [*reasons, f"GPU: {absent or facts['gpus_reason'] or 'none is measured'}"]
     reasons += [
-        f"GPU {gpu['index']}: {gpu['energy_reason']}" for gpu in gpus if gpu["energy_reason"]
+        f"GPU {gpu['index']}: {gpu['energy_reason']}"
+        for gpu in each_board(gpus)
+        if gpu["energy_reason"]
     ]
     others = [name for name in unknown if name[:3] == "gpu" and name not in OF_ENERGY]
     if others:
