@@ -450,6 +450,26 @@ def test_two_slices_have_the_energy_of_their_board(stage: Stage, gpu: SimGpu) ->
 
 
 @pytest.mark.long
+def test_a_stranger_on_another_slice_takes_the_joules_and_not_the_record(
+    stage: Stage, gpu: SimGpu
+) -> None:
+    gpu.set(mig=1)
+    gpu.add(os.getpid(), mig=1, memory_mib=500, watts=100)
+    stage.build(front(gpu, seconds=6), None)
+    stage.more_environment["CUDA_VISIBLE_DEVICES"] = "MIG-51500000-0000-4000-8000-000000000000"
+    run = stage.run()
+    assert run.returncode == 0, run.stdout
+    record = stage.record()
+    other = "MIG-51500000-0000-4000-8000-000000000001"
+    assert (record["valid"], record["gpu_setup"]["sharing"]) == (True, "time_slicing")
+    assert any(f"other MIG slices of its board: {other}" in each for each in record["warnings"])
+    [seen] = window_of(record)["gpus"]
+    why = f"the energy is the board's, and others may have been on {other}"
+    assert (seen["energy_joules"], seen["energy_reason"]) == (None, why)
+    assert record["energy_metrics"]["gpu_energy_total_joules"] is None
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["nvmlDeviceGetComputeRunningProcesses_v3", "field 186"])
 def test_one_bad_second_costs_no_record(stage: Stage, gpu: SimGpu, name: str) -> None:
     stage.build(front(gpu, seconds=8), None)
