@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 from mps.use import BIN, Mps
-from simgpu import SimGpu, build
+from simgpu import SimGpu
 from simgpu_state import State
 from tandem.base.paths import ROOT
 
 GPU_SH = str(ROOT / "bench" / "gpu.sh")
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.getbasetemp() / "simgpu")
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -34,10 +29,10 @@ def checked(environment: dict[str, str], *options: str) -> subprocess.CompletedP
 
 @pytest.mark.long
 def test_each_check_says_what_it_found_and_puts_back_what_it_set(
-    tmp_path: Path, library: Path
+    tmp_path: Path, simgpu_library: Path
 ) -> None:
     """There is no CUDA here: what needs a CUDA program says so."""
-    with SimGpu(tmp_path / "gpu.state", library, idle_w=60.0) as gpu, Mps(gpu) as mps:
+    with SimGpu(tmp_path / "gpu.state", simgpu_library, idle_w=60.0) as gpu, Mps(gpu) as mps:
         around = {**mps.environment(), "PATH": f"{BIN}:{os.environ['PATH']}"}
         before = set(Path("/tmp").glob("tandem-mps-*"))
         done = checked(around, "--checks", "--set")
