@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tandem.base.text import counted, share_text, some_of
+from tandem.interference.compare.cells import gpus_in_use
+from tandem.interference.compare.setup import MEMORY_CLOCK, POWER_LIMIT, SM_CLOCK, setup_of
 from tandem.report.compare.wording import number
 from tandem.report.page.board_names import Board, BoardNames
 from tandem.report.page.least_and_most import LeastAndMost
-from tandem.results.record import Record, Window, WindowGpu
+from tandem.report.why import limit_name
+from tandem.results.record import BoardSetting, Record, Window, WindowGpu
 
 Line = tuple[str, list[str]]  # what is asked, and what was seen
 _MOST_NAMED = 5
@@ -37,6 +40,7 @@ class MachineChecks:
     sampled: LeastAndMost = field(default_factory=LeastAndMost)
     sensors: dict[Board, tuple[LeastAndMost, LeastAndMost, float]] = field(default_factory=dict)
     methods: Counter[str] = field(default_factory=Counter)
+    setups: Counter[str] = field(default_factory=Counter)
     throttled: dict[str, LeastAndMost] = field(default_factory=dict)
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)  # by host, and what it was
     asleep: list[str] = field(default_factory=list)
@@ -58,6 +62,7 @@ class MachineChecks:
                     strangers[f"{each['name']} of {each['user']}"] = None
                 self._note_gpu(gpu, name, host)
         self.strangers.update(strangers.keys())
+        self._note_setup(record)
         for board in record["faults"] or []:
             uncorrected, xids = board["ecc_uncorrected"] or 0, board["xids"] or []
             if uncorrected or xids:
@@ -66,6 +71,16 @@ class MachineChecks:
                 self.faults[host, f"GPU {board['index']}: {', '.join(words)}"] += 1
         if record["suspensions"]:
             self.asleep.append(name)
+
+    def _note_setup(self, record: Record) -> None:
+        """Take how the boards were shared and set, and what could not be set or put back."""
+        if label := setup_of(record, gpus_in_use(record)).label:
+            self.setups[label] += 1
+        for board in record["gpu_setup"]["boards"] or []:
+            for name in (POWER_LIMIT, SM_CLOCK, MEMORY_CLOCK):
+                setting: BoardSetting = board[name]  # type: ignore[literal-required]
+                if setting["requested"] is not None and setting["reason"]:
+                    self.setups[f"GPU {board['index']}, {name}: {setting['reason']}"] += 1
 
     def _note_window(self, window: Window) -> None:
         """Count a window once, on however many boards it was measured."""
@@ -110,6 +125,7 @@ class MachineChecks:
             ("Others on the CPUs", [*self._cpu_texts()]),
             ("Gaps of the monitor", [*self._gap_texts()]),
             ("Sensors", [*self._sensor_texts()]),
+            ("Sharing, power limit, clocks", [*self._setup_texts()]),
             ("Clocks held down", [*self._clock_texts()]),
             ("Faults of boards", [*self._fault_texts()]),
             ("Suspended", [f"in {some_of(self.asleep, _MOST_NAMED)}"] if self.asleep else []),
@@ -174,11 +190,15 @@ class MachineChecks:
             on_host = f"{host}, {text}" if len(self.boards.hosts) > 1 else text
             yield f"{on_host}, in {counted(count, 'experiment')}"
 
+    def _setup_texts(self) -> Iterator[str]:
+        for label, count in self.setups.items():
+            yield f"{label}, in {counted(count, 'experiment')}"
+
     def _clock_texts(self) -> Iterator[str]:
         for reason, span in self.throttled.items():
             if span.high and span.high[0] > 0:
                 percent, where = span.high
-                yield f"{reason}: up to {number(percent)} % of a window (most: {where})"
+                yield f"{limit_name(reason)}: up to {number(percent)} % of a window (most: {where})"
         if self.throttled and not any(it.high and it.high[0] > 0 for it in self.throttled.values()):
             yield "never"
         if self.clocks_unknown:

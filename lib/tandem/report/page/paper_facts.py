@@ -10,6 +10,8 @@ from typing import Any
 from tandem.base.git import GitState
 from tandem.base.json_object import json_object
 from tandem.base.text import counted, some_of
+from tandem.interference.compare.cells import gpus_in_use
+from tandem.interference.compare.setup import setup_of
 from tandem.report.page.hardware import Hardware
 from tandem.report.page.runs import ReportedRun
 from tandem.results.record import Command, Record
@@ -27,6 +29,7 @@ class PaperFacts:
     foregrounds: dict[str, None] = field(default_factory=dict)
     backgrounds: dict[str, None] = field(default_factory=dict)
     devices: dict[str, None] = field(default_factory=dict)
+    setups: dict[str, None] = field(default_factory=dict)
     governors: dict[str, None] = field(default_factory=dict)
     isolation: dict[str, None] = field(default_factory=dict)
     coverage: dict[str, None] = field(default_factory=dict)
@@ -43,6 +46,8 @@ class PaperFacts:
         self.foregrounds[_training(record["repository"], record["model"], around)] = None
         if around["device"]:
             self.devices[around["device"]] = None
+        if setup := setup_of(record, gpus_in_use(record)).label:
+            self.setups[setup] = None
         if around["cpu_governor"]:
             self.governors[around["cpu_governor"]] = None
         limits = record["validity"]

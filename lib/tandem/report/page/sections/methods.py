@@ -86,6 +86,8 @@ class RunMethods:
         newest = [machines[files[-1]] for files in files_of.values()]
         boards = list(board_words(newest, hardware.boards))
         yield f"GPU: {', '.join(boards)}." if boards else "No GPU was measured."
+        if facts.setups:
+            yield f"Sharing of the GPU, power limit and clocks: {'; '.join(facts.setups)}."
         for files in files_of.values():
             if len(files) > 1:
                 yield f"The machine changed during the run: {', '.join(files)} describe it."
