@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,20 @@ from tandem.experiment.attempt import Attempt, attempt_folder, point_to
 from tandem.experiment.gpu_setup import boards_or_reason
 from tandem.experiment.live import Live
 from tandem.experiment.log import epochs_asked
+from tandem.experiment.mps import Mps, isolation_of, mps_of
 from tandem.experiment.scripts import prepare
 from tandem.experiment.seen import Before, Seen, Surroundings
 from tandem.experiment.strays import has_strays, remove_strays
 from tandem.log.follow import EPOCHS, EpochReader
 from tandem.machine.faults import FaultWatch
 from tandem.machine.gpus import GpuBusyError, Sensors
+from tandem.machine.mps.daemon import DaemonError
 from tandem.machine.sharing import Neighbours
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Experiment
 from tandem.processes import census
 from tandem.processes.cookie import cookie
+from tandem.processes.scripts import Script
 from tandem.processes.watch import Interrupted, Watch
 from tandem.report.progress import left_s
 from tandem.results.earlier import Footprints
@@ -59,6 +63,7 @@ class ExperimentRun:
     disk: Disk
     footprints: Footprints | None = None
     backgrounds: Backgrounds | None = None
+    mps: Mps | None = None
     attempts: list[Attempt] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     is_over: bool = False  # every attempt that was due has been made
@@ -110,6 +115,9 @@ class ExperimentRun:
             what = "is ended" if is_ready else "is not started" + " again" * bool(self.attempts)
             status: Status = "background failed" if is_ready else "background not ready"
             self.give_up(status, problem, f"{problem}; the foreground {what}", problem.lines)
+        except DaemonError as problem:
+            self.watch.settle()
+            self.give_up("MPS failed", problem, f"{problem}; the experiment is ended")
 
     def give_up(
         self, status: Status, problem: Exception | str, text: str, lines: Sequence[str] = ()
@@ -124,11 +132,12 @@ class ExperimentRun:
 
     def begin(self) -> None:
         """Render the scripts, see who is on the GPUs, start the monitor, measure the idle."""
+        self.mps = mps_of(self.experiment, self.folder, self.environment)
         self.backgrounds = prepare(
             self.experiment,
             self.folder,
-            self.around.isolation,
-            environment=self.environment,
+            isolation_of(self.experiment, self.around.isolation),
+            environment=self.training_environment,
             monitor=self.monitor,
             samples=self.samples,
             say=self.live.say,
@@ -150,12 +159,17 @@ class ExperimentRun:
     def environment(self) -> Mapping[str, str]:
         return {**os.environ, COOKIE: self.cookie}
 
+    @property
+    def training_environment(self) -> Mapping[str, str]:
+        return self.mps.environment if self.mps else self.environment
+
     # -- during ------------------------------------------------------------------------
 
     def run_attempts(self) -> None:
         """Try the foreground, beside its backgrounds, until it succeeds or no retry is left."""
         tries = 1 + self.experiment.limits.max_retries
         for number in range(1, tries + 1):
+            self.renew_mps(number)
             self.faults.begin()
             self.ensure_backgrounds()
             self.wait_ready()
@@ -168,12 +182,36 @@ class ExperimentRun:
             self.watch.settle(is_sudden=tried.was_ended)
             is_last = number == tries or tried.cannot_be_run
             retry = "" if is_last else f", trying again ({number + 1} of {tries})"
-            self.live.say(f"foreground failed: {tried.error()}{retry}")
+            why = self.why_lost or tried.error()
+            self.live.say(f"foreground failed: {why}{retry}")
             log = self.attempts[-1].log
             self.live.show_lines([*last_lines(log, LAST_LINES), f"({log})"])
             if is_last:
-                self.seen.error_message = tried.error()
+                self.seen.error_message = why
                 return
+
+    def renew_mps(self, number: int) -> None:
+        """Have a daemon for an attempt of its own, with backgrounds that were no other's clients.
+
+        DaemonError: there is none.
+        """
+        if self.mps is None:
+            return
+        self.mps.let_go(self.loops)
+        if self.backgrounds:
+            self.backgrounds.stop()
+        self.mps.end()
+        self.begin_s = time.monotonic()
+        self.mps.begin(number, self.watch, lambda: self.show("starting MPS"))
+
+    @property
+    def why_lost(self) -> str:
+        """Why MPS does not serve the present attempt any more; "" where it does, or is not used."""
+        return self.mps.why_lost() if self.mps else ""
+
+    @property
+    def loops(self) -> list[Script]:
+        return self.backgrounds.scripts if self.backgrounds else []
 
     def wait_ready(self) -> None:
         """Wait until what is measured can be measured, and what it is measured on is known."""
@@ -200,7 +238,7 @@ class ExperimentRun:
             self.show(f"measuring {name}", left_s=max(0.0, end_s - time.monotonic()))
             return False
 
-        self.watch.wait(self.backgrounds.scripts if self.backgrounds else [], end_s, tick)
+        self.watch.wait(self.loops, end_s, tick)
         to_s = self.monitor.mark()
         self.seen.windows.append({"name": name, "from_s": round(from_s, 6), "to_s": round(to_s, 6)})
 
@@ -225,10 +263,11 @@ class ExperimentRun:
         self.epochs = EpochReader(attempt.log, epochs_asked(foreground), pattern, times)
         self.begin_s, self.attempt_s = time.monotonic(), boottime_s()
         self.slept_s = suspended_s()
-        attempt.start(self.folder / "fg_run.sh", self.environment, self.monitor)
+        attempt.start(self.folder / "fg_run.sh", self.training_environment, self.monitor)
         point_to(self.folder / "training.log", attempt.log)
-        loops = self.backgrounds.scripts if self.backgrounds else []
-        attempt.wait(self.watch, loops, self.show_training, self.epochs.look)
+        beside = [*self.loops, *(self.mps.scripts if self.mps else ())]
+        with suppress(DaemonError):  # told of as the reason of the attempt's end
+            attempt.wait(self.watch, beside, self.show_training, self.epochs.look)
         self.faults.pause()
         attempt.stop()
         self.epochs.finish()
@@ -247,6 +286,8 @@ class ExperimentRun:
     def show(self, phase: str, **known: Any) -> None:
         """Look at the backgrounds and at where the trainings are, and show what is going on."""
         backgrounds = self.backgrounds
+        if self.mps:
+            self.mps.check()
         self.neighbours.look()
         for warning in (*(backgrounds.look() if backgrounds else ()), *self.astray.news()):
             self.live.say(warning)
@@ -265,6 +306,8 @@ class ExperimentRun:
             signum, limits = seen.interrupted.signum, self.experiment.limits
             self.live.say_stopping(signum, self.trainings(), limits.grace_s)
         self.before.end_describing()
+        if self.mps:
+            self.mps.let_go(self.loops)
         if self.backgrounds:
             self.backgrounds.tell_to_stop()
         for attempt in self.attempts:
@@ -273,6 +316,10 @@ class ExperimentRun:
             self.backgrounds.stop()
             for warning in self.backgrounds.complaints():
                 self.live.say(warning)
+        if self.mps:
+            for trouble in self.mps.close():
+                self.live.say(f"warning: {trouble}")
+            seen.mps = self.mps.facts()
         if self.is_over and not has_strays(self.cookie, self.monitor.script):
             self.idle_again()
         self.monitor.stop()

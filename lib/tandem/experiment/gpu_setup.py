@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tandem.config.options import as_settings
@@ -10,7 +10,7 @@ from tandem.machine.board_setup import BoardNow, boards_now
 from tandem.nvml.binding import NvmlError
 from tandem.nvml.devices import Device
 from tandem.plan.model import Experiment
-from tandem.results.record import BoardSetting, BoardSetup, GpuSetup, MigSlice, MigUse
+from tandem.results.record import BoardSetting, BoardSetup, GpuSetup, MigSlice, MigUse, MpsDaemon
 
 NOT_KNOWN_YET = "what was seen of the trainings says it"
 NOT_ASKED, NOT_SET = "not asked for", "not set"
@@ -24,7 +24,9 @@ def boards_or_reason() -> list[BoardNow] | str:
         return str(error)
 
 
-def gpu_setup_facts(experiment: Experiment, boards: list[BoardNow] | str) -> GpuSetup:
+def gpu_setup_facts(
+    experiment: Experiment, boards: list[BoardNow] | str, daemons: Sequence[MpsDaemon] = ()
+) -> GpuSetup:
     """Return how the GPUs were set; how they were shared, `with_sharing` adds for the record."""
     requested = as_settings(experiment.gpu_setup)
     known = None if isinstance(boards, str) else boards
@@ -35,7 +37,7 @@ def gpu_setup_facts(experiment: Experiment, boards: list[BoardNow] | str) -> Gpu
         "boards": None if known is None else [_board(each, requested) for each in known],
         "boards_reason": boards if isinstance(boards, str) else None,
         "mig": [_use(device, each) for each in known or () for device in _slices_used(each)],
-        "mps": [],
+        "mps": list(daemons),
     }
 
 

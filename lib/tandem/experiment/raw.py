@@ -8,6 +8,8 @@ from pathlib import Path
 from tandem.background.dose.files import CSV, JSON
 from tandem.base.files import sha256_of
 from tandem.experiment.attempt import attempt_folder
+from tandem.experiment.mps import FILES as MPS_FILES
+from tandem.experiment.mps import FOLDER as MPS_FOLDER
 from tandem.experiment.outcome import NAME, Outcome
 from tandem.log.follow import EPOCHS
 from tandem.measure.rows import ON_GPUS
@@ -34,6 +36,8 @@ def raw_files(folder: Path, outcome: Outcome) -> Iterator[str]:
     yield from (f"{attempt_folder(n)}/keeper.json" for n in range(1, outcome.attempts + 1))
     yield from (f"{attempt_folder(n)}/{EPOCHS}" for n in range(1, outcome.attempts + 1))
     yield from filter(None, [last_log(outcome)])
+    for daemon in outcome.gpu_setup["mps"]:
+        yield from (f"{MPS_FOLDER}/{daemon['attempt']}/{name}" for name in MPS_FILES)
     for each in outcome.backgrounds:
         yield f"{each['logs']}/rounds.tsv"
         if each["dose"]:

@@ -17,6 +17,7 @@ from tandem.base.paths import ROOT, TEMPLATES
 from tandem.base.templates import Values, render_file
 from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose
+from tandem.experiment.mps import variables_of
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Background, Experiment, Training
 from tandem.processes.namespace import Isolation
@@ -48,7 +49,8 @@ def prepare(
         script, logs = folder / f"bg_loop{several}.sh", folder / f"background_logs{several}"
         memory = memory_use(name, background, say)
         values = {**common, "isolation": isolation.command}
-        render = partial(render_loop, script, background.dose, memory.variables, values)
+        about = experiment, script, background.dose
+        render = partial(render_loop, *about, added=memory.variables, common=values)
         render(background.training)
         parts = environment, monitor, memory
         dosing = dosing_of(background, samples, f"dose{several}", environment)
@@ -72,7 +74,7 @@ def render_foreground(experiment: Experiment, script: Path, common: Values) -> N
     values: Values = {
         **common,
         "work_dir": str(training.work_dir),
-        "environment": assignments(training.environment),
+        "environment": assignments(variables_of(experiment, training)),
         "timeout": [] if timeout_s is None else ["--timeout", repr(timeout_s)],
         "out_words": str(training.out_words),
         "command": training.command,
@@ -81,7 +83,13 @@ def render_foreground(experiment: Experiment, script: Path, common: Values) -> N
 
 
 def render_loop(
-    script: Path, dose: Dose, added: Mapping[str, str], common: Values, training: Training
+    experiment: Experiment,
+    script: Path,
+    dose: Dose,
+    training: Training,
+    *,
+    added: Mapping[str, str],
+    common: Values,
 ) -> None:
     """Render a background's loop; `added` are variables besides its own environment's."""
     values: Values = {
@@ -92,7 +100,7 @@ def render_loop(
         "logs_kept": str(LOGS_KEPT),
         "log_rules": json.dumps(asdict(training.log), ensure_ascii=False),
         "rounds_kept": str(ROUNDS_KEPT),
-        "environment": assignments({**training.environment, **added}),
+        "environment": assignments({**variables_of(experiment, training), **added}),
         "out_words": str(training.out_words),
         "command": training.command,
     }

@@ -10,6 +10,7 @@ from tandem.background.backgrounds import Backgrounds
 from tandem.base.clock import Moment, boottime_s, now
 from tandem.base.git import GitState
 from tandem.experiment.gpu_setup import gpu_setup_facts
+from tandem.experiment.mps import isolation_of
 from tandem.experiment.outcome import VERSION, Outcome, WindowEdges
 from tandem.machine.board_setup import BoardNow
 from tandem.machine.faults import BoardFaultsSeen
@@ -20,7 +21,7 @@ from tandem.plan.model import Experiment
 from tandem.processes.census import Found
 from tandem.processes.namespace import Isolation
 from tandem.processes.watch import Interrupted
-from tandem.results.record import Census, MachineFile, Position, Process, Status
+from tandem.results.record import Census, MachineFile, MpsDaemon, Position, Process, Status
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Seen:
     windows: list[WindowEdges] = field(default_factory=list)
     monitor_problem: str | None = None
     boards: list[BoardNow] | str = "the experiment ended before they were looked at"  # why not
+    mps: list[MpsDaemon] = field(default_factory=list)
     gpus_before: list[Gpu] | None = None
     gpus_after: list[Gpu] | None = None
     busy: list[str] = field(default_factory=list)  # why they were not free, and it ran all the same
@@ -87,6 +89,7 @@ def outcome_of(
     backgrounds: Backgrounds | None,
 ) -> Outcome:
     """Return what only this process knows, for the record."""
+    isolation = isolation_of(experiment, around.isolation)
     loops: Any = [loop.facts() for loop in backgrounds.each] if backgrounds else []
     return Outcome(
         outcome_version=VERSION,
@@ -115,9 +118,9 @@ def outcome_of(
         cooldown=before.cooldown,
         machine=seen.machine,
         faults=seen.faults,
-        gpu_setup=gpu_setup_facts(experiment, seen.boards),
+        gpu_setup=gpu_setup_facts(experiment, seen.boards, seen.mps),
         cpu_governor=before.cpu_governor,
-        isolation={"mode": around.isolation.mode, "reason": around.isolation.reason},
+        isolation={"mode": isolation.mode, "reason": isolation.reason},
         host=around.host,
         node_shared=seen.sharing.is_shared,
         node_shared_reason=seen.sharing.reason,

@@ -19,6 +19,7 @@ from tandem.base.text import SCREEN_COLUMNS
 from tandem.machine import gpus as busy
 from tandem.machine.board_setup import compute_mode_of
 from tandem.machine.host import gpu_driver
+from tandem.machine.mps.control import PROGRAM
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
 from tandem.nvml.boards import DEFAULT
@@ -57,6 +58,7 @@ def examine(results: Path = Path("results")) -> list[Check]:
         _gpu_driver(),
         _nvml(),
         *_boards(),
+        _mps(),
         _rapl(),
         _namespaces(),
         _disk(results),
@@ -191,6 +193,12 @@ def _board(board: nvml.Board) -> Check:
     return Check(
         f"GPU {board.index}", ok, f"compute mode {mode or 'not reported'}, {divided}", lost
     )
+
+
+def _mps() -> Check:
+    program = shutil.which(PROGRAM)
+    found = f"{program} (Tandem starts a daemon of its own)" if program else f"no {PROGRAM} on PATH"
+    return Check("MPS", program is not None, found, '"sharing": "mps" is refused')
 
 
 def _rapl(sys_root: Path = Path("/")) -> Check:

@@ -66,6 +66,12 @@ def compute_mode(board: Board) -> str:
     return _mode(call("nvmlDeviceGetComputeMode", board.handle))
 
 
+def compute_capability(board: Board) -> tuple[int, int]:
+    """Return the generation of a board, (9, 0) for Hopper; NvmlError: it is not reported."""
+    major, minor = call("nvmlDeviceGetCudaComputeCapability", board.handle)
+    return int(major), int(minor)
+
+
 def facts(board: Board) -> dict[str, Any]:
     """Return what describes a board; None for what it does not report, and `reasons` says why."""
     found: dict[str, Any] = {"index": board.index, "uuid": board.uuid, "name": board.name}

@@ -16,6 +16,7 @@ Status = Literal[
     "finished",
     "background not ready",
     "background failed",
+    "MPS failed",
     "GPU busy",
     "interrupted",
     "not recorded",

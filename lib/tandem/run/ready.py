@@ -13,6 +13,7 @@ from tandem.base.variables import VISIBLE
 from tandem.config.environments import environment_flaw
 from tandem.config.program import folder_flaw, start_words
 from tandem.machine.gpus import GpuBusyError, Sensors, process_lines
+from tandem.machine.mps.leftovers import remove_left
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
 from tandem.nvml.presence import has_gpu, words_of
@@ -31,6 +32,8 @@ def remove_leftovers(say: Say) -> list[census.Found]:
     NotReadyError: something of it cannot be ended.
     """
     found, left = census.remove_all()
+    of_mps, left_of_mps = remove_left()  # also what has lost its environment's mark
+    found, left = [*found, *of_mps], [*left, *left_of_mps]
     for process in found:
         say(f"removed process {process.pid} ({process.name}) of an earlier run")
     if left:

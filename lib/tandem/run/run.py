@@ -37,6 +37,7 @@ from tandem.results.latest import point_at
 from tandem.results.state import Status, state_file
 from tandem.run.groups import Order, add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
+from tandem.run.mps import see_mps
 from tandem.run.notice import Notice
 from tandem.run.options import Options
 from tandem.run.pairs import make_up
@@ -214,6 +215,7 @@ class Run:
         see_trainings(experiments)
         see_gpus(experiments, say)
         see_sharing(experiments)
+        see_mps(experiments)
         see_nvml(say)
         leftovers = remove_leftovers(say)
         bring_in_left_samples(say)

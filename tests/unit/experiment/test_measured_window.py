@@ -25,7 +25,7 @@ def test_an_edge_that_takes_a_while_shortens_no_window(monkeypatch: pytest.Monke
     run = SimpleNamespace(
         monitor=SimpleNamespace(mark=mark),
         watch=SimpleNamespace(wait=wait),
-        backgrounds=None,
+        loops=[],
         seen=SimpleNamespace(windows=[]),
     )
     ExperimentRun.measure(cast(Any, run), "idle", 1.5)

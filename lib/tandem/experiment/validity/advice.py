@@ -153,6 +153,7 @@ _ADVICE: Mapping[Kind, Callable[[Record], str]] = {
     "place": _says('say where it runs: "gpus" in the settings, "device" in the registry'),
     "sharing": _says('see that "sharing" and "gpus" fit this machine: make doctor says how it is'),
     "client died": _of_rounds,
+    "mps": lambda record: f"{record['experiment_id']}/mps has the logs of its daemons",
     "strangers": _strangers,
     "unknown strangers": _says("make doctor says what NVML reports here"),
     "sampling": _sampling,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from tandem.background.folding import KILLED, SIGNALS
 from tandem.experiment.validity.faults import OF_ENDED_PROCESSES
 from tandem.experiment.validity.reason import Reason, lasting
+from tandem.machine.mps.daemon import ITSELF
 from tandem.results.record import Record, Round, foreground_window
 
 REACHES = "and under MPS that reaches the foreground"
@@ -74,5 +75,5 @@ def _fault_reasons(record: Record) -> Iterator[str]:
             yield f"GPU {board['index']} reported Xid {numbers} beside the foreground, {REACHES}"
     last = record["attempts"][-1]["number"]
     for daemon in record["gpu_setup"]["mps"]:
-        if daemon["attempt"] == last:
+        if daemon["attempt"] == last and daemon["stopped_by"] != ITSELF:
             yield from (f"MPS: {fault}" for fault in daemon["faults"])

@@ -26,6 +26,7 @@ Kind = Literal[
     "place",
     "sharing",
     "client died",
+    "mps",
     "strangers",
     "unknown strangers",
     "sampling",

@@ -11,6 +11,7 @@ from tandem.experiment.validity import (
     faults,
     hardware,
     joules,
+    mps,
     processes,
     quiet,
     sharing,
@@ -19,7 +20,7 @@ from tandem.experiment.validity import (
 from tandem.experiment.validity.reason import Reason
 from tandem.results.record import Record
 
-KINDS = (work, background, processes, hardware, sharing, clients, alone, quiet, joules, faults)
+KINDS = (work, background, processes, hardware, sharing, mps, clients, alone, quiet, joules, faults)
 
 
 def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:

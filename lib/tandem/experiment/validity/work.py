@@ -10,6 +10,7 @@ from tandem.results.record import NOT_RECORDED, Attempt, Epochs, Record
 
 _UNFINISHED: Mapping[str, Kind] = {
     "background failed": "background failed",
+    "MPS failed": "mps",
     NOT_RECORDED: "not recorded",
 }
 
