@@ -97,7 +97,9 @@ def test_a_pair_under_mps(stage: Stage, gpu: SimGpu, mps: Mps) -> None:
 def test_a_server_that_dies_ends_the_attempt_and_a_retry_has_a_new_one(
     stage: Stage, gpu: SimGpu, mps: Mps
 ) -> None:
-    build(stage, gpu, front={"seconds": 6}, back={"seconds": 1}, max_retries=1)
+    short = {"seconds": 1}  # so that rounds succeed in either attempt, with pauses between them
+    limits = {"validity": {"min_coverage": 0.5}, "max_retries": 1}
+    build(stage, gpu, front={"seconds": 6}, back=short, **limits)
     driver = stage.start(stage.command())
     stage.wait_for_foreground()
     send(server_of(stage), signal.SIGKILL)

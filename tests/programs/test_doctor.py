@@ -18,8 +18,8 @@ from tandem.processes import namespace, proc
 from tandem.processes.cookie import realm
 
 NAMES = [
-    *("bash", "util-linux", "find", "git", "Python", "NumPy", "GPU driver", "NVML", "RAPL"),
-    *("namespaces", "disk", "leftovers", "GPU in use"),
+    *("bash", "util-linux", "find", "git", "Python", "NumPy", "GPU driver", "NVML", "MPS"),
+    *("RAPL", "namespaces", "disk", "leftovers", "GPU in use"),
 ]
 
 

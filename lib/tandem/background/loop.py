@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 from tandem.background.dosing import Dosing, stop_all
 from tandem.background.judging import complaint, judge
 from tandem.background.memory import MemoryUse
-from tandem.background.rounds import ROUNDS, Stretch, read_rounds
+from tandem.background.rounds import LET_GO, ROUNDS, Stretch, event_line, read_rounds
 from tandem.background.signs import Signs
 from tandem.base.clock import boottime_s
 from tandem.base.paths import BGRUN
 from tandem.measure.powermon import Powermon
 from tandem.plan.model import Background, Experiment, Size, Training
+from tandem.processes.lines import append_line
 from tandem.processes.proc import alive
 from tandem.processes.reports import read_report
 from tandem.processes.scripts import Script, end_script, start
@@ -136,6 +138,14 @@ class Loop:
             judge(self.folder, self.training.log)
         except OSError as error:
             self.problems.append(f"the {self.name}'s rounds could not be judged: {error.strerror}")
+
+    def note_let_go(self) -> None:
+        """Note that the round that runs may fail from now on, since it is about to be stopped."""
+        for each in self.rounds()[-1:]:
+            if each.end_s is None:
+                with suppress(OSError):  # then it counts as failed
+                    line = event_line(LET_GO, each.last, boottime_s())
+                    append_line(str(self.rounds_file), line)
 
     # -- accounting --------------------------------------------------------------------
 

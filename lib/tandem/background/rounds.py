@@ -6,6 +6,7 @@ One line an event, appended, seconds on CLOCK_BOOTTIME:
     end     ROUND  SECONDS  EXIT  REASON     by the round's keeper
     used    ROUND  SECONDS  CPU_SECONDS      by it, when all below it had ended
     lost    ROUND  SECONDS                   by the loop, when that keeper was killed
+    let go  ROUND  SECONDS                   by its owner, before it is stopped: see LET_GO
     judged  ROUND  SECONDS  VERDICT  WHY     of one that ended with 0, by its log (see judging)
     folded  FIRST  LAST  START  END  RUNNING  COMPLETED  FAILED  STOPPED  OPEN  PAUSE  HOLLOW
             WITHOUT_METRIC  UNJUDGED  CPU_SECONDS  EXIT
@@ -25,6 +26,7 @@ Verdict = Literal["whole", "without metric", "hollow"]
 HOLLOW: Verdict = "hollow"
 WITHOUT_METRIC: Verdict = "without metric"
 WHOLE: Verdict = "whole"
+LET_GO = "let go"  # by MPS: where its training fails by that, it was stopped
 LONG_ROUND_S = 60.0  # a round that failed after this long is no quick failure, to the loop neither
 
 
@@ -106,6 +108,8 @@ def folded(first: str, last: str, start: str, end: str, running: str, *rest: str
 
 def ended(open_round: Stretch, end_s: float, code: str = "", reason: str = "lost") -> Stretch:
     exit_code = int(code) if code else None
+    if open_round.reason == LET_GO and reason == "ended" and exit_code:
+        reason = LET_GO
     was_stopped = reason not in ("ended", "lost", "not started")
     completed = int(exit_code == 0 and not was_stopped)
     return replace(
@@ -120,6 +124,10 @@ def ended(open_round: Stretch, end_s: float, code: str = "", reason: str = "lost
         exit_code=exit_code,
         reason=reason,
     )
+
+
+def let_go(stretch: Stretch, _when_s: float) -> Stretch:
+    return replace(stretch, reason=LET_GO) if stretch.open else stretch
 
 
 def used(stretch: Stretch, _when_s: float, cpu_s: str) -> Stretch:
@@ -144,6 +152,7 @@ def judged(done: Stretch, _when_s: float, verdict: str, why: str = "") -> Stretc
 _EVENTS: dict[str, Callable[..., Stretch]] = {
     "end": ended,
     "lost": ended,
+    LET_GO: let_go,
     "used": used,
     "judged": judged,
 }

@@ -197,7 +197,7 @@ class ExperimentRun:
         """
         if self.mps is None:
             return
-        self.mps.let_go(self.loops)
+        self.mps.let_go(self.backgrounds.each if self.backgrounds else ())
         if self.backgrounds:
             self.backgrounds.stop()
         self.mps.end()
@@ -307,7 +307,7 @@ class ExperimentRun:
             self.live.say_stopping(signum, self.trainings(), limits.grace_s)
         self.before.end_describing()
         if self.mps:
-            self.mps.let_go(self.loops)
+            self.mps.let_go(self.backgrounds.each if self.backgrounds else ())
         if self.backgrounds:
             self.backgrounds.tell_to_stop()
         for attempt in self.attempts:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tandem.background.loop import Loop
 from tandem.base.variables import VISIBLE
 from tandem.config.options import MPS
 from tandem.machine.mps.daemon import Daemon, DaemonError
@@ -77,10 +78,14 @@ class Mps:
         if lost := self.why_lost():
             raise DaemonError(lost)
 
-    def let_go(self, scripts: Iterable[Script]) -> None:
-        """Have the server let go of all clients that are below some scripts."""
-        for daemon in self.daemons[-1:]:
-            daemon.let_go(set(descendants(*(script.pid for script in scripts))))
+    def let_go(self, loops: Iterable[Loop]) -> None:
+        """Have the server let go of all clients that are below some loops."""
+        daemon = self.daemons[-1] if self.daemons else None
+        if daemon and daemon.can_let_go():
+            going = [loop for loop in loops if loop.script]
+            for loop in going:
+                loop.note_let_go()
+            daemon.let_go(set(descendants(*(loop.script.pid for loop in going if loop.script))))
 
     def end(self) -> None:
         """End the newest daemon; its clients have ended."""

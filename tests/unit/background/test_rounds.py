@@ -393,3 +393,17 @@ def test_of_folded_rounds_the_newest_end_by_a_signal_is_kept(file: Path) -> None
     file.write_text("".join(map(lines, folded)))
     assert read_rounds(file) == folded
     assert fold(rounds[2:], 2)[0].exit_code is None
+
+
+def test_a_round_that_mps_let_go_was_stopped_where_it_fails_by_that(tmp_path: Path) -> None:
+    file = tmp_path / "rounds.tsv"
+    end = "end\t1\t30.0\t{}\tended\n"
+    start = "start\t1\t10.0\nlet go\t1\t29.9\n"
+    file.write_text(start + end.format(1))
+    [failed] = read_rounds(file)
+    assert (failed.stopped, failed.failed, failed.reason) == (1, 0, "let go")
+    file.write_text(lines(failed))
+    assert read_rounds(file) == [failed]
+    file.write_text(start + end.format(0))
+    [whole] = read_rounds(file)
+    assert (whole.completed, whole.stopped) == (1, 0)

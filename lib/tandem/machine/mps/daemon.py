@@ -143,14 +143,15 @@ class Daemon:
         lost = [f"the MPS {what} ended" for what, fd in self.watched.items() if fd in ended]
         return " and ".join(lost)
 
+    def can_let_go(self) -> bool:
+        return bool(self.watched) and not self.why_lost() and not HURRY.is_on
+
     def let_go(self, processes: Collection[int]) -> None:
         """Have the server end the contexts of clients, before their processes get any signal.
 
         An end by a signal alone may leave the server in a state that nobody has defined.
         """
         until_s = time.monotonic() + LET_GO_S
-        if not self.watched or self.why_lost() or HURRY.is_on:
-            return
         try:
             for client in self.control.clients(self.server):
                 if client in processes:
