@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 COMMA = ","
+# A number and its unit, and other words that say nothing alone, are one word.
+_TOGETHER = re.compile(r"(?<=\d) (?=(?:W|MHz)\b)|(?<=\btime) (?=slicing\b)|(?<=\bmemory) (?=\d)")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def shortened(labels: Sequence[str]) -> tuple[str, list[str]]:
@@ -14,6 +18,7 @@ def shortened(labels: Sequence[str]) -> tuple[str, list[str]]:
     A word that one label has twice and another once tells them apart, and so stays.
     A label that has nothing else keeps its first word, and then so do all.
     """
+    labels = [_TOGETHER.sub(_NO_BREAK, label) for label in labels]
     words = [label.replace(", ", f" {COMMA} ").split(" ") for label in labels]
     if len(set(labels)) < 2:
         return "", list(labels)

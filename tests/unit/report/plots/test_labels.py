@@ -25,3 +25,14 @@ def test_what_all_labels_say_is_taken_out(
 ) -> None:
     """Only what all say in the same order: else one's background is another's foreground."""
     assert shortened(labels) == (common, labels if rest is None else rest)
+
+
+def test_a_unit_stays_with_its_number_and_words_that_belong_together_do() -> None:
+    labels = [
+        f"mlp, {sharing}, {watts} W" for sharing in ("time slicing", "MPS") for watts in (1, 2)
+    ]
+    common, rest = shortened(labels)
+    assert common == "mlp"
+    assert [each.replace("\N{NO-BREAK SPACE}", " ") for each in rest] == [
+        *("time slicing, 1 W", "time slicing, 2 W", "MPS, 1 W", "MPS, 2 W"),
+    ]
