@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from simgpu import COUNTER, DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, UNKNOWN, SimGpu
 from simgpu_state import now_s
+from support import ROOT
 from support.stage import DEADLINE_S, Stage, processes, training_line, wait_for
 from support.truth import is_true
 from tandem.processes.tree import send
@@ -447,6 +449,12 @@ def test_two_slices_have_the_energy_of_their_board(stage: Stage, gpu: SimGpu) ->
     assert is_true({**window, "gpus": window["gpus"][:1]}, gpu)
     total_j = record["energy_metrics"]["gpu_energy_total_joules"]
     assert total_j == window["gpus"][0]["energy_joules"]  # not twice
+    verify = [sys.executable, str(ROOT / "driver.py"), "verify", str(stage.experiment.parent)]
+    assert subprocess.run(verify, check=False).returncode == 0
+    record["gpu_setup"]["sharing"] = "time_slicing"
+    (stage.experiment / "experiment.json").write_text(json.dumps(record))
+    done = subprocess.run(verify, check=False, stdout=subprocess.PIPE, text=True)
+    assert "gpu_setup.sharing: 'time_slicing' found, 'mig' from the raw files" in done.stdout
 
 
 @pytest.mark.long
