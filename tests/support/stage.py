@@ -98,6 +98,7 @@ class Stage:
 
     folder: Path
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    more_settings: dict[str, Any] = field(default_factory=dict)
     more_environment: dict[str, str] = field(default_factory=dict)
     proc: Path | None = None
 
@@ -141,7 +142,7 @@ class Stage:
             for load, dose in zip(loads, doses, strict=False):
                 load.update(dose)
             entry |= {"mode": "parallel", "background": loads[0] if "back" in lines else loads}
-        values = {"max_retries": 0, "warmup_seconds": 0.2, **settings}
+        values = {"max_retries": 0, "warmup_seconds": 0.2, **self.more_settings, **settings}
         (self.folder / "registry.json").write_text(json.dumps({"models": models}))
         (self.folder / "settings.json").write_text(json.dumps({**values, "experiments": [entry]}))
 

@@ -72,7 +72,10 @@ def limits(text: str) -> dict[str, float]:
 def heard(stream: socket.socket) -> dict[str, Any]:
     text = b""
     while not text.endswith(b"\n"):
-        part = stream.recv(4096)
+        try:
+            part = stream.recv(4096)
+        except ConnectionError:
+            part = b""
         if not part:
             return {"error": "the MPS server has gone (806)"}
         text += part
