@@ -18,6 +18,7 @@ from tandem.base.files import last_lines
 from tandem.base.variables import COOKIE
 from tandem.experiment.astray import Astray
 from tandem.experiment.attempt import Attempt, attempt_folder, point_to
+from tandem.experiment.clocks import hold_boards
 from tandem.experiment.gpu_setup import boards_or_reason
 from tandem.experiment.live import Live
 from tandem.experiment.log import epochs_asked
@@ -91,7 +92,10 @@ class ExperimentRun:
                 raise
             self.cut_off(why)
         finally:
-            self.stop()
+            try:
+                self.stop()
+            finally:
+                seen.held.end(self.live.say)
         is_background = seen.status in ("background not ready", "background failed")
         if is_background and (why := self.disk.why_bad()):
             self.cut_off(why)
@@ -146,6 +150,7 @@ class ExperimentRun:
         self.seen.holders_before = census.device_holders()
         self.seen.gpus_before, self.seen.busy = self.sensors.wait_free(self.watch, self.live.say)
         self.heed_footprints()
+        self.seen.held = hold_boards(self.experiment, self.seen.boards, self.live.say)
         self.monitor.start()
         self.idle()
 
@@ -320,10 +325,11 @@ class ExperimentRun:
             for trouble in self.mps.close():
                 self.live.say(f"warning: {trouble}")
             seen.mps = self.mps.facts()
-        if self.is_over and not has_strays(self.cookie, self.monitor.script):
+        if self.is_over and not has_strays(self.cookie, [*self.monitor.pids, *seen.held.pids]):
             self.idle_again()
         self.monitor.stop()
         seen.monitor_problem = self.monitor.problem
+        seen.held.end(self.live.say)
         remove_strays(self.cookie, seen, self.live.say)
         seen.sharing = self.neighbours.look()
         seen.locks_removed = self.around.locks.removed()

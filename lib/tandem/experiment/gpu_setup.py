@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import Any, cast
 
 from tandem.config.options import as_settings
 from tandem.machine.board_setup import BoardNow, boards_now
+from tandem.machine.clocks.held import BoardHeld, Held
 from tandem.nvml.binding import NvmlError
 from tandem.nvml.devices import Device
 from tandem.plan.model import Experiment
@@ -25,7 +27,10 @@ def boards_or_reason() -> list[BoardNow] | str:
 
 
 def gpu_setup_facts(
-    experiment: Experiment, boards: list[BoardNow] | str, daemons: Sequence[MpsDaemon] = ()
+    experiment: Experiment,
+    boards: list[BoardNow] | str,
+    held: Held,
+    daemons: Sequence[MpsDaemon] = (),
 ) -> GpuSetup:
     """Return how the GPUs were set; how they were shared, `with_sharing` adds for the record."""
     requested = as_settings(experiment.gpu_setup)
@@ -34,27 +39,31 @@ def gpu_setup_facts(
         "sharing": None,
         "sharing_reason": NOT_KNOWN_YET,
         "requested": requested,
-        "boards": None if known is None else [_board(each, requested) for each in known],
+        "boards": None if known is None else [_board(each, requested, held) for each in known],
         "boards_reason": boards if isinstance(boards, str) else None,
         "mig": [_use(device, each) for each in known or () for device in _slices_used(each)],
         "mps": list(daemons),
     }
 
 
-def _board(now: BoardNow, requested: Mapping[str, Any]) -> BoardSetup:
+def _board(now: BoardNow, requested: Mapping[str, Any], held: Held) -> BoardSetup:
+    ours = next((each for each in held.boards if each.board.uuid == now.board.uuid), None)
     return {
         "index": now.board.index,
         "uuid": now.board.uuid,
         "name": now.board.name,
         "compute_mode": now.compute_mode,
-        "set_by": None,
-        "power_limit_watts": _left_alone(requested["power_limit_watts"]),
-        "sm_clock_mhz": _left_alone(requested["sm_clock_mhz"]),
-        "memory_clock_mhz": _left_alone(requested["memory_clock_mhz"]),
+        "set_by": ours.set_by if ours else None,
+        "power_limit_watts": _setting("power_limit_watts", requested, ours),
+        "sm_clock_mhz": _setting("sm_clock_mhz", requested, ours),
+        "memory_clock_mhz": _setting("memory_clock_mhz", requested, ours),
     }
 
 
-def _left_alone(requested: float | None) -> BoardSetting:
+def _setting(key: str, asked: Mapping[str, Any], ours: BoardHeld | None) -> BoardSetting:
+    if ours and (setting := ours.settings.get(key)):
+        return cast(BoardSetting, asdict(setting))
+    requested = asked[key]
     reason = NOT_ASKED if requested is None else NOT_SET
     return {
         "requested": requested,

@@ -13,6 +13,7 @@ from tandem.experiment.gpu_setup import gpu_setup_facts
 from tandem.experiment.mps import isolation_of
 from tandem.experiment.outcome import VERSION, Outcome, WindowEdges
 from tandem.machine.board_setup import BoardNow
+from tandem.machine.clocks.held import Held
 from tandem.machine.faults import BoardFaultsSeen
 from tandem.machine.gpu_locks import GpuLocks
 from tandem.machine.gpus import Gpu
@@ -64,6 +65,7 @@ class Seen:
     monitor_problem: str | None = None
     boards: list[BoardNow] | str = "the experiment ended before they were looked at"  # why not
     mps: list[MpsDaemon] = field(default_factory=list)
+    held: Held = field(default_factory=Held)
     gpus_before: list[Gpu] | None = None
     gpus_after: list[Gpu] | None = None
     busy: list[str] = field(default_factory=list)  # why they were not free, and it ran all the same
@@ -118,7 +120,7 @@ def outcome_of(
         cooldown=before.cooldown,
         machine=seen.machine,
         faults=seen.faults,
-        gpu_setup=gpu_setup_facts(experiment, seen.boards, seen.mps),
+        gpu_setup=gpu_setup_facts(experiment, seen.boards, seen.held, seen.mps),
         cpu_governor=before.cpu_governor,
         isolation={"mode": isolation.mode, "reason": isolation.reason},
         host=around.host,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from tandem.experiment.seen import Seen
 from tandem.processes import census
 from tandem.processes.proc import alive, children
-from tandem.processes.scripts import Script
 from tandem.processes.tree import kill_children
 
 
-def has_strays(cookie: str, monitor: Script | None) -> bool:
-    """Whether somebody has outlived a keeper, so that the machine is not idle yet."""
-    known = monitor.pid if monitor else 0
-    orphans = [pid for pid in children(os.getpid()) if pid != known and alive(pid)]
+def has_strays(cookie: str, known: Collection[int]) -> bool:
+    """Whether somebody has outlived a keeper, so that the machine is not idle yet.
+
+    `known` are children of this process that are to be there.
+    """
+    orphans = [pid for pid in children(os.getpid()) if pid not in known and alive(pid)]
     return bool(orphans or census.below(cookie))
 
 

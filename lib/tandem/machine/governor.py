@@ -8,22 +8,24 @@ one that somebody else may have written is not believed.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tandem.base.files import sweep, write_whole
 from tandem.base.text import quote
 from tandem.base.variables import VISIBLE
+from tandem.machine.trusted_file import (
+    NotTrustedError,
+    read_trusted,
+    unsound,
+    write_trusted,
+)
 from tandem.processes.cookie import lock_folder
 
 _CPU, _NAME = re.compile("cpu[0-9]+"), re.compile("[a-z_]+")
-_MOST_BYTES = 1 << 20
 
 Say = Callable[[str], None]
 
@@ -91,7 +93,7 @@ def _set(folder: Path, wanted: str, say: Say) -> _State:
     _check_available(folder, wanted, state.before)
     if not state.is_sound():
         raise _GovernorError(f"{wanted} not set: the present one has no plain name")
-    _save(state)
+    write_trusted(_state_path(), asdict(state))
     try:
         for cpu, name in state.before.items():
             if name != wanted:
@@ -158,38 +160,16 @@ def _state_path() -> Path:
 
 
 def _saved() -> _State | None:
-    """Return what is saved; _GovernorError where it is not to be trusted, OSError."""
+    """Return what is saved; NotTrustedError, OSError."""
     path = _state_path()
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+    found = read_trusted(path)
+    if found is None:
         return None
-    try:
-        found = os.fstat(file)
-        is_ours = found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
-        if not is_ours or not stat.S_ISREG(found.st_mode):
-            raise _GovernorError(
-                f"{path} is not trusted: user {found.st_uid} may have changed it"
-                " (a run of that user puts back what it says; or remove it)"
-            )
-        data = os.read(file, _MOST_BYTES)
-    finally:
-        os.close(file)
-    with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
-        state = _State(**json.loads(data))
+    with contextlib.suppress(TypeError, AttributeError):
+        state = _State(**found)
         if state.is_sound():
             return state
-    raise _GovernorError(f"{path} is not what a run writes (remove it)")
-
-
-def _save(state: _State) -> None:
-    path = _state_path()
-    sweep(str(path.parent), path.name)  # only one at a time writes
-    before = os.umask(0o022)  # all users may read it, nobody else change it
-    try:
-        write_whole(str(path), json.dumps(asdict(state)).encode())
-    finally:
-        os.umask(before)
+    raise unsound(path)
 
 
 # -- telling, and the files of sysfs -------------------------------------------------------
@@ -199,7 +179,7 @@ def _save(state: _State) -> None:
 def _warned(say: Say) -> Iterator[None]:
     try:
         yield
-    except (_GovernorError, OSError) as error:
+    except (_GovernorError, NotTrustedError, OSError) as error:
         say(f"warning: governor: {_text(error)}")
 
 

@@ -3,6 +3,9 @@
 Without CUDA_VISIBLE_DEVICES a run uses, and locks, the whole machine; with it, the GPUs that it
 names, so that runs on different GPUs go side by side. Runs without any GPU (empty, or -1) share the
 CPUs, and so a lock.
+
+Runs on different MIG slices share a board, and its clocks: a run that sets them has the board to
+itself.
 """
 
 from __future__ import annotations
@@ -40,6 +43,14 @@ def gpus_in_use() -> set[str] | None:
         uuids = {device.uuid for device in nvml.visible(devices)}
         return named | uuids if uuids else set()
     return named
+
+
+def boards_in_use() -> set[str]:
+    """Return the UUIDs of the boards of the GPUs in use; none where NVML does not answer."""
+    with suppress(NvmlError), opened():
+        ours = {device.index for device in nvml.visible(os.environ.get(VISIBLE))}
+        return {board.uuid for board in nvml.boards() if board.index in ours}
+    return set()
 
 
 @dataclass(frozen=True)
@@ -82,19 +93,28 @@ class GpuLocks:
 
 
 @contextmanager
-def gpu_locks(gpus: Collection[str] | None, cpus: str = CPUS) -> Iterator[GpuLocks]:
+def gpu_locks(
+    gpus: Collection[str] | None, cpus: str = CPUS, *, sets_boards: bool = False
+) -> Iterator[GpuLocks]:
     """Hold the locks of these GPUs, of the CPUs where there is none, or of the machine.
 
-    `cpus` is the name of the CPUs' lock. LockedError names who has one of them.
+    `cpus` is the name of the CPUs' lock. `sets_boards` is True for a run that sets the power limit
+    or the clocks of their boards, which nobody else may use meanwhile. LockedError names who has
+    one of them.
     """
     with ExitStack() as stack:
-        yield GpuLocks(_taken(stack, lock_folder(), gpus, cpus))
+        boards = fcntl.LOCK_EX if sets_boards else fcntl.LOCK_SH
+        yield GpuLocks(_taken(stack, lock_folder(), gpus, cpus, boards))
 
 
-def _taken(stack: ExitStack, folder: str, gpus: Collection[str] | None, cpus: str) -> list[Lock]:
+def _taken(
+    stack: ExitStack, folder: str, gpus: Collection[str] | None, cpus: str, boards: int
+) -> list[Lock]:
     kind = fcntl.LOCK_EX if gpus is None else fcntl.LOCK_SH
     wanted = [("machine", kind, _MACHINE)]
     wanted += [(f"gpu-{gpu}", fcntl.LOCK_EX, _name_of(gpu)) for gpu in sorted(gpus or ())]
+    if gpus:
+        wanted += [(f"board-{uuid}", boards, _board_name(uuid)) for uuid in sorted(boards_in_use())]
     if gpus is not None and not gpus:
         wanted.append((cpus, fcntl.LOCK_EX, "the CPUs without any GPU"))
     locks = [stack.enter_context(lock(folder, *each)) for each in wanted]
@@ -103,6 +123,10 @@ def _taken(stack: ExitStack, folder: str, gpus: Collection[str] | None, cpus: st
             with suppress(NotReadyError):  # what bars a file there is no affair of this version
                 stack.enter_context(lock(older, *each))
     return locks
+
+
+def _board_name(uuid: str) -> str:
+    return f"another part of the board {uuid}, whose power limit or clocks one of the two sets"
 
 
 def _name_of(gpu: str) -> str:

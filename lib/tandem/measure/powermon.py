@@ -63,6 +63,10 @@ class Powermon:
     def pidfd(self) -> int | None:
         return self.script.pidfd if self.script else None
 
+    @property
+    def pids(self) -> list[int]:
+        return [self.script.pid] if self.script else []
+
     def belongs(self, role: str, script: Script) -> None:
         """Note that a script's process and all below it are "foreground" or "background"."""
         fields, trees = stat(script.pid), self.folder / "trees.tsv"

@@ -15,8 +15,10 @@ from tandem.base.errors import NotReadyError, TandemError
 from tandem.base.output import mute
 from tandem.base.paths import as_seen_from_here, how_to_go_on
 from tandem.base.sudo import claim, give_to_caller, is_left
+from tandem.experiment.clocks import wanted_of
 from tandem.experiment.live import Shown
 from tandem.experiment.seen import Surroundings
+from tandem.machine.clocks.put_back import put_back_left
 from tandem.machine.governor import governor
 from tandem.machine.gpu_locks import GpuLocks, gpu_locks, gpus_in_use
 from tandem.machine.gpus import nvml_held
@@ -35,6 +37,7 @@ from tandem.results.folder import TABLE, RunFolder, is_whole, make_run_folder
 from tandem.results.journal import is_active
 from tandem.results.latest import point_at
 from tandem.results.state import Status, state_file
+from tandem.run.clocks import see_clocks
 from tandem.run.groups import Order, add_due, add_invalid, add_lost, may_run
 from tandem.run.machine import Machine
 from tandem.run.mps import see_mps
@@ -171,13 +174,16 @@ class Run:
         around = self.make_ready(watch)
         has_machine = gpus_in_use() is None
         stack.enter_context(governor(self.plan.governor, cpufreq, say, has_machine=has_machine))
+        put_back_left(say)
+        see_clocks(self.may_run(), say)
         return machine, around
 
     def lock_gpus(self, watch: Watch, stack: ExitStack) -> bool:
         """Take the locks of the GPUs; False: there is no time left."""
         if self.has_no_time():
             return False
-        take = partial(gpu_locks, gpus_in_use(), self.options.cpus_lock)
+        sets_boards = any(wanted_of(each).values() for each in self.plan.experiments)
+        take = partial(gpu_locks, gpus_in_use(), self.options.cpus_lock, sets_boards=sets_boards)
         self.locks = stack.enter_context(
             held(take, self.longest_wait_s(), watch, self.progress.event)
         )

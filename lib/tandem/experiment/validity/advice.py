@@ -151,6 +151,7 @@ _ADVICE: Mapping[Kind, Callable[[Record], str]] = {
     "left": _left,
     "stopped": _says("see who stops the training (SIGSTOP): a scheduler, a debugger, a shell"),
     "place": _says('say where it runs: "gpus" in the settings, "device" in the registry'),
+    "gpu setup": _says("see who or what else sets these boards (a scheduler, nvidia-smi, DCGM)"),
     "sharing": _says('see that "sharing" and "gpus" fit this machine: make doctor says how it is'),
     "client died": _of_rounds,
     "mps": lambda record: f"{record['experiment_id']}/mps has the logs of its daemons",

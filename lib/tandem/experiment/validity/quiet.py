@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from tandem.experiment.validity.reason import Kind, Reason
+from tandem.experiment.validity.set_boards import limited_boards
 from tandem.results.record import Record, Window, foreground_window
 
 OTHERS_PERCENT = 10.0  # of all CPUs; more is warned of
 THROTTLED_PERCENT = 5.0  # of the time
+BY_POWER = ("power", "sw_power_cap")  # what a power limit that was asked for does
 
 
 class Disturbance(NamedTuple):
@@ -47,7 +49,9 @@ def _disturbances(record: Record) -> Iterator[Disturbance]:
             name = f"in the {window['name']} window"
             where = "beside the foreground" if window is beside else name
             yield from _of_cpus(window, where, limits["max_others_cpu_percent"])
-            yield from _of_clocks(window, where, limits["max_throttled_percent"])
+            yield from _of_clocks(
+                window, where, limits["max_throttled_percent"], limited_boards(record)
+            )
 
 
 def _of_cpus(window: Window, where: str, limit: float | None) -> Iterator[Disturbance]:
@@ -66,7 +70,9 @@ def _of_cpus(window: Window, where: str, limit: float | None) -> Iterator[Distur
     yield Disturbance("cpus", swapped, swapped_mib, 0.0, None)
 
 
-def _of_clocks(window: Window, where: str, limit: float | None) -> Iterator[Disturbance]:
+def _of_clocks(
+    window: Window, where: str, limit: float | None, limited: Collection[int]
+) -> Iterator[Disturbance]:
     for gpu in window["gpus"]:
         name = f"GPU {gpu['index']}"
         if not gpu["throttled_percent"]:
@@ -74,4 +80,6 @@ def _of_clocks(window: Window, where: str, limit: float | None) -> Iterator[Dist
             yield Disturbance("clocks", unknown, None, THROTTLED_PERCENT, limit)
         for reason, percent in gpu["throttled_percent"].items():
             text = f"{name}: {reason} held the clocks down for {percent} % of the time {where}"
-            yield Disturbance("clocks", text, percent, THROTTLED_PERCENT, limit)
+            is_asked_for = reason in BY_POWER and gpu["index"] in limited
+            of_this = None if is_asked_for else limit
+            yield Disturbance("clocks", text, percent, THROTTLED_PERCENT, of_this)

@@ -27,6 +27,7 @@ Kind = Literal[
     "sharing",
     "client died",
     "mps",
+    "gpu setup",
     "strangers",
     "unknown strangers",
     "sampling",

@@ -14,13 +14,17 @@ from tandem.experiment.validity import (
     mps,
     processes,
     quiet,
+    set_boards,
     sharing,
     work,
 )
 from tandem.experiment.validity.reason import Reason
 from tandem.results.record import Record
 
-KINDS = (work, background, processes, hardware, sharing, mps, clients, alone, quiet, joules, faults)
+KINDS = (
+    *(work, background, processes, hardware, sharing, mps, clients, set_boards),
+    *(alone, quiet, joules, faults),
+)
 
 
 def invalid_reasons(record: Record, monitor_problem: str | None) -> list[str]:

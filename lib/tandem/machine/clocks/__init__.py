@@ -1,0 +1,1 @@
+"""Power limit and clocks of the boards: set for an experiment, read back, put back."""

@@ -1,0 +1,158 @@
+"""Boards that are set for an experiment, from its beginning to its end."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from tandem.base.errors import NotReadyError
+from tandem.machine.clocks.holder import end_holder, start_holder
+from tandem.machine.clocks.kinds import KINDS, NO_READING, Wanted
+from tandem.machine.clocks.means import ClocksError, set_to
+from tandem.machine.clocks.put_back import is_same, lines_of, put_back_board, with_lock_of
+from tandem.machine.clocks.state import BoardState, read_state, state_path, write_state
+from tandem.machine.trusted_file import NotTrustedError
+from tandem.nvml.binding import NvmlError
+from tandem.nvml.devices import Board
+
+NOT_ALLOWED = "see what `tandem doctor` says of clocks"
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Setting:
+    """One thing that was set of a board; None with a `reason`: not known.
+
+    `before` and `after` are what was set before and afterwards; `enforced` is what NVML said once
+    it was set, or at the end, if somebody has changed it meanwhile.
+    """
+
+    requested: float
+    before: float | None = None
+    enforced: float | None = None
+    after: float | None = None
+    reason: str | None = None
+
+
+@dataclass
+class BoardHeld:
+    """A board that is set; `set_by` says through what: "nvml" or "sudo"."""
+
+    board: Board
+    state: BoardState
+    settings: dict[str, Setting]
+    set_by: str | None = None
+
+    def set(self) -> None:
+        """Set all, and read it back; NvmlError, ClocksError."""
+        for key, value in self.state.wanted.items():
+            kind, setting = KINDS[key], self.settings[key]
+            self.set_by = set_to(self.board, kind, value)
+            if kind.read:
+                setting.enforced = kind.read(self.board)
+            else:
+                setting.reason = NO_READING
+
+    def end(self, say: Say) -> None:
+        """See whether all is as it was set, and put back what there was."""
+        for key, setting in self.settings.items():
+            self.see_changes(key, setting)
+        done = put_back_board(self.board, self.state)
+        for line in lines_of(f"GPU {self.board.index}", done):
+            say(line)
+        for key, why in done.failed.items():
+            self.settings[key].reason = f"not put back: {why}"
+        for key, setting in self.settings.items():
+            setting.after = self.read(key)
+
+    def see_changes(self, key: str, setting: Setting) -> None:
+        now = self.read(key)
+        if now is None or setting.enforced is None or is_same(now, setting.enforced):
+            return
+        name = KINDS[key].text(now)
+        setting.reason = f"at the end it was {name}: somebody changed it during the experiment"
+        setting.enforced = now
+
+    def read(self, key: str) -> float | None:
+        kind = KINDS[key]
+        try:
+            return kind.read(self.board) if kind.read else None
+        except NvmlError as error:
+            self.settings[key].reason = str(error)
+            return None
+
+
+@dataclass
+class Held:
+    """The boards of an experiment, set as it wants them; none where it wants nothing."""
+
+    boards: list[BoardHeld] = field(default_factory=list)
+    holder: subprocess.Popen[bytes] | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
+    has_ended: bool = False
+
+    @property
+    def pids(self) -> list[int]:
+        """The process id of the holder, if there is one."""
+        return [self.holder.pid] if self.holder else []
+
+    def end(self, say: Say) -> None:
+        """Put everything back, once."""
+        if self.has_ended:
+            return
+        self.has_ended = True
+        try:
+            for held in self.boards:
+                held.end(say)
+        finally:
+            if self.holder:
+                end_holder(self.holder)
+                self.holder = None
+            self.stack.close()
+
+
+def hold(boards: Sequence[Board], wanted: Wanted, say: Say, *, with_holder: bool = True) -> Held:
+    """Set boards and read back what they are set to; NVML must be open.
+
+    NotReadyError: that cannot be, and everything is as it was. `with_holder` starts a process that
+    puts everything back when this one is killed.
+    """
+    held = Held()
+    if not wanted.values():
+        return held
+    try:
+        descriptors = [with_lock_of(held.stack, board.uuid) for board in boards]
+        held.boards = [noted(board, wanted, say) for board in boards]
+        if with_holder:
+            held.holder = start_holder([board.uuid for board in boards], descriptors)
+        for each in held.boards:
+            each.set()
+    except (NvmlError, ClocksError, NotTrustedError, OSError) as error:
+        held.end(say)
+        why = error.with_hint() if isinstance(error, NvmlError) else str(error)
+        what = ", ".join(KINDS[key].text(value) for key, value in wanted.values().items())
+        raise NotReadyError(f"{what} cannot be set: {why} ({NOT_ALLOWED})") from None
+    except BaseException:
+        held.end(say)
+        raise
+    return held
+
+
+def noted(board: Board, wanted: Wanted, say: Say) -> BoardHeld:
+    """Put back what a killed run may have left, and note what there is before anything is set."""
+    left = read_state(state_path(board.uuid))
+    if left is not None:
+        done = put_back_board(board, left)
+        for line in lines_of(f"GPU {board.index}", done):
+            say(line)
+        if done.failed:
+            raise ClocksError("; ".join(done.failed.values()))
+    values = wanted.values()
+    before = {key: read(board) if (read := KINDS[key].read) else None for key in values}
+    state = BoardState(board.uuid, values, before)
+    write_state(state)
+    settings = {key: Setting(value, before[key]) for key, value in values.items()}
+    return BoardHeld(board, state, settings)
