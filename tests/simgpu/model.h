@@ -14,9 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIGS = 7, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 5 };
+enum { MIGS = 7, SLOTS = 1024, FAILURES = 32, DEVICES = 4, STOPS = 128, XIDS = 8, LAYOUT_VERSION = 6 };
 enum { PACES = 64 };
 enum { SERVERS = 256, SERVER_MIB = 30 };
+enum { GPM = 11 }; /* what its counters count, see simgpu_state.py */
 enum { COMPUTE, GRAPHICS, HIDDEN };
 enum { LEVEL, SQUARE, RAMP };
 enum { SHOWN, LISTS_HIDDEN, WITHOUT_MEMORY };
@@ -51,6 +52,8 @@ struct device {
     int32_t persistence, ignores_settings;
     int64_t pace_count;
     double paces[PACES][2];
+    int32_t gpm_missing, gpm_disturbed;
+    double gpm_wraps_at;
 };
 
 struct slot {
@@ -60,6 +63,7 @@ struct slot {
     double seen_s;
     int64_t stop_count;
     double stops[STOPS][2];
+    double gpm[GPM];
 };
 
 /* An MPS server: it holds a context on each board of its mask of them, until its process ends. */

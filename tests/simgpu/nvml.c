@@ -841,3 +841,5 @@ VISIBLE nvmlReturn_t nvmlEventSetWait_v2(struct event_set *set, struct event *ev
     usleep(1000 * timeout_ms);
     return TIMEOUT;
 }
+
+#include "gpm.h"

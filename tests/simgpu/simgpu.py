@@ -24,7 +24,8 @@ nvmlDeviceGetPowerUsage (NOT_SUPPORTED, *POWER_FIELDS) · no buffer of power sam
 *SAMPLES) · no driver (DRIVER_NOT_LOADED, *INIT) · permission denied (NO_PERMISSION, "nvml...") · a
 container that was given instances and not their board (NO_PERMISSION, *OF_THE_BOARD): "device
 nvml..." is a function as it is called for a whole device · a function the library does not have
-(FUNCTION_NOT_FOUND, "nvml...") · anything (code, "*") · no CUDA (100, "cuInit").
+(FUNCTION_NOT_FOUND, "nvml...") · a board without GPM (NOT_SUPPORTED, "gpm") · anything (code, "*") ·
+no CUDA (100, "cuInit").
 
 Beside NVML lies a libcuda.so.1 (cuda.c) by which a process can hold bare contexts: each is a load
 of 40 W, or of SIMGPU_CONTEXT_W, that does nothing.
@@ -56,12 +57,13 @@ from simgpu_state import (
     Layout,
     Slot,
     State,
+    gpm_array,
     now_s,
 )
 
 HERE = Path(__file__).resolve().parent
 LIBRARIES = {"libnvidia-ml.so.1": HERE / "nvml.c", "libcuda.so.1": HERE / "cuda.c"}
-SOURCES = (*LIBRARIES.values(), HERE / "model.h", HERE / "settings.h")
+SOURCES = (*LIBRARIES.values(), *(HERE / f"{name}.h" for name in ("model", "settings", "gpm")))
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden")
 DEADLINE_S = 120.0  # a guard, not a figure
 
@@ -163,6 +165,9 @@ class SimGpu:
             tells, and the power of loads in the same proportion as the SM clock
         persistence (1): 0 for a driver that forgets all limits when its last client has gone
         ignores_settings (0): 1 for a board that answers to every setter and does nothing
+        gpm_missing (0): bits, in the order of GPM, of the metrics that GPM does not give
+        gpm_disturbed (0): 1 while another reader of the counters makes nonsense of all values
+        gpm_wraps_at (0.0): where the counters begin anew, in percent (or MiB) times seconds
         processes ("shown"): "hidden" for lists without anybody, "without memory" for memory N/A
         """
         board = self._state.layout.devices[device]
@@ -236,8 +241,10 @@ class SimGpu:
         """Add a load without a process of its own, a stranger say; it starts on return.
 
         device, mig, kind ("compute", "graphics", "hidden"), shape ("level", "square", "ramp"),
-        watts, low_watts, period_s, duty, shared_watts, sm_percent, memory_mib.
+        watts, low_watts, period_s, duty, shared_watts, sm_percent, memory_mib, gpm (what GPM counts
+        of it: {"sm_active": 40.0}).
         """
+        values["gpm"] = gpm_array(values.get("gpm", {}))
         for name, words in (("kind", KINDS), ("shape", SHAPES)):
             values[name] = words.index(values.get(name, words[0]))
         return self._state.claim(

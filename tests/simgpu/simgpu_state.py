@@ -20,14 +20,20 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-VERSION = 5
+VERSION = 6
 DEVICES, FAILURES, SLOTS, SERVERS = 4, 32, 1024, 256
 STOPS = 128  # of a load are remembered
 XIDS = 8  # of a device, the newest overwrite old ones
 PACES = 64  # changes of a device's limits
+# What GPM counts: percent of what there is, then MiB a second. In the order of nvml.c.
+GPM = (
+    *("sm_active", "sm_occupancy", "tensor", "dram", "fp64", "fp32", "fp16"),
+    *("pcie_tx", "pcie_rx", "nvlink_rx", "nvlink_tx"),
+)
 KINDS = ("compute", "graphics", "hidden")  # hidden: a load that is in no list of processes
 COMPUTE_MODES = ("default", "exclusive thread", "prohibited", "exclusive process")
 SHAPES = LEVEL, SQUARE, RAMP = ("level", "square", "ramp")
@@ -37,6 +43,13 @@ PROCESSES = ("shown", "hidden", "without memory")  # how lists of processes look
 LEAD_S = 0.005
 
 _FLOCK = "hhqqi4x"  # struct flock on 64-bit Linux
+
+
+def gpm_array(values: Mapping[str, float]) -> ctypes.Array[ctypes.c_double]:
+    """Return what GPM counts of a load, by the names in GPM; ValueError: there is no such name."""
+    if unknown := values.keys() - set(GPM):
+        raise ValueError(f"GPM counts no {', '.join(sorted(unknown))}")
+    return (ctypes.c_double * len(GPM))(*(values.get(name, 0.0) for name in GPM))
 
 
 class Failure(ctypes.Structure):
@@ -97,6 +110,9 @@ class Device(ctypes.Structure):
     ignores_settings: int
     pace_count: int
     paces: ctypes.Array[ctypes.Array[ctypes.c_double]]
+    gpm_missing: int
+    gpm_disturbed: int
+    gpm_wraps_at: float
     _fields_ = (
         ("name", ctypes.c_char * 96),
         ("uuid", ctypes.c_char * 96),
@@ -122,6 +138,8 @@ class Device(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("persistence", "ignores_settings")),
         ("pace_count", ctypes.c_int64),
         ("paces", ctypes.c_double * 2 * PACES),
+        *((name, ctypes.c_int32) for name in ("gpm_missing", "gpm_disturbed")),
+        ("gpm_wraps_at", ctypes.c_double),
     )
 
     def sm_mhz(self) -> float:
@@ -180,6 +198,7 @@ class Slot(ctypes.Structure):
     seen_s: float  # when its process last told that it runs; 0: it never does
     stop_count: int
     stops: ctypes.Array[ctypes.Array[ctypes.c_double]]  # from and to, the newest overwrite old ones
+    gpm: ctypes.Array[ctypes.c_double]  # in the order of GPM, while it runs
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("used", "held", "pid", "device")),
         *((name, ctypes.c_int32) for name in ("mig", "kind", "shape", "sm_percent")),
@@ -190,6 +209,7 @@ class Slot(ctypes.Structure):
         ("seen_s", ctypes.c_double),
         ("stop_count", ctypes.c_int64),
         ("stops", ctypes.c_double * 2 * STOPS),
+        ("gpm", ctypes.c_double * len(GPM)),
     )
 
     def ended_by_s(self) -> float:
@@ -294,7 +314,7 @@ class State:
                 slot.end_s = slot.end_s or now_s()  # it may have noted its end just before
         return [slot for slot in found if device in (None, slot.device)]
 
-    def claim(self, **values: float) -> Slot:
+    def claim(self, **values: Any) -> Slot:
         """Take the next slot, for this process if `held`, and wait until its start has come."""
         with self._mutex():
             index = sum(slot.used for slot in self.layout.slots)

@@ -19,6 +19,7 @@ such device; ended by TERM or INT as by default, its end noted.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import signal
@@ -29,7 +30,7 @@ from types import FrameType
 from typing import NoReturn
 
 from mps.client import Client, CudaError, connect
-from simgpu_state import KINDS, SHAPES, Slot, State, now_s
+from simgpu_state import KINDS, SHAPES, Slot, State, gpm_array, now_s
 from visible import visible
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -136,6 +137,7 @@ def parser() -> argparse.ArgumentParser:
     add("--mib-a-sample", type=float, default=0.0, help="GPU memory for each of them")
     add("--data-seconds", type=float, default=0.0, help="read data so long, before all else")
     add("--sm-percent", type=int, default=50, help="GPU utilisation")
+    add("--gpm", type=json.loads, default={}, help='what GPM counts, as JSON: {"sm_active": 40}')
     add("--fault-seconds", type=float, help="after so much work make a fault on the GPU")
     add("--exit-code", type=int, default=0, help="0: also print an accuracy")
     add("--learning-rate", type=float, default=0.1, help="changes nothing")
@@ -187,6 +189,7 @@ def run(state: State, client: Client | None, options: argparse.Namespace) -> int
         period_s=options.period,
         duty=options.duty,
         shared_watts=options.shared_watts,
+        gpm=gpm_array(options.gpm),
         **where,
     )
     try:
