@@ -33,6 +33,7 @@ def options_from(words: list[str]) -> Namespace:
     add("--interval", type=seconds, default=0.1)
     add("--row", type=seconds, default=1.0)
     add("--gpus")
+    add("--counters", choices=["gpm"])
     add("--foreground", type=process_id, action="append", default=[])
     add("--background", type=process_id, action="append", default=[])
     add("--powercap", default=str(POWERCAP))

@@ -236,6 +236,7 @@ def monitor(watched: Watched, folder: Path) -> None:
     nvml = Nvml(watched.curve, watched.sensors, clock, watched.name, watched.sm_percent)
     edges_s = sorted(edge_s for window_s in watched.windows_s for edge_s in window_s)
     options = Namespace(out=str(folder), interval=0.1, row=1.0, gpus="0", powercap=str(folder))
+    options.counters = None
     options.proc, options.run = str(folder), None
     options.foreground = options.background = []
     with faked(clock, nvml), ExitStack() as stack:

@@ -78,7 +78,8 @@ class ExperimentRun:
         seen, self.begin_s = self.seen, time.monotonic()
         self.cookie = f"{cookie(os.getpid())}/{self.folder.parent.name}/{self.experiment.id}"
         folder = self.samples.place("energy")
-        self.monitor = Powermon(folder, self.sensors.powercap, self.sensors.proc)
+        sensors, counters = self.sensors, self.experiment.gpu_setup.counters
+        self.monitor = Powermon(folder, sensors.powercap, sensors.proc, counters)
         self.astray = Astray(self.monitor.folder)
         self.faults = FaultWatch()
         self.neighbours = Neighbours(self.around.locks, self.around.sharing)

@@ -24,7 +24,8 @@ def last_log(outcome: Outcome) -> str | None:
 
 def sample_files(folder: Path, outcome: Outcome) -> list[str]:
     """Return the files that grow with time, which `prune` may remove."""
-    gpus = [gpu["file"] for gpu in read_monitor(folder / "energy")["gpus"]]
+    boards = read_monitor(folder / "energy")["gpus"]
+    gpus = [file for gpu in boards for file in (gpu["file"], gpu.get("counters_file")) if file]
     files = ("cpu.csv", "machine.csv", "strangers.csv", ON_GPUS, *gpus)
     names = [f"energy/{name}" for name in files]
     return names + [f"{each['dose']}/{CSV}" for each in outcome.backgrounds if each["dose"]]

@@ -23,6 +23,7 @@ from tandem.machine.mps.control import PROGRAM
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
 from tandem.nvml.boards import DEFAULT
+from tandem.nvml.gpm import why_none
 from tandem.processes import census, namespace
 
 ENOUGH_DISK_BYTES = 1024**3
@@ -190,9 +191,16 @@ def _board(board: nvml.Board) -> Check:
     divided = f"MIG slices: {layout or 'none'}" if is_divided else "not divided (MIG is off)"
     lost = "sharing it is refused: time slicing wants compute mode default, MIG wants slices"
     ok = mode in (None, DEFAULT) and bool(board.devices)
-    return Check(
-        f"GPU {board.index}", ok, f"compute mode {mode or 'not reported'}, {divided}", lost
-    )
+    found = f"compute mode {mode or 'not reported'}, {divided}, {_counters(board)}"
+    return Check(f"GPU {board.index}", ok, found, lost)
+
+
+def _counters(board: nvml.Board) -> str:
+    """Return whether `"counters": "gpm"` works; it is seldom asked for, so no lack."""
+    if not board.devices:
+        return "GPM counters not looked at"
+    why = why_none(board.devices[0])
+    return f"no GPM counters: {why}" if why else "GPM counters"
 
 
 def _mps() -> Check:

@@ -25,7 +25,7 @@ STOP_GRACE_S = 5.0
 class Powermon:
     """The monitor beside an experiment; `folder` gets its files, RAPL is in `powercap`.
 
-    `proc` is where the machine's CPU time is.
+    `proc` is where the machine's CPU time is, `counters` is "gpm" where these are to be read.
 
     What goes wrong with it costs its figures, never the experiment: `problem` says what.
     """
@@ -33,6 +33,7 @@ class Powermon:
     folder: Path
     powercap: Path
     proc: Path = PROC
+    counters: str | None = None
     script: Script | None = None
     problem: str | None = None
 
@@ -44,6 +45,7 @@ class Powermon:
         environment = {**os.environ, COOKIE: mark, "TANDEM_PYTHON": sys.executable}
         arguments = ["--out", str(self.folder), "--run", str(os.getpid())]
         arguments += ["--powercap", str(self.powercap), "--proc", str(self.proc)]
+        arguments += ["--counters", self.counters] if self.counters else []
         self.script = start(POWERMON, arguments, self.folder / "powermon.log", environment)
 
     def wait_ready(self, watch: Watch) -> None:

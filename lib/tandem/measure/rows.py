@@ -48,6 +48,14 @@ GPU_COLUMNS = (
     "strangers_sm_percent",
     "strangers_memory_mib",
 )
+# In gpm_N.csv, where counters were asked for: means from `from_s` to boottime_s. A row without any
+# is one whose values were impossible.
+GPM_COLUMNS = (
+    *(*CLOCK_COLUMNS, "from_s"),
+    *("sm_active_percent", "sm_occupancy_percent", "tensor_active_percent", "dram_active_percent"),
+    *("fp64_active_percent", "fp32_active_percent", "fp16_active_percent"),
+    *("pcie_tx_mib_per_s", "pcie_rx_mib_per_s", "nvlink_rx_mib_per_s", "nvlink_tx_mib_per_s"),
+)
 # In cpu.csv: CLOCK_BOOTTIME less CLOCK_MONOTONIC, that is for how long the machine was suspended
 # since its start. It changes by a suspension alone; a duration is the difference of two stamps less
 # by how much this has grown.

@@ -31,7 +31,7 @@ DAY_S = 86400
 # What goes, as find(1) sees it from the run's folder.
 _FILES = {
     "logs": r"(attempts/[^/]+|background_logs(_[0-9]+)?(/tried_[^/]+)?)/[^/]+\.log",
-    "samples": r"(energy/(gpu_[^/]*|cpu|machine|strangers|on_gpus)|dose(_[0-9]+)?/dose)\.csv",
+    "samples": r"(energy/(gp[um]_[^/]*|cpu|machine|strangers|on_gpus)|dose(_[0-9]+)?/dose)\.csv",
 }
 _FOLDERS_AT_ONCE = 500
 _RULE = re.compile(r"(logs|samples)=([0-9]{1,6})(d?)")

@@ -296,6 +296,33 @@ class ClocksAtWork(TypedDict):
     reason: str | None
 
 
+class Counters(TypedDict):
+    source: str
+    known_percent: float
+    sm_active_percent_mean: float | None
+    sm_active_percent_max: float | None
+    sm_occupancy_percent_mean: float | None
+    sm_occupancy_percent_max: float | None
+    tensor_active_percent_mean: float | None
+    tensor_active_percent_max: float | None
+    dram_active_percent_mean: float | None
+    dram_active_percent_max: float | None
+    fp64_active_percent_mean: float | None
+    fp64_active_percent_max: float | None
+    fp32_active_percent_mean: float | None
+    fp32_active_percent_max: float | None
+    fp16_active_percent_mean: float | None
+    fp16_active_percent_max: float | None
+    pcie_tx_mib_per_s_mean: float | None
+    pcie_tx_mib_per_s_max: float | None
+    pcie_rx_mib_per_s_mean: float | None
+    pcie_rx_mib_per_s_max: float | None
+    nvlink_rx_mib_per_s_mean: float | None
+    nvlink_rx_mib_per_s_max: float | None
+    nvlink_tx_mib_per_s_mean: float | None
+    nvlink_tx_mib_per_s_max: float | None
+
+
 class WindowGpu(TypedDict):
     index: int
     uuid: str
@@ -326,6 +353,8 @@ class WindowGpu(TypedDict):
     memory_clock_avg_mhz: float | None
     memory_clock_min_mhz: float | None
     clocks_at_work: ClocksAtWork
+    counters: Counters | None
+    counters_reason: str | None
     throttled_percent: dict[str, float]
     throttled_by: str | None
     samples: int

@@ -20,7 +20,15 @@ from tandem.measure.rows import GPU_COLUMNS, MACHINE_COLUMNS, cpu_columns
 from tandem.plan.file import write_plan
 from tandem.plan.model import Plan
 from tandem.results.columns import columns_of
-from tandem.results.record import Attempt, BackgroundPart, Record, Round, Window, WindowGpu
+from tandem.results.record import (
+    Attempt,
+    BackgroundPart,
+    Counters,
+    Record,
+    Round,
+    Window,
+    WindowGpu,
+)
 from tandem.results.record_file import write_record
 from tandem.results.tables import written
 from tandem.results.tables.experiments import RENAMED
@@ -240,7 +248,9 @@ def test_windows_have_a_row_for_each_board(tmp_path: Path) -> None:
 
 def test_every_figure_of_a_whole_window_reaches_its_row(tmp_path: Path) -> None:
     """A path that leads nowhere would leave a column empty for ever."""
-    made = record("a", **{"windows[0].warnings": ["w"]})
+    made = record(
+        "a", **{"windows[0].warnings": ["w"], "windows[0].gpus[0].counters": of(Counters)}
+    )
     for kind in ("windows", "rounds", "epochs"):
         rows = rows_of(reader_of([write_run(tmp_path / kind, made)]), kind)
         filled = {name for row in rows for name, value in row.items() if value is not None}

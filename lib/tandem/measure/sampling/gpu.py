@@ -11,6 +11,7 @@ from tandem.base.clock import Moment, boottime_s, now
 from tandem.measure.rows import GPU_COLUMNS, number
 from tandem.measure.sampling.absent import Absent
 from tandem.measure.sampling.files import Csv, Report
+from tandem.measure.sampling.gpm import GpmRows
 from tandem.measure.sampling.period import Period
 from tandem.measure.sampling.power import AVERAGE, COUNTER, POWER, Integral, Meter, Values
 from tandem.measure.sampling.strangers import MOST_UNSEEN, Occupants, Usage
@@ -50,6 +51,8 @@ _SENSORS = (
     *("utilisation", "event_reasons", "processes", "process_utilisation"),
 )
 
+GPM = "gpm"
+
 _T = TypeVar("_T")
 
 
@@ -68,8 +71,13 @@ class SampledGpu:
         interval_s: float,
         report: Report,
         occupants: Occupants,
+        *,
+        counters: str | None = None,
     ) -> None:
-        """Find out what the GPU reports and begin its file; OSError if that cannot be."""
+        """Find out what the GPU reports and begin its files; OSError if that cannot be.
+
+        `counters` is "gpm" where these are to be read, too.
+        """
         self.device = device
         self.interval_s = interval_s
         self.report = report
@@ -90,11 +98,13 @@ class SampledGpu:
         self.late_until_s = 0.0  # for so long behind a mark, power may still be older
         self.steps_to_see = 0
         self.csv = Csv(os.path.join(folder, f"{device.stem}.csv"), GPU_COLUMNS)
+        self.gpm = GpmRows(device, folder) if counters == GPM else None
 
     def facts(self) -> dict[str, Any]:
         """Return what monitor.json says of it."""
         return {
             "file": os.path.basename(self.csv.path),
+            "counters_file": self.gpm and os.path.basename(self.gpm.csv.path),
             "index": self.device.index,
             "uuid": self.device.uuid,
             "name": self.device.name,
@@ -203,6 +213,8 @@ class SampledGpu:
         for column, value in self.use(sm_percent, is_last).items():
             cells[column] = number(value, 1 if column.endswith("percent") else 0)
         self.put(kind, self.at.boottime_s, cells)
+        if self.gpm:
+            self.ask(GPM, partial(self.gpm.put_row, kind))
 
     def power_cells(self) -> dict[str, str]:
         """Return the cells of power and energy since the last row."""

@@ -69,9 +69,8 @@ class Sampler:
         self.gpus: list[SampledGpu] = []
         for device in devices:
             occupants = Occupants(device.stem, self.trees, strangers, boottime_s())
-            self.gpus.append(
-                SampledGpu(device, options.out, self.interval_s, self.report, occupants)
-            )
+            what = self.interval_s, self.report, occupants
+            self.gpus.append(SampledGpu(device, options.out, *what, counters=options.counters))
         self.places = Places(options.out, self.gpus, self.others, self.trees, self.report)
         self.suspended_s = suspended_s()
         self.rapl = Rapl(options.powercap, boottime_s() - self.suspended_s, self.report.warn)

@@ -11,6 +11,7 @@ from typing import Any
 from tandem.base.clock import Moment
 from tandem.measure.rows import THROTTLED
 from tandem.measure.windows.aliasing import SEES_PART, SEES_SELDOM, alias_sigma_j, is_gapped
+from tandem.measure.windows.counters import counter_facts
 from tandem.measure.windows.edges import Reading, late_sigma_j, late_trapezoid_at, time_of
 from tandem.measure.windows.gaps import absence, gap_warnings, too_blind
 from tandem.measure.windows.habits import habits_of
@@ -85,6 +86,7 @@ def gpu_facts(folder: Path, gpu: Mapping[str, Any], span: Span, clock: Moment) -
         "event_reasons": event_names(tally.event_bits),
         **clock_facts(tally),
         "clocks_at_work": tally.at_work.facts(),
+        **counter_facts(folder, gpu, span.from_s, span.to_s),
         **throttled(tally.held, counted_s, span.duration_s),
         "samples": round(tally.samples),
         "largest_gap_seconds": None if tally.sampled_s is None else tally.largest_gap_s,

@@ -198,6 +198,10 @@ def _machine(record: Mapping[str, Any]) -> Iterator[Row]:
     window = foreground_window(record)  # type: ignore[arg-type]
     for gpu in window["gpus"] if window else ():
         yield f"GPU {gpu['index']}", f"{gpu['name']}, {gpu['uuid']}"
+        if counters := gpu.get("counters"):
+            yield f"GPU {gpu['index']}", _counters(counters)
+        if (why := gpu.get("counters_reason")) and record["gpu_setup"]["requested"].get("counters"):
+            yield f"GPU {gpu['index']}", f"counters: {why}"
         held = {name: share for name, share in gpu["throttled_percent"].items() if share}
         for name, share in held.items():
             yield f"GPU {gpu['index']}", f"held down by {name} for {share:g} % of the foreground"
@@ -206,6 +210,13 @@ def _machine(record: Mapping[str, Any]) -> Iterator[Row]:
     tries = record.get("cut_off") or ()
     if tries:
         yield "cut off", f"{counted(len(tries), 'earlier try')}: {', '.join(tries)}"
+
+
+def _counters(found: Mapping[str, Any]) -> str:
+    names = {"SMs active": "sm_active", "tensor cores": "tensor_active", "DRAM": "dram_active"}
+    values = {name: found[f"{metric}_percent_mean"] for name, metric in names.items()}
+    known = [f"{name} {value:.1f} %" for name, value in values.items() if value is not None]
+    return f"counters, mean of the foreground: {', '.join(known) or 'none is reported'}"
 
 
 def _utc(moment: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,12 @@ _GPU: dict[
         ],
     ),
     "clocks": ("MHz", [(WHOLE, "SM", "sm_clock_mhz"), (OTHERS, "memory", "memory_clock_mhz")]),
+}
+_COUNTERS: dict[str, tuple[str, _Lines]] = {
+    "counters": (
+        "%",
+        [(WHOLE, "SMs active", "sm_active_percent"), (OTHERS, "DRAM", "dram_active_percent")],
+    )
 }
 
 
@@ -108,6 +114,9 @@ class SampleReader:
         machine = self._machine()  # first: it tells of suspensions
         for path, title in self._boards():
             self._board(path, title)
+            counters = path.with_name(path.name.replace("gpu", "gpm", 1))
+            if counters.exists():
+                self._lines(counters, title, _COUNTERS)
         panels = [*self.found.panels, *machine]
         self.found.panels = [panel for panel in panels if panel.curves]
         for panel in self.found.panels:
@@ -148,20 +157,30 @@ class SampleReader:
         return [(path, known.get(path.name, path.stem)) for path in files]
 
     def _board(self, path: Path, title: str) -> None:
+        held = HeldBack(title, self.axis)
+        self._lines(path, title, _GPU, held.add)
+        self.found.held.append(held)
+
+    def _lines(
+        self,
+        path: Path,
+        title: str,
+        panels: Mapping[str, tuple[str, _Lines]],
+        heed: Callable[[Piece], None] = lambda _: None,
+    ) -> None:
+        """Read the panels of one file; `heed` is shown each piece of it, too."""
         lines = {
             (panel, kind): (Curve(kind, name, self._envelope()), columns)
-            for panel, (_, them) in _GPU.items()
+            for panel, (_, them) in panels.items()
             for kind, name, *columns in them
         }
-        held = HeldBack(title, self.axis)
         for piece in self._pieces(path.name):
             for curve, columns in lines.values():
                 self._add(curve.envelope, piece, columns)
-            held.add(piece)
-        for panel, (unit, _) in _GPU.items():
+            heed(piece)
+        for panel, (unit, _) in panels.items():
             curves = [curve for (name, _), (curve, _) in lines.items() if name == panel]
             self.found.panels.append(Panel(f"{title} {panel}", unit, _telling(curves)))
-        self.found.held.append(held)
 
     def _moments_of(self, piece: Piece, times_s: Sequence[float]) -> Moments:
         return self._rows if times_s is piece.times_s else self._moments(times_s)

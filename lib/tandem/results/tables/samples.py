@@ -15,7 +15,7 @@ from tandem.results.reading import ExperimentReading, RunReading
 from tandem.results.tables.table import KEYS, Column, Facts, Table
 
 FOLDER, MONITOR = "energy", "monitor.json"
-_PATTERNS = ("gpu_*.csv", "cpu.csv", "machine.csv")
+_PATTERNS = ("gpu_*.csv", "gpm_*.csv", "cpu.csv", "machine.csv")
 _ZONE = "_uj"
 
 _BOARD = {
@@ -46,6 +46,20 @@ _BOARD = {
     "background_memory_mib": "Memory of the board that the background holds.",
     "strangers_sm_percent": "Use of the board by strangers.",
     "strangers_memory_mib": "Memory of the board that strangers hold.",
+}
+_COUNTERS = {
+    "from_s": "Of NVML's GPM counters: since when, on CLOCK_BOOTTIME, the means of the row are.",
+    "sm_active_percent": "SMs that were busy.",
+    "sm_occupancy_percent": "Warps that were active, of the most there can be.",
+    "tensor_active_percent": "Time in which the SMs did tensor operations.",
+    "dram_active_percent": "Bandwidth of the board's memory in use, of the most there can be.",
+    "fp64_active_percent": "Time in which the SMs did other FP64 operations.",
+    "fp32_active_percent": "Time in which the SMs did other FP32 operations.",
+    "fp16_active_percent": "Time in which the SMs did other FP16 operations.",
+    "pcie_tx_mib_per_s": "Traffic from the board over PCIe.",
+    "pcie_rx_mib_per_s": "Traffic to the board over PCIe.",
+    "nvlink_rx_mib_per_s": "Traffic to the board over NVLink.",
+    "nvlink_tx_mib_per_s": "Traffic from the board over NVLink.",
 }
 _CPU = {
     "suspended_s": "For how long the machine was suspended since its start.",
@@ -129,7 +143,12 @@ def _monitor(folder: Path) -> Mapping[str, Any] | None:
     """Return what is said of boards and clocks; None: nothing that can be read."""
     found: Any = json_object(folder / MONITOR)
     try:
-        boards = {board["file"]: (board["uuid"], board["index"]) for board in found["gpus"]}
+        boards = {
+            board[file]: (board["uuid"], board["index"])
+            for board in found["gpus"]
+            for file in ("file", "counters_file")
+            if board.get(file)
+        }
         return {"clock": Moment(**found["clock"]), "boards": boards}
     except (KeyError, TypeError):
         return None
@@ -153,7 +172,7 @@ SAMPLES = Table(
     key=("run", "experiment", "source", "sample_number"),
     columns=(
         *KEYS,
-        Column("source", "string", "gpu_N (one for each board), cpu or machine."),
+        Column("source", "string", "gpu_N and gpm_N (one for each board), cpu or machine."),
         Column("sample_number", "integer", "Number of the row in its file, from 1."),
         Column("board", "string", "UUID of the board; empty for cpu and machine."),
         Column("board_index", "integer", "Index of the board in NVML's order."),
@@ -162,7 +181,7 @@ SAMPLES = Table(
         Column(CLOCK_COLUMNS[0], "number", "The same on CLOCK_BOOTTIME."),
         *(Column(name, "number", says) for name, says in _BOARD.items()),
         Column("event_reasons", "string", "Why the clocks were low, as bits in hexadecimal."),
-        *(Column(name, "number", says) for name, says in {**_CPU, **_MACHINE}.items()),
+        *(Column(name, "number", says) for name, says in {**_CPU, **_MACHINE, **_COUNTERS}.items()),
     ),
     rows=rows,
     more=more,

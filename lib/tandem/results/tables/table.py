@@ -26,6 +26,7 @@ _UNITS = {  # by the end of a column's name
     "_w": "W",
     "_w2": "W^2",
     "_seconds": "s",
+    "_mib_per_s": "MiB/s",
     "_s": "s",
     "_per_second": "1/s",
     "_percent": "%",

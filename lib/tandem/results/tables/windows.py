@@ -33,6 +33,19 @@ _GPU: dict[str, str] = {
     "largest_gap_seconds": "Longest time between two samples of power.",
     "hidden_memory_mib": "Most memory that no visible process held.",
 }
+_COUNTERS = {
+    "sm_active_percent": "SMs that were busy, by NVML's GPM counters",
+    "sm_occupancy_percent": "Warps that were active",
+    "tensor_active_percent": "Time in which the SMs did tensor operations",
+    "dram_active_percent": "Bandwidth of the board's memory in use",
+    "fp64_active_percent": "Time in which the SMs did other FP64 operations",
+    "fp32_active_percent": "Time in which the SMs did other FP32 operations",
+    "fp16_active_percent": "Time in which the SMs did other FP16 operations",
+    "pcie_tx_mib_per_s": "Traffic from the board over PCIe",
+    "pcie_rx_mib_per_s": "Traffic to the board over PCIe",
+    "nvlink_rx_mib_per_s": "Traffic to the board over NVLink",
+    "nvlink_tx_mib_per_s": "Traffic from the board over NVLink",
+}
 _ROLE = {
     "sm_avg_percent": "Mean use by the {role}'s processes.",
     "memory_max_mib": "Most memory that the {role}'s processes held.",
@@ -98,6 +111,13 @@ def _columns() -> Iterator[Column]:
     yield Column("gpu_samples", "integer", "Number of samples of power.", "gpu.samples")
     says = "Share of the window without gaps in the sampling, 0 to 1."
     yield Column("gpu_sampling_coverage", "number", says, "gpu.sampling_coverage")
+    for name, says in _COUNTERS.items():
+        stem, unit = name.split("_percent")[0].split("_mib")[0], name.partition("_mib_per_s")[1]
+        for kind, word in (("mean", "mean"), ("max", "highest mean of a second or so")):
+            column = f"gpu_{stem}_{kind}{unit or '_percent'}"
+            yield Column(column, "number", f"{says}: {word}.", f"gpu.counters.{name}_{kind}")
+    says = "Why these are empty, or of what part of the window they are not known."
+    yield Column("gpu_counters_reason", "string", says, "gpu.counters_reason")
     for role in ("foreground", "background"):
         for name, says in _ROLE.items():
             path = f"gpu.{role}.{name}"
