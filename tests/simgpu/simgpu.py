@@ -24,8 +24,8 @@ nvmlDeviceGetPowerUsage (NOT_SUPPORTED, *POWER_FIELDS) · no buffer of power sam
 *SAMPLES) · no driver (DRIVER_NOT_LOADED, *INIT) · permission denied (NO_PERMISSION, "nvml...") · a
 container that was given instances and not their board (NO_PERMISSION, *OF_THE_BOARD): "device
 nvml..." is a function as it is called for a whole device · a function the library does not have
-(FUNCTION_NOT_FOUND, "nvml...") · a board without GPM (NOT_SUPPORTED, "gpm") · anything (code, "*") ·
-no CUDA (100, "cuInit").
+(FUNCTION_NOT_FOUND, "nvml...") · a board without GPM (NOT_SUPPORTED, "gpm") · anything (code, "*")
+· no CUDA (100, "cuInit").
 
 Beside NVML lies a libcuda.so.1 (cuda.c) by which a process can hold bare contexts: each is a load
 of 40 W, or of SIMGPU_CONTEXT_W, that does nothing.
