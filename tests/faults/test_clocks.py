@@ -18,6 +18,7 @@ from tandem.processes.tree import send
 
 WANTED = {"power_limit_watts": 350, "sm_clock_mhz": 900, "memory_clock_mhz": 1593}
 UUID = "GPU-51500000-0000-4000-8000-000000000000"
+long = pytest.mark.long
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="nvidia-smi has to be root's")
 
 
@@ -89,9 +90,10 @@ def test_boards_are_set_for_the_experiment_and_put_back(
     assert facts["sm_clock_mhz"]["enforced"] is None
     assert "no call" in facts["sm_clock_mhz"]["reason"]
     [window] = [each for each in record["windows"] if each["name"] == "foreground"]
-    assert window["gpus"][0]["clocks_at_work"]["sm_mhz"] == 900
+    assert window["gpus"][0]["clocks_at_work"]["sm_mhz"] == pytest.approx(900)
 
 
+@long
 def test_what_was_not_enforced_does_not_count(stage: Stage, gpu: SimGpu) -> None:
     gpu.set(ignores_settings=1)
     build(stage, gpu)
@@ -101,6 +103,7 @@ def test_what_was_not_enforced_does_not_count(stage: Stage, gpu: SimGpu) -> None
     assert "worked at 1980 MHz in the mean: SM clock 900 MHz was set" in reasons
 
 
+@long
 def test_a_limit_that_somebody_changes_is_left_alone_and_does_not_count(
     stage: Stage, gpu: SimGpu, board: Device
 ) -> None:
@@ -114,6 +117,7 @@ def test_a_limit_that_somebody_changes_is_left_alone_and_does_not_count(
     assert any("somebody changed it" in each for each in stage.record()["invalid_reasons"])
 
 
+@long
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -132,6 +136,7 @@ def test_what_no_board_has_is_refused_before_the_start(
     assert settings_of(board) == AS_BEFORE
 
 
+@long
 @is_root
 @pytest.mark.parametrize("has_rule", [True, False])
 def test_sudo_sets_what_its_rule_allows(
@@ -161,6 +166,7 @@ def test_killed_driver_leaves_a_board_that_its_holder_puts_back(
     stage.wait_until_nothing_lives()
 
 
+@long
 def test_killed_holder_costs_nothing(stage: Stage, gpu: SimGpu, board: Device) -> None:
     driver, holder = started(stage, gpu, board)
     send(holder, signal.SIGKILL)

@@ -18,7 +18,18 @@ from tandem.processes import namespace, proc
 from tandem.processes.cookie import realm
 
 NAMES = [
-    *("bash", "util-linux", "find", "git", "Python", "NumPy", "GPU driver", "NVML", "MPS"),
+    *(
+        "bash",
+        "util-linux",
+        "find",
+        "git",
+        "Python",
+        "NumPy",
+        "GPU driver",
+        "NVML",
+        "clocks",
+        "MPS",
+    ),
     *("RAPL", "namespaces", "disk", "leftovers", "GPU in use"),
 ]
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from tandem.base.text import SCREEN_COLUMNS
 from tandem.machine import gpus as busy
 from tandem.machine.board_setup import compute_mode_of
+from tandem.machine.clocks.rights import advice, who_may
+from tandem.machine.clocks.state import left_states
 from tandem.machine.host import gpu_driver
 from tandem.machine.mps.control import PROGRAM
 from tandem.nvml import devices as nvml
@@ -58,6 +60,7 @@ def examine(results: Path = Path("results")) -> list[Check]:
         _numpy(),
         _gpu_driver(),
         _nvml(),
+        _clocks(),
         *_boards(),
         _mps(),
         _rapl(),
@@ -207,6 +210,24 @@ def _mps() -> Check:
     program = shutil.which(PROGRAM)
     found = f"{program} (Tandem starts a daemon of its own)" if program else f"no {PROGRAM} on PATH"
     return Check("MPS", program is not None, found, '"sharing": "mps" is refused')
+
+
+def _clocks() -> Check:
+    lost = "power_limit_watts, sm_clock_mhz and memory_clock_mhz are refused"
+    left = [path.stem.removeprefix("tandem-clocks-") for path in left_states()]
+    try:
+        with opened():
+            uuids = [board.uuid for board in nvml.boards()]
+    except NvmlError as error:
+        return Check("clocks", False, f"no board can be set: {error}", lost)
+    who = who_may(uuids) if uuids else None
+    found = f"can be set by {who}" if who else "this user may not set them"
+    if left:
+        found += (
+            f"; set now, or left so by a killed run: {', '.join(left)} (the next run sees to it)"
+        )
+    advised = f"{lost}; {advice(uuids)}" if uuids and not who else lost
+    return Check("clocks", who is not None, found, advised)
 
 
 def _rapl(sys_root: Path = Path("/")) -> Check:
