@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from simgpu import DRIVER_NOT_LOADED, INIT, SimGpu
+from simgpu import DRIVER_NOT_LOADED, INIT, NOT_SUPPORTED, SimGpu
 from support.person import not_root, put
 from tandem.base.variables import COOKIE
 from tandem.machine import doctor
 from tandem.machine.doctor import examine
+from tandem.nvml.gpm import NONE_HERE
 from tandem.processes import namespace, proc
 from tandem.processes.cookie import realm
 
@@ -109,14 +110,17 @@ def test_nvml_through_its_own_binding(gpu: SimGpu) -> None:
 def test_how_each_board_may_be_shared(two_gpus: SimGpu) -> None:
     two_gpus.set(0, compute_mode="exclusive process")
     two_gpus.set(1, mig=1, mig_profiles="4g.40gb 2g.20gb")
-    alone = "compute mode exclusive process, not divided (MIG is off)"
+    alone = "compute mode exclusive process, not divided (MIG is off), GPM counters"
     assert seen_by(two_gpus, "_boards()[0]") == [False, alone]
     slices = [f"MIG-51500001-0000-4000-8000-00000000000{each}" for each in (0, 1)]
     divided = f"compute mode default, MIG slices: 4g.40gb {slices[0]}, 2g.20gb {slices[1]}"
+    divided += ", GPM counters"
     assert seen_by(two_gpus, "_boards()[1]") == [True, divided]
     two_gpus.set(1, mig_profiles="")
-    nothing = [False, "compute mode default, MIG slices: none"]
+    nothing = [False, "compute mode default, MIG slices: none, GPM counters not looked at"]
     assert seen_by(two_gpus, "_boards()[1]") == nothing
+    two_gpus.fail(NOT_SUPPORTED, "gpm", device=0)
+    assert str(seen_by(two_gpus, "_boards()[0]")[1]).endswith(f"no GPM counters: {NONE_HERE}")
 
 
 def test_who_is_on_the_gpu(gpu: SimGpu) -> None:
