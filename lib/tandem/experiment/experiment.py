@@ -18,6 +18,8 @@ from tandem.base.files import last_lines
 from tandem.base.variables import COOKIE
 from tandem.experiment.astray import Astray
 from tandem.experiment.attempt import Attempt, attempt_folder, point_to
+from tandem.experiment.bare_context import NAME as IDLE_CONTEXT
+from tandem.experiment.bare_context import BareContext
 from tandem.experiment.clocks import hold_boards
 from tandem.experiment.gpu_setup import boards_or_reason
 from tandem.experiment.live import Live
@@ -154,6 +156,7 @@ class ExperimentRun:
         self.seen.held = hold_boards(self.experiment, self.seen.boards, self.live.say)
         self.monitor.start()
         self.idle()
+        self.idle_context()
 
     def heed_footprints(self) -> None:
         """Say beforehand what cannot fit into a GPU's memory, and leave room where that can be."""
@@ -230,12 +233,35 @@ class ExperimentRun:
             self.wait_ready()
             self.measure("idle", self.experiment.controls.idle_s)
 
+    def idle_context(self) -> None:
+        """Measure the machine while a process holds a bare CUDA context, where that is asked for.
+
+        Where no context can be held the experiment goes on without that window.
+        """
+        if self.experiment.controls.idle_context_s <= 0:
+            return
+        self.wait_ready()
+        foreground, environment = self.experiment.foreground, self.environment
+        held = BareContext(self.folder, foreground, environment, self.monitor)
+        try:
+            if held.wait_ready(self.watch):
+                assert held.script
+                self.measure(IDLE_CONTEXT, self.experiment.controls.idle_context_s, [held.script])
+                if not held.check():
+                    self.seen.windows.pop()
+        finally:
+            held.stop()
+        if held.problem:
+            self.seen.idle_context_problem = held.problem
+            self.live.say(f"warning: no {IDLE_CONTEXT} window: {held.problem}")
+        self.sensors.wait_memory_back(self.seen.gpus_before)
+
     def background_alone(self) -> None:
         if self.backgrounds and self.experiment.controls.background_s > 0:
-            self.measure("background", self.experiment.controls.background_s)
+            self.measure("background", self.experiment.controls.background_s, self.loops)
 
-    def measure(self, name: str, duration_s: float) -> None:
-        """Wait through a window in which nothing of ours changes."""
+    def measure(self, name: str, duration_s: float, scripts: Sequence[Script] = ()) -> None:
+        """Wait through a window in which nothing of ours changes; the end of a script ends it."""
         from_s = self.monitor.mark()  # which may take a moment: the window is as long as asked for
         self.begin_s = time.monotonic()
         end_s = self.begin_s + duration_s
@@ -244,7 +270,7 @@ class ExperimentRun:
             self.show(f"measuring {name}", left_s=max(0.0, end_s - time.monotonic()))
             return False
 
-        self.watch.wait(self.loops, end_s, tick)
+        self.watch.wait(scripts, end_s, tick)
         to_s = self.monitor.mark()
         self.seen.windows.append({"name": name, "from_s": round(from_s, 6), "to_s": round(to_s, 6)})
 

@@ -49,7 +49,10 @@ class BackgroundOutcome(TypedDict):
 
 
 class WindowEdges(TypedDict):
-    """A stretch of time that was measured without a foreground: `name` is idle or background."""
+    """A stretch of time that was measured without a foreground.
+
+    `name` is idle, idle_context or background.
+    """
 
     name: str
     from_s: float
@@ -64,6 +67,7 @@ class Outcome:
     `clock` is the one pair of readings, from which moments are shown in UTC. `attempts` is how many
     there were. `busy` says why the GPUs were not free, where it ran all the same. `leftovers` are
     those of earlier runs, `strays_killed` those of this experiment, `left` could not be ended.
+    `idle_context_problem` says why there is no such window, where it was asked for.
     `locks_removed` says which locks somebody removed meanwhile.
     `cut_off` says where earlier tries at this experiment lie, `cooldown` what came of the one
     before it (None: it was the first). `faults` are those of the boards in use (None: NVML does not
@@ -86,6 +90,7 @@ class Outcome:
     backgrounds: Sequence[BackgroundOutcome]
     misfits: Sequence[str]
     monitor_problem: str | None
+    idle_context_problem: str | None
     before: Census
     after: Census
     busy: Sequence[str]

@@ -227,6 +227,7 @@ def record_from(experiment: Experiment, plan: Plan, raw: Raw) -> Record:
             for tried, coverage in zip(raw.tries, coverages, strict=True)
         ],
         "locks_removed": list(outcome.locks_removed),
+        "idle_context_reason": outcome.idle_context_problem,
         "cut_off": list(outcome.cut_off),
         "position": outcome.position,
         "cooldown": cast(Any, outcome.cooldown),

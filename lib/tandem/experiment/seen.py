@@ -63,6 +63,7 @@ class Seen:
     stop_reason: str = "foreground ended"
     windows: list[WindowEdges] = field(default_factory=list)
     monitor_problem: str | None = None
+    idle_context_problem: str | None = None  # why there is no such window, where it was asked for
     boards: list[BoardNow] | str = "the experiment ended before they were looked at"  # why not
     mps: list[MpsDaemon] = field(default_factory=list)
     held: Held = field(default_factory=Held)
@@ -108,6 +109,7 @@ def outcome_of(
         backgrounds=loops,
         misfits=list(backgrounds.misfits) if backgrounds else [],
         monitor_problem=seen.monitor_problem,
+        idle_context_problem=seen.idle_context_problem,
         before=census_facts(seen.holders_before, seen.gpus_before),
         after=census_facts(seen.holders_after, seen.gpus_after),
         busy=seen.busy,

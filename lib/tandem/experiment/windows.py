@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from tandem.background.account import Account, figures_of
 from tandem.experiment.attempt import Tried
+from tandem.experiment.bare_context import NAME as IDLE_CONTEXT
 from tandem.experiment.outcome import Outcome
 from tandem.measure.windows.window import energy_metrics, window_facts
 from tandem.results.record import Load, Window, WindowGpu
@@ -18,7 +19,8 @@ Energy = dict[str, Any] | None
 class Edges(NamedTuple):
     """A stretch of time that is measured as a whole, in seconds on CLOCK_BOOTTIME.
 
-    `name` is idle, background, foreground or solo; the latter two are those of an attempt.
+    `name` is idle, idle_context, background, foreground or solo; the latter two are those of an
+    attempt.
     """
 
     name: str
@@ -56,7 +58,7 @@ def measured_window(
     if problem:
         facts["warnings"] = [problem, *facts["warnings"]]
     load = None
-    if accounts and edges.name != "idle":
+    if accounts and edges.name not in ("idle", IDLE_CONTEXT):
         figures = figures_of(accounts, edges.from_s, edges.to_s)
         load = cast(Load, figures | gpu_load(facts["gpus"]))
     window = {"name": edges.name, "attempt": edges.attempt, **facts, "load": load}

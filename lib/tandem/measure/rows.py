@@ -19,6 +19,7 @@ from typing import BinaryIO
 # the monitor had been held up · "last" the end
 CLOCK_COLUMNS = ("boottime_s", "kind")
 ROLES = ("foreground", "background")
+CONTEXT = "context"  # who holds a bare CUDA context for us: no training, and no stranger
 THROTTLED = ("power", "thermal", "sync_boost", "board_limit", "reliability")
 GPU_COLUMNS = (
     *CLOCK_COLUMNS,
@@ -47,6 +48,8 @@ GPU_COLUMNS = (
     "background_memory_mib",
     "strangers_sm_percent",
     "strangers_memory_mib",
+    "context_sm_percent",
+    "context_memory_mib",
 )
 # In gpm_N.csv, where counters were asked for: means from `from_s` to boottime_s. A row without any
 # is one whose values were impossible.
@@ -68,6 +71,7 @@ PLACE_COLUMNS = (
     "foreground_on",
     "background_on",
     "strangers_on",
+    "context_on",
     "unclear_on",  # whose process it is cannot be said: it is not in /proc here, or MPS's server
     "unread_on",  # the list of processes could not be read
 )

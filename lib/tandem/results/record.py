@@ -608,6 +608,7 @@ class Record(TypedDict):
     suspensions: list[Suspension]
     attempts: list[Attempt]
     locks_removed: list[str]
+    idle_context_reason: str | None
     cut_off: list[str]
     position: Position
     cooldown: Cooldown | None

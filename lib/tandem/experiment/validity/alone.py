@@ -25,6 +25,8 @@ def reasons(record: Record) -> Iterator[Reason]:
 
 
 def warnings(record: Record) -> Iterator[str]:
+    if record["idle_context_reason"]:
+        yield f"no idle_context window: {record['idle_context_reason']}"
     for attempt in record["attempts"][:-1]:
         if suspended_s := attempt["suspended_seconds"]:
             yield f"{_suspended(suspended_s)} in attempt {attempt['number']}, which does not count"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tandem.measure.rows import ON_GPUS, PLACE_COLUMNS, ROLES
+from tandem.measure.rows import ON_GPUS, PLACE_COLUMNS
 from tandem.measure.sampling.files import Csv, Report
 from tandem.measure.sampling.gpu import SampledGpu
-from tandem.measure.sampling.roles import Trees
+from tandem.measure.sampling.roles import EVERYBODY, Trees
 from tandem.measure.sampling.strangers import MPS_SERVER, STRANGERS, UNCLEAR, UNREAD
 from tandem.nvml.binding import NvmlError
 from tandem.nvml.devices import Device, processes
@@ -60,7 +60,7 @@ class Places:
         seen = {gpu.device.stem: gpu.occupants.seen for gpu in self.gpus}
         if kind != "mark":
             seen |= {each.stem: self.look(each, at_s) for each in self.others}
-        if self.mapped_by != SEEN and any(not who.isdisjoint(ROLES) for who in seen.values()):
+        if self.mapped_by != SEEN and any(not who.isdisjoint(EVERYBODY) for who in seen.values()):
             self.mapped_by, self.report.has_changed = SEEN, True
         cells = {"boottime_s": f"{at_s:.4f}", "kind": kind}
         for column in PLACE_COLUMNS[2:]:

@@ -13,7 +13,7 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-from tandem.measure.rows import ROLES
+from tandem.measure.rows import CONTEXT, ROLES
 from tandem.nvml.sensors import REMEMBERED_S
 from tandem.processes.proc import TICKS_A_SECOND, ancestors, descendants, name, stat
 
@@ -23,6 +23,8 @@ ROW_SHARE, SAMPLE_SHARE = 0.0015, 0.0005
 YOUNG_SHARE, YOUNG_S = 0.01, 3.0  # and for so long after a root was named
 
 _LATE_S = 3.0  # what a root used before its end since the last look at it is small up to here
+
+EVERYBODY = (*ROLES, CONTEXT)  # of us
 
 _SIGCHLD_BIT = 1 << (signal.SIGCHLD - 1)
 _PAGES_A_MIB = 1024 * 1024 / os.sysconf("SC_PAGE_SIZE")
@@ -82,7 +84,9 @@ class Use:
 
 
 class Trees:
-    """The processes of both roles. `roots_known`: it is known whose processes are whose.
+    """The processes of both roles, and who holds a bare context for us.
+
+    `roots_known`: it is known whose processes are whose.
 
     `lost` says of a role why a part of it was never seen: what it uses is not known from then on.
     `deaf` are those, with their names, that leave the CPU time of their children to nobody.
@@ -98,8 +102,8 @@ class Trees:
         self.deaf: dict[int, str] = {}
         self.roots: dict[int, Root] = {}
         self.members: dict[int, Member] = {}
-        self.uses = {role: Use() for role in ROLES}
-        self.active_s = dict.fromkeys(ROLES, -math.inf)
+        self.uses = {role: Use() for role in EVERYBODY}
+        self.active_s = dict.fromkeys(EVERYBODY, -math.inf)
         self.young_until_s = -math.inf
         self.looked_s = self.cost_s = 0.0
 
@@ -157,7 +161,7 @@ class Trees:
         for line in whole.decode("ascii", "replace").splitlines():
             role, _, process = line.partition("\t")
             pid, _, start_ticks = process.partition("\t")
-            if role in ROLES and pid.isdecimal():
+            if role in EVERYBODY and pid.isdecimal():
                 self.active_s[role], self.young_until_s = now_s, now_s + YOUNG_S
                 self.add(role, int(pid), start_ticks)
         return bool(whole)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tandem.measure.rows import ROLES, number
+from tandem.measure.rows import number
 from tandem.measure.sampling.files import Csv
-from tandem.measure.sampling.roles import Trees
+from tandem.measure.sampling.roles import EVERYBODY, Trees
 from tandem.nvml.devices import Process
 from tandem.nvml.sensors import REMEMBERED_S, ProcessSample, share_lived, uses
 from tandem.processes.proc import TICKS_A_SECOND, alive, name, stat, user
@@ -122,7 +122,7 @@ class Occupants:
             pid: self.owner_of(each, now_s, bool(hosts) and pid not in (memory or ()))
             for pid, each in processes.items()
         }
-        self.mapped = self.mapped or not set(ROLES).isdisjoint(owners.values())
+        self.mapped = self.mapped or not set(EVERYBODY).isdisjoint(owners.values())
         self.remember(memory or (), now_s)
         for pid, process in processes.items():
             if self.is_news(pid, owners[pid]):
@@ -185,7 +185,7 @@ class Occupants:
         """Return an owner as it is; UNCLEAR of one whose process nobody here can look at."""
         stranger = self.present.get(pid)
         is_known = bool(stat(pid) or (stranger and stranger.start_ticks))
-        return owner if owner in ROLES or (owner == STRANGERS and is_known) else UNCLEAR
+        return owner if owner in EVERYBODY or (owner == STRANGERS and is_known) else UNCLEAR
 
     def is_news(self, pid: int, owner: str) -> bool:
         """Whether a process is to be written: not ours, and not known to be gone."""
@@ -203,7 +203,7 @@ class Occupants:
     ) -> Usage:
         """Return what each owner uses; None where that is not known."""
         usage: Usage = {}
-        for owner in (*ROLES, STRANGERS):
+        for owner in (*EVERYBODY, STRANGERS):
             used = [value for pid, value in (values or {}).items() if owners[pid] == owner]
             is_known = values is not None and (self.mapped or bool(used)) and owner not in doubts
             usage[f"{owner}_{what}"] = total(used) if is_known else None

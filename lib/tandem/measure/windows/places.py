@@ -64,7 +64,7 @@ def sightings(path: Path, from_s: float, to_s: float) -> Sightings:
         if from_s + SLACK_S < time_of(row) <= to_s + SLACK_S:
             gap_s, looked_s = max(gap_s, time_of(row) - looked_s), time_of(row)
             for column, stems in on.items():
-                stems.update(str(row[column]).split())
+                stems.update(str(row.get(column, "")).split())  # earlier ones lack some
     return Sightings(on, to_s - from_s, max(gap_s, to_s - looked_s))
 
 

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TypeVar
 
-from tandem.measure.rows import ROLES, Row, rows_between
+from tandem.measure.rows import CONTEXT, ROLES, Row, rows_between
 from tandem.measure.windows.clocks import AtWork
 from tandem.measure.windows.edges import (
     COUNTER,
@@ -257,6 +257,7 @@ def hidden_mib(row: Row) -> float | None:
     held_mib = [number_in(row, column) for column in HELD]
     if used_mib is None or None in held_mib:
         return None
+    held_mib.append(number_in(row, f"{CONTEXT}_memory_mib"))  # which earlier files lack
     return max(used_mib - sum(filter(None, held_mib)), 0.0)
 
 

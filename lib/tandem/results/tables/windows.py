@@ -85,9 +85,12 @@ _LOAD: dict[str, tuple[Kind, str]] = {
 def _columns() -> Iterator[Column]:
     yield from KEYS
     yield Column("window_number", "integer", "Its place among the experiment's windows, from 1.")
-    says = "idle, background (alone), foreground, or solo (a foreground that is a control)."
+    says = (
+        "idle, idle_context (a bare CUDA context is held), background (alone), foreground, or solo"
+        " (a foreground that is a control)."
+    )
     yield Column("window", "string", says, "window.name")
-    says = "Number of the attempt that it is of; empty for idle and background."
+    says = "Number of the attempt that it is of; empty for those before the first."
     yield Column("attempt", "integer", says, "window.attempt")
     says = "Which of the window's boards the row is of, from 1; 0: none was measured."
     yield Column("board_number", "integer", says)
