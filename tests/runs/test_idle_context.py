@@ -34,6 +34,10 @@ def test_the_context_is_measured_and_no_stranger(stage: Stage, gpu: SimGpu) -> N
     assert idle["power_avg_watts"] == pytest.approx(60.0, abs=0.5)
     assert held["power_avg_watts"] == pytest.approx(100.0, abs=0.5)
     assert is_true(windows["idle_context"], gpu)
+    assert idle["execution_idle_seconds"] == 0.0, idle["execution_idle_reason"]
+    length_s = windows["idle_context"]["duration_seconds"]
+    assert held["execution_idle_seconds"] == pytest.approx(length_s, abs=0.2)
+    assert held["execution_idle_joules"] == pytest.approx(100.0 * length_s, rel=0.12)
     assert record["valid"], record["invalid_reasons"]
     for window in record["windows"]:
         for each in window["gpus"]:

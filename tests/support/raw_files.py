@@ -70,7 +70,7 @@ def write_samples(folder: Path, record: Any, rate_hz: float) -> None:
     )
     table(folder / "cpu.csv", cpu_columns([]), cpu)
     machine = (
-        (edge_s, "mark", 64 * n, 20 * n, 18 * n, 0, 0, 0.1 * n, 0, 0, 0, 0)
+        (edge_s, "mark", 64 * n, 20 * n, 18 * n, 0, 0, 0.1 * n, 0, 0, 0)
         for n, edge_s in enumerate(edges)
     )
     table(folder / "machine.csv", MACHINE_COLUMNS, machine)
@@ -121,7 +121,7 @@ def gpu_rows(record: Any, rate_hz: float) -> Iterator[tuple[Any, ...]]:
                 *(f"{when_s:.6f}", "mark" if is_edge else ""),
                 *(FIRST_MJ + int(energy_j * 1000), f"{energy_j:.2f}", *power),
                 *(10, 0.1, 0, busy, busy // 2, 10800 if busy else 600, 41 + busy // 5),
-                *(clock_mhz, 2619, "0", 0, 0, 0, 0, 0, *own, *other, 0, 0, 0, 0),
+                *(clock_mhz, 2619, "0", 0, 0, 0, 0, 0, *own, *other, 0, 0, 0),
             )
 
 

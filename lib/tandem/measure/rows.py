@@ -48,7 +48,6 @@ GPU_COLUMNS = (
     "background_memory_mib",
     "strangers_sm_percent",
     "strangers_memory_mib",
-    "context_sm_percent",
     "context_memory_mib",
 )
 # In gpm_N.csv, where counters were asked for: means from `from_s` to boottime_s. A row without any

@@ -352,6 +352,9 @@ class WindowGpu(TypedDict):
     sm_clock_min_mhz: float | None
     memory_clock_avg_mhz: float | None
     memory_clock_min_mhz: float | None
+    execution_idle_seconds: float | None
+    execution_idle_joules: float | None
+    execution_idle_reason: str | None
     clocks_at_work: ClocksAtWork
     counters: Counters | None
     counters_reason: str | None

@@ -10,6 +10,7 @@ from typing import Any
 from tandem.base.clock import Moment
 from tandem.measure.rows import SUSPENDED, Row
 from tandem.measure.windows.edges import around, linear, number_in, time_of
+from tandem.measure.windows.execution_idle import execution_idle
 from tandem.measure.windows.gpu import Facts, Span, edge_reason, gpu_facts
 from tandem.measure.windows.machine import machine_facts
 from tandem.measure.windows.places import absence, add_places
@@ -55,6 +56,9 @@ def window_facts(folder: Path, from_s: float, to_s: float, rapl_reason: str | No
         ],
     }
     add_places(facts, folder, monitor)
+    sees_all = bool(monitor.get("sees_all_processes"))
+    for of_gpu, gpu in zip(facts["gpus"], monitor["gpus"], strict=False):
+        of_gpu.update(execution_idle(folder, gpu, from_s, to_s, sees_all))
     return facts
 
 

@@ -46,7 +46,6 @@ _BOARD = {
     "background_memory_mib": "Memory of the board that the background holds.",
     "strangers_sm_percent": "Use of the board by strangers.",
     "strangers_memory_mib": "Memory of the board that strangers hold.",
-    "context_sm_percent": "Use of the board by who holds a bare context (idle_context).",
     "context_memory_mib": "Memory of the board that the bare context takes (idle_context).",
 }
 _COUNTERS = {

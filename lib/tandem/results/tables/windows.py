@@ -30,6 +30,8 @@ _GPU: dict[str, str] = {
     "sm_clock_min_mhz": "Lowest clock of the SMs.",
     "memory_clock_avg_mhz": "Mean clock of the memory.",
     "memory_clock_min_mhz": "Lowest clock of the memory.",
+    "execution_idle_seconds": "For how long it was held while next to nothing ran on it.",
+    "execution_idle_joules": "What the board used in that time.",
     "largest_gap_seconds": "Longest time between two samples of power.",
     "hidden_memory_mib": "Most memory that no visible process held.",
 }
