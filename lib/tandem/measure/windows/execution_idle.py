@@ -18,11 +18,10 @@ from typing import Any
 
 from tandem.measure.rows import ON_GPUS, PLACE_COLUMNS, Row, rows_between
 from tandem.measure.windows.edges import COUNTER, number_in, time_of
-from tandem.measure.windows.gaps import absence
+from tandem.measure.windows.gaps import BLIND_S, BLIND_SHARE, absence
 from tandem.measure.windows.tallies import PARTIAL_KINDS
 
 MOST_PERCENT = 5.0
-LEAST_KNOWN = 0.95  # so much of a window must be known
 NEAR_S = 0.5  # who is on a GPU is looked at right after its row
 TRAPEZOID = "energy_trapezoid_j"
 NOT_KNOWN = "who was on the GPU, or its use, is not known"
@@ -72,7 +71,9 @@ def execution_idle(
     every = stretches(rows, looks, from_s, to_s)
     idle = [each for each in every if each.is_idle]
     known_s = sum(each.seconds for each in every if each.is_idle is not None)
-    if known_s <= 0.0 or known_s < LEAST_KNOWN * (to_s - from_s):
+    length_s = to_s - from_s
+    blind_s = max(BLIND_SHARE * length_s, min(BLIND_S, length_s / 2.0))
+    if known_s <= 0.0 or length_s - known_s > blind_s:
         why = absence(gpu, "utilisation", from_s, to_s)[1]
         return facts(None, None, f"use of the GPU: {why}" if why else NOT_KNOWN)
     seconds = round(sum(each.seconds for each in idle), 4)
