@@ -175,6 +175,7 @@ def test_any_parts_killed_at_any_moment(
     """Whoever of the run they are, at once, from its first moment to its end."""
     mps.play(*filter(None, [fault]))
     rng = random.Random(fault)
+    stage.more_settings["validity"] = {"min_coverage": 0.1}  # rounds are short
     build(stage, two_gpus, {"seconds": 1.5}, {"seconds": 0.7}, timeout_seconds=6)
     for _ in range(15):
         driver = begin(stage)
