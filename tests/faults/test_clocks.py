@@ -153,6 +153,8 @@ def test_sudo_sets_what_its_rule_allows(
         assert stage.record()["gpu_setup"]["boards"][0]["set_by"] == "sudo"
     else:
         assert done.returncode == 3
+        assert "not put back" not in done.stdout
+        assert not list(stage.folder.rglob("tandem-clocks-*.json"))
         assert "sudo: a password is required" in done.stdout
         assert "tandem doctor" in done.stdout
 

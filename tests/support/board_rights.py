@@ -1,4 +1,4 @@
-"""Stand-ins for sudo and nvidia-smi, which act on the simulated board as NVML's setters do.
+"""Stand-ins for sudo, nvidia-smi and srun, which act on the simulated board as NVML's setters do.
 
 This sudo grants what the lines of a file allow, each a whole command in the way of fnmatch(3), as
 sudoers does; "\\," is a comma.
@@ -40,6 +40,39 @@ try:
 except n.NVMLError as error:
     sys.exit(f"nvidia-smi: {{error}}")
 """
+
+SRUN = """#!{python}
+# Sets the application clocks of all boards as root while a command runs, as Slurm's gpu/nvml does.
+import os, subprocess, sys
+import pynvml as n
+words = sys.argv[1:]
+options, command = words[: words.index("sh")], words[words.index("sh") :]
+[frequencies] = [each.partition("=")[2] for each in options if each.startswith("--gpu-freq=")]
+clocks = dict(each.split("=") if "=" in each else ("sm", each) for each in frequencies.split(","))
+os.environ["SIMGPU_UID"] = "0"
+n.nvmlInit()
+boards = [n.nvmlDeviceGetHandleByIndex(at) for at in range(n.nvmlDeviceGetCount())]
+for board in boards if {works} else ():
+    n.nvmlDeviceSetApplicationsClocks(board, int(clocks.get("memory", 2619)), int(clocks["sm"]))
+child = subprocess.Popen(command)
+import signal
+signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+child.wait()
+for board in boards:
+    n.nvmlDeviceResetApplicationsClocks(board)
+"""
+
+
+def srun_in(folder: Path, *, works: bool) -> dict[str, str]:
+    """Make a srun in a folder; return the variables of a user without rights in a job of Slurm.
+
+    With `works` false it is one of a cluster without the plugin that sets clocks.
+    """
+    folder.mkdir(exist_ok=True)
+    (folder / "srun").write_text(SRUN.format(python=sys.executable, works=works))
+    (folder / "srun").chmod(0o755)
+    path = f"{folder}:/usr/bin:/bin"
+    return {"PATH": path, "SIMGPU_UID": "1000", "SLURM_JOB_ID": "17", "LC_ALL": "C"}
 
 
 def rights_in(folder: Path, rules: Sequence[str]) -> dict[str, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from tandem.nvml.binding import FUNCTION_NOT_FOUND, NOT_SUPPORTED, NvmlError, call
 from tandem.nvml.devices import Board
 
+_SM, _MEMORY = 1, 2  # NVML's numbers of the clocks
+
 
 def power_limit_w(board: Board) -> float:
     """Return the limit that was set last, or the default one."""
@@ -50,6 +52,15 @@ def lock_memory_clock(board: Board, mhz: int) -> None:
 
 def unlock_memory_clock(board: Board) -> None:
     call("nvmlDeviceResetMemoryLockedClocks", board.handle)
+
+
+def sm_application_clock_mhz(board: Board) -> float:
+    """Return the application clock of the SMs that is set."""
+    return float(call("nvmlDeviceGetApplicationsClock", board.handle, _SM))
+
+
+def memory_application_clock_mhz(board: Board) -> float:
+    return float(call("nvmlDeviceGetApplicationsClock", board.handle, _MEMORY))
 
 
 def has_persistence(board: Board) -> bool | None:

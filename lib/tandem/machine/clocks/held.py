@@ -13,6 +13,14 @@ from tandem.machine.clocks.kinds import KINDS, NO_READING, Wanted
 from tandem.machine.clocks.means import ClocksError, set_to
 from tandem.machine.clocks.put_back import is_same, lines_of, put_back_board, with_lock_of
 from tandem.machine.clocks.state import BoardState, read_state, state_path, write_state
+from tandem.machine.clocks.step import (
+    SLURM,
+    check_set,
+    end_step,
+    in_job,
+    read_clock,
+    start_step,
+)
 from tandem.machine.trusted_file import NotTrustedError
 from tandem.nvml.binding import NvmlError
 from tandem.nvml.devices import Board
@@ -39,32 +47,58 @@ class Setting:
 
 @dataclass
 class BoardHeld:
-    """A board that is set; `set_by` says through what: "nvml" or "sudo"."""
+    """A board that is set; `set_by` says through what: "nvml", "sudo" or "slurm"."""
 
     board: Board
     state: BoardState
     settings: dict[str, Setting]
     set_by: str | None = None
+    were_set: list[str] = field(default_factory=list)
 
     def set(self) -> None:
         """Set all, and read it back; NvmlError, ClocksError."""
         for key, value in self.state.wanted.items():
             kind, setting = KINDS[key], self.settings[key]
             self.set_by = set_to(self.board, kind, value)
+            self.were_set.append(key)
             if kind.read:
                 setting.enforced = kind.read(self.board)
             else:
                 setting.reason = NO_READING
 
+    def forget_unset(self) -> None:
+        """Note only what was set as what is to be put back."""
+        wanted = {key: self.state.wanted[key] for key in self.were_set}
+        before = {key: self.state.before[key] for key in self.were_set}
+        self.state = BoardState(self.board.uuid, wanted, before)
+        if wanted:
+            write_state(self.state)
+        else:
+            state_path(self.board.uuid).unlink(missing_ok=True)
+
+    def see_step(self, wanted: Wanted) -> None:
+        """Note what a step of Slurm has set, which puts it back itself; NvmlError, ClocksError."""
+        check_set(self.board, wanted)
+        self.set_by = SLURM
+        for key, setting in self.settings.items():
+            setting.enforced, setting.reason = read_clock(self.board, key), None
+
     def end(self, say: Say) -> None:
         """See whether all is as it was set, and put back what there was."""
-        for key, setting in self.settings.items():
-            self.see_changes(key, setting)
+        self.see_all_changes()
         done = put_back_board(self.board, self.state)
         for line in lines_of(f"GPU {self.board.index}", done):
             say(line)
         for key, why in done.failed.items():
             self.settings[key].reason = f"not put back: {why}"
+        self.note_after()
+
+    def see_all_changes(self) -> None:
+        for key, setting in self.settings.items():
+            self.see_changes(key, setting)
+
+    def note_after(self) -> None:
+        """Note what there is once all is put back."""
         for key, setting in self.settings.items():
             setting.after = self.read(key)
 
@@ -79,6 +113,8 @@ class BoardHeld:
     def read(self, key: str) -> float | None:
         kind = KINDS[key]
         try:
+            if self.set_by == SLURM:
+                return read_clock(self.board, key)
             return kind.read(self.board) if kind.read else None
         except NvmlError as error:
             self.settings[key].reason = str(error)
@@ -91,13 +127,14 @@ class Held:
 
     boards: list[BoardHeld] = field(default_factory=list)
     holder: subprocess.Popen[bytes] | None = None
+    step: subprocess.Popen[bytes] | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     has_ended: bool = False
 
     @property
     def pids(self) -> list[int]:
-        """The process id of the holder, if there is one."""
-        return [self.holder.pid] if self.holder else []
+        """The process ids of the holder, or of a step's srun, if there is one."""
+        return [each.pid for each in (self.holder, self.step) if each]
 
     def end(self, say: Say) -> None:
         """Put everything back, once."""
@@ -105,6 +142,9 @@ class Held:
             return
         self.has_ended = True
         try:
+            if self.step:
+                self.end_step()
+                return
             for held in self.boards:
                 held.end(say)
         finally:
@@ -112,6 +152,37 @@ class Held:
                 end_holder(self.holder)
                 self.holder = None
             self.stack.close()
+
+    def set(self, wanted: Wanted) -> None:
+        """Set all boards, in a job of Slurm by a step where nobody else may; ClocksError."""
+        try:
+            for each in self.boards:
+                each.set()
+        except (NvmlError, ClocksError) as error:
+            for each in self.boards:
+                each.forget_unset()
+            is_without_right = isinstance(error, ClocksError) and not self.boards[0].were_set
+            if not (is_without_right and in_job()):
+                raise
+            self.step = self.step_instead(wanted, str(error))
+            for each in self.boards:
+                each.see_step(wanted)
+
+    def step_instead(self, wanted: Wanted, why: str) -> subprocess.Popen[bytes]:
+        try:
+            return start_step(wanted)
+        except ClocksError as error:
+            raise ClocksError(f"{why}; {error}") from None
+
+    def end_step(self) -> None:
+        """End the step, which puts the clocks back; before that, see whether they are as set."""
+        assert self.step
+        for held in self.boards:
+            held.see_all_changes()
+        end_step(self.step)
+        self.step = None
+        for held in self.boards:
+            held.note_after()
 
 
 def hold(boards: Sequence[Board], wanted: Wanted, say: Say, *, with_holder: bool = True) -> Held:
@@ -128,8 +199,7 @@ def hold(boards: Sequence[Board], wanted: Wanted, say: Say, *, with_holder: bool
         held.boards = [noted(board, wanted, say) for board in boards]
         if with_holder:
             held.holder = start_holder([board.uuid for board in boards], descriptors)
-        for each in held.boards:
-            each.set()
+        held.set(wanted)
     except (NvmlError, ClocksError, NotTrustedError, OSError) as error:
         held.end(say)
         why = error.with_hint() if isinstance(error, NvmlError) else str(error)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.machine.clocks.means import ClocksError, safe_program
+from tandem.machine.clocks.step import in_job
 
 DIGIT = "[0-9]"
 _FIRST = "[1-9]"
@@ -53,8 +54,10 @@ def who_may(uuids: Sequence[str]) -> str | None:
         asked = [["sudo", "-n", "-l", str(program), "-i", uuid, "-rgc"] for uuid in uuids]
         ended = [subprocess.run(each, check=False, **_QUIET, timeout=_LIMIT_S) for each in asked]
     except (ClocksError, OSError, subprocess.TimeoutExpired):
-        return None
-    return "sudo" if not any(each.returncode for each in ended) else None
+        ended = []
+    if ended and not any(each.returncode for each in ended):
+        return "sudo"
+    return "Slurm, clocks only" if in_job() else None
 
 
 def advice(uuids: Sequence[str]) -> str:
