@@ -43,7 +43,7 @@ except n.NVMLError as error:
 
 SRUN = """#!{python}
 # Sets the application clocks of all boards as root while a command runs, as Slurm's gpu/nvml does.
-import os, subprocess, sys
+import os, signal, subprocess, sys
 import pynvml as n
 words = sys.argv[1:]
 options, command = words[: words.index("sh")], words[words.index("sh") :]
@@ -54,9 +54,10 @@ n.nvmlInit()
 boards = [n.nvmlDeviceGetHandleByIndex(at) for at in range(n.nvmlDeviceGetCount())]
 for board in boards if {works} else ():
     n.nvmlDeviceSetApplicationsClocks(board, int(clocks.get("memory", 2619)), int(clocks["sm"]))
-child = subprocess.Popen(command)
-import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+child = subprocess.Popen(command, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ()))
 signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 child.wait()
 for board in boards:
     n.nvmlDeviceResetApplicationsClocks(board)

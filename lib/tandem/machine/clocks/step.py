@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import subprocess
+from contextlib import suppress
 
 from tandem.base.text import printable
 from tandem.base.variables import COOKIE
@@ -66,12 +67,12 @@ def frequencies(wanted: Wanted) -> str:
 
 def end_step(step: subprocess.Popen[bytes]) -> str:
     """End a step, with which its clocks are put back; return what srun said last."""
-    step.terminate()  # srun asks the step's task to end
-    try:
-        _, said = step.communicate(timeout=_END_S)
-    except subprocess.TimeoutExpired:
-        step.kill()
-        _, said = step.communicate()
+    said = b""
+    for end in (step.terminate, step.kill):  # srun asks the step's task to end
+        end()
+        with suppress(subprocess.TimeoutExpired):
+            said = step.communicate(timeout=_END_S)[1]
+            break
     lines = said.decode(errors="replace").strip().splitlines()
     return printable(lines[-1]) if lines else "srun said nothing"
 
