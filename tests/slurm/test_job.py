@@ -72,6 +72,19 @@ def test_a_node_without_what_the_plan_needs_runs_nothing(stage: Stage, slurm: Sl
     assert [*run.events("started")] == []
 
 
+def test_a_slurm_that_sets_no_clocks_is_noticed_before_the_start(
+    stage: Stage, slurm: Slurm, boards: dict[str, SimGpu]
+) -> None:
+    """Debian's Slurm has no plugin for NVML: it takes --gpu-freq, and does nothing."""
+    stage.build("exit 0", None, sm_clock_mhz=900)
+    slurm.set_variables("n1", boards["n1"].environment({"SIMGPU_UID": "1000"}))
+    run = Submitted.of(stage, slurm, "--workers=1", "--sbatch-args=--nodelist=n1")
+    run.wait_until_over()
+    assert slurm.job(run.job)["ExitCode"] == "3:0", run.logs()
+    assert "Slurm took --gpu-freq=900, but GPU 0 has 1755 MHz" in run.logs()
+    assert [*run.events("started")] == []
+
+
 def test_two_jobs_without_a_gpu_work_on_one_node(stage: Stage, slurm: Slurm) -> None:
     """Each has CPUs of its own, and sees no GPU; each knows of the other."""
     stage.build(stage.worker("front"), None, runs_per_config=2)
