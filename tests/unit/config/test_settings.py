@@ -359,8 +359,17 @@ def test_gpus_beside_a_foreground_have_no_effect(tmp_path: Path) -> None:
 )
 def test_gpus_that_are_none_are_an_error(tmp_path: Path, gpus: Any) -> None:
     settings = load(tmp_path, [with_loads(LOAD | {"gpus": gpus})])
-    [(path, _)] = errors(settings)
+    [(path, message)] = errors(settings)
     assert path.startswith("experiments[0].background[0].gpus")
+    assert "^" not in message, "a regular expression is nothing for a reader"
+
+
+def test_gpus_that_cannot_be_read_say_how_they_are_written(tmp_path: Path) -> None:
+    [(_, message)] = errors(load(tmp_path, [with_loads(LOAD | {"gpus": "0;1"})]))
+    assert message == (
+        '"0;1" cannot be read (write a number or a UUID, or a list of them: 0, "GPU-...", '
+        '"MIG-...", [0, 1])'
+    )
 
 
 @pytest.mark.parametrize("mode", [None, "mutation", "default", "mixed", "batch", "nonparallel"])

@@ -139,7 +139,10 @@ def test_what_is_wrong_in_an_entry(
     [
         ({"active_thread_percentage": 0}, "must be more than 0, not 0"),
         ({"active_thread_percentage": 100.5}, "must be at most 100, not 100.5"),
-        ({"pinned_device_mem_limit": "4G"}, None),
+        (
+            {"pinned_device_mem_limit": "4G"},
+            '"4G" cannot be read (write a GPU\'s number and its limit in G or M: "0=4G")',
+        ),
         ({"pinned_device_mem_limit": "0=0G"}, None),
         ({"pinned_device_mem_limit": "0=4T"}, None),
         ({"active_threads": 50}, None),
