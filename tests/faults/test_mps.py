@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,40 @@ def test_a_daemon_that_hangs_at_its_end_is_killed(stage: Stage, gpu: SimGpu, mps
     quit_not = "the MPS daemon of attempt 1 did not quit: it was ended by KILL"
     assert quit_not in record["warnings"]
     assert programs(stage) == {}
+
+
+@pytest.mark.long
+def test_a_ctrl_c_in_mid_attempt(stage: Stage, gpu: SimGpu, mps: Mps) -> None:
+    build(stage, gpu, front={"seconds": 600})
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    driver.send_signal(signal.SIGINT)
+    out, _ = driver.communicate(timeout=120)
+    assert driver.returncode == -signal.SIGINT, out
+    (cut_off,) = stage.folder.glob("results/run_*/*/experiment.json")
+    (daemon,) = json.loads(cut_off.read_text())["gpu_setup"]["mps"]
+    assert daemon["stopped_by"] == "quit"
+    assert (programs(stage), folders(driver.pid), stage.everything()) == ({}, [], {})
+
+
+@pytest.mark.long
+def test_no_place_for_the_sockets_of_a_retry(stage: Stage, gpu: SimGpu, mps: Mps) -> None:
+    """Somebody has cleaned /tmp, and something else stands there: the record says so."""
+    build(stage, gpu, front={"seconds": 600}, max_retries=1)
+    driver = stage.start(stage.command())
+    stage.wait_for_foreground()
+    (place,) = folders(driver.pid)
+    server = server_of(stage)
+    shutil.rmtree(place)
+    place.touch()
+    send(server, signal.SIGKILL)
+    out, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 1, out
+    record = stage.record()
+    assert (record["status"], len(record["attempts"])) == ("MPS failed", 1)
+    assert "made by somebody else" in record["gpu_setup"]["mps"][1]["faults"][0]
+    assert programs(stage) == {}
+    place.unlink()
 
 
 @pytest.mark.long

@@ -198,3 +198,28 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(here: Path, tmp_path: P
     assert remove_left() == ([], [])
     assert link.is_symlink()
     assert target.is_dir()
+
+
+@pytest.mark.parametrize(("days", "is_left"), [(1, False), (40, True)])
+def test_a_folder_of_another_boot_goes_when_it_is_old(
+    here: Path, days: float, is_left: bool
+) -> None:
+    folder = here / f"tandem-mps.{GONE}.{circle()}"
+    folder.mkdir()
+    then_s = time.time() - days * 86400
+    os.utime(folder, (then_s, then_s))
+    assert remove_left() == ([], [])
+    assert folder.exists() is not is_left
+
+
+def test_a_folder_that_was_cleaned_away_is_made_again(here: Path) -> None:
+    folder = make_folder()
+    folder.remove()
+    folder.clear()
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    assert folder.pipe.is_dir()
+    folder.remove()
+    folder.path.symlink_to(here)
+    with pytest.raises(FileExistsError, match="made by somebody else"):
+        folder.clear()
+    assert not (here / "pipe").exists()

@@ -26,6 +26,11 @@ def has_ended(maker: str) -> bool | None:
     return _started(int(words[2])) != words[3]
 
 
+def is_of_this_boot(maker: str) -> bool:
+    """Whether the process of such a word was started since this machine's boot."""
+    return maker.partition("-")[0] == _here()[0]
+
+
 def is_left(path: str, maker: str) -> bool:
     """Whether nobody needs a file any more that was made to be renamed or removed soon.
 

@@ -98,7 +98,7 @@ class ExperimentRun:
             try:
                 self.stop()
             finally:
-                seen.held.end(self.live.say)
+                self.give_back()
         is_background = seen.status in ("background not ready", "background failed")
         if is_background and (why := self.disk.why_bad()):
             self.cut_off(why)
@@ -365,6 +365,14 @@ class ExperimentRun:
         seen.faults = self.faults.end()
         seen.holders_after = census.device_holders()
         seen.gpus_after = self.sensors.wait_memory_back(seen.gpus_before)
+
+    def give_back(self) -> None:
+        """Leave no daemon and no board as it was set, also where the stop has failed."""
+        try:
+            if self.mps:
+                self.mps.close()
+        finally:
+            self.seen.held.end(self.live.say)
 
     def trainings(self) -> list[str]:
         """Return which sides have been started and not been stopped."""

@@ -94,8 +94,10 @@ class Mps:
 
     def close(self) -> list[str]:
         """Leave nothing of any daemon; return what went wrong with an end."""
-        self.end()
-        self.folder.remove()
+        try:
+            self.end()
+        finally:
+            self.folder.remove()
         return [f"MPS: {each}" for daemon in self.daemons for each in daemon.troubles]
 
     def facts(self) -> list[Any]:

@@ -76,8 +76,11 @@ class Daemon:
     # -- starting ----------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start it below its keeper; OSError: its folders cannot be made."""
-        self.folder.clear()
+        """Start it below its keeper; DaemonError: its sockets have no folder. OSError: its logs."""
+        try:
+            self.folder.clear()
+        except OSError as error:  # /tmp is full, or was cleaned by somebody
+            self.fail(f"no folder for the sockets of MPS: {error.filename}: {error.strerror}")
         self.kept.mkdir(parents=True)
         self.started_s = boottime_s()
         arguments = [

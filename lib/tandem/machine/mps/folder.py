@@ -7,11 +7,13 @@ killed owner left is known by that, whatever lies in it: see leftovers.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +49,14 @@ class MpsFolder:
         return self.path / "log"
 
     def clear(self) -> None:
-        """Have both folders there and empty, for the next daemon; OSError: they cannot be made."""
+        """Have both folders there and empty, for the next daemon; OSError: they cannot be made.
+
+        What cleans /tmp by age may have removed them, and the folder around them.
+        """
+        with suppress(FileExistsError):
+            self.path.mkdir(mode=0o700)
+        if not is_own(self.path):
+            raise FileExistsError(errno.EEXIST, "made by somebody else", str(self.path))
         for folder in (self.pipe, self.log):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
@@ -124,9 +133,14 @@ def folders_here() -> Iterator[MpsFolder]:
     """Yield all such folders of this user and circle, wherever there may be one."""
     for place in places():
         for path in Path(place).glob(f"{NAME}.*.{circle()}"):
-            try:
-                found = path.lstat()
-            except OSError:
-                continue
-            if os.path.isdir(path) and not path.is_symlink() and found.st_uid == os.geteuid():
+            if is_own(path):
                 yield MpsFolder(path)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a path is a folder of this user's, and no link."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

@@ -2,7 +2,8 @@
 
 Programs of MPS are ours where their environment names a folder whose name says that this user's
 Tandem made it, and whose maker has ended on this machine since its boot. All else is left alone,
-above all a daemon on the default path.
+above all a daemon on the default path. A folder of another boot has no processes here any more. It
+goes when it is so old that it cannot be in use on another machine, which may share the disk.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import signal
 import time
 from collections.abc import Iterator
 
-from tandem.base.makers import has_ended
+from tandem.base.makers import has_ended, is_of_this_boot
 from tandem.machine.mps.folder import PIPE, MpsFolder, folders_here
 from tandem.processes.census import Found, environment, process_ids
 from tandem.processes.proc import alive, name
 from tandem.processes.tree import KILL_DEADLINE_S
 
 _NAME = "nvidia-cuda-mps"  # as the kernel cuts the names of both programs
+_LONGEST_S = 30 * 86400.0  # no attempt takes longer
 
 
 def remove_left() -> tuple[list[Found], list[Found]]:
@@ -29,12 +31,23 @@ def remove_left() -> tuple[list[Found], list[Found]]:
     found: list[Found] = []
     left: list[Found] = []
     for folder in list(folders_here()):
-        if has_ended(folder.path.name.split(".")[1]):
+        if is_left(folder):
             ended, alive_still = end_programs(folder)
             found, left = found + ended, left + alive_still
             if not alive_still:
                 folder.remove()
     return found, left
+
+
+def is_left(folder: MpsFolder) -> bool:
+    """Whether nobody needs a folder any more."""
+    maker = folder.path.name.split(".")[1]
+    if is_of_this_boot(maker):
+        return bool(has_ended(maker))
+    try:
+        return time.time() - folder.path.lstat().st_mtime > _LONGEST_S
+    except OSError:
+        return False
 
 
 def end_programs(folder: MpsFolder) -> tuple[list[Found], list[Found]]:
