@@ -20,13 +20,17 @@ SAY_S = 0.1
 
 def check(driver: ctypes.CDLL, function: str, *arguments: object) -> None:
     """Call a function of the driver; an error ends the program with the function's name."""
-    code = getattr(driver, function)(*arguments)
+    try:
+        code = getattr(driver, function)(*arguments)
+    except AttributeError:
+        code = "it is not in this libcuda.so.1"
     if code:
-        print(f"{function}: CUDA error {code}", file=sys.stderr)
+        print(f"no CUDA: {function}: {code}", file=sys.stderr)
         raise SystemExit(3)
 
 
-def open_context() -> ctypes.CDLL:
+def open_context() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
+    """Return the driver and the primary context of the first GPU."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError as error:
@@ -35,8 +39,8 @@ def open_context() -> ctypes.CDLL:
     check(driver, "cuInit", 0)
     device, context = ctypes.c_int(), ctypes.c_void_p()
     check(driver, "cuDeviceGet", ctypes.byref(device), 0)
-    check(driver, "cuCtxCreate_v2", ctypes.byref(context), 0, device)
-    return driver
+    check(driver, "cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+    return driver, context
 
 
 def is_over(wait_s: float) -> bool:
@@ -44,9 +48,11 @@ def is_over(wait_s: float) -> bool:
     return bool(select.select([sys.stdin], [], [], wait_s)[0])
 
 
-def compute(driver: ctypes.CDLL) -> None:
+def compute(driver: ctypes.CDLL, context: ctypes.c_void_p) -> None:
+    check(driver, "cuCtxSetCurrent", context)
     memory, count = ctypes.c_uint64(), 0
     check(driver, "cuMemAlloc_v2", ctypes.byref(memory), ctypes.c_size_t(MEMORY_BYTES))
+    print("ready", flush=True)
     said_s = time.monotonic()
     while True:
         words = ctypes.c_size_t(MEMORY_BYTES // 4)
@@ -61,11 +67,11 @@ def compute(driver: ctypes.CDLL) -> None:
 
 
 def main() -> None:
-    driver = open_context()
-    print("ready", flush=True)
+    driver, context = open_context()
     if sys.argv[1:] == ["busy"]:
-        compute(driver)
+        compute(driver, context)
     else:
+        print("ready", flush=True)
         is_over(600.0)
 
 

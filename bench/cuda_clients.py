@@ -30,16 +30,18 @@ class Client:
             stdout=pipe,
             stderr=pipe,
             env={**os.environ, **environment},
-            text=True,
+            bufsize=0,  # what was not read lies in the pipe alone
         )
         if not self._line():
             self.process.wait()
             assert self.process.stderr
-            raise NotTried(self.process.stderr.read().strip() or "the CUDA program did not start")
+            raise NotTried(
+                self.process.stderr.read().decode().strip() or "the CUDA program did not start"
+            )
 
     def _line(self) -> str:
         assert self.process.stdout
-        return self.process.stdout.readline().strip()
+        return self.process.stdout.readline().decode().strip()
 
     def rate(self, seconds: float) -> float:
         """Return how often a second it fills its memory; its lines since before are passed over."""
@@ -54,8 +56,8 @@ class Client:
 
     def _lines(self) -> list[str]:
         assert self.process.stdout
-        text = self.process.stdout.read() or ""
-        return [line for line in text.splitlines() if line.isdigit()]
+        data = self.process.stdout.read() or b""  # None: nothing new
+        return [line for line in data.decode().splitlines() if line.isdigit()]
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGCONT)
