@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import isnan, nan
 from pathlib import Path
 
 from tandem.base.files import sha256_of
@@ -111,6 +113,24 @@ def saving_of_sharing(x: Values) -> float:
     return 1 - x["parallel_j"] / (x["solo_j"] + background_j(x))
 
 
+def above_j(x: Values, idle: str) -> float:
+    """Return v_F - P T_s: what the foreground alone adds to a machine that is idle anyway."""
+    return x["solo_j"] - x[idle] * x["solo_s"]
+
+
+def saving_above(x: Values, idle: str) -> float:
+    """Return 1 - (E - P T) / (v_F - P T_s + (P_B - P) T r): the saving of what is above an idle.
+
+    Each of the three energies of `saving_of_sharing` without what the idle machine, of power P,
+    would have used as long: the background alone needs T r for its work. (Our own derivation.)
+    Without anything above that idle it is not a number.
+    """
+    shared_j = x["parallel_j"] - x[idle] * x["parallel_s"]
+    background_s = x["parallel_s"] * background_progress_ratio(x)
+    turns_j = above_j(x, idle) + (x["background_w"] - x[idle]) * background_s
+    return 1 - shared_j / turns_j if turns_j > 0.0 else nan
+
+
 @dataclass(frozen=True)
 class Figure:
     """A formula and the readings that it needs.
@@ -128,6 +148,7 @@ EPOCHS = ("parallel_epochs_s", "solo_epochs_s")
 ROUNDS = ("rounds_per_s", "alone_rounds_per_s")
 SHARED = ("parallel_j", "parallel_s", "background_w")
 ALL = (*SHARED, *ROUNDS, "solo_j")
+ALONE = ("parallel_j", "solo_j", "solo_s")  # nothing is said of a pair that shared nothing
 
 FIGURES = {
     "slowdown": Figure("measured", slowdown, TIMES),
@@ -141,6 +162,18 @@ FIGURES = {
     "foreground_energy_high_joules": Figure("derived", high_j, ALL),
     "foreground_energy_shapley_joules": Figure("derived", shapley_j, ALL),
     "saving_of_sharing": Figure("derived", saving_of_sharing, ALL),
+    "marginal_energy_above_idle_joules": Figure(
+        "derived", partial(above_j, idle="idle_w"), (*ALONE, "idle_w")
+    ),
+    "marginal_energy_above_idle_context_joules": Figure(
+        "derived", partial(above_j, idle="idle_context_w"), (*ALONE, "idle_context_w")
+    ),
+    "saving_of_sharing_above_idle": Figure(
+        "derived", partial(saving_above, idle="idle_w"), (*ALL, "solo_s", "idle_w")
+    ),
+    "saving_of_sharing_above_idle_context": Figure(
+        "derived", partial(saving_above, idle="idle_context_w"), (*ALL, "solo_s", "idle_context_w")
+    ),
 }
 ESTIMATE = "foreground_energy_estimate_joules"
 NAMES = (*FIGURES, ESTIMATE)
@@ -215,6 +248,8 @@ def figure_facts(figure: Figure, readings: Mapping[str, Reading]) -> Facts:
         missing = [each for each in needed.values() if isinstance(each, str)]
         return facts(None, None, figure.label, missing)
     value = figure.formula({name: each.value for name, each in known.items()})
+    if isnan(value):
+        return facts(None, None, figure.label, ["the trainings use no more than the idle machine"])
     unsure = [each.reason for each in known.values() if each.reason]
     if unsure:
         return facts(value, None, figure.label, unsure)

@@ -62,6 +62,8 @@ def read(parallel: Record, solo: Record | None) -> dict[str, Reading]:
         **foreground_beside(parallel, solo),
         **background_alone(parallel, drift_w),
         **solo_control(parallel, solo, drift_w),
+        "idle_w": idle_w("idle", "idle_seconds", drift_w, parallel, solo),
+        "idle_context_w": idle_w("idle_context", "idle_context_seconds", drift_w, parallel, solo),
     }
 
 
@@ -214,6 +216,39 @@ def idle_drift_w(*records: Record | None) -> float | str:
         return max(known_w) - min(known_w)
     problems = dict.fromkeys(power for power in powers if isinstance(power, str))
     return "; ".join(problems) or "fewer than two idle windows (set controls.idle_seconds)"
+
+
+def idle_w(name: str, setting: str, drift_w: float | None, *records: Record | None) -> Reading:
+    """Return the mean power of the windows of a name of both records, as unsure as they drift."""
+    powers = [
+        f"{name} window: {problem}" if problem else power_w(window, f"{name} window")
+        for record in records
+        for window in (record["windows"] if record else ())
+        if window["name"] == name and record
+        for problem in [
+            disturbance(record, window)
+            or other_sensor(window, foreground_window(record), f"{name} window")
+        ]
+    ]
+    known = [power for power in powers if isinstance(power, Quantity)]
+    if not known:
+        problems = [power for power in powers if isinstance(power, str)]
+        return problems[0] if problems else no_idle(name, setting, *records)
+    mean = Quantity(
+        math.fsum(power.value for power in known) / len(known),
+        None
+        if any(power.uncertainty is None for power in known)
+        else max(power.uncertainty or 0.0 for power in known),
+        next((power.reason for power in known if power.reason), None),
+    )
+    return with_drift(mean, drift_w, 1.0)
+
+
+def no_idle(name: str, setting: str, *records: Record | None) -> str:
+    for record in records if name == "idle_context" else ():
+        if record and (why := record.get("idle_context_reason")):  # earlier records lack it
+            return f"no {name} window: {why}"
+    return f"no {name} window (set controls.{setting})"
 
 
 def with_drift(reading: Reading, drift_w: float | None, factor: float) -> Reading:

@@ -14,6 +14,10 @@ TITLES = {
     "foreground_energy_high_joules": "fg energy high, J",
     "foreground_energy_shapley_joules": "fg energy Shapley, J",
     "saving_of_sharing": "saving of sharing",
+    "marginal_energy_above_idle_joules": "marginal above idle, J",
+    "marginal_energy_above_idle_context_joules": "marginal above idle context, J",
+    "saving_of_sharing_above_idle": "saving above idle",
+    "saving_of_sharing_above_idle_context": "saving above idle context",
     "foreground_energy_estimate_joules": "fg energy estimate, J",
 }
 _OF_CLOCKS = ("slowdown", "slowdown_of_epochs", "background_progress_ratio", "antt", "stp")

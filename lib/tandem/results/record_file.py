@@ -20,7 +20,12 @@ INTERFERENCE_VERSION = 3
 # The figures that each version did not have yet, with their labels.
 NEW_FIGURES: Mapping[int, Mapping[str, str]] = {
     1: {"slowdown_of_epochs": "measured"},
-    2: {},
+    2: {
+        "marginal_energy_above_idle_joules": "derived",
+        "marginal_energy_above_idle_context_joules": "derived",
+        "saving_of_sharing_above_idle": "derived",
+        "saving_of_sharing_above_idle_context": "derived",
+    },
 }
 _ANY_VERSION = frozenset({"experiment_id", "repository", "model", "mode", "valid", "environment"})
 _END = b"\n}\n"  # nothing inside a record stands so far to the left

@@ -41,18 +41,24 @@ ORDER = [
     "foreground_energy_high_joules",
     "foreground_energy_shapley_joules",
     "saving_of_sharing",
+    "marginal_energy_above_idle_joules",
+    "marginal_energy_above_idle_context_joules",
+    "saving_of_sharing_above_idle",
+    "saving_of_sharing_above_idle_context",
     "foreground_energy_estimate_joules",
 ]
 ESTIMATE = ORDER[-1]
 EPOCHS = {"slowdown_of_epochs"}
 TIMES = {"slowdown", "antt", "stp"}
 RATES = {"background_progress_ratio", "antt", "stp"}
-SHARES = set(ORDER[7:11])
-OF_SOLO = TIMES | EPOCHS | {"energy_ratio"} | SHARES
+SAVINGS = {name for name in ORDER if name.startswith("saving_of_sharing_above_idle")}
+SHARES = set(ORDER[7:11]) | SAVINGS
+ABOVE = {name for name in ORDER if "_above_idle" in name}
+OF_SOLO = TIMES | EPOCHS | {"energy_ratio"} | SHARES | ABOVE
 OF_BACKGROUND = RATES | {"marginal_energy_joules"} | SHARES
 ENERGIES = set(ORDER[5:])
 LATE = random.Random(11)  # when an epoch is seen; a stream of its own
-IDLE_W = 60.0
+IDLE_W, CONTEXT_W = 60.0, 40.0
 EDGE_J = 60.0
 
 
@@ -124,6 +130,10 @@ class Lab:
         parallel["duration_seconds"] = beside["duration_seconds"] = self.timed(truth.parallel_s)
         parallel["epoch_times"] = self.epochs(4.5 * 1.3)
         parallel["windows"] = [self.idle(900.0), alone, beside, self.idle(1300.0, self.drift_w)]
+        context = deepcopy(parallel["windows"][0])
+        context_j = (IDLE_W + CONTEXT_W) * 60.0
+        put(context, name="idle_context", **{"gpus[0].energy_joules": context_j})
+        parallel["windows"].append(context)
         rounds_of(parallel)[:] = [round_facts(each) for each in rounds]
         solo = record("digits_mlp_002_solo", "digits_mlp_001_parallel", "solo")
         solo_window = self.window("solo", 2100.0, truth.solo_s, truth.solo_j)
@@ -288,6 +298,39 @@ def test_a_known_pair_gives_the_known_figures() -> None:
         assert figure["reason"] is None, name
 
 
+def test_both_kinds_of_idle_are_told_apart() -> None:
+    """By hand: 25 kJ in 100 s alone, 37.5 kJ in 125 s beside, 220 W of the background alone."""
+    figures = interference(*Lab(drift_w=0.0).pair())["figures"]
+    progress = Truth().progress
+    for end, idle_w in (("", 60.0), ("_context", 100.0)):
+        marginal = figures[f"marginal_energy_above_idle{end}_joules"]
+        saving = figures[f"saving_of_sharing_above_idle{end}"]
+        turns_j = (25_000 - 100 * idle_w) + (220 - idle_w) * 125 * progress
+        assert marginal["value"] == pytest.approx(25_000 - 100 * idle_w)
+        assert saving["value"] == pytest.approx(1 - (37_500 - 125 * idle_w) / turns_j)
+        for figure in (marginal, saving):
+            assert figure["label"] == "derived"
+            assert figure["clock_uncertainty"] > 0
+
+
+def test_without_an_idle_window_of_a_kind_its_figures_are_null() -> None:
+    parallel, solo = Lab().pair()
+    parallel["windows"].pop()
+    found = nulls(interference(parallel, solo))
+    assert set(found) == {name for name in ABOVE if "idle_context" in name}
+    assert set(found.values()) == {"no idle_context window (set controls.idle_context_seconds)"}
+    parallel["idle_context_reason"] = "cuInit: error 100"
+    found = nulls(interference(parallel, solo))
+    assert set(found.values()) == {"no idle_context window: cuInit: error 100"}
+
+
+def test_nothing_above_idle_has_no_saving() -> None:
+    figures = interference(*Lab(Truth(solo_j=5_000.0, background_w=50.0)).pair())["figures"]
+    found = figures["saving_of_sharing_above_idle"]
+    assert found["value"] is None
+    assert found["reason"] == "the trainings use no more than the idle machine"
+
+
 def test_labels() -> None:
     labels = {name: each["label"] for name, each in interference(*Lab().pair())["figures"].items()}
     measured = {"slowdown", "slowdown_of_epochs", "background_progress_ratio", "energy_ratio"}
@@ -300,7 +343,7 @@ def test_labels() -> None:
 def test_every_figure_lies_within_its_uncertainty_as_often_as_it_says(truth: Truth) -> None:
     draws = 800
     noise = random.Random(20260131)
-    hits = {name: [0, 0] for name in FIGURES}
+    hits = {name: [0, 0] for name in truth.figures}
     for _ in range(draws):
         figures = interference(*Lab(truth, noise).pair())["figures"]
         for name, expected in truth.figures.items():
@@ -338,7 +381,7 @@ def test_rounds_that_vary_beside_the_foreground_say_nothing_of_those_alone() -> 
 
 def test_the_interval_keeps_its_order_where_sharing_costs_energy() -> None:
     figures = interference(*Lab(Truth(parallel_j=45_000.0), drift_w=0.0).pair())["figures"]
-    values = [figures[name]["value"] for name in sorted(SHARES)]
+    values = [figures[name]["value"] for name in sorted(SHARES - ABOVE)]
     high, low, shapley, saving = values
     assert low == pytest.approx(25_000.0)
     assert high == pytest.approx(45_000.0 - 220.0 * 125.0 * 4.0 / 6.5)
@@ -408,7 +451,7 @@ def test_idle_windows_that_differ_widen_what_rests_on_the_background_alone() -> 
     expected = "fewer than two idle windows (set controls.idle_seconds)"
     assert found["idle_drift_reason"] == expected
     assert found["figures"]["marginal_energy_joules"]["clock_uncertainty"] == pytest.approx(before)
-    names = ", ".join(ORDER[5:11])
+    names = ", ".join([*ORDER[5:11], ORDER[12], ORDER[14]])  # the idle windows are gone
     assert found["warnings"] == [f"drift is not covered (controls.idle_seconds): {names}"]
     parallel["windows"] = [window_of(parallel, "foreground")]
     warned = interference(parallel, solo)["warnings"]
@@ -647,7 +690,7 @@ def test_a_control_without_a_gpu_measured_still_gives_times() -> None:
     parallel, solo = Lab().pair()
     window_of(solo, "solo")["gpus"] = []
     reasons = nulls(interference(parallel, solo))
-    assert set(reasons) == {"energy_ratio"} | SHARES
+    assert set(reasons) == {"energy_ratio"} | SHARES | ABOVE
     assert set(reasons.values()) == {"solo control: no GPU was measured"}
     window_of(solo, "solo")["gpus_reason"] = "there was no monitor"
     reasons = nulls(interference(parallel, solo))
@@ -726,7 +769,7 @@ def test_energies_of_different_sensors_are_not_compared() -> None:
     parallel, solo = Lab().pair()
     window_of(solo, "solo")["gpus"][0]["energy_method"] = "trapezoid"
     reasons = nulls(interference(parallel, solo))
-    assert set(reasons) == {"energy_ratio"} | SHARES
+    assert set(reasons) == {"energy_ratio"} | SHARES | ABOVE
     expected = "solo control: energy by trapezoid, beside the background by counter"
     assert set(reasons.values()) == {expected}
 
@@ -734,7 +777,7 @@ def test_energies_of_different_sensors_are_not_compared() -> None:
 def test_an_energy_of_nothing_divides_nothing() -> None:
     parallel, solo = Lab().pair()
     window_of(solo, "solo")["gpus"][0]["energy_joules"] = 0.0
-    assert set(nulls(interference(parallel, solo))) == {"energy_ratio"} | SHARES
+    assert set(nulls(interference(parallel, solo))) == {"energy_ratio"} | SHARES | ABOVE
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ NO_EFFECT = {
     "energy_ratio": 1.0,
     "marginal_energy_joules": 0.0,
     "saving_of_sharing": 0.0,
+    "saving_of_sharing_above_idle": 0.0,
+    "saving_of_sharing_above_idle_context": 0.0,
 }
 BELOW_RESOLUTION, ABOVE, BELOW = "below resolution", "above", "below"
 LESS, MORE, NOT_KNOWN = "less", "more", "not known"  # than the margin of equivalence
