@@ -83,14 +83,14 @@ def main() -> None:
         wakeup = catch_stop_signals(lambda signum, _: caught.append(signum))
         ends, cuda = [wakeup, *watch_owner(())], Cuda()
         held = cuda.hold()
+        print(f"hold_context: ready, GPUs: {len(held)}", flush=True)
+        select.select(ends, [], [])
+        for device in held:
+            cuda.call("cuDevicePrimaryCtxRelease_v2", device)
     except OwnerError as error:
         fail(error.exit_code, error)
     except CudaError as error:
         fail(1, error)
-    print(f"hold_context: ready, GPUs: {len(held)}", flush=True)
-    select.select(ends, [], [])
-    for device in held:
-        cuda.call("cuDevicePrimaryCtxRelease_v2", device)
     if caught:
         end_by(caught[0])
 

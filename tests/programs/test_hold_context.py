@@ -140,3 +140,15 @@ def test_help_and_usage() -> None:
     assert "Usage: hold_context.py" in shown.stdout
     assert wrong.stdout == ""
     assert wrong.stderr == "hold_context: error: it takes no arguments (--help)\n"
+
+
+def test_what_fails_at_the_end_is_said_in_one_line_too(gpu: SimGpu, holders: Holders) -> None:
+    gpu.fail(999, "cuDevicePrimaryCtxRelease_v2")
+    process = holders.start(gpu)
+    assert line_of(process).startswith("hold_context: ready")
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1
+    assert error.startswith("hold_context: error: cuDevicePrimaryCtxRelease_v2: error 999 (")
+    assert error.count("\n") == 1
+    assert living(gpu) == []

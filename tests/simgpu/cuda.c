@@ -171,6 +171,8 @@ API int cuDevicePrimaryCtxRetain(void **context, int number) {
 API int cuDevicePrimaryCtxRelease_v2(int number) {
     if (place_count < 0) return NOT_INITIALIZED;
     if (number < 0 || number >= place_count) return INVALID_DEVICE;
+    int result = told(__func__, places[number].device);
+    if (result) return result;
     struct slot *slot = places[number].context;
     if (slot && !(slot->end_s > 0)) slot->end_s = now_s() + LEAD_S;
     if (slot) sleep_until(slot->end_s);
