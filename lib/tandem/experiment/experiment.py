@@ -241,7 +241,8 @@ class ExperimentRun:
         if self.experiment.controls.idle_context_s <= 0:
             return
         self.wait_ready()
-        foreground, environment = self.experiment.foreground, self.environment
+        foreground = self.experiment.foreground
+        environment = self.mps.context_environment if self.mps else self.environment
         held = BareContext(self.folder, foreground, environment, self.monitor)
         try:
             if held.wait_ready(self.watch):

@@ -58,6 +58,11 @@ class Mps:
         return self.folder.client_environment(self.base)
 
     @property
+    def context_environment(self) -> dict[str, str]:
+        """The environment of who uses these GPUs while none serves, and meets nobody else's."""
+        return {**self.environment, VISIBLE: self.devices}
+
+    @property
     def scripts(self) -> list[Script]:
         return [each.script for each in self.daemons[-1:] if each.script]
 
