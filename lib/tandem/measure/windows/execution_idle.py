@@ -23,7 +23,9 @@ from tandem.measure.windows.tallies import PARTIAL_KINDS
 
 MOST_PERCENT = 5.0
 NEAR_S = 0.5  # who is on a GPU is looked at right after its row
+STILL_S = 0.5  # a counter that stands still for longer says nothing of that time
 TRAPEZOID = "energy_trapezoid_j"
+SENSORS = {"counter": (COUNTER, 0.001), "trapezoid": (TRAPEZOID, 1.0)}  # with a unit in J
 NOT_KNOWN = "who was on the GPU, or its use, is not known"
 
 Facts = dict[str, Any]
@@ -58,13 +60,19 @@ class Stretch:
 
 
 def execution_idle(
-    folder: Path, gpu: Mapping[str, Any], from_s: float, to_s: float, sees_all: bool
+    folder: Path,
+    gpu: Mapping[str, Any],
+    energy: Facts,
+    from_s: float,
+    to_s: float,
+    *,
+    sees_all: bool,
 ) -> Facts:
     """Return the seconds and the joules of execution-idle of one GPU, or why they are not known.
 
-    `sees_all`: nobody can be on the GPU whom NVML does not list here. The joules are by the board's
-    counter where each of these rows knows it, else by the trapezoid rule; they are exact but for
-    how seldom the sensor is updated, at both ends of each stretch.
+    `sees_all`: nobody can be on the GPU whom NVML does not list here. The joules are by the sensor
+    that gave the window's `energy`, and not known where that is not; they are exact but for how
+    seldom the sensor is updated, at both ends of each stretch.
     """
     looks = looks_at(folder / ON_GPUS, Path(gpu["file"]).stem, from_s, to_s, sees_all)
     rows = rows_between(folder / gpu["file"], from_s, to_s)
@@ -77,12 +85,14 @@ def execution_idle(
         why = absence(gpu, "utilisation", from_s, to_s)[1]
         return facts(None, None, f"use of the GPU: {why}" if why else NOT_KNOWN)
     seconds = round(sum(each.seconds for each in idle), 4)
-    for sensor, unit_j in ((COUNTER, 0.001), (TRAPEZOID, 1.0)):
-        parts = [each.joules[sensor] for each in idle]
-        known = [part for part in parts if part is not None]
-        if len(known) == len(parts):
-            return facts(seconds, round(sum(known) * unit_j, 3), None)
-    return facts(seconds, None, "power and the energy counter are not known of all of it")
+    if idle and energy["energy_method"] is None:
+        return facts(seconds, None, energy["energy_reason"])
+    sensor, unit_j = SENSORS[energy["energy_method"] or "counter"]
+    parts = [each.joules[sensor] for each in idle]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return facts(seconds, None, "the sensor of the energy does not know all of it")
+    return facts(seconds, round(sum(known) * unit_j, 3), None)
 
 
 def facts(seconds: float | None, joules: float | None, reason: str | None) -> Facts:
@@ -132,6 +142,9 @@ def is_idle(row: Row, held: tuple[bool | None, bool | None]) -> bool | None:
 
 
 def growth(before: Row, after: Row, column: str, share: float) -> float | None:
-    """Return a share of what a cumulative column grew by; None: not known, or it fell."""
+    """Return a share of what a cumulative column grew by; None: not known, or it has not grown."""
     first, last = number_in(before, column), number_in(after, column)
-    return None if first is None or last is None or last < first else share * (last - first)
+    if first is None or last is None or last < first:
+        return None
+    is_still = last == first and time_of(after) - time_of(before) > STILL_S
+    return None if is_still else share * (last - first)

@@ -58,7 +58,7 @@ def window_facts(folder: Path, from_s: float, to_s: float, rapl_reason: str | No
     add_places(facts, folder, monitor)
     sees_all = bool(monitor.get("sees_all_processes"))
     for of_gpu, gpu in zip(facts["gpus"], monitor["gpus"], strict=False):
-        of_gpu.update(execution_idle(folder, gpu, from_s, to_s, sees_all))
+        of_gpu.update(execution_idle(folder, gpu, of_gpu, from_s, to_s, sees_all=sees_all))
     return facts
 
 

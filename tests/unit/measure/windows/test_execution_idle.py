@@ -11,6 +11,8 @@ from tandem.measure.rows import GPU_COLUMNS, ON_GPUS, PLACE_COLUMNS
 from tandem.measure.windows.execution_idle import execution_idle
 
 GPU = {"file": "gpu_0.csv", "missing": {}, "missing_since": {}}
+BY_COUNTER = {"energy_method": "counter", "energy_reason": None}
+BY_TRAPEZOID = {"energy_method": "trapezoid", "energy_reason": None}
 IDLE_W, CONTEXT_W, WORK_W = 60.0, 40.0, 240.0
 
 
@@ -27,8 +29,14 @@ def write(folder: Path, *phases: tuple[float, str, float | None], **changes: Any
     write_table(folder / ON_GPUS, PLACE_COLUMNS, places)
 
 
-def found(folder: Path, from_s: float, to_s: float, sees_all: bool = True) -> tuple[Any, ...]:
-    return tuple(execution_idle(folder, GPU, from_s, to_s, sees_all).values())
+def found(
+    folder: Path,
+    from_s: float,
+    to_s: float,
+    sees_all: bool = True,
+    energy: dict[str, Any] = BY_COUNTER,
+) -> tuple[Any, ...]:
+    return tuple(execution_idle(folder, GPU, energy, from_s, to_s, sees_all=sees_all).values())
 
 
 IDLE = (IDLE_W, "", 0.0)
@@ -69,7 +77,9 @@ def test_use_that_is_not_reported_is_not_zero(tmp_path: Path) -> None:
     assert reason == "who was on the GPU, or its use, is not known"
     gpu = {**GPU, "missing": {"utilisation": "Not Supported"}}
     gpu["missing_since"] = {"utilisation": 0.0}
-    told = execution_idle(tmp_path, gpu, 1.0, 9.0, True)["execution_idle_reason"]
+    told = execution_idle(tmp_path, gpu, BY_COUNTER, 1.0, 9.0, sees_all=True)[
+        "execution_idle_reason"
+    ]
     assert told == "use of the GPU: Not Supported"
 
 
@@ -81,13 +91,27 @@ def test_nobody_in_the_list_of_a_container_says_nothing(tmp_path: Path) -> None:
     assert found(tmp_path, 1.0, 9.0)[0] is None
 
 
-def test_joules_are_by_the_trapezoid_where_the_counter_is_not_known(tmp_path: Path) -> None:
+def test_joules_are_by_the_sensor_of_the_windows_energy(tmp_path: Path) -> None:
     write(tmp_path, CONTEXT, energy_counter_mj=None)
-    assert found(tmp_path, 1.0, 9.0) == (8.0, 800.0, None)
-    write(tmp_path, CONTEXT, energy_counter_mj=None, energy_trapezoid_j=None)
+    assert found(tmp_path, 1.0, 9.0, energy=BY_TRAPEZOID) == (8.0, 800.0, None)
     seconds, joules, reason = found(tmp_path, 1.0, 9.0)
     assert (seconds, joules) == (8.0, None)
-    assert "not known" in reason
+    assert "does not know" in reason
+
+
+def test_a_counter_that_stands_still_is_no_board_without_power(tmp_path: Path) -> None:
+    write(tmp_path, CONTEXT, energy_counter_mj=5000.0)
+    seconds, joules, reason = found(tmp_path, 1.0, 9.0)
+    assert (seconds, joules) == (8.0, None)
+    assert "does not know" in reason
+
+
+def test_where_the_windows_energy_is_not_known_neither_are_these_joules(tmp_path: Path) -> None:
+    reason = "the energy is the board's, and others may have been on MIG-1"
+    energy = {"energy_method": None, "energy_reason": reason}
+    write(tmp_path, IDLE, CONTEXT)
+    assert found(tmp_path, 12.0, 20.0, energy=energy) == (8.0, None, reason)
+    assert found(tmp_path, 1.0, 9.0, energy=energy) == (0.0, 0.0, None)
 
 
 def test_without_rows_nothing_is_known(tmp_path: Path) -> None:
