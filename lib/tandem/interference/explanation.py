@@ -37,7 +37,7 @@ from typing import Any, cast
 
 from tandem.interference.quantity import Quantity, Reading, Values, propagated
 from tandem.interference.usable import disturbance, weak_load
-from tandem.measure.windows.clocks import FOREGROUND
+from tandem.measure.windows.clocks import FOREGROUND, NO_WORK
 from tandem.measure.windows.places import absence
 from tandem.results.record import (
     ActivitySum,
@@ -144,9 +144,18 @@ def boards_of(
 
 
 def in_use(window: Window) -> list[WindowGpu]:
-    """Return the boards on which the foreground was seen; all that were measured if unknown."""
+    """Return the boards on which the foreground was seen; if unknown, those on which anybody was.
+
+    A board without any work held nobody up. Where no board is known to have worked: all of them.
+    """
     used = {each["uuid"] for each in used_by(window, FOREGROUND) or ()}
-    return [gpu for gpu in window["gpus"] if gpu["uuid"] in used] or window["gpus"]
+    seen = [gpu for gpu in window["gpus"] if gpu["uuid"] in used]
+    return seen or [gpu for gpu in window["gpus"] if not was_without_work(gpu)] or window["gpus"]
+
+
+def was_without_work(gpu: WindowGpu) -> bool:
+    at_work: Mapping[str, Any] = cast(Mapping[str, Any], gpu).get("clocks_at_work") or {}
+    return at_work.get("reason") == NO_WORK
 
 
 def boards_alone(

@@ -19,6 +19,7 @@ from support.compared import (
 from support.records import put, write_run
 from tandem.base.errors import UsageError
 from tandem.interference.compare.comparison import comparison
+from tandem.interference.compare.groups import tallied
 from tandem.interference.compare.rows import TESTED
 from tandem.interference.statistics.estimate import estimate_of, holm
 
@@ -350,3 +351,8 @@ def test_levels_and_two_things_do_not_go_together(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", parallel(1))
     with pytest.raises(UsageError, match="--by and vs do not go together"):
         comparison([f"{run}:b1", "vs", f"{run}:b1"], by="background")
+
+
+def test_a_pair_with_one_reason_for_two_boards_is_one_pair() -> None:
+    reasons = [["GPU 0: no use", "GPU 1: no use"], ["GPU 1: no use", "other"]]
+    assert tallied(reasons) == {"GPU 0: no use": 2, "other": 1}

@@ -9,6 +9,7 @@ from support import records
 from support.records import flaws, of, put
 from tandem.interference.explanation import NO_COUNTERS
 from tandem.interference.figures import interference
+from tandem.measure.windows.clocks import NO_WORK
 from tandem.results.record import (
     Attempt,
     Load,
@@ -141,6 +142,20 @@ def test_of_several_boards_the_slowest_counts() -> None:
     assert window
     put(window, **{"gpus_used.foreground.gpus": used})
     assert bounds(parallel, solo)[0]["value"] == pytest.approx(1.1)
+
+
+def test_a_board_that_nobody_worked_on_takes_no_bound_away() -> None:
+    parallel, solo = pair()
+    for record in (parallel, solo):
+        window = foreground_window(record)
+        assert window
+        idle: Any = of(WindowGpu, uuid="GPU-2", index=1)
+        idle["clocks_at_work"].update({"of": None, "sm_mhz": None, "reason": NO_WORK})
+        window["gpus"] = [*window["gpus"], idle]
+        put(window, **{"gpus_used.foreground.gpus": None})
+    found = explained(parallel, solo)
+    assert [board["index"] for board in found["boards"]] == [0]
+    assert found["slowdown_by_clocks_at_most"]["value"] == pytest.approx(1.1)
 
 
 def test_what_held_the_clocks_down_is_told_by_limit() -> None:

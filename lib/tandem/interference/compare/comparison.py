@@ -101,7 +101,7 @@ def comparison(
         "groups": [finished(group) for group in groups],
         "over_intensity": [finished(group) for group in over],
         "energy": [finished(group) for group in energy],
-        "left_out": tallied(left_out),
+        "left_out": tallied([reason] for reason in left_out),
         "damaged": reading.damaged,
     }
 

@@ -109,27 +109,34 @@ def in_order(level: str) -> tuple[float, str]:
 # -- what is to be said of a group -----------------------------------------------------
 
 
-def tallied(texts: Iterable[str]) -> dict[str, int]:
-    """Return how often each text comes; those that differ in numbers alone count as the first."""
+def tallied(pairs: Iterable[Iterable[str]]) -> dict[str, int]:
+    """Return of how many pairs each text is, once a pair.
+
+    Texts that differ in numbers alone count as the first of them.
+    """
     firsts: dict[str, str] = {}
-    return dict(Counter(firsts.setdefault(_NUMBER.sub("0", text), text) for text in texts))
+    count: Counter[str] = Counter()
+    for texts in pairs:
+        alike = (firsts.setdefault(_NUMBER.sub("0", text), text) for text in texts)
+        count.update(dict.fromkeys(alike, 1))
+    return dict(count)
 
 
 def missing_in(pairs: Sequence[Pair]) -> dict[str, int]:
     """Return in how many pairs figures are missing, by the reason."""
-    return tallied(reason for pair in pairs for reason in reasons_of(pair))
+    return tallied(map(reasons_of, pairs))
 
 
 def missing_by_figure(
     pairs: Sequence[Pair], names: Sequence[str] = NAMES
 ) -> dict[str, dict[str, int]]:
     """Return the same for each figure that is missing in any of them."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[list[str]]] = {}
     for pair in pairs:
         for name in names:
             figure = pair.figures[name]
             if figure["value"] is None:
-                found.setdefault(name, []).extend((figure["reason"] or "").split("; "))
+                found.setdefault(name, []).append((figure["reason"] or "").split("; "))
     return {name: tallied(found[name]) for name in names if name in found}
 
 
