@@ -322,6 +322,7 @@ class ExperimentRun:
         if self.mps:
             self.mps.check()
         self.neighbours.look()
+        self.seen.held.look()
         for warning in (*(backgrounds.look() if backgrounds else ()), *self.astray.news()):
             self.live.say(warning)
         state = backgrounds.state() if backgrounds else None

@@ -82,10 +82,10 @@ def bound_of(boards: Sequence[BoardExplained]) -> Reading:
     """Return max(1, f_s / f_p, m_s / m_p) over the boards, or why one of them does not say."""
     largest = Quantity(0.0, None)
     for board in boards:
-        if board["sm_clock"]["ratio"] is None:
-            return f"GPU {board['index']}: {board['sm_clock']['reason']}"
         for clock in (board["sm_clock"], board["memory_clock"]):
-            if (ratio := clock["ratio"]) is not None and ratio > largest.value:
+            if (ratio := clock["ratio"]) is None:
+                return f"GPU {board['index']}: {clock['reason']}"
+            if ratio > largest.value:
                 reason = None if clock["uncertainty"] is not None else NO_SAMPLES
                 largest = Quantity(ratio, clock["uncertainty"], reason)
     return Quantity(max(1.0, largest.value), largest.uncertainty, largest.reason)

@@ -121,6 +121,15 @@ def test_a_lower_memory_clock_counts_too() -> None:
     assert bounds(parallel, solo)[0]["value"] == pytest.approx(1.2)
 
 
+def test_without_the_memory_clock_nothing_is_said_at_most() -> None:
+    """It may have fallen further than that of the SMs."""
+    parallel, solo = pair(1800.0)
+    gpu_of(parallel)["clocks_at_work"]["memory_mhz"] = None
+    clock, rest = bounds(parallel, solo)
+    assert clock["value"] is rest["value"] is None
+    assert "parallel: the memory clock was not reported" in clock["reason"]
+
+
 def test_clocks_that_explain_more_than_there_was_leave_no_rest() -> None:
     assert bounds(*pair(1320.0))[1]["value"] == pytest.approx(1.25 / 1.5)
 

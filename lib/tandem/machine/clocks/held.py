@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from tandem.machine.trusted_file import NotTrustedError
 from tandem.nvml.binding import NvmlError
 from tandem.nvml.devices import Board
 
+LOOK_S = 0.5
 NOT_ALLOWED = "see what `tandem doctor` says of clocks"
 
 Say = Callable[[str], None]
@@ -35,7 +37,7 @@ class Setting:
     """One thing that was set of a board; None with a `reason`: not known.
 
     `before` and `after` are what was set before and afterwards; `enforced` is what NVML said once
-    it was set, or at the end, if somebody has changed it meanwhile.
+    it was set, or later, if somebody has changed it meanwhile; a change stays noted.
     """
 
     requested: float
@@ -54,6 +56,7 @@ class BoardHeld:
     settings: dict[str, Setting]
     set_by: str | None = None
     were_set: list[str] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
 
     def set(self) -> None:
         """Set all, and read it back; NvmlError, ClocksError."""
@@ -100,25 +103,31 @@ class BoardHeld:
     def note_after(self) -> None:
         """Note what there is once all is put back."""
         for key, setting in self.settings.items():
-            setting.after = self.read(key)
+            try:
+                setting.after = self.read(key)
+            except NvmlError as error:
+                setting.reason = str(error)
 
     def see_changes(self, key: str, setting: Setting) -> None:
-        now = self.read(key)
-        if now is None or setting.enforced is None or is_same(now, setting.enforced):
+        """Note the first change by somebody else, also one that was taken back later."""
+        try:
+            now = self.read(key)
+        except NvmlError:  # the next look may succeed
             return
-        name = KINDS[key].text(now)
-        setting.reason = f"at the end it was {name}: somebody changed it during the experiment"
-        setting.enforced = now
+        if key in self.changed or now is None or setting.enforced is None:
+            return
+        if not is_same(now, setting.enforced):
+            self.changed.add(key)
+            setting.enforced = now
+            name = KINDS[key].text(now)
+            setting.reason = f"it became {name}: somebody changed it during the experiment"
 
     def read(self, key: str) -> float | None:
+        """Return what is set now; None: NVML has no call for it. NvmlError."""
         kind = KINDS[key]
-        try:
-            if self.set_by == SLURM:
-                return read_clock(self.board, key)
-            return kind.read(self.board) if kind.read else None
-        except NvmlError as error:
-            self.settings[key].reason = str(error)
-            return None
+        if self.set_by == SLURM:
+            return read_clock(self.board, key)
+        return kind.read(self.board) if kind.read else None
 
 
 @dataclass
@@ -130,11 +139,20 @@ class Held:
     step: subprocess.Popen[bytes] | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     has_ended: bool = False
+    looked_s: float = 0.0
 
     @property
     def pids(self) -> list[int]:
         """The process ids of the holder, or of a step's srun, if there is one."""
         return [each.pid for each in (self.holder, self.step) if each]
+
+    def look(self) -> None:
+        """See now and then whether all is as it was set: a change may be taken back later."""
+        now_s = time.monotonic()
+        if not self.has_ended and now_s >= self.looked_s + LOOK_S:
+            self.looked_s = now_s
+            for held in self.boards:
+                held.see_all_changes()
 
     def end(self, say: Say) -> None:
         """Put everything back, once."""

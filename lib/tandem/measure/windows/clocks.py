@@ -96,7 +96,7 @@ class AtWork:
         of = next((of for of in USE if known[of] >= LEAST_KNOWN and self.sm[of].weight), None)
         if of is None:
             reason = NO_WORK if known[BOARD] >= LEAST_KNOWN else NOT_REPORTED
-            return _facts(None, None, None, 0.0, reason)
+            return _facts(None, Weighted(), Weighted(), 0.0, reason)
         return _facts(of, self.sm[of], self.memory[of], known[of], None)
 
     def known_share(self, of: str) -> float:
@@ -105,18 +105,18 @@ class AtWork:
 
 
 def _facts(
-    of: str | None,
-    sm: Weighted | None,
-    memory: Weighted | None,
-    known: float,
-    reason: str | None,
+    of: str | None, sm: Weighted, memory: Weighted, known: float, reason: str | None
 ) -> Facts:
+    """Return the facts; the memory's clock may be reported for less of the work than the SMs'."""
+    part = memory.weight / sm.weight if sm.weight else 0.0
+    if part < LEAST_KNOWN:
+        memory = Weighted()
     return {
         "of": of,
-        "sm_mhz": sm and sm.mean(),
-        "sm_uncertainty_mhz": sm and sm.sigma(1.0 - known),
-        "memory_mhz": memory and memory.mean(),
-        "memory_uncertainty_mhz": memory and memory.sigma(1.0 - known),
+        "sm_mhz": sm.mean(),
+        "sm_uncertainty_mhz": sm.sigma(1.0 - known),
+        "memory_mhz": memory.mean(),
+        "memory_uncertainty_mhz": memory.sigma(1.0 - known * part),
         "known_percent": round(100.0 * known, 2),
         "reason": reason,
     }

@@ -54,9 +54,15 @@ class CounterTally:
 
     @property
     def known_share(self) -> float:
-        """The share of the window that any metric is known of, 0 to 1."""
+        """The share of the window that all metrics are known of that have a mean, 0 to 1.
+
+        Where none has a mean it is that of the one that is known best.
+        """
         length_s = self.to_s - self.from_s
-        return min(max(self.known_s.values()) / length_s, 1.0) if length_s > 0.0 else 0.0
+        if length_s <= 0.0:
+            return 0.0
+        shares = [min(known_s / length_s, 1.0) for known_s in self.known_s.values()]
+        return min((each for each in shares if each >= LEAST_KNOWN), default=max(shares))
 
     def facts(self) -> Facts | None:
         """Return each metric's mean and maximum, None for one that is known too little."""

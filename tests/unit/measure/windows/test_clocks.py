@@ -90,3 +90,16 @@ def test_the_uncertainty_covers_clocks_that_jump_between_samples(tmp_path: Path)
         found = at_work(tmp_path, rows)
         inside += abs(found["sm_mhz"] - 1500.0) <= found["sm_uncertainty_mhz"]
     assert 120 <= inside <= 152
+
+
+def test_a_memory_clock_that_was_reported_too_seldom_is_not_known(tmp_path: Path) -> None:
+    rows = steady(**FAST)
+    for row in rows[6:21]:
+        row["memory_clock_mhz"] = None
+    found = at_work(tmp_path, rows)
+    assert (found["sm_mhz"], found["memory_mhz"]) == (1980.0, None)
+    for row in rows[6:17]:
+        row["memory_clock_mhz"] = 1593
+    found = at_work(tmp_path, rows)
+    assert 1593 < found["memory_mhz"] < 2619
+    assert found["memory_uncertainty_mhz"] > 0.2 * (2619 - 1593) / 3**0.5  # a fifth is not known

@@ -57,3 +57,12 @@ def test_what_is_missing_has_its_reason(tmp_path: Path) -> None:
     found, reason = facts(tmp_path, [row(0, 7, sm_active_percent=30)], **later)
     assert (found["sm_active_percent_mean"], found["known_percent"]) == (30, 70)
     assert reason == "not read for 3.0 s of 10.0 s: no permission"
+
+
+def test_known_percent_holds_for_each_metric_that_has_a_mean(tmp_path: Path) -> None:
+    rows = [row(0, 7, sm_active_percent=30, dram_active_percent=20, fp64_active_percent=1)]
+    rows += [row(7, 10, sm_active_percent=30)]
+    found, reason = facts(tmp_path, rows)
+    assert (found["sm_active_percent_mean"], found["dram_active_percent_mean"]) == (30, 20)
+    assert found["known_percent"] == 70
+    assert "70.0 %" in reason
