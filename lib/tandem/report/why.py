@@ -58,12 +58,12 @@ def _bounds(found: Facts) -> Iterator[str]:
     else:
         yield f"lower clocks make it slower by a factor of {number(clocks)} at most{middle}"
     if rest is not None:
-        yield _rest(rest)
+        yield _rest(rest, clocks)
 
 
-def _rest(rest: float) -> str:
+def _rest(rest: float, clocks: float) -> str:
     if rest < NOTHING:
-        return "that can be all of it"
+        return "there was no slowdown" if clocks < NOTHING else "that can be all of it"
     return f"contention or waiting by {number(rest)} at least"
 
 

@@ -56,6 +56,10 @@ NONE = {"sm_active": activity(None), "dram_active": activity(None)}
             " all of it",
         ),
         (
+            explained(1.0, 0.98, throttled=held(0.5), **NONE),
+            "why (derived): clocks were not lower beside the background; there was no slowdown",
+        ),
+        (
             explained(
                 1.0, 1.4, throttled=held(0), sm_active=activity(130.0), dram_active=activity(60.0)
             ),
