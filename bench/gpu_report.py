@@ -16,8 +16,8 @@ from tandem.interference.figures import interference
 from tandem.measure.rows import read_rows
 from tandem.measure.windows.window import read_monitor, window_facts
 from tandem.results.record import Record, foreground_window
-from tandem.results.record import Window as RecordWindow
 from tandem.results.record_file import read_record
+from tandem.results.record_window import Window as RecordWindow
 from update_period import Period, table
 
 EDGE_S = 0.25  # a mark may come late by so much

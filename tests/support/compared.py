@@ -8,7 +8,10 @@ from typing import Any
 
 from tandem.interference.compare.comparison import comparison
 from tandem.interference.figures import NAMES
-from tandem.results.record import Figure, GpuSetup, Interference, Record, Window
+from tandem.results.record import Record
+from tandem.results.record_pair import Figure, Interference
+from tandem.results.record_setup import GpuSetup
+from tandem.results.record_window import Window
 
 from support import records
 from support.records import of, put

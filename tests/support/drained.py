@@ -8,7 +8,8 @@ from typing import Any
 
 from tandem.plan.model import Experiment
 from tandem.results.forecast import Forecast
-from tandem.results.record import GpuNow, Record
+from tandem.results.record import Record
+from tandem.results.record_process import GpuNow
 from tandem.run.pairs import finish
 from tandem.work.boards import Site
 from tandem.work.claims import Claims

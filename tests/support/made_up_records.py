@@ -18,14 +18,9 @@ from typing import Any
 from tandem.config.options import as_settings
 from tandem.experiment.validity.verdict import invalid_reasons, warnings_of
 from tandem.plan.model import Experiment, Plan
-from tandem.results.record import (
-    DoseInWindow,
-    Load,
-    Round,
-    Stranger,
-    Window,
-    foreground_name,
-)
+from tandem.results.record import foreground_name
+from tandem.results.record_background import Round
+from tandem.results.record_window import DoseInWindow, Load, Stranger, Window
 
 from support.records import of, record
 

@@ -23,16 +23,12 @@ from tandem.base.files import sha256_of
 from tandem.base.git import GitState
 from tandem.config.schema import schema
 from tandem.experiment.outcome import VERSION, Outcome
-from tandem.results.record import (
-    Census,
-    GpuSetup,
-    Interference,
-    Load,
-    MachineFile,
-    Position,
-    Record,
-)
+from tandem.results.record import MachineFile, Position, Record
 from tandem.results.record_file import NAME, write_interference, write_record
+from tandem.results.record_pair import Interference
+from tandem.results.record_process import Census
+from tandem.results.record_setup import GpuSetup
+from tandem.results.record_window import Load
 
 Part = TypeVar("Part")
 

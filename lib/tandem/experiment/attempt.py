@@ -21,7 +21,7 @@ from tandem.processes.reports import read_report, stop_of
 from tandem.processes.scripts import Script, end_script, start
 from tandem.processes.watch import Watch
 from tandem.results.record import Attempt as AttemptFacts
-from tandem.results.record import Stop
+from tandem.results.record_process import Stop
 
 _ENDING = {*STOP_SIGNALS, signal.SIGUSR1, signal.SIGKILL}
 _MEANINGS = {126: "(a program cannot be run)", 127: "(a program is not found)"}  # a shell's codes

@@ -15,18 +15,16 @@ from tandem.experiment.outcome import BackgroundOutcome, Outcome
 from tandem.measure.windows.sleeps import Sleep
 from tandem.plan.model import Background as Planned
 from tandem.plan.model import Experiment, Training
-from tandem.results.record import (
+from tandem.results.record_background import (
     Auto,
     Background,
     BackgroundPart,
-    Command,
     GpuMemory,
     Round,
     Value,
-    Window,
-    used_by,
-    why_unknown,
 )
+from tandem.results.record_process import Command
+from tandem.results.record_window import Window, used_by, why_unknown
 
 COUNTED = ("completed", "failed", "hollow", "without_metric", "unjudged", "stopped", "open")
 NO_REPORT = "a keeper left no report: it was killed, or found the disk full"

@@ -12,7 +12,14 @@ from tandem.machine.clocks.held import BoardHeld, Held
 from tandem.nvml.binding import NvmlError
 from tandem.nvml.devices import Device
 from tandem.plan.model import Experiment
-from tandem.results.record import BoardSetting, BoardSetup, GpuSetup, MigSlice, MigUse, MpsDaemon
+from tandem.results.record_setup import (
+    BoardSetting,
+    BoardSetup,
+    GpuSetup,
+    MigSlice,
+    MigUse,
+    MpsDaemon,
+)
 
 NOT_KNOWN_YET = "what was seen of the trainings says it"
 NOT_ASKED, NOT_SET = "not asked for", "not set"

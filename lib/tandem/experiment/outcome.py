@@ -17,15 +17,9 @@ from tandem.base.errors import UsageError
 from tandem.base.files import write_whole
 from tandem.base.git import GitState
 from tandem.machine.faults import BoardFaultsSeen
-from tandem.results.record import (
-    Census,
-    GpuSetup,
-    Isolation,
-    MachineFile,
-    Position,
-    Process,
-    Status,
-)
+from tandem.results.record import Isolation, MachineFile, Position, Status
+from tandem.results.record_process import Census, Process
+from tandem.results.record_setup import GpuSetup
 
 NAME = "outcome.json"
 VERSION = 3

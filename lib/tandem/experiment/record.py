@@ -36,16 +36,12 @@ from tandem.results.record import (
     Environment,
     EpochTime,
     Place,
-    Process,
     Record,
-    StopOfAll,
-    Window,
     foreground_name,
-    last_window,
-    used_by,
-    why_unknown,
 )
 from tandem.results.record_file import VERSION
+from tandem.results.record_process import Process, StopOfAll
+from tandem.results.record_window import Window, last_window, used_by, why_unknown
 
 ERROR_NAME = "record_error.txt"
 

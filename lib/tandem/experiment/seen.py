@@ -22,7 +22,9 @@ from tandem.plan.model import Experiment
 from tandem.processes.census import Found
 from tandem.processes.namespace import Isolation
 from tandem.processes.watch import Interrupted
-from tandem.results.record import Census, MachineFile, MpsDaemon, Position, Process, Status
+from tandem.results.record import MachineFile, Position, Status
+from tandem.results.record_process import Census, Process
+from tandem.results.record_setup import MpsDaemon
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from tandem.results import machine_file, table
 from tandem.results.columns import ADDED, as_cells, columns_of, is_earlier_header, value_of
 from tandem.results.folder import TABLE
 from tandem.results.journal import ended_in, pruned_in, replaced_in
-from tandem.results.record import NOT_RECORDED, UNFINISHED, Interference, Record
+from tandem.results.record import NOT_RECORDED, UNFINISHED, Record
 from tandem.results.record_file import (
     INTERFERENCE,
     NAME,
@@ -38,6 +38,7 @@ from tandem.results.record_file import (
     read_record,
     record_of,
 )
+from tandem.results.record_pair import Interference
 from tandem.results.row import row_of
 from tandem.results.shared.workers import journal_of
 from tandem.results.standing import standing_plan

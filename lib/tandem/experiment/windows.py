@@ -11,7 +11,7 @@ from tandem.experiment.attempt import Tried
 from tandem.experiment.bare_context import NAME as IDLE_CONTEXT
 from tandem.experiment.outcome import Outcome
 from tandem.measure.windows.window import energy_metrics, window_facts
-from tandem.results.record import Load, Window, WindowGpu
+from tandem.results.record_window import Load, Window, WindowGpu
 
 Energy = dict[str, Any] | None
 

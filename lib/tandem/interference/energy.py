@@ -15,7 +15,9 @@ from tandem.interference.quantity import Quantity, Reading
 from tandem.interference.readings import FOREGROUND, IDLE, energy_j, other_sensor, power_w
 from tandem.interference.usable import disturbance
 from tandem.measure.windows.places import absence
-from tandem.results.record import UNLIKE_A_RECORD, Figure, Record, Window, foreground_window
+from tandem.results.record import UNLIKE_A_RECORD, Record, foreground_window
+from tandem.results.record_pair import Figure
+from tandem.results.record_window import Window
 
 MEASURED = ("gpu_joules", "package_joules", "cpu_joules")
 DERIVED = (

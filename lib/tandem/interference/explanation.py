@@ -39,20 +39,16 @@ from tandem.interference.quantity import Quantity, Reading, Values, propagated
 from tandem.interference.usable import disturbance, weak_load
 from tandem.measure.windows.clocks import FOREGROUND, NO_WORK
 from tandem.measure.windows.places import absence
-from tandem.results.record import (
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_pair import (
     ActivitySum,
     BoardExplained,
     ClockRatio,
     Explanation,
     Figure,
-    Record,
     Throttled,
-    Window,
-    WindowGpu,
-    foreground_window,
-    last_window,
-    used_by,
 )
+from tandem.results.record_window import Window, WindowGpu, last_window, used_by
 
 LABEL = "derived"
 ENOUGH_KNOWN_PERCENT = 95.0

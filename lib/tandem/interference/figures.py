@@ -28,10 +28,12 @@ from tandem.interference.explanation import explained
 from tandem.interference.quantity import Quantity, Reading, Values, propagated
 from tandem.interference.readings import DRIFTING, idle_drift_w, read
 from tandem.interference.usable import parted, unknown_work
-from tandem.results.record import Figure as Facts
-from tandem.results.record import Interference, Record, WindowGpu, foreground_window, is_warm_up
+from tandem.results.record import Record, foreground_window, is_warm_up
 from tandem.results.record_file import INTERFERENCE_VERSION
 from tandem.results.record_file import NAME as RECORD
+from tandem.results.record_pair import Figure as Facts
+from tandem.results.record_pair import Interference
+from tandem.results.record_window import WindowGpu
 
 
 def slowdown(x: Values) -> float:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tandem.results.record import (
-    BackgroundPart,
-    DoseInWindow,
-    LoadPart,
-    Record,
-    Round,
-    Window,
-    used_by,
-)
+from tandem.results.record import Record
+from tandem.results.record_background import BackgroundPart, Round
+from tandem.results.record_window import DoseInWindow, LoadPart, Window, used_by
 
 LEAST_CORES = 0.01  # who uses less of a core, and no GPU, did next to nothing
 SHORT_S = 1.0  # CPU time comes in steps of 0.01 s

@@ -40,13 +40,8 @@ from tandem.interference.usable import (
 )
 from tandem.measure.windows.places import absence
 from tandem.measure.windows.slices import each_board
-from tandem.results.record import (
-    Record,
-    Window,
-    WindowGpu,
-    foreground_window,
-    last_window,
-)
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_window import Window, WindowGpu, last_window
 from tandem.results.uncertainty import of_duration_s, of_gpu_energy_j
 
 FOREGROUND, BACKGROUND, SOLO = "foreground window", "background window", "solo control"

@@ -6,7 +6,8 @@ import math
 from itertools import pairwise
 
 from tandem.interference.quantity import Quantity, Reading, widening
-from tandem.results.record import Record, Window
+from tandem.results.record import Record
+from tandem.results.record_window import Window
 
 STAMP_RESOLUTION_S = 0.001
 ENOUGH_FREEDOM = 3

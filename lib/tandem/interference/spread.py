@@ -15,8 +15,9 @@ from tandem.interference.compare.cells import SEED, USUAL, gpus_in_use
 from tandem.interference.compare.setup import setup_of
 from tandem.interference.statistics.estimate import spread_within
 from tandem.results.pace import Kind, kind_of_record
-from tandem.results.record import Record, figures_of
+from tandem.results.record import Record
 from tandem.results.record_file import current_interference
+from tandem.results.record_pair import figures_of
 
 _FEWEST = 3  # pairs; two say next to nothing of their spread
 

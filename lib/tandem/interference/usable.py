@@ -9,7 +9,8 @@ from tandem.base.text import quote
 from tandem.interference.load import no_load
 from tandem.measure.windows.places import absence
 from tandem.measure.windows.strangers import disturbances
-from tandem.results.record import Record, Window, foreground_window, used_by
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_window import Window, used_by
 
 
 def invalidity(record: Record) -> str | None:

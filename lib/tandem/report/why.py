@@ -8,7 +8,7 @@ from typing import Any
 from tandem.base.text import two_digits
 from tandem.interference.compare.why import why_of, whys
 from tandem.report.compare.wording import number
-from tandem.results.record import ClockRatio, Explanation, Figure
+from tandem.results.record_pair import ClockRatio, Explanation, Figure
 
 Facts = Mapping[str, Any]
 Row = tuple[str, str]

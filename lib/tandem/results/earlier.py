@@ -15,9 +15,10 @@ from tandem.base.errors import UsageError
 from tandem.measure.windows.slices import each_board
 from tandem.plan.model import BATCH_SIZE, Training
 from tandem.results.pace import Kind, Pace, epochs_of, kind_of_record
-from tandem.results.record import Record, Window, foreground_window, is_warm_up
+from tandem.results.record import Record, foreground_window, is_warm_up
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import read_record
+from tandem.results.record_window import Window
 from tandem.results.shared.workers import at_once
 
 MOST_RECORDS = 200

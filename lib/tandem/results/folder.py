@@ -26,9 +26,10 @@ from tandem.results.columns import Row, as_cells, columns_of, filled
 from tandem.results.cut_off import next_aside
 from tandem.results.journal import NAME as JOURNAL
 from tandem.results.journal import Journal, added_in, ended_in
-from tandem.results.record import Interference, Record
+from tandem.results.record import Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, is_there, record_of, write_record
+from tandem.results.record_pair import Interference
 from tandem.results.row import row_of
 from tandem.results.shared.disk import Disk
 from tandem.results.shared.local_samples import Samples

@@ -20,9 +20,10 @@ from tandem.plan.file import SETTINGS
 from tandem.plan.model import WARM_UP, Experiment, Plan
 from tandem.results.earlier_record import in_full
 from tandem.results.journal import events_in
-from tandem.results.record import UNFINISHED, Interference, Record
+from tandem.results.record import UNFINISHED, Record
 from tandem.results.record_file import NAME as RECORD
 from tandem.results.record_file import current_interference, read_record_and_digest
+from tandem.results.record_pair import Interference
 from tandem.results.shared.workers import (
     folders_with,
     is_shared,

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from tandem.base.errors import UsageError
 from tandem.base.files import read_regular, sha256_of, sweep, write_whole
-from tandem.results.record import UNFINISHED, Explanation, Figure, Interference, Record
+from tandem.results.record import UNFINISHED, Record
+from tandem.results.record_pair import Explanation, Figure, Interference
 
 NAME = "experiment.json"
 VERSION = 6

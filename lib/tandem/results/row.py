@@ -17,14 +17,9 @@ from tandem.results.columns import (
     Row,
     Value,
 )
-from tandem.results.record import (
-    BackgroundPart,
-    Interference,
-    Record,
-    figures_of,
-    foreground_window,
-    load_of,
-)
+from tandem.results.record import Record, foreground_window, load_of
+from tandem.results.record_background import BackgroundPart
+from tandem.results.record_pair import Interference, figures_of
 from tandem.results.uncertainty import of_duration_s, of_gpu_energy_j
 
 _BETWEEN = "; "  # boards

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tandem.measure.windows.slices import each_board
-from tandem.results.record import Record, Window
+from tandem.results.record import Record
+from tandem.results.record_window import Window
 
 
 @dataclass

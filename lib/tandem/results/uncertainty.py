@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from tandem.measure.windows.slices import each_board
-from tandem.results.record import Record, Window
+from tandem.results.record import Record
+from tandem.results.record_window import Window
 
 TIME_UNCERTAINTY_S = 0.001
 

@@ -19,8 +19,9 @@ from tandem.interference.figures import interference_of, is_due
 from tandem.interference.usable import parted
 from tandem.results.folder import RunFolder, keep_record
 from tandem.results.journal import pruned_in
-from tandem.results.record import UNFINISHED, Interference, Record
+from tandem.results.record import UNFINISHED, Record
 from tandem.results.record_file import NAME, read_interference, record_of, write_interference
+from tandem.results.record_pair import Interference
 
 _NAMED = 5  # of those that will run again though they have ended
 

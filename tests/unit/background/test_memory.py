@@ -16,8 +16,9 @@ from tandem.log.rules import LogRules
 from tandem.nvml.devices import Device
 from tandem.plan.model import Training
 from tandem.results.earlier import MOST_RECORDS, Footprints
-from tandem.results.record import GpuUse, Record, WindowGpu
+from tandem.results.record import Record
 from tandem.results.record_file import write_record
+from tandem.results.record_window import GpuUse, WindowGpu
 
 TWO = tuple(Device(index, f"GPU-{index}", "", None, None, None) for index in range(2))
 

@@ -8,18 +8,10 @@ import pytest
 from support.records import of, record
 from tandem.experiment.validity.advice import advice
 from tandem.experiment.validity.reason import Kind
-from tandem.results.record import (
-    BackgroundPart,
-    DoseInWindow,
-    Lingering,
-    Load,
-    LoadPart,
-    Record,
-    Round,
-    Stop,
-    Stranger,
-    WindowGpu,
-)
+from tandem.results.record import Record
+from tandem.results.record_background import BackgroundPart, Round
+from tandem.results.record_process import Lingering, Stop
+from tandem.results.record_window import DoseInWindow, Load, LoadPart, Stranger, WindowGpu
 
 NAME = "digits_mlp_001_parallel"
 

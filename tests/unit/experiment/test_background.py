@@ -20,7 +20,7 @@ from tandem.experiment.background import (
 from tandem.experiment.outcome import BackgroundOutcome
 from tandem.log.rules import LogRules
 from tandem.plan.model import Background, Size, Training
-from tandem.results.record import BackgroundPart
+from tandem.results.record_background import BackgroundPart
 
 BARE = Training("one", "m", {}, (), ("t",), Path("/r"), LogRules({}))
 SIZED = Background(BARE, Dose(), tuple(Size("batch", n, ("t", str(n))) for n in (128, 64)))

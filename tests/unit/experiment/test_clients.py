@@ -8,15 +8,10 @@ import pytest
 from support import records
 from support.records import of, put
 from tandem.experiment.validity.clients import reasons
-from tandem.results.record import (
-    Attempt,
-    BackgroundPart,
-    BoardFaults,
-    MpsDaemon,
-    Record,
-    Round,
-    Window,
-)
+from tandem.results.record import Attempt, BoardFaults, Record
+from tandem.results.record_background import BackgroundPart, Round
+from tandem.results.record_setup import MpsDaemon
+from tandem.results.record_window import Window
 
 BEGIN_S, END_S = 5012.0, 5032.0
 REACHES = "and under MPS that reaches the foreground"

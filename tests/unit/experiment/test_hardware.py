@@ -9,7 +9,9 @@ from support import records
 from support.records import of
 from tandem.experiment.validity.hardware import reasons as reasons_of
 from tandem.experiment.validity.hardware import warnings
-from tandem.results.record import BackgroundPart, GpuSeen, Record, Window, WindowGpu
+from tandem.results.record import Record
+from tandem.results.record_background import BackgroundPart
+from tandem.results.record_window import GpuSeen, Window, WindowGpu
 
 ON_0: GpuSeen = {"index": 0, "uuid": "GPU-0", "measured": True}
 ON_1: GpuSeen = {"index": 1, "uuid": "GPU-1", "measured": True}

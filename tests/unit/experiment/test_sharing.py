@@ -13,7 +13,8 @@ from tandem.base.variables import VISIBLE
 from tandem.experiment.sharing import with_sharing
 from tandem.experiment.validity.sharing import reasons
 from tandem.plan.model import Background, Experiment, Plan
-from tandem.results.record import BoardSetup, GpuSetup, MpsDaemon, Window, WindowGpu
+from tandem.results.record_setup import BoardSetup, GpuSetup, MpsDaemon
+from tandem.results.record_window import Window, WindowGpu
 
 A, B, C = "MIG-a", "MIG-b", "MIG-c"
 WHOLE, OTHER = "GPU-0", "GPU-1"

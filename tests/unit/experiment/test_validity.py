@@ -10,18 +10,10 @@ from support import records
 from support.records import of, put
 from tandem.config.options import Validity
 from tandem.experiment.validity.verdict import invalid_reasons, may_pass, warnings_of
-from tandem.results.record import (
-    Attempt,
-    BackgroundPart,
-    GpuNow,
-    Load,
-    LoadPart,
-    Record,
-    Stranger,
-    Window,
-    WindowGpu,
-    foreground_window,
-)
+from tandem.results.record import Attempt, Record, foreground_window
+from tandem.results.record_background import BackgroundPart
+from tandem.results.record_process import GpuNow
+from tandem.results.record_window import Load, LoadPart, Stranger, Window, WindowGpu
 
 MAY = "(the registry's helpers name who may)"
 BEGIN_S = 5012.25  # of every window here

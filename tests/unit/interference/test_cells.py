@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.compared import designed, groups, parallel
 from support.records import of, put, write_run
-from tandem.results.record import BackgroundPart
+from tandem.results.record_background import BackgroundPart
 
 BOARD = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"
 

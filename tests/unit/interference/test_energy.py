@@ -8,7 +8,7 @@ import pytest
 from support import records
 from support.records import of
 from tandem.interference.energy import NAMES, NO_IDLE, energy_of
-from tandem.results.record import Window
+from tandem.results.record_window import Window
 
 
 def window(name: str, joules: float | None, seconds: float, cpu_j: float | None = 50.0) -> Any:

@@ -10,15 +10,8 @@ from support.records import flaws, of, put
 from tandem.interference.explanation import NO_COUNTERS
 from tandem.interference.figures import interference
 from tandem.measure.windows.clocks import NO_WORK
-from tandem.results.record import (
-    Attempt,
-    Load,
-    Record,
-    Stranger,
-    Window,
-    WindowGpu,
-    foreground_window,
-)
+from tandem.results.record import Attempt, Record, foreground_window
+from tandem.results.record_window import Load, Stranger, Window, WindowGpu
 
 SOLO_MHZ, PARALLEL_MHZ = 1980.0, 1800.0
 

@@ -17,17 +17,9 @@ from tandem.background.rounds import Stretch
 from tandem.interference import figures as module
 from tandem.interference.figures import FIGURES
 from tandem.log.follow import LOOK_S
-from tandem.results.record import (
-    Attempt,
-    Epochs,
-    EpochTime,
-    Load,
-    Record,
-    Round,
-    Stranger,
-    Window,
-    WindowGpu,
-)
+from tandem.results.record import Attempt, Epochs, EpochTime, Record
+from tandem.results.record_background import Round
+from tandem.results.record_window import Load, Stranger, Window, WindowGpu
 
 ORDER = [
     "slowdown",

@@ -9,7 +9,9 @@ from support import records
 from support.records import of, put
 from tandem.interference.load import no_load
 from tandem.interference.readings import read
-from tandem.results.record import BackgroundPart, DoseInWindow, Load, LoadPart, Record, Window
+from tandem.results.record import Record
+from tandem.results.record_background import BackgroundPart
+from tandem.results.record_window import DoseInWindow, Load, LoadPart, Window
 
 BEGIN_S, LONG_S = 5000.0, 100.0
 UNSEEN = {"gpu_memory.sm_max_percent": None, "gpu_memory.used_boottime_s": None}

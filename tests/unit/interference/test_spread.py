@@ -12,7 +12,8 @@ from support import records
 from support.records import write_run
 from tandem.interference.spread import Spreads
 from tandem.results.earlier import earlier_in
-from tandem.results.record import Interference, Record
+from tandem.results.record import Record
+from tandem.results.record_pair import Interference
 
 KIND = ("digits mlp", "digits mlp")
 PLACE = {"config": 1, "background_number": 1, "repeat": 1, "block": 1, "position": 1}

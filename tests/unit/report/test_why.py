@@ -11,7 +11,7 @@ from support.records import of, write_run
 from tandem.interference.compare.why import why_of, whys
 from tandem.report.compare.text import text_of_compare
 from tandem.report.why import rows_of_why, short_why_of
-from tandem.results.record import BoardExplained
+from tandem.results.record_pair import BoardExplained
 
 
 def explained(clocks: float | None = 1.17, rest: float | None = 1.07, **board: Any) -> Any:

@@ -8,17 +8,9 @@ import pytest
 from support import records
 from support.records import flaws, of, parts, put
 from tandem.config.schema import schema
-from tandem.results.record import (
-    Attempt,
-    Interference,
-    Record,
-    Status,
-    Window,
-    figures_of,
-    foreground_window,
-    last_window,
-    load_of,
-)
+from tandem.results.record import Attempt, Record, Status, foreground_window, load_of
+from tandem.results.record_pair import Interference, figures_of
+from tandem.results.record_window import Window, last_window
 
 BOTH = [(Record, "record"), (Interference, "interference")]
 EVERY = [

@@ -24,7 +24,10 @@ from tandem.plan.model import Background, Experiment, Plan, Training
 from tandem.report.summary import print_table, table_at_end
 from tandem.results import table
 from tandem.results.columns import ADDED, Row, as_cells, cells_of, columns_of, filled
-from tandem.results.record import Attempt, BackgroundPart, Interference, Load, Record, Window
+from tandem.results.record import Attempt, Record
+from tandem.results.record_background import BackgroundPart
+from tandem.results.record_pair import Interference
+from tandem.results.record_window import Load, Window
 from tandem.results.row import first_on, row_of
 
 OLD_ORDER = [

@@ -20,16 +20,10 @@ from tandem.measure.rows import GPU_COLUMNS, MACHINE_COLUMNS, cpu_columns
 from tandem.plan.file import write_plan
 from tandem.plan.model import Plan
 from tandem.results.columns import columns_of
-from tandem.results.record import (
-    Attempt,
-    BackgroundPart,
-    Counters,
-    Record,
-    Round,
-    Window,
-    WindowGpu,
-)
+from tandem.results.record import Attempt, Record
+from tandem.results.record_background import BackgroundPart, Round
 from tandem.results.record_file import write_record
+from tandem.results.record_window import Counters, Window, WindowGpu
 from tandem.results.tables import written
 from tandem.results.tables.experiments import RENAMED
 from tandem.results.tables.kinds import KINDS

@@ -15,7 +15,8 @@ from tandem.plan.file import write_plan
 from tandem.results import table
 from tandem.results.columns import ADDED, columns_of, filled
 from tandem.results.folder import RunFolder, is_whole
-from tandem.results.record import Interference, Record
+from tandem.results.record import Record
+from tandem.results.record_pair import Interference
 from tandem.run.pairs import finish
 
 COUNT = 6

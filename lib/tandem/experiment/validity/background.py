@@ -8,16 +8,9 @@ from tandem.base.text import as_set, share
 from tandem.experiment.validity.reason import Reason, lasting, passing
 from tandem.interference.load import no_load
 from tandem.measure.windows.places import SEEN_S
-from tandem.results.record import (
-    Background,
-    BackgroundPart,
-    DoseInWindow,
-    GpuMemory,
-    LoadPart,
-    Record,
-    Window,
-    foreground_window,
-)
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_background import Background, BackgroundPart, GpuMemory
+from tandem.results.record_window import DoseInWindow, LoadPart, Window
 
 DOSE_POINTS = 5.0  # how far a background may be from its dose, in percent of the GPU or the time
 EDGE_S = 0.3  # half a period of the controller: so far off may each stretch of running be as well

@@ -13,7 +13,8 @@ from tandem.background.folding import KILLED, SIGNALS
 from tandem.experiment.validity.faults import OF_ENDED_PROCESSES
 from tandem.experiment.validity.reason import Reason, lasting
 from tandem.machine.mps.daemon import ITSELF
-from tandem.results.record import Record, Round, foreground_window
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_background import Round
 
 REACHES = "and under MPS that reaches the foreground"
 FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}

@@ -8,7 +8,9 @@ from tandem.base.variables import VISIBLE
 from tandem.experiment.validity.reason import Reason, lasting
 from tandem.measure.windows.places import SEEN_S, absence, elsewhere, numbered
 from tandem.nvml.presence import words_of
-from tandem.results.record import Command, Record, Window, WindowGpu, foreground_window, used_by
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_process import Command
+from tandem.results.record_window import Window, WindowGpu, used_by
 
 GPU, CPU, AUTO = "gpu", "cpu", "auto"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tandem.experiment.validity.reason import Reason
-from tandem.results.record import Attempt, Lingering, Process, Record
+from tandem.results.record import Attempt, Record
+from tandem.results.record_process import Lingering, Process
 
 SLOW_SHARE = 0.05  # of its duration, for which a training's processes may be left when it has ended
 

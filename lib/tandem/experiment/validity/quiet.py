@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from tandem.experiment.validity.reason import Kind, Reason
 from tandem.experiment.validity.set_boards import limited_boards
-from tandem.results.record import Record, Window, foreground_window
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_window import Window
 
 OTHERS_PERCENT = 10.0  # of all CPUs; more is warned of
 THROTTLED_PERCENT = 5.0  # of the time

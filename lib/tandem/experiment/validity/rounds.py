@@ -5,14 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tandem.results.record import (
-    BackgroundPart,
-    DoseInWindow,
-    LoadPart,
-    Record,
-    Round,
-    foreground_window,
-)
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_background import BackgroundPart, Round
+from tandem.results.record_window import DoseInWindow, LoadPart
 
 
 def advice(record: Record, reached: str) -> str:

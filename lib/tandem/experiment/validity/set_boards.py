@@ -8,7 +8,9 @@ from typing import Any, cast
 from tandem.experiment.validity.reason import Reason, passing
 from tandem.machine.clocks.kinds import KINDS
 from tandem.machine.clocks.put_back import is_same
-from tandem.results.record import BoardSetting, BoardSetup, Record, WindowGpu, foreground_window
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_setup import BoardSetting, BoardSetup
+from tandem.results.record_window import WindowGpu
 
 TOLERANCE, LEAST_TOLERANCE_MHZ = 0.02, 30.0  # of a mean clock; the latter is two steps
 _AT_WORK = {"sm_clock_mhz": "sm_mhz", "memory_clock_mhz": "memory_mhz"}

@@ -14,7 +14,9 @@ from tandem.base.variables import VISIBLE
 from tandem.config.options import Dose, as_settings
 from tandem.interference.compare.setup import MPS_LIMITS, POWER_LIMIT, Setup, setup_of
 from tandem.interference.usable import flags, used_gpu
-from tandem.results.record import Background, Record, WindowGpu, foreground_window
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_background import Background
+from tandem.results.record_window import WindowGpu
 
 USUAL = as_settings(Dose())
 INTENSITY = "intensity"

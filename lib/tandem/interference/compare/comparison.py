@@ -46,7 +46,7 @@ from tandem.interference.compare.why import whys
 from tandem.interference.energy import NAMES as OF_WINDOWS
 from tandem.interference.figures import NAMES
 from tandem.interference.statistics.estimate import LEVEL
-from tandem.results.record import Figure
+from tandem.results.record_pair import Figure
 
 VERSION = 1
 VERSUS = "vs"

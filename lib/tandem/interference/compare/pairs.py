@@ -12,7 +12,9 @@ from tandem.interference.compare.parts import real, text, whole
 from tandem.interference.compare.why import Why
 from tandem.interference.energy import energy_of
 from tandem.interference.usable import flags
-from tandem.results.record import Figure, Record, foreground_window, last_window
+from tandem.results.record import Record, foreground_window
+from tandem.results.record_pair import Figure
+from tandem.results.record_window import last_window
 
 Values = Mapping[str, Any]
 

@@ -20,8 +20,9 @@ from tandem.interference.compare.cells import SEED
 from tandem.interference.compare.pairs import Clocks, Pair, checked, clocks_of, pair_of
 from tandem.interference.compare.why import Why, why_of
 from tandem.interference.figures import NAMES
-from tandem.results.record import UNLIKE_A_RECORD, Figure, Interference, Record, is_warm_up
+from tandem.results.record import UNLIKE_A_RECORD, Record, is_warm_up
 from tandem.results.record_file import INTERFERENCE, NAME, read_interference, record_from
+from tandem.results.record_pair import Figure, Interference
 from tandem.results.standing import not_counting
 
 NO_FIGURES = "without figures of interference (its control has not ended, or one was changed)"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from tandem.interference.compare.parts import real, text
-from tandem.results.record import Record, WindowGpu
+from tandem.results.record import Record
+from tandem.results.record_window import WindowGpu
 
 SHARING, POWER_LIMIT, SM_CLOCK, MEMORY_CLOCK = CONDITIONS = (
     *("sharing", "power_limit_watts", "sm_clock_mhz", "memory_clock_mhz"),

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from tandem.interference.compare.parts import real, text
-from tandem.results.record import Explanation
+from tandem.results.record_pair import Explanation
 
 SUMS = ("sm_active", "dram_active")
 

@@ -11,7 +11,8 @@ from tandem.base.text import percent_down
 from tandem.interference.compare.cells import load_of
 from tandem.interference.usable import flags
 from tandem.results.reading import ExperimentReading
-from tandem.results.record import UNLIKE_A_RECORD, Record, figures_of, foreground_window
+from tandem.results.record import UNLIKE_A_RECORD, Record, foreground_window
+from tandem.results.record_pair import figures_of
 
 MARKS = {"valid": "✓", "not valid": "✗", "cut off": "◌", "damaged": "!", "missing": "·"}
 Values = Mapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tandem.results.record import WindowGpu
+from tandem.results.record_window import WindowGpu
 
 _UUID_CHARACTERS = len("GPU-5f0e6a2c")
 

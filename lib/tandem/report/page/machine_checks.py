@@ -13,7 +13,9 @@ from tandem.report.compare.wording import number
 from tandem.report.page.board_names import Board, BoardNames
 from tandem.report.page.least_and_most import LeastAndMost
 from tandem.report.why import limit_name
-from tandem.results.record import BoardSetting, Record, Window, WindowGpu
+from tandem.results.record import Record
+from tandem.results.record_setup import BoardSetting
+from tandem.results.record_window import Window, WindowGpu
 
 Line = tuple[str, list[str]]  # what is asked, and what was seen
 _MOST_NAMED = 5

@@ -14,7 +14,8 @@ from tandem.interference.compare.cells import gpus_in_use
 from tandem.interference.compare.setup import setup_of
 from tandem.report.page.hardware import Hardware
 from tandem.report.page.runs import ReportedRun
-from tandem.results.record import Command, Record
+from tandem.results.record import Record
+from tandem.results.record_process import Command
 from tandem.results.totals import EnergyTotal
 
 _COMMIT_SHOWN, _MOST_NAMED = 12, 8

@@ -25,7 +25,8 @@ from tandem.results.journal import (
     is_active,
     replaced_in,
 )
-from tandem.results.record import UNFINISHED, Interference, Record
+from tandem.results.record import UNFINISHED, Record
+from tandem.results.record_pair import Interference
 from tandem.results.shared.commit import commit, committed, standing_try, take_away
 from tandem.results.shared.disk import Disk
 from tandem.results.shared.local_samples import LocalSamples, Samples

@@ -12,7 +12,7 @@ from tandem.interference.quantity import Quantity
 from tandem.interference.readings import energy_j
 from tandem.measure.windows.slices import each_board, heed_siblings
 from tandem.measure.windows.window import energy_metrics
-from tandem.results.record import Window, WindowGpu
+from tandem.results.record_window import Window, WindowGpu
 from tandem.results.totals import EnergyTotal
 from tandem.results.uncertainty import of_gpu_energy_j
 

@@ -14,7 +14,8 @@ from tandem.commands.experiments import experiment_named
 from tandem.report.details.facts import parts_of
 from tandem.report.details.show import can_show, text_of_experiment
 from tandem.results.reading import RunReading
-from tandem.results.record import BoardSetting, MigUse, MpsDaemon, Record
+from tandem.results.record import Record
+from tandem.results.record_setup import BoardSetting, MigUse, MpsDaemon
 
 NAME = "digits_mlp_001_parallel"
 

@@ -14,7 +14,8 @@ from tandem.report.page.experiment_table import Line, line_of, table_of
 from tandem.report.page.markup import Content, append, element, html_of
 from tandem.report.page.runs import reported
 from tandem.report.page.sections.experiments import Experiments, chosen_of
-from tandem.results.record import Figure, Record
+from tandem.results.record import Record
+from tandem.results.record_pair import Figure
 
 
 def made(number: int, **values: Any) -> Record:

@@ -10,7 +10,7 @@ from support import plans
 from support.records import of, write_run
 from support.reports import noted, planned, record_for, write_journal
 from tandem.report.page.sections.head import Head
-from tandem.results.record import WindowGpu
+from tandem.results.record_window import WindowGpu
 
 PLAN = plans.design(loads=1)  # 2 blocks of a solo and a parallel one
 IDS = [each.id for each in PLAN.experiments]

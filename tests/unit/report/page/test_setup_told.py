@@ -8,7 +8,7 @@ from support.compared import setup
 from support.records import of, record
 from tandem.report.page.machine_checks import MachineChecks
 from tandem.report.page.paper_facts import PaperFacts
-from tandem.results.record import BoardSetup
+from tandem.results.record_setup import BoardSetup
 
 
 def made(sharing: str, reason: str | None = None, **asked: float) -> Any:

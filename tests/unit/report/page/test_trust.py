@@ -12,7 +12,8 @@ from support.reports import noted, planned, record_for, write_journal
 from tandem.plan.tries import as_it_stands
 from tandem.report.page.kinds_of_text import Kinds
 from tandem.report.page.sections.trust import Trust, thinned
-from tandem.results.record import Record, Stranger, Window, WindowGpu, foreground_name
+from tandem.results.record import Record, foreground_name
+from tandem.results.record_window import Stranger, Window, WindowGpu
 
 PLAN = plans.design(loads=1)
 IDS = [each.id for each in PLAN.experiments]
