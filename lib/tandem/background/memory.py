@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.base.clock import Moment, boottime_s, now
-from tandem.base.variables import VISIBLE
+from tandem.base.variables import MPS_MEMORY, VISIBLE
 from tandem.config.options import Dose
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError
@@ -82,9 +82,7 @@ def environment_of(limit: Limit, training: Training) -> dict[str, str]:
         mib = str(max(1, math.floor(limit.mib)))
         variables[MIB] = variables["FLAGS_gpu_memory_limit_mb"] = mib
         places = range(max(1, len(limit.devices)))
-        variables["CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"] = ",".join(
-            f"{place}={mib}M" for place in places
-        )
+        variables[MPS_MEMORY] = ",".join(f"{place}={mib}M" for place in places)
     return {name: text for name, text in variables.items() if name not in training.environment}
 
 

@@ -10,3 +10,5 @@ LOCKS = "TANDEM_LOCKS"  # the folder of the lock files
 COOKIE = "TANDEM_COOKIE"  # in the environment of every process that has an owner
 OWNER_FILE = "owner"  # the same in a file beside its log, for those that clear their environment
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+MPS_PERCENTAGE = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"
+MPS_MEMORY = "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"

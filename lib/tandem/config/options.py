@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
+from tandem.base.variables import MPS_MEMORY, MPS_PERCENTAGE
+
 Options = TypeVar("Options", "Limits", "Dose", "Controls", "Validity", "Course", "GpuSetup")
 
 _TYPES: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "str": str}
@@ -140,7 +142,8 @@ class Course:
     rerun_invalid: int = option("rerun_invalid", 0)
 
 
-SHARING_NAMES = {"time_slicing": "time slicing", "mps": "MPS", "mig": "MIG"}  # for people
+TIME_SLICING, MPS, MIG = "time_slicing", "mps", "mig"  # ways of sharing
+SHARING_NAMES = {TIME_SLICING: "time slicing", MPS: "MPS", MIG: "MIG"}  # for people
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,11 @@ class GpuSetup:
 CONDITIONS = ("sharing", "power_limit_watts", "sm_clock_mhz", "memory_clock_mhz")
 """Keys of a GpuSetup that a design may vary."""
 
-MPS, MIG, TIME_SLICING = "mps", "mig", "time_slicing"  # of GpuSetup.sharing
+MPS_VARIABLES = {
+    "active_thread_percentage": MPS_PERCENTAGE,
+    "pinned_device_mem_limit": MPS_MEMORY,
+}
+"""What a training may use under MPS, by its key in settings: the variable that says it to CUDA."""
 
 OPTIONS = (Limits, Dose, Controls, Validity, Course, GpuSetup)
 # Looked up once: a plan may have a hundred thousand of each.

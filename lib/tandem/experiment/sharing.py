@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tandem.base.variables import VISIBLE
+from tandem.config.options import MIG, MPS, TIME_SLICING
 from tandem.measure.windows.places import absence, elsewhere, numbered
 from tandem.nvml.boards import EXCLUSIVE_PROCESS, EXCLUSIVE_THREAD
 from tandem.nvml.presence import words_of
 from tandem.plan.model import Experiment, Plan, Training
 from tandem.results.record_setup import GpuSetup
 from tandem.results.record_window import GpuSeen, Window, WindowGpu, used_by
-
-TIME_SLICING, MPS, MIG = "time_slicing", "mps", "mig"
 
 _ROLES = ("foreground", "background")
 

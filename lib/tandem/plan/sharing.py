@@ -10,16 +10,12 @@ from typing import Any
 from tandem.base.text import printable, quote
 from tandem.base.variables import VISIBLE
 from tandem.config.entries import BackgroundEntry, ForegroundDesign, TrainingEntry
-from tandem.config.options import MIG, MPS, TIME_SLICING, Validity
+from tandem.config.options import MIG, MPS, MPS_VARIABLES, TIME_SLICING, Validity
 from tandem.config.problems import join
 from tandem.plan.context import is_in_entry
 from tandem.plan.model import Background, Training
 from tandem.plan.resolve import Resolved
 
-_VARIABLES = {
-    "active_thread_percentage": "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE",
-    "pinned_device_mem_limit": "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT",
-}
 _SLICE = "MIG-"
 _THRESHOLD = "min_background_sm_percent"  # of "validity"
 _UNTRIED = "whether a client may be stopped and continued there is not known"
@@ -157,7 +153,7 @@ def under_mps(training: Training, given: Mapping[str, Any]) -> Training:
     """Return the training with what it may use under MPS."""
     if not given:
         return training
-    variables = {_VARIABLES[key]: _text(value) for key, value in given.items()}
+    variables = {MPS_VARIABLES[key]: _text(value) for key, value in given.items()}
     return replace(training, environment={**training.environment, **variables})
 
 
@@ -169,7 +165,9 @@ def background_under_mps(background: Background, given: Mapping[str, Any]) -> Ba
 def mps_words(training: Training) -> list[str]:
     """Return what a training may use under MPS as words: `active_thread_percentage=50`."""
     given = training.environment
-    return [f"{key}={printable(given[name])}" for key, name in _VARIABLES.items() if name in given]
+    return [
+        f"{key}={printable(given[name])}" for key, name in MPS_VARIABLES.items() if name in given
+    ]
 
 
 def _text(value: Any) -> str:

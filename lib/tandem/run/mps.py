@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from tandem.base.errors import NotReadyError
 from tandem.base.text import quote
-from tandem.base.variables import VISIBLE
+from tandem.base.variables import MPS_MEMORY, MPS_PERCENTAGE, VISIBLE
 from tandem.experiment.mps import is_under_mps
 from tandem.machine.mps.control import PROGRAM
 from tandem.machine.mps.folder import NoFolderError, make_folder
@@ -20,7 +20,6 @@ from tandem.nvml.boards import compute_capability
 from tandem.nvml.devices import Device
 from tandem.plan.model import Experiment, Training
 
-LIMIT, PERCENTAGE = "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT", "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"
 SHARED_MEMORY = "/dev/shm"
 
 _OLDEST, _OLDEST_WITH_LIMITS = (3, 5), (7, 0)
@@ -74,7 +73,7 @@ def flaws_of(trainings: Sequence[Training]) -> Iterator[str]:
 
 
 def _board_flaws(gpus: Sequence[Device], trainings: Sequence[Training]) -> Iterator[str]:
-    limited = any(each.environment.keys() & {LIMIT, PERCENTAGE} for each in trainings)
+    limited = any(each.environment.keys() & {MPS_MEMORY, MPS_PERCENTAGE} for each in trainings)
     for board in nvml.boards():
         if not any(gpu.index == board.index for gpu in gpus):
             continue
@@ -94,14 +93,15 @@ def _limit_flaws(gpus: Sequence[Device], trainings: Sequence[Training]) -> Itera
     """Yield where limits of memory have no form, or are more together than the board has."""
     asked: dict[int, list[float]] = {}
     for training in trainings:
-        text = training.environment.get(LIMIT, "")
+        text = training.environment.get(MPS_MEMORY, "")
         for word in filter(None, text.split(",")):
             found = _LIMIT.fullmatch(word.strip())
             if found is None:
-                yield f'{LIMIT} is {quote(text)} (write a number and a limit in G or M: "0=4G")'
+                how = 'write a number and a limit in G or M: "0=4G"'
+                yield f"{MPS_MEMORY} is {quote(text)} ({how})"
             elif int(found[1]) >= len(gpus):
                 there = ", ".join(f"{place}" for place in range(len(gpus))) or "none"
-                yield f"{LIMIT} is {quote(text)}, and the GPUs here are {there}"
+                yield f"{MPS_MEMORY} is {quote(text)}, and the GPUs here are {there}"
             else:
                 asked.setdefault(int(found[1]), []).append(float(found[2]) * _MIB[found[3]])
     for place, amounts in asked.items():

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from tandem.base.errors import NotReadyError
 from tandem.base.variables import VISIBLE
-from tandem.config.options import Dose, as_settings
+from tandem.config.options import CONDITIONS, MIG, MPS, TIME_SLICING, Dose, as_settings
 from tandem.machine.board_setup import compute_mode_of
 from tandem.nvml import devices as nvml
 from tandem.nvml.binding import NvmlError, opened
@@ -19,7 +19,6 @@ from tandem.nvml.boards import EXCLUSIVE_PROCESS, EXCLUSIVE_THREAD, PROHIBITED
 from tandem.nvml.devices import Device
 from tandem.plan.model import Experiment, Training
 
-_NEED_NVML = ("sharing", "power_limit_watts", "sm_clock_mhz", "memory_clock_mhz")
 _ALONE = (EXCLUSIVE_PROCESS, EXCLUSIVE_THREAD)
 _HOW_TO_LET_IN = "the administrator changes it with: nvidia-smi -i {index} -c DEFAULT"
 
@@ -115,7 +114,7 @@ def flaws_of(experiment: Experiment, machine: Machine) -> Iterator[str]:
         yield f'"sharing" is "{sharing}", and none of its trainings is given a GPU that is here'
         return
     yield from _prohibited(parts, machine)
-    if sharing != "mps":
+    if sharing != MPS:
         yield from _exclusive(parts, sharing, machine)
     yield from _WAYS.get(sharing or "", _any_way)(parts, machine)
     yield from _memory(parts)
@@ -133,7 +132,7 @@ def _prohibited(parts: Sequence[Part], machine: Machine) -> Iterator[str]:
 def _exclusive(parts: Sequence[Part], sharing: str | None, machine: Machine) -> Iterator[str]:
     """Yield where two processes are to take turns, and only one may come."""
     met = {gpu for pair in combinations(parts, 2) for gpu in _common(*pair)}
-    wanted = {gpu for part in parts for gpu in part.gpus} if sharing == "time_slicing" else met
+    wanted = {gpu for part in parts for gpu in part.gpus} if sharing == TIME_SLICING else met
     for index in _boards(wanted):
         if (mode := machine.modes[index]) in _ALONE:
             why = f"its compute mode is {mode}, which lets in one process alone"
@@ -194,8 +193,8 @@ def _asked_mib(dose: Dose, gpu: Device) -> float:
 
 
 _WAYS: dict[str, Callable[[Sequence[Part], Machine], Iterator[str]]] = {
-    "time_slicing": _time_slicing,
-    "mig": _mig,
+    TIME_SLICING: _time_slicing,
+    MIG: _mig,
 }
 
 
@@ -220,7 +219,7 @@ def _unlike(experiments: Iterable[Experiment]) -> Iterator[Experiment]:
 def _asked(experiment: Experiment) -> list[str]:
     """Return the settings keys that nobody can heed without NVML."""
     given = as_settings(experiment.gpu_setup)
-    return [key for key in _NEED_NVML if given[key] is not None]
+    return [key for key in CONDITIONS if given[key] is not None]
 
 
 def _common(first: Part, second: Part) -> set[Device]:

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 
 from tandem.background.folding import KILLED, SIGNALS
+from tandem.config.options import MPS
 from tandem.experiment.validity.faults import OF_ENDED_PROCESSES
 from tandem.experiment.validity.reason import Reason, lasting
 from tandem.machine.mps.daemon import ITSELF
@@ -21,7 +22,7 @@ FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, si
 
 
 def reasons(record: Record) -> Iterator[Reason]:
-    if record["gpu_setup"]["sharing"] != "mps" or not record["background"]:
+    if record["gpu_setup"]["sharing"] != MPS or not record["background"]:
         return
     if foreground_window(record):
         yield from _rounds_reasons(record)

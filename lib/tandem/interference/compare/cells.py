@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from tandem.base.variables import VISIBLE
-from tandem.config.options import Dose, as_settings
-from tandem.interference.compare.setup import MPS_LIMITS, POWER_LIMIT, Setup, setup_of
+from tandem.config.options import MPS_VARIABLES, Dose, as_settings
+from tandem.interference.compare.setup import POWER_LIMIT, Setup, setup_of
 from tandem.interference.usable import flags, used_gpu
 from tandem.results.record import Record, foreground_window
 from tandem.results.record_background import Background
@@ -111,7 +111,7 @@ def dose_of(parts: Sequence[Mapping[str, Any]], own_gpus: str | None = None) -> 
         unusual = {name: part[name] for name, usual in USUAL.items() if part[name] != usual}
         words = {name: f"{value:.15g}" for name, value in unusual.items()}
         words |= gpus_apart(part["env"].get(VISIBLE), own_gpus)
-        words |= {n: part["env"][name] for name, n in MPS_LIMITS.items() if name in part["env"]}
+        words |= {n: part["env"][name] for n, name in MPS_VARIABLES.items() if name in part["env"]}
         before = f"{number}." if len(parts) > 1 else ""
         found |= {before + name: word for name, word in words.items()}
     return flags(found)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from tandem.base.errors import UsageError
+from tandem.config.options import CONDITIONS
 from tandem.interference.compare.groups import (
     facets_of,
     grouped,
@@ -39,7 +40,6 @@ from tandem.interference.compare.names import (
 from tandem.interference.compare.pairs import Pair
 from tandem.interference.compare.rows import TESTED, as_json, judge, names_without, rows_of
 from tandem.interference.compare.runs import Reading, read_runs
-from tandem.interference.compare.setup import CONDITIONS
 from tandem.interference.compare.units import kind_of, units_of
 from tandem.interference.compare.versus import versus
 from tandem.interference.compare.why import whys

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from tandem.config.options import CONDITIONS
 from tandem.interference.compare.cells import UNKNOWN_CODE
 from tandem.interference.compare.names import BACKGROUND, CONFIG, FOREGROUND, INTENSITY, level_of
 from tandem.interference.compare.pairs import Pair
-from tandem.interference.compare.setup import CONDITIONS, SHARING
+from tandem.interference.compare.setup import SHARING
 from tandem.interference.figures import NAMES
 
 CHANGES = " with changes, in "

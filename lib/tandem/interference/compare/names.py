@@ -19,8 +19,9 @@ from pathlib import Path
 
 from tandem.base.errors import UsageError
 from tandem.base.text import quote, suggestion
+from tandem.config.options import CONDITIONS
 from tandem.interference.compare.pairs import Pair
-from tandem.interference.compare.setup import CONDITIONS, SHARING, sharing_label
+from tandem.interference.compare.setup import SHARING, sharing_label
 
 CONFIG, BACKGROUND, INTENSITY, FOREGROUND = "config", "background", "intensity", "foreground"
 FACTORS = (CONFIG, BACKGROUND, INTENSITY, FOREGROUND, *CONDITIONS)

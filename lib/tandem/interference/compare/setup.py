@@ -10,24 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from tandem.config.options import CONDITIONS, MIG, MPS, MPS_VARIABLES, SHARING_NAMES, TIME_SLICING
 from tandem.interference.compare.parts import real, text
 from tandem.results.record import Record
 from tandem.results.record_window import WindowGpu
 
-SHARING, POWER_LIMIT, SM_CLOCK, MEMORY_CLOCK = CONDITIONS = (
-    *("sharing", "power_limit_watts", "sm_clock_mhz", "memory_clock_mhz"),
-)
-TIME_SLICING = "time_slicing"
-LABELS = {TIME_SLICING: "time slicing", "mps": "MPS", "mig": "MIG"}
+SHARING, POWER_LIMIT, SM_CLOCK, MEMORY_CLOCK = CONDITIONS
 WORDS = {
     POWER_LIMIT: "{:.15g} W",
     SM_CLOCK: "{:.15g} MHz",
     MEMORY_CLOCK: "memory {:.15g} MHz",
-}
-# What MPS takes from a training's environment, and what a person calls it.
-MPS_LIMITS = {
-    "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": "active_thread_percentage",
-    "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT": "pinned_device_mem_limit",
 }
 
 
@@ -66,13 +58,13 @@ class Setup:
 
 
 def sharing_label(sharing: str | None) -> str:
-    return LABELS.get(sharing or "", sharing or "")
+    return SHARING_NAMES.get(sharing or "", sharing or "")
 
 
 def condition_label(condition: str, level: str) -> str:
     """Return a level of a condition as a person reads it: MPS, 300 W, no power limit set."""
     if condition == SHARING:
-        return LABELS.get(level, "sharing not known")
+        return SHARING_NAMES.get(level, "sharing not known")
     if level == "none":
         return {POWER_LIMIT: "no power limit set", SM_CLOCK: "no SM clock set"}.get(
             condition, "no memory clock set"
@@ -91,9 +83,9 @@ def setup_of(record: Record, gpus: Sequence[WindowGpu]) -> Setup:
     asked: Mapping[str, Any] = facts.get("requested") or {}
     sharing = facts.get(SHARING) or asked.get(SHARING) if facts else shared_by(gpus)
     more = ""
-    if sharing == "mig":
+    if sharing == MIG:
         more = profiles_of(facts)
-    elif sharing == "mps":
+    elif sharing == MPS:
         more = mps_limits(record["environment"]["env"])
     return Setup(
         None if sharing is None else text(sharing),
@@ -109,8 +101,8 @@ def shared_by(gpus: Sequence[WindowGpu]) -> str | None:
     if not gpus:
         return None
     if any(gpu["mig"] for gpu in gpus):
-        return "mig"
-    return "mps" if any(gpu["mps"] for gpu in gpus) else TIME_SLICING
+        return MIG
+    return MPS if any(gpu["mps"] for gpu in gpus) else TIME_SLICING
 
 
 def profiles_of(facts: Mapping[str, Any]) -> str:
@@ -122,7 +114,7 @@ def mps_limits(environment: Mapping[str, str]) -> str:
     """Return what MPS limits a training to, from its environment."""
     limits = (
         f"{name}={environment[variable]}"
-        for variable, name in MPS_LIMITS.items()
+        for name, variable in MPS_VARIABLES.items()
         if variable in environment
     )
     return " ".join(limits)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tandem.config.options import CONDITIONS, GpuSetup, as_settings
-from tandem.interference.compare.setup import LABELS, WORDS
+from tandem.config.options import CONDITIONS, SHARING_NAMES, GpuSetup, as_settings
+from tandem.interference.compare.setup import WORDS
 
 AS_IT_IS = "as it is"
 
@@ -14,7 +14,7 @@ def condition_text(key: str, value: Any) -> str:
     """Return one condition: `MPS`, `300 W`; without a value, that the machine is left so."""
     if value is None:
         return AS_IT_IS
-    return WORDS[key].format(value) if key in WORDS else LABELS[value]
+    return WORDS[key].format(value) if key in WORDS else SHARING_NAMES[value]
 
 
 def conditions_text(setup: GpuSetup) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tandem.base.text import counted, printable
+from tandem.config.options import CONDITIONS, SHARING_NAMES, TIME_SLICING
 from tandem.interference.compare.rows import BELOW_RESOLUTION, LESS, MORE, NOT_KNOWN
-from tandem.interference.compare.setup import CONDITIONS, LABELS, TIME_SLICING, condition_label
+from tandem.interference.compare.setup import condition_label
 from tandem.interference.compare.units import CONFIGURATION
 from tandem.interference.statistics.estimate import ENOUGH
 from tandem.report.shell import shell_line
@@ -47,7 +48,7 @@ def where(group: Facts, shown: set[str]) -> str:
     So for commits, and for what somebody else had set.
     """
     device = group["device"] or group["hardware"] or "several devices"
-    is_unusual = group["setup"] not in (None, "", LABELS[TIME_SLICING])
+    is_unusual = group["setup"] not in (None, "", SHARING_NAMES[TIME_SLICING])
     more = [group["setup"] or "nothing asked for"] if "setup" in shown or is_unusual else []
     more += [f"at {group['code']}"] if "code" in shown else []
     more += [group["settings"] or "nothing set"] if "settings" in shown else []
