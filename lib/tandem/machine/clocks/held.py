@@ -177,14 +177,17 @@ class Held:
             for each in self.boards:
                 each.set()
         except (NvmlError, ClocksError) as error:
-            for each in self.boards:
-                each.forget_unset()
+            self.forget_unset()
             is_without_right = isinstance(error, ClocksError) and not self.boards[0].were_set
             if not (is_without_right and in_job()):
                 raise
             self.step = self.step_instead(wanted, str(error))
             for each in self.boards:
                 each.see_step(wanted)
+
+    def forget_unset(self) -> None:
+        for each in self.boards:
+            each.forget_unset()
 
     def step_instead(self, wanted: Wanted, why: str) -> subprocess.Popen[bytes]:
         try:
@@ -214,11 +217,13 @@ def hold(boards: Sequence[Board], wanted: Wanted, say: Say, *, with_holder: bool
         return held
     try:
         descriptors = [with_lock_of(held.stack, board.uuid) for board in boards]
-        held.boards = [noted(board, wanted, say) for board in boards]
+        for board in boards:
+            held.boards.append(noted(board, wanted, say))
         if with_holder:
             held.holder = start_holder([board.uuid for board in boards], descriptors)
         held.set(wanted)
     except (NvmlError, ClocksError, NotTrustedError, OSError) as error:
+        held.forget_unset()
         held.end(say)
         why = error.with_hint() if isinstance(error, NvmlError) else str(error)
         what = ", ".join(KINDS[key].text(value) for key, value in wanted.values().items())
