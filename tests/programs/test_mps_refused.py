@@ -23,6 +23,7 @@ import json, sys
 sys.path[:0] = sys.argv[1:3]
 from support.plans import experiment, training
 from tandem.base.errors import NotReadyError
+from tandem.base.variables import MPS_MEMORY
 from tandem.config.options import Dose, GpuSetup
 from tandem.plan.model import Background
 from tandem.run import mps
@@ -30,7 +31,7 @@ from tandem.run import mps
 def answer(limits, capability=None):
     if capability:
         mps.compute_capability = lambda board: tuple(capability)
-    first, *others = (training(environment={mps.LIMIT: each} if each else {}) for each in limits)
+    first, *others = (training(environment={MPS_MEMORY: each} if each else {}) for each in limits)
     loads = tuple(Background(each, Dose()) for each in others)
     try:
         given = experiment(foreground=first, backgrounds=loads, gpu_setup=GpuSetup("mps"))
