@@ -116,7 +116,8 @@ def flaws_of(experiment: Experiment, machine: Machine) -> Iterator[str]:
     yield from _prohibited(parts, machine)
     if sharing != MPS:
         yield from _exclusive(parts, sharing, machine)
-    yield from _WAYS.get(sharing or "", _any_way)(parts, machine)
+    if way := _WAYS.get(sharing or ""):
+        yield from way(parts, machine)
     yield from _memory(parts)
 
 
@@ -163,10 +164,6 @@ def _mig(parts: Sequence[Part], machine: Machine) -> Iterator[str]:
             where = f"GPU {ours.index} and GPU {theirs.index}"
             how = f"give them slices of one board; {machine.slices()}"
             yield f'"sharing" is "mig", and {both} are given slices of {where} ({how})'
-
-
-def _any_way(parts: Sequence[Part], machine: Machine) -> Iterator[str]:
-    yield from ()
 
 
 def _memory(parts: Sequence[Part]) -> Iterator[str]:
